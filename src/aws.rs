@@ -1,0 +1,49 @@
+//! How we talk to AWS: TLS, timeouts, retries; and what its errors say in one line.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+/// The SDK's settings from its own environment variables (region, credentials, `AWS_ENDPOINT_URL`), with one HTTP
+/// client for all services and timeouts that leave a caller its answer: by default the SDK waits for one for ever.
+pub async fn config() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_millis(500))
+                .operation_attempt_timeout(Duration::from_secs(1))
+                .operation_timeout(Duration::from_secs(3))
+                .build(),
+        )
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
+        .load()
+        .await
+}
+
+/// An SDK error in one line, for the log. Leaves out what `Debug` would show: the whole answer, secrets and all.
+pub(crate) fn cause<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    if let Some(service_error) = error.as_service_error() {
+        let code = service_error.code().unwrap_or("unknown error");
+        return format!("{code}: {}", service_error.message().unwrap_or("no message"));
+    }
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        line.push_str(": ");
+        line.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    line
+}

@@ -1,0 +1,75 @@
+//! The HTTP API as a Lambda function: API Gateway's events (payload format 2.0) into the router.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use countersign::app::App;
+use countersign::clock::Clock;
+use countersign::config::Config;
+use countersign::http::{Origin, router};
+use countersign::{aws, log};
+use lambda_http::lambda_runtime::{self, LambdaEvent};
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::tower::ServiceBuilder;
+use lambda_http::{Adapter, Request};
+
+// One thread: an environment answers one request at a time, and a second thread costs CPU on each of them.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    log::init(io::stdout);
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("countersign: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), lambda_http::Error> {
+    let config = Config::from_env()?;
+    let app = App::new(config, &aws::config().await, Clock::System)?;
+    app.warm_up().await;
+    let handler = ServiceBuilder::new().map_request(with_origin).service(router(Arc::new(app)));
+    lambda_runtime::run(ServiceBuilder::new().map_request(without_traps).service(Adapter::from(handler))).await
+}
+
+/// Tells the router where a request came from, in the gateway's words.
+fn with_origin(mut request: Request) -> Request {
+    if let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get() {
+        let origin = Origin {
+            request_id: context.request_id.clone().unwrap_or_default(),
+            source: context.http.source_ip.clone().unwrap_or_default(),
+        };
+        request.extensions_mut().insert(origin);
+    }
+    request
+}
+
+/// Takes out of an event what `lambda_http` panics on while it makes a request of it, before any layer of ours could
+/// catch that: a caller must not get a 500 for a header, a query or a body.
+fn without_traps(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+        // A URL is made of these. None of them decides anything here.
+        request.headers.remove("host");
+        request.headers.remove("x-forwarded-proto");
+        request.request_context.domain_name = None;
+        if !request.raw_path.as_ref().is_some_and(|path| path.starts_with('/')) {
+            request.raw_path = Some("/".to_owned());
+        }
+        // A query is refused whatever it says.
+        if request.raw_query_string.as_ref().is_some_and(|query| !query.is_empty()) {
+            request.raw_query_string = Some("refused".to_owned());
+        }
+        let body = request.body.as_deref().unwrap_or_default();
+        if request.is_base64_encoded && STANDARD.decode(body).is_err() {
+            // A body that every decoder refuses, in place of one that is none.
+            request.body = Some("%".to_owned());
+            request.is_base64_encoded = false;
+        }
+    }
+    event
+}

@@ -1,0 +1,127 @@
+//! Every answer that is not a token: one variant per code on the wire (RFC 6749 section 5.2).
+//!
+//! Descriptions are fixed sentences, so that nothing of a request and nothing internal can get out in them. What the
+//! log needs beyond the description, a variant carries beside it.
+
+use crate::keys::KeyError;
+use crate::store::StoreError;
+
+/// Why a request gets no token.
+#[derive(Debug)]
+pub enum Error {
+    /// `invalid_request`, 400: malformed, missing, repeated or over a limit.
+    InvalidRequest(&'static str),
+    /// `invalid_request`, 413: the body is over its limit.
+    BodyTooLarge,
+    /// `invalid_client`, 401: the client did not prove who it is. The reason is for the log alone: all causes answer
+    /// with the same bytes.
+    InvalidClient(&'static str),
+    /// `unauthorized_client`, 400: this client may not use this grant.
+    UnauthorizedClient,
+    /// `unsupported_grant_type`, 400.
+    UnsupportedGrantType,
+    /// `invalid_scope`, 400: malformed, unknown or not allowed.
+    InvalidScope(&'static str),
+    /// `invalid_grant`, 400.
+    InvalidGrant {
+        /// The sentence on the wire.
+        description: &'static str,
+        /// The cause, for the log alone.
+        reason: &'static str,
+    },
+    /// `temporarily_unavailable`, 503: a dependency of ours is down. Never an `invalid_grant`, on which clients throw
+    /// their refresh token away.
+    TemporarilyUnavailable {
+        /// Seconds after which a client may try again.
+        retry_after: u8,
+        /// The cause, for the log alone.
+        cause: String,
+    },
+    /// `server_error`, 500: a bug, or a deployment or record that is not as it must be. The cause is for the log alone.
+    ServerError(String),
+    /// `not_found`, 404: no such path.
+    NotFound,
+    /// `method_not_allowed`, 405: no such method at this path.
+    MethodNotAllowed,
+}
+
+impl Error {
+    /// The value of `error` in the answer.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) | Self::BodyTooLarge => "invalid_request",
+            Self::InvalidClient(_) => "invalid_client",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope(_) => "invalid_scope",
+            Self::InvalidGrant { .. } => "invalid_grant",
+            Self::TemporarilyUnavailable { .. } => "temporarily_unavailable",
+            Self::ServerError(_) => "server_error",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+        }
+    }
+
+    /// The HTTP status of the answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::InvalidRequest(_)
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::InvalidScope(_)
+            | Self::InvalidGrant { .. } => 400,
+            Self::InvalidClient(_) => 401,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::BodyTooLarge => 413,
+            Self::ServerError(_) => 500,
+            Self::TemporarilyUnavailable { .. } => 503,
+        }
+    }
+
+    /// The value of `error_description` in the answer: printable ASCII without `"` and `\`.
+    pub fn description(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(description) | Self::InvalidScope(description) => description,
+            Self::InvalidGrant { description, .. } => description,
+            Self::BodyTooLarge => "The body is larger than 16 KiB.",
+            Self::InvalidClient(_) => "Client authentication failed.",
+            Self::UnauthorizedClient => "This client may not use this grant type.",
+            Self::UnsupportedGrantType => "This grant type is not supported.",
+            Self::TemporarilyUnavailable { .. } => "The service is not available at the moment. Try again.",
+            Self::ServerError(_) => "The request failed through no fault of the client.",
+            Self::NotFound => "There is nothing at this path.",
+            Self::MethodNotAllowed => "This path does not support this method.",
+        }
+    }
+
+    /// The cause as the log tells it.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::InvalidClient(reason) | Self::InvalidGrant { reason, .. } => reason,
+            Self::TemporarilyUnavailable { cause, .. } | Self::ServerError(cause) => cause,
+            other => other.description(),
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let cause = error.to_string();
+        match error {
+            // Another writer was quicker, and is done by now.
+            StoreError::Conflict { .. } => Self::TemporarilyUnavailable { retry_after: 1, cause },
+            StoreError::Unavailable { .. } => Self::TemporarilyUnavailable { retry_after: 2, cause },
+            // Trying again at once would only feed the throttle.
+            StoreError::Throttled { .. } => Self::TemporarilyUnavailable { retry_after: 5, cause },
+            StoreError::Refused { .. } | StoreError::Malformed { .. } => Self::ServerError(cause),
+        }
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        // An operator mends the secret, and the next re-read takes it up.
+        Self::TemporarilyUnavailable { retry_after: 5, cause: error.to_string() }
+    }
+}

@@ -1,0 +1,102 @@
+//! Grants: what a token request asks for (RFC 6749 section 4), and what every grant yields.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::params::{Name, Params};
+use crate::token::TokenVersion;
+
+pub mod client_credentials;
+pub mod password;
+pub mod refresh_token;
+
+/// The `grant_type` of a token request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantType {
+    /// RFC 6749 section 4.3: a first-party application acts for a user.
+    Password,
+    /// RFC 6749 section 4.4: a service acts for itself.
+    ClientCredentials,
+    /// RFC 6749 section 6: an application goes on acting for a user.
+    RefreshToken,
+}
+
+impl GrantType {
+    /// Takes the grant type of a request.
+    ///
+    /// # Errors
+    /// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
+    pub fn take(params: &mut Params) -> Result<Self, Error> {
+        match params.take(Name::GrantType).as_deref() {
+            Some("password") => Ok(Self::Password),
+            Some("client_credentials") => Ok(Self::ClientCredentials),
+            Some("refresh_token") => Ok(Self::RefreshToken),
+            Some(_) => Err(Error::UnsupportedGrantType),
+            None => Err(Error::InvalidRequest("The grant_type is missing.")),
+        }
+    }
+
+    /// Its name on the wire, and in the list of a client.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::ClientCredentials => "client_credentials",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+}
+
+/// A token request with all that it names: its own parameters, and the records that they point to.
+pub enum TokenRequest {
+    /// RFC 6749 section 4.3.2
+    Password(password::Request),
+    /// RFC 6749 section 4.4.2
+    ClientCredentials(client_credentials::Request),
+    /// RFC 6749 section 6
+    RefreshToken(refresh_token::Request),
+}
+
+impl TokenRequest {
+    /// Parses a grant's own parameters and reads the records that they name. Decides nothing: it runs beside the
+    /// authentication of the client, and what it finds counts only after that.
+    ///
+    /// # Errors
+    /// `invalid_request` if a parameter is missing; our own faults.
+    pub async fn read(app: &App, grant_type: GrantType, mut params: Params) -> Result<Self, Error> {
+        Ok(match grant_type {
+            GrantType::Password => Self::Password(password::Request::read(app, &mut params).await?),
+            GrantType::ClientCredentials => Self::ClientCredentials(client_credentials::Request::parse(&mut params)),
+            GrantType::RefreshToken => Self::RefreshToken(refresh_token::Request::read(app, &mut params).await?),
+        })
+    }
+}
+
+/// A successful answer (RFC 6749 section 5.1). The members stand in the order of the wire.
+#[derive(Serialize)]
+pub struct Issued {
+    token_type: &'static str,
+    expires_in: u32,
+    access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+impl Issued {
+    /// The answer in the members that belong to the structure: 1 does not name the scope.
+    fn new(version: TokenVersion, access_token: String, token: &crate::token::AccessToken<'_>) -> Self {
+        Self {
+            token_type: "Bearer",
+            expires_in: token.expires_in,
+            access_token,
+            refresh_token: None,
+            scope: (version == TokenVersion::V2).then(|| token.scope.to_string()),
+        }
+    }
+
+    fn with_refresh_token(self, refresh_token: Option<String>) -> Self {
+        Self { refresh_token, ..self }
+    }
+}

@@ -1,0 +1,160 @@
+//! The resource owner password credentials grant (RFC 6749 section 4.3): a first-party application acts for a user.
+//!
+//! 1. The client is authenticated and may use the grant (section 4.3.2); our caller has seen to both.
+//! 2. Username and password are there (section 4.3.2).
+//! 3. The scope is one that the client may have (section 3.3).
+//! 4. The password is the user's, and the user may log in. Every way to fail costs one hash and says the same.
+//! 5. The scope is one that the user may have.
+//! 6. A refresh family begins, if the client may use it; a hash of an old scheme is replaced by a current one.
+
+use std::num::NonZeroU32;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::{GrantType, Issued};
+use crate::app::App;
+use crate::client::Client;
+use crate::error::Error;
+use crate::params::{Name, Params};
+use crate::refresh::{Family, FamilyId, Reference};
+use crate::scope::ScopeError;
+use crate::secret::{Hash, random_id};
+use crate::store::StoreError;
+use crate::token::{AccessToken, TokenVersion};
+use crate::user::{User, Username};
+
+const DESCRIPTION: &str = "The username or the password is wrong.";
+
+/// The grant's own parameters, and the record that the username points to.
+pub struct Request {
+    scope: Option<String>,
+    password: String,
+    username: Option<Username>,
+    user: Option<User>,
+    /// Before the user was read: a password that changes after this ends what the login begins.
+    asked_at: u64,
+}
+
+impl Request {
+    /// Takes the parameters of the grant and reads the user.
+    ///
+    /// # Errors
+    /// `invalid_request` if one is missing; our own faults.
+    pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
+        let asked_at = app.clock.now();
+        let scope = params.take(Name::Scope);
+        let username = params.take(Name::Username).ok_or(Error::InvalidRequest("The username is missing."))?;
+        let password = params.take(Name::Password).ok_or(Error::InvalidRequest("The password is missing."))?;
+        // A name that no account can have is an account that there is not.
+        let username = Username::parse(&username);
+        let user = match &username {
+            Some(username) => {
+                tracing::Span::current().record("user", username.log_id());
+                app.store.user(username).await?
+            }
+            None => None,
+        };
+        Ok(Self { scope, password: password.nfc().collect(), username, user, asked_at })
+    }
+}
+
+/// Issues a user an access token, and a refresh token if the client may use one.
+///
+/// # Errors
+/// `invalid_scope`, `invalid_grant`; our own faults.
+pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
+    let invalid_scope = |error: ScopeError| Error::InvalidScope(error.description());
+    let scope = client.scope(request.scope.as_deref()).map_err(invalid_scope)?;
+    let login = log_in(app, &request)?;
+    let scope = match &login.user.scopes {
+        None => scope,
+        // Who asks for a scope by name gets it or is told; the defaults are but what there is to have.
+        Some(allowed) if request.scope.is_some() => scope.allowed_by(allowed).map_err(invalid_scope)?,
+        Some(allowed) => scope.narrowed_to(allowed).map_err(invalid_scope)?,
+    };
+
+    let keys = app.keyring.current().await?;
+    let token = AccessToken {
+        issuer: &app.config.issuer,
+        client,
+        user: Some((login.user, login.at)),
+        scope: &scope,
+        issued_at: app.clock.now(),
+        expires_in: client.access_token_ttl.map_or(app.config.user_token_ttl, NonZeroU32::get),
+    };
+    let access_token = token.sign(version, &keys.current)?;
+
+    let (refresh_token, ()) =
+        tokio::join!(begin_family(app, &login, &token, version), upgrade_hash(app, &login, &request.password));
+    let refresh_token = refresh_token?.map(|reference| reference.mint(&keys.references));
+    Ok(Issued::new(version, access_token, &token).with_refresh_token(refresh_token))
+}
+
+/// A user who proved the password.
+struct Login<'a> {
+    username: &'a Username,
+    user: &'a User,
+    hash: &'a Hash,
+    /// In seconds since the epoch.
+    at: u64,
+}
+
+/// Step 4. The hash runs first whatever else is wrong, so that no cause shows in the time.
+fn log_in<'a>(app: &App, request: &'a Request) -> Result<Login<'a>, Error> {
+    let hash = request.user.as_ref().and_then(|user| user.password_hash.as_ref());
+    let proven = app.hasher.verify_password(hash, &request.password);
+    let refuse = |reason| Err(Error::InvalidGrant { description: DESCRIPTION, reason });
+    match (&request.username, &request.user, hash) {
+        (Some(username), Some(user), Some(hash)) => match (proven, user.enabled) {
+            (true, true) => Ok(Login { username, user, hash, at: request.asked_at }),
+            (false, _) => refuse("wrong password"),
+            (true, false) => refuse("disabled user"),
+        },
+        (_, Some(_), None) => refuse("user without a password"),
+        _ => refuse("unknown user"),
+    }
+}
+
+/// Records the family of a login; none if the client may not use the refresh token that would come of it.
+async fn begin_family(
+    app: &App,
+    login: &Login<'_>,
+    token: &AccessToken<'_>,
+    version: TokenVersion,
+) -> Result<Option<Reference>, StoreError> {
+    if !token.client.grant_types.contains(GrantType::RefreshToken.as_str()) {
+        return Ok(None);
+    }
+    let id = FamilyId::generate();
+    let absolute_expires_at = token.issued_at.saturating_add(u64::from(app.config.refresh_token_max_ttl));
+    let family = Family {
+        client_id: token.client.client_id.clone(),
+        username: login.username.as_str().to_owned(),
+        user_id: login.user.user_id.clone(),
+        scopes: token.scope.clone(),
+        version: version.number(),
+        auth_time: login.at,
+        generation: 0,
+        rotated_at: token.issued_at,
+        rotated_by: random_id(),
+        revoked: false,
+        absolute_expires_at,
+        expires_at: super::refresh_token::expires_at(app, token.client, token.issued_at, absolute_expires_at),
+    };
+    app.store.begin_refresh_family(id, &family).await?;
+    Ok(Some(Reference { family: id, generation: 0 }))
+}
+
+/// Replaces a hash of an old scheme. The login does not depend on it: the next one would try again.
+async fn upgrade_hash(app: &App, login: &Login<'_>, password: &str) {
+    if app.hasher.is_current(login.hash) {
+        return;
+    }
+    let upgraded = match app.hasher.hash(password) {
+        Ok(new) => app.store.upgrade_password_hash(login.username, login.hash, &new).await.map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(reason) = upgraded {
+        tracing::warn!(reason, "a password hash keeps its old scheme for now");
+    }
+}

@@ -1,0 +1,80 @@
+//! The HTTP surface: which path goes where, and what holds for every answer.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, Response};
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use axum::routing::post;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+use tracing::field::Empty;
+
+use crate::app::App;
+use crate::error::Error;
+
+mod accept;
+mod body;
+mod client_auth;
+mod error;
+mod media_type;
+mod token;
+
+/// Where a request came from, as the gateway says: no header is asked, because anyone can send one. Whoever puts the
+/// router on a wire puts this into a request's extensions.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The gateway's name for the request.
+    pub request_id: String,
+    /// The address that the caller called from.
+    pub source: String,
+}
+
+/// The routes, and the layers around all of them.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/oauth/token", post(token::post))
+        .fallback(async || Error::NotFound)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(body::MAX_BYTES))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(headers))
+        .layer(from_fn(trace))
+        .with_state(app)
+}
+
+/// The last resort (S-103): a panic costs one answer, and not the environment. What it said stays untold, for it may
+/// quote anything.
+fn panicked(_: Box<dyn Any + Send>) -> Response<axum::body::Body> {
+    Error::ServerError("a panic; the line before this says where".to_owned()).into_response()
+}
+
+/// The headers of every answer (RFC 6749 section 5.1).
+async fn headers(request: Request, next: Next) -> impl IntoResponse {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Gives a request its span. Those who learn something worth a field of the decision's log line record it there.
+async fn trace(request: Request, next: Next) -> impl IntoResponse {
+    let Origin { request_id, source } = request.extensions().get().cloned().unwrap_or_default();
+    let span = tracing::info_span!(
+        "request",
+        request_id,
+        source,
+        grant = Empty,
+        client_id = Empty,
+        user = Empty,
+        version = Empty,
+        kid = Empty
+    );
+    next.run(request).instrument(span).await
+}

@@ -1,0 +1,41 @@
+//! `Accept` chooses the structure of the token, by the parameter `version` of a media type.
+
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
+
+use super::media_type::{parameter, split};
+use crate::error::Error;
+use crate::token::TokenVersion;
+
+/// Reads the version that a request accepts: the first that any entry carries, be it the bare `version=2` that legacy
+/// callers send. 1.x is structure 1; 2 and higher, and none at all, is structure 2.
+///
+/// # Errors
+/// `invalid_request` if it is not a number, or below 1.
+pub(super) fn token_version(headers: &HeaderMap) -> Result<TokenVersion, Error> {
+    for value in headers.get_all(ACCEPT) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        for entry in split(&text, ',') {
+            let version = split(entry, ';')
+                .filter_map(parameter)
+                .find_map(|(name, value)| name.eq_ignore_ascii_case("version").then_some(value));
+            if let Some(version) = version {
+                return parse(version);
+            }
+        }
+    }
+    Ok(TokenVersion::V2)
+}
+
+fn parse(version: &str) -> Result<TokenVersion, Error> {
+    let (whole, fraction) = version.split_once('.').unwrap_or((version, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return Err(Error::InvalidRequest("The version in Accept is not a number."));
+    }
+    match whole.trim_start_matches('0') {
+        "" => Err(Error::InvalidRequest("The version in Accept is below 1.")),
+        "1" => Ok(TokenVersion::V1),
+        _ => Ok(TokenVersion::V2),
+    }
+}

@@ -1,0 +1,208 @@
+//! The body of a token request as parameters: JSON, or a form. Strictly: what is malformed is refused, never mended.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::media_type::{parameter, split};
+use crate::error::Error;
+use crate::params::Params;
+
+/// The limit of a body.
+pub(super) const MAX_BYTES: usize = 16 * 1024;
+const MAX_JSON_DEPTH: u8 = 4;
+
+const MALFORMED_FORM: Error = Error::InvalidRequest("The body is not a well-formed form.");
+const MALFORMED_JSON: Error =
+    Error::InvalidRequest("The body is not one JSON object, at most 4 deep and without repeated members.");
+
+/// The form of a body.
+#[derive(Clone, Copy)]
+pub(super) enum ContentType {
+    Json,
+    Form,
+}
+
+impl ContentType {
+    /// Reads `Content-Type`.
+    ///
+    /// # Errors
+    /// `invalid_request` unless it is one of the two, in UTF-8.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Error> {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(Error::InvalidRequest("One Content-Type is required."));
+        };
+        let mut parts = split(value.to_str().unwrap_or_default(), ';');
+        let content_type = match parts.next() {
+            Some(essence) if essence.eq_ignore_ascii_case("application/json") => Self::Json,
+            Some(essence) if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") => Self::Form,
+            _ => {
+                let description = "The Content-Type is neither application/json nor application/x-www-form-urlencoded.";
+                return Err(Error::InvalidRequest(description));
+            }
+        };
+        let is_other_charset =
+            |(name, value): (&str, &str)| name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8");
+        if parts.filter_map(parameter).any(is_other_charset) {
+            return Err(Error::InvalidRequest("The charset is not UTF-8."));
+        }
+        Ok(content_type)
+    }
+
+    /// Reads a body in this form.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub(super) fn read(self, body: &[u8]) -> Result<Params, Error> {
+        match self {
+            Self::Json => read_json(body),
+            Self::Form => read_form(body),
+        }
+    }
+}
+
+fn read_form(body: &[u8]) -> Result<Params, Error> {
+    let mut params = Params::default();
+    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let end_of_name = pair.iter().position(|byte| *byte == b'=');
+        let (name, value) = match end_of_name {
+            Some(end) => (&pair[..end], &pair[end + 1..]),
+            None => (pair, &[][..]),
+        };
+        let decode = |text| form_decode(text).ok_or(MALFORMED_FORM);
+        params.insert(&decode(name)?, Some(decode(value)?))?;
+    }
+    Ok(params)
+}
+
+/// Decodes `application/x-www-form-urlencoded` text; `None` for a `%` without two hex digits and for bytes that are
+/// not UTF-8, where the usual decoders put something else in their place.
+pub(super) fn form_decode(text: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    let hex_digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => hex_digit(bytes.next())? << 4 | hex_digit(bytes.next())?,
+            other => *other,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn read_json(body: &[u8]) -> Result<Params, Error> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let members =
+        json.deserialize_map(Members).and_then(|members| json.end().map(|()| members)).map_err(|_| MALFORMED_JSON)?;
+    let mut params = Params::default();
+    for (name, value) in members {
+        match value {
+            Value::Text(text) => params.insert(&name, Some(text))?,
+            Value::Null => params.insert(&name, None)?,
+            Value::Other if Params::defines(&name) => {
+                return Err(Error::InvalidRequest("A parameter is not a string."));
+            }
+            Value::Other => params.insert(&name, None)?,
+        }
+    }
+    Ok(params)
+}
+
+/// What a member of the object is, as far as parameters go.
+enum Value {
+    Text(String),
+    Null,
+    Other,
+}
+
+/// The object itself.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = BTreeMap<String, Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        members(map, 1)
+    }
+}
+
+fn members<'de, A: MapAccess<'de>>(mut map: A, depth: u8) -> Result<BTreeMap<String, Value>, A::Error> {
+    let mut members = BTreeMap::new();
+    while let Some(name) = map.next_key()? {
+        if members.insert(name, map.next_value_seed(Within { depth })?).is_some() {
+            return Err(de::Error::custom("a repeated member"));
+        }
+    }
+    Ok(members)
+}
+
+/// A value within an object or array that is this deep.
+struct Within {
+    depth: u8,
+}
+
+impl Within {
+    /// The depth of the value, if that is an object or array.
+    fn deeper<E: de::Error>(&self) -> Result<u8, E> {
+        if self.depth < MAX_JSON_DEPTH { Ok(self.depth + 1) } else { Err(E::custom("too deep")) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Within {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Within {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let depth = self.deeper()?;
+        while seq.next_element_seed(Within { depth })?.is_some() {}
+        Ok(Value::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        members(map, self.deeper()?).map(|_| Value::Other)
+    }
+}

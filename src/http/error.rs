@@ -1,0 +1,39 @@
+//! An [`Error`] as an answer: status, headers, JSON (RFC 6749 section 5.2), and the one log line.
+
+use axum::Json;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::error::Error;
+
+#[derive(Serialize)]
+struct Body {
+    error: &'static str,
+    error_description: &'static str,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if status.is_server_error() {
+            tracing::error!(outcome = "failed", status = status.as_u16(), error = self.code(), reason = self.reason());
+        } else {
+            tracing::info!(outcome = "refused", status = status.as_u16(), error = self.code(), reason = self.reason());
+        }
+        let body = Json(Body { error: self.code(), error_description: self.description() });
+        let mut response = (status, body).into_response();
+        match self {
+            Self::InvalidClient(_) => {
+                let challenge = HeaderValue::from_static("Basic realm=\"oauth\", charset=\"UTF-8\"");
+                response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            }
+            Self::TemporarilyUnavailable { retry_after, .. } => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(u16::from(retry_after)));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,25 @@
+//! The grammar that `Accept` and `Content-Type` share: lists, and parameters behind semicolons (RFC 9110 section 5.6).
+
+/// Splits at a separator that stands outside quotes, and trims the parts.
+pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |character| {
+        if escaped {
+            escaped = false;
+        } else if quoted && character == '\\' {
+            escaped = true;
+        } else if character == '"' {
+            quoted = !quoted;
+        }
+        character == separator && !quoted
+    })
+    .map(str::trim)
+}
+
+/// Reads a parameter: its name, and its value without the quotes it may be in. `None` if it is no parameter.
+pub(super) fn parameter(part: &str) -> Option<(&str, &str)> {
+    let (name, value) = part.split_once('=')?;
+    let value = value.trim();
+    let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    Some((name.trim(), unquoted.unwrap_or(value)))
+}

@@ -1,0 +1,56 @@
+//! `POST /oauth/token` (RFC 6749 section 3.2), in the order in which faults decide.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+
+use super::accept::token_version;
+use super::body::ContentType;
+use super::client_auth::{authenticate, credentials};
+use crate::app::App;
+use crate::error::Error;
+use crate::grant::{GrantType, Issued, TokenRequest, client_credentials, password, refresh_token};
+
+/// Answers a token request.
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Issued>, Error> {
+    app.keyring.reread_if_due();
+
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
+        _ => Error::InvalidRequest("The body cannot be read."),
+    })?;
+    let content_type = ContentType::of(&headers)?;
+    if query.is_some_and(|query| !query.is_empty()) {
+        return Err(Error::InvalidRequest("Parameters belong in the body, not in the query."));
+    }
+    let version = token_version(&headers)?;
+    let mut params = content_type.read(&body)?;
+    let credentials = credentials(&headers, &mut params)?;
+    let grant_type = GrantType::take(&mut params)?;
+    let span = tracing::Span::current();
+    span.record("grant", grant_type.as_str());
+    span.record("version", version.number());
+
+    // Side by side for the sake of time. Until the client is authenticated, what the request names counts for nothing.
+    let (client, request) = tokio::join!(authenticate(&app, credentials), TokenRequest::read(&app, grant_type, params));
+    let client = client?;
+    if !client.grant_types.contains(grant_type.as_str()) {
+        return Err(Error::UnauthorizedClient);
+    }
+    let issued = match request? {
+        TokenRequest::Password(request) => password::issue(&app, &client, request, version).await?,
+        TokenRequest::ClientCredentials(request) => client_credentials::issue(&app, &client, request, version).await?,
+        TokenRequest::RefreshToken(request) => refresh_token::issue(&app, &client, request, version).await?,
+    };
+    tracing::info!(outcome = "issued", status = 200);
+    Ok(Json(issued))
+}

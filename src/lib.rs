@@ -1,0 +1,55 @@
+//! countersign: OAuth 2.0 tokens for first-party applications and services, from one AWS Lambda.
+//!
+//! # The map, in reading order
+//!
+//! | room | what it decides |
+//! |---|---|
+//! | `bin/api.rs` | how the function starts, and how a gateway event becomes a request |
+//! | [`config`], [`app`], [`aws`] | the settings, all that a request may touch, how we talk to AWS |
+//! | [`http`] | the routes; in `http/`: body, credentials and `Accept` to a request, [`error`] to an answer |
+//! | [`grant`] | what a token request asks for; in `grant/`: one file per grant, its RFC section in numbered steps |
+//! | [`params`], [`client`], [`user`], [`scope`] | what a request says, who asks, and what they may do |
+//! | [`token`], [`keys`], [`refresh`], [`secret`] | access tokens, signing keys, refresh tokens, hashes |
+//! | [`store`] | the three tables; in `store/`: one file per kind of record |
+//! | [`clock`], [`log`] | the time, and the lines that say what was decided |
+//!
+//! # The path of a request
+//!
+//! ```text
+//! API Gateway -> bin/api.rs           lambda_http
+//!   http.rs                           POST /oauth/token [span, headers, panics, size]
+//!   http/token.rs                     in the order of checks
+//!     http/{body,accept}.rs           -> Params, TokenVersion
+//!     http/client_auth.rs             -> Client, proven     | side by side
+//!     grant.rs                        -> TokenRequest, read |
+//!     grant/*.rs                      may it? which scope? who? -> token.rs signs -> the one write
+//!   Json(Issued)                      or http/error.rs
+//! ```
+//!
+//! # What holds
+//!
+//! - A grant runs only for a client that proved itself and may use it.
+//! - A client's fault is written out by name, with a fixed sentence; only [`store::StoreError`] and [`keys::KeyError`]
+//!   convert into an [`error::Error`], and become 503 or 500. So nothing internal can get out by accident.
+//! - State decides about refresh tokens, not time: one conditional update, and never more than one live generation.
+//! - The client credentials grant writes nothing, and runs no slow hash for a machine-made secret.
+//! - What holds a secret has no `Debug`, or one that shows nothing.
+//! - Each outside crate has one home, and so have the clock and the environment: `tests/it/house.rs` and `clippy.toml`.
+
+pub mod app;
+pub mod aws;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod grant;
+pub mod http;
+pub mod keys;
+pub mod log;
+pub mod params;
+pub mod refresh;
+pub mod scope;
+pub mod secret;
+pub mod store;
+pub mod token;
+pub mod user;

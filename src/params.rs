@@ -1,0 +1,124 @@
+//! The parameters of a token request, whichever body they came in: each name once, each within its limit and grammar.
+
+use crate::error::Error;
+
+const MAX_PARAMETERS: usize = 64;
+const MAX_NAME_BYTES: usize = 64;
+const MAX_SCOPE_TOKENS: usize = 100;
+
+/// A parameter that the token endpoint defines. Others are ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// `grant_type` (RFC 6749 section 4)
+    GrantType,
+    /// `client_id` (RFC 6749 section 2.2)
+    ClientId,
+    /// `client_secret` (RFC 6749 section 2.3.1)
+    ClientSecret,
+    /// `username` (RFC 6749 section 4.3.2)
+    Username,
+    /// `password` (RFC 6749 section 4.3.2)
+    Password,
+    /// `scope` (RFC 6749 section 3.3)
+    Scope,
+    /// `refresh_token` (RFC 6749 section 6)
+    RefreshToken,
+}
+
+impl Name {
+    const ALL: [(&'static str, Self); 7] = [
+        ("grant_type", Self::GrantType),
+        ("client_id", Self::ClientId),
+        ("client_secret", Self::ClientSecret),
+        ("username", Self::Username),
+        ("password", Self::Password),
+        ("scope", Self::Scope),
+        ("refresh_token", Self::RefreshToken),
+    ];
+
+    fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find_map(|(text, known)| (text == name).then_some(known))
+    }
+}
+
+/// Refuses a value that is over the limit of its parameter or outside its grammar (RFC 6749 appendix A).
+///
+/// A scope's grammar is left to [`Scope::parse`](crate::scope::Scope::parse): a fault in it has an error code of its
+/// own, later in the order of checks. A malformed refresh token is just one that is not ours.
+pub(crate) fn check(name: Name, value: &str) -> Result<(), Error> {
+    let (limit, too_long) = match name {
+        Name::GrantType => (256, "The grant_type is too long."),
+        Name::ClientId => (256, "The client_id is too long."),
+        Name::ClientSecret => (1024, "The client_secret is too long."),
+        Name::Username => (1024, "The username is too long."),
+        Name::Password => (4096, "The password is too long."),
+        Name::Scope => (4096, "The scope is too long."),
+        Name::RefreshToken => (1024, "The refresh_token is too long."),
+    };
+    if value.len() > limit {
+        return Err(Error::InvalidRequest(too_long));
+    }
+    let is_vschar = || value.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+    let is_one_line = || !value.contains(['\0', '\r', '\n']);
+    match name {
+        Name::ClientId if !is_vschar() => {
+            Err(Error::InvalidRequest("The client_id has a character that is not allowed."))
+        }
+        Name::ClientSecret if !is_vschar() => {
+            Err(Error::InvalidRequest("The client_secret has a character that is not allowed."))
+        }
+        Name::Username if !is_one_line() => {
+            Err(Error::InvalidRequest("The username has a character that is not allowed."))
+        }
+        Name::Password if !is_one_line() => {
+            Err(Error::InvalidRequest("The password has a character that is not allowed."))
+        }
+        Name::Scope if value.split(' ').count() > MAX_SCOPE_TOKENS => {
+            Err(Error::InvalidRequest("The scope has too many tokens."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The parameters of one request. An empty value counts as absent. Has no `Debug`: it holds secrets.
+#[derive(Default)]
+pub struct Params {
+    values: [Option<String>; Name::ALL.len()],
+    count: usize,
+}
+
+impl Params {
+    /// Whether a parameter of this name is defined.
+    pub fn defines(name: &str) -> bool {
+        Name::parse(name).is_some()
+    }
+
+    /// Adds a parameter as it was received; `None` is one that was named without a value (JSON `null`).
+    ///
+    /// # Errors
+    /// `invalid_request` if a defined parameter comes again, or anything is over its limit or outside its grammar.
+    pub fn insert(&mut self, name: &str, value: Option<String>) -> Result<(), Error> {
+        self.count += 1;
+        if self.count > MAX_PARAMETERS {
+            return Err(Error::InvalidRequest("There are too many parameters."));
+        }
+        if name.len() > MAX_NAME_BYTES {
+            return Err(Error::InvalidRequest("The name of a parameter is too long."));
+        }
+        let Some(name) = Name::parse(name) else {
+            return Ok(());
+        };
+        // An absent value is kept as an empty one until taken, so that a second mention of the name is noticed.
+        let value = value.unwrap_or_default();
+        check(name, &value)?;
+        match self.values[name as usize].replace(value) {
+            None => Ok(()),
+            Some(_) => Err(Error::InvalidRequest("A parameter is repeated.")),
+        }
+    }
+
+    /// Takes a parameter out; `None` if it was absent, empty or taken before.
+    pub fn take(&mut self, name: Name) -> Option<String> {
+        self.values[name as usize].take().filter(|value| !value.is_empty())
+    }
+}

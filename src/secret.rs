@@ -1,0 +1,307 @@
+//! Secrets at rest: password hashes, client-secret hashes, machine-made secrets. Pure: no store, no clock.
+//!
+//! | stored form | for | work |
+//! |---|---|---|
+//! | `$sha256$` + base64 | machine-made client secrets: 256 random bits need no slow hash | one SHA-256 |
+//! | `$argon2id$` (PHC) | passwords; argon2i and argon2d if imported | the hash's own parameters, bounded |
+//! | `$2y$`, `$2b$`, `$2a$` | imported bcrypt | the hash's own cost, bounded |
+//! | `$pbkdf2-sha256$`, `$pbkdf2-sha512$` (PHC) | imported PBKDF2 | the hash's own rounds, bounded |
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{self, SHA256, digest};
+use aws_lc_rs::{pbkdf2, rand};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde::Deserialize;
+
+// Bounds on what a stored hash may ask of us: several times what frameworks make, a fraction of what would hold us up.
+const MAX_ARGON2_MEMORY_KIB: u32 = 256 * 1024;
+const MAX_ARGON2_KIB_PASSES: u64 = 4 * MAX_ARGON2_MEMORY_KIB as u64;
+const MAX_ARGON2_PARALLELISM: u32 = 16;
+const MAX_BCRYPT_COST: u32 = 14;
+const MAX_PBKDF2_ITERATIONS: u32 = 2_000_000;
+
+const ARGON2_SALT_BYTES: usize = 16;
+const ARGON2_OUTPUT_BYTES: usize = 32;
+
+/// A stored hash. It shows its text to the store alone, and its scheme to the [`Hasher`] alone; `Debug` shows nothing.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Hash {
+    text: String,
+    scheme: Scheme,
+}
+
+#[derive(Clone)]
+enum Scheme {
+    Sha256([u8; digest::SHA256_OUTPUT_LEN]),
+    Argon2 { algorithm: Algorithm, version: Version, params: Params, salt: Vec<u8>, output: Vec<u8> },
+    Bcrypt,
+    Pbkdf2 { algorithm: pbkdf2::Algorithm, iterations: NonZeroU32, salt: Vec<u8>, output: Vec<u8> },
+}
+
+impl Hash {
+    /// Its text, as it is stored.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Hash(..)")
+    }
+}
+
+/// Why a stored text is no [`Hash`]. Says nothing of the text itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HashError {
+    /// Not in a known form.
+    Malformed,
+    /// Asks for more work than any honest hash does.
+    TooCostly,
+}
+
+impl fmt::Display for HashError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Malformed => "not a hash in a known form",
+            Self::TooCostly => "a hash that asks for too much work",
+        })
+    }
+}
+
+impl std::error::Error for HashError {}
+
+impl TryFrom<String> for Hash {
+    type Error = HashError;
+
+    fn try_from(text: String) -> Result<Self, HashError> {
+        let scheme = if let Some(digest) = text.strip_prefix("$sha256$") {
+            let digest = STANDARD_NO_PAD.decode(digest).map_err(|_| HashError::Malformed)?;
+            Scheme::Sha256(digest.try_into().map_err(|_| HashError::Malformed)?)
+        } else if ["$2y$", "$2b$", "$2a$"].iter().any(|prefix| text.starts_with(prefix)) {
+            let parts = bcrypt::HashParts::from_str(&text).map_err(|_| HashError::Malformed)?;
+            if parts.get_cost() > MAX_BCRYPT_COST {
+                return Err(HashError::TooCostly);
+            }
+            Scheme::Bcrypt
+        } else {
+            Scheme::from_phc(&text)?
+        };
+        Ok(Self { text, scheme })
+    }
+}
+
+impl Scheme {
+    fn from_phc(text: &str) -> Result<Self, HashError> {
+        let phc = phc::PasswordHash::new(text).map_err(|_| HashError::Malformed)?;
+        let salt = phc.salt.ok_or(HashError::Malformed)?.to_vec();
+        let output = phc.hash.ok_or(HashError::Malformed)?.as_bytes().to_vec();
+        let param = |name| phc.params.get_decimal(name).ok_or(HashError::Malformed);
+        let pbkdf2 = |algorithm| {
+            let iterations = NonZeroU32::new(param("i")?).ok_or(HashError::Malformed)?;
+            if iterations.get() > MAX_PBKDF2_ITERATIONS {
+                return Err(HashError::TooCostly);
+            }
+            Ok(Self::Pbkdf2 { algorithm, iterations, salt: salt.clone(), output: output.clone() })
+        };
+        let algorithm = match phc.algorithm.as_str() {
+            "argon2id" => Algorithm::Argon2id,
+            "argon2i" => Algorithm::Argon2i,
+            "argon2d" => Algorithm::Argon2d,
+            "pbkdf2-sha256" => return pbkdf2(pbkdf2::PBKDF2_HMAC_SHA256),
+            "pbkdf2-sha512" => return pbkdf2(pbkdf2::PBKDF2_HMAC_SHA512),
+            _ => return Err(HashError::Malformed),
+        };
+        let (memory, iterations, parallelism) = (param("m")?, param("t")?, param("p")?);
+        if memory > MAX_ARGON2_MEMORY_KIB
+            || u64::from(memory) * u64::from(iterations) > MAX_ARGON2_KIB_PASSES
+            || parallelism > MAX_ARGON2_PARALLELISM
+        {
+            return Err(HashError::TooCostly);
+        }
+        Ok(Self::Argon2 {
+            algorithm,
+            version: phc.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(|_| HashError::Malformed)?,
+            params: Params::new(memory, iterations, parallelism, Some(output.len()))
+                .map_err(|_| HashError::Malformed)?,
+            salt,
+            output,
+        })
+    }
+}
+
+/// Runs the hashes. Keeps one block of memory for argon2, because a block for each call makes the heap grow tenfold.
+///
+/// It works on the thread that calls it: a function's environment answers one request at a time, so that no other waits.
+pub struct Hasher {
+    params: Params,
+    memory: Mutex<Vec<Block>>,
+}
+
+impl Hasher {
+    /// A hasher that makes new hashes with these argon2id parameters.
+    ///
+    /// # Errors
+    /// [`HashError`] if they are none, or beyond what a stored hash may ask for.
+    pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, HashError> {
+        // A hash that we made must be one that we accept.
+        let output = STANDARD_NO_PAD.encode([0; ARGON2_OUTPUT_BYTES]);
+        let salt = STANDARD_NO_PAD.encode([0; ARGON2_SALT_BYTES]);
+        let sample = format!("$argon2id$v=19$m={memory_kib},t={iterations},p={parallelism}${salt}${output}");
+        match Hash::try_from(sample)?.scheme {
+            Scheme::Argon2 { params, .. } => Ok(Self { params, memory: Mutex::new(Vec::new()) }),
+            _ => Err(HashError::Malformed),
+        }
+    }
+
+    /// Hashes a password in the current scheme, with a fresh salt.
+    ///
+    /// # Errors
+    /// [`HashError`], which [`Hasher::new`] has ruled out.
+    pub fn hash(&self, password: &str) -> Result<Hash, HashError> {
+        let mut salt = [0; ARGON2_SALT_BYTES];
+        fill_random(&mut salt);
+        let mut output = [0; ARGON2_OUTPUT_BYTES];
+        self.argon2(Algorithm::Argon2id, Version::V0x13, &self.params, password, &salt, &mut output)
+            .map_err(|_| HashError::Malformed)?;
+        Hash::try_from(format!(
+            "$argon2id$v=19$m={},t={},p={}${}${}",
+            self.params.m_cost(),
+            self.params.t_cost(),
+            self.params.p_cost(),
+            STANDARD_NO_PAD.encode(salt),
+            STANDARD_NO_PAD.encode(output),
+        ))
+    }
+
+    /// Whether the hash is in the current scheme, with the current parameters.
+    pub fn is_current(&self, hash: &Hash) -> bool {
+        matches!(
+            &hash.scheme,
+            Scheme::Argon2 { algorithm: Algorithm::Argon2id, version: Version::V0x13, params, .. }
+                if params == &self.params
+        )
+    }
+
+    /// Whether this is the password of the hash. Without a hash it is not, and the answer costs what a current hash
+    /// would: whether an account exists must not show in the time.
+    pub fn verify_password(&self, hash: Option<&Hash>, password: &str) -> bool {
+        match hash {
+            Some(hash) => self.verify(hash, password),
+            None => {
+                let (salt, mut output) = ([0; ARGON2_SALT_BYTES], [0; ARGON2_OUTPUT_BYTES]);
+                let _ = self.argon2(Algorithm::Argon2id, Version::V0x13, &self.params, password, &salt, &mut output);
+                false
+            }
+        }
+    }
+
+    /// Whether this is the secret of any of the hashes. All are tried, and without any one is tried for the work's sake.
+    pub fn verify_secret<'a>(&self, hashes: impl Iterator<Item = &'a Hash>, secret: &str) -> bool {
+        let mut tried = false;
+        let mut proven = false;
+        for hash in hashes {
+            tried = true;
+            proven |= self.verify(hash, secret);
+        }
+        if !tried {
+            let _ = verify_sha256(&[0; digest::SHA256_OUTPUT_LEN], secret);
+        }
+        proven
+    }
+
+    fn verify(&self, hash: &Hash, secret: &str) -> bool {
+        match &hash.scheme {
+            Scheme::Sha256(digest) => verify_sha256(digest, secret),
+            Scheme::Argon2 { algorithm, version, params, salt, output } => {
+                let mut candidate = vec![0; output.len()];
+                self.argon2(*algorithm, *version, params, secret, salt, &mut candidate).is_ok()
+                    && verify_slices_are_equal(output, &candidate).is_ok()
+            }
+            Scheme::Bcrypt => bcrypt::verify(secret, &hash.text).unwrap_or(false),
+            Scheme::Pbkdf2 { algorithm, iterations, salt, output } => {
+                pbkdf2::verify(*algorithm, *iterations, salt, secret.as_bytes(), output).is_ok()
+            }
+        }
+    }
+
+    fn argon2(
+        &self,
+        algorithm: Algorithm,
+        version: Version,
+        params: &Params,
+        secret: &str,
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> Result<(), argon2::Error> {
+        tracing::debug!(
+            memory_kib = params.m_cost(),
+            iterations = params.t_cost(),
+            parallelism = params.p_cost(),
+            "argon2"
+        );
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let blocks = params.block_count();
+        if memory.len() < blocks {
+            memory.resize(blocks, Block::new());
+        }
+        let result = Argon2::new(algorithm, version, params.clone()).hash_password_into_with_memory(
+            secret.as_bytes(),
+            salt,
+            output,
+            &mut memory[..blocks],
+        );
+        // What an imported hash needed beyond our own is not kept.
+        let kept = self.params.block_count();
+        if memory.len() > kept {
+            memory.truncate(kept);
+            memory.shrink_to_fit();
+        }
+        result
+    }
+}
+
+fn verify_sha256(expected: &[u8], secret: &str) -> bool {
+    verify_slices_are_equal(digest(&SHA256, secret.as_bytes()).as_ref(), expected).is_ok()
+}
+
+/// Makes a client secret: `cs_`, 256 random bits, and a checksum by which secret scanners tell a leaked one from noise.
+/// All of it is in `[A-Za-z0-9_-]`, because client libraries disagree on how to encode anything else for Basic.
+pub fn generate_client_secret() -> String {
+    let mut bits = [0; 32];
+    fill_random(&mut bits);
+    let secret = format!("cs_{}", URL_SAFE_NO_PAD.encode(bits));
+    let checksum = URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()));
+    secret + &checksum[..CHECKSUM_CHARACTERS]
+}
+
+const CHECKSUM_CHARACTERS: usize = 6;
+
+/// The form in which a machine-made client secret is stored.
+pub fn hash_client_secret(secret: &str) -> String {
+    format!("$sha256${}", STANDARD_NO_PAD.encode(digest(&SHA256, secret.as_bytes())))
+}
+
+/// An identifier that nobody guesses: 128 random bits in base64url.
+pub(crate) fn random_id() -> String {
+    let mut bits = [0; 16];
+    fill_random(&mut bits);
+    URL_SAFE_NO_PAD.encode(bits)
+}
+
+/// Fills the bytes from the operating system's random source.
+///
+/// # Panics
+/// If there is none: no request can be answered without, and no weaker source will do.
+pub(crate) fn fill_random(bytes: &mut [u8]) {
+    #[expect(clippy::expect_used, reason = "aws-lc aborts before it returns an error here")]
+    rand::fill(bytes).expect("the operating system has random numbers");
+}

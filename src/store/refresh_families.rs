@@ -1,0 +1,126 @@
+//! Refresh families, in the table of grants.
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+
+use super::{Item, Store, StoreError, record};
+use crate::refresh::{Family, FamilyId, Reference};
+
+/// What came of a rotation.
+#[derive(Debug)]
+pub enum Rotation {
+    /// The successor is the live generation now, and the caller's.
+    Rotated,
+    /// The family is not what the caller took it for: this is what it is, if it is there at all.
+    Lost(Option<Family>),
+}
+
+fn key(family: FamilyId) -> AttributeValue {
+    AttributeValue::S(format!("refresh#{family}"))
+}
+
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+impl Store {
+    /// Records a new family.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn begin_refresh_family(&self, id: FamilyId, family: &Family) -> Result<(), StoreError> {
+        let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(family)
+            .map_err(|error| StoreError::Malformed { table: "grants", attribute: error.to_string() })?;
+        item.insert("id".to_owned(), key(id));
+        // No condition on the key: an id of 128 random bits is new, or it is our own write, sent again.
+        self.dynamodb
+            .put_item()
+            .table_name(&self.grants_table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::from_sdk("PutItem", &error))
+    }
+
+    /// Reads a family.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn refresh_family(&self, id: FamilyId) -> Result<Option<Family>, StoreError> {
+        let item = self.read(&self.grants_table, "id", &format!("refresh#{id}")).await?;
+        item.map(|item| record("grants", item)).transpose()
+    }
+
+    /// Makes the successor of `used` the live generation of its family, if `used` is that until now: the one
+    /// conditional update on which every promise about refresh tokens stands.
+    ///
+    /// `next` is the family as it shall be; who it belongs to is compared, what changes with a use is written.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn rotate_refresh_token(&self, used: Reference, next: &Family) -> Result<Rotation, StoreError> {
+        let result = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.grants_table)
+            .key("id", key(used.family))
+            .condition_expression(
+                "generation = :used AND revoked = :false AND client_id = :client_id \
+                 AND expires_at > :now AND absolute_expires_at > :now",
+            )
+            .update_expression(
+                "SET generation = :next, rotated_at = :now, rotated_by = :rotated_by, expires_at = :expires_at",
+            )
+            .expression_attribute_values(":used", number(used.generation))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .expression_attribute_values(":client_id", AttributeValue::S(next.client_id.clone()))
+            .expression_attribute_values(":now", number(next.rotated_at))
+            .expression_attribute_values(":next", number(next.generation))
+            .expression_attribute_values(":rotated_by", AttributeValue::S(next.rotated_by.clone()))
+            .expression_attribute_values(":expires_at", number(next.expires_at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match result {
+            Ok(_) => return Ok(Rotation::Rotated),
+            Err(error) => error,
+        };
+        let failed = error.as_service_error().and_then(|error| match error {
+            aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) => {
+                Some(failed)
+            }
+            _ => None,
+        });
+        let Some(failed) = failed else {
+            return Err(StoreError::from_sdk("UpdateItem", &error));
+        };
+        let found: Option<Family> = failed.item.clone().map(|item| record("grants", item)).transpose()?;
+        // The SDK sends a write again when its answer is lost: then the failed condition is our own success.
+        Ok(match found {
+            Some(found) if found.rotated_by == next.rotated_by => Rotation::Rotated,
+            found => Rotation::Lost(found),
+        })
+    }
+
+    /// Ends a family for good. One that is gone already is ended enough.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn revoke_refresh_family(&self, id: FamilyId) -> Result<(), StoreError> {
+        let result = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.grants_table)
+            .key("id", key(id))
+            .condition_expression("attribute_exists(id)")
+            .update_expression("SET revoked = :true")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
+        }
+    }
+}

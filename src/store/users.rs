@@ -1,0 +1,42 @@
+//! The table of users.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::{Store, StoreError, record};
+use crate::secret::Hash;
+use crate::user::{User, Username};
+
+impl Store {
+    /// Reads a user.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn user(&self, username: &Username) -> Result<Option<User>, StoreError> {
+        let item = self.read(&self.users_table, "username", username.as_str()).await?;
+        item.map(|item| record("users", item)).transpose()
+    }
+
+    /// Replaces a password hash by a better one of the same password, unless the password was changed or the hash
+    /// replaced in the meantime.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn upgrade_password_hash(&self, username: &Username, old: &Hash, new: &Hash) -> Result<(), StoreError> {
+        let result = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.users_table)
+            .key("username", AttributeValue::S(username.as_str().to_owned()))
+            .condition_expression("password_hash = :old")
+            .update_expression("SET password_hash = :new")
+            .expression_attribute_values(":old", AttributeValue::S(old.as_str().to_owned()))
+            .expression_attribute_values(":new", AttributeValue::S(new.as_str().to_owned()))
+            .send()
+            .await;
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Access tokens: the claims of structures 1 and 2, and their signature.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use crate::client::Client;
+use crate::keys::{KeyError, SigningKey};
+use crate::scope::Scope;
+use crate::secret::random_id;
+use crate::user::User;
+
+/// The structure of an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenVersion {
+    /// Structure 1, deprecated: `dealer` and `system` in the token.
+    V1,
+    /// Structure 2: RFC 9068.
+    V2,
+}
+
+impl TokenVersion {
+    /// Its number.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+}
+
+impl fmt::Display for TokenVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number().fmt(formatter)
+    }
+}
+
+/// What an access token says. Nothing of a request gets into a registered claim.
+pub struct AccessToken<'a> {
+    /// The issuer URL.
+    pub issuer: &'a str,
+    /// The client that it is issued to.
+    pub client: &'a Client,
+    /// The user on whose behalf, and when that user logged in (seconds since the epoch); none for a service.
+    pub user: Option<(&'a User, u64)>,
+    /// What it is good for.
+    pub scope: &'a Scope,
+    /// When it is issued, in seconds since the epoch.
+    pub issued_at: u64,
+    /// Seconds that it lives.
+    pub expires_in: u32,
+}
+
+/// RFC 9068 section 2.2.
+#[derive(Serialize)]
+struct ClaimsV2<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    client_id: &'a str,
+    scope: String,
+    iat: u64,
+    nbf: u64,
+    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u64>,
+    jti: String,
+}
+
+#[derive(Serialize)]
+struct ClaimsV1<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    scopes: &'a [String],
+    iat: u64,
+    nbf: u64,
+    exp: u64,
+    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dealer: Option<&'a serde_json::Map<String, serde_json::Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'a serde_json::Map<String, serde_json::Value>>,
+}
+
+impl AccessToken<'_> {
+    /// The token as a signed JWT (RFC 7515 section 3.1, compact).
+    ///
+    /// # Errors
+    /// [`KeyError`] if the key does not sign.
+    pub fn sign(&self, version: TokenVersion, key: &SigningKey) -> Result<String, KeyError> {
+        tracing::Span::current().record("kid", key.kid());
+        let (header, claims) = match version {
+            TokenVersion::V1 => (encode(&key.header("JWT"))?, encode(&self.claims_v1())?),
+            TokenVersion::V2 => (encode(&key.header("at+jwt"))?, encode(&self.claims_v2())?),
+        };
+        let mut token = format!("{header}.{claims}");
+        let signature = key.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    fn claims_v2(&self) -> ClaimsV2<'_> {
+        ClaimsV2 {
+            iss: self.issuer,
+            aud: self.client.audience.as_deref().unwrap_or(self.issuer),
+            sub: self.subject(),
+            client_id: &self.client.client_id,
+            scope: self.scope.to_string(),
+            iat: self.issued_at,
+            nbf: self.issued_at,
+            exp: self.expires_at(),
+            auth_time: self.user.map(|(_, auth_time)| auth_time),
+            jti: random_id(),
+        }
+    }
+
+    fn claims_v1(&self) -> ClaimsV1<'_> {
+        ClaimsV1 {
+            iss: self.issuer,
+            aud: &self.client.client_id,
+            sub: self.subject(),
+            scopes: self.scope.tokens(),
+            iat: self.issued_at,
+            nbf: self.issued_at,
+            exp: self.expires_at(),
+            jti: random_id(),
+            dealer: self.user.and_then(|(user, _)| user.dealer.as_ref()),
+            system: self.client.system.as_ref(),
+        }
+    }
+
+    fn subject(&self) -> &str {
+        self.user.map_or(&self.client.client_id, |(user, _)| &user.user_id)
+    }
+
+    fn expires_at(&self) -> u64 {
+        self.issued_at.saturating_add(u64::from(self.expires_in))
+    }
+}
+
+fn encode(part: &impl Serialize) -> Result<String, KeyError> {
+    let json = serde_json::to_vec(part).map_err(|_| KeyError::Unusable("a token is not JSON"))?;
+    Ok(URL_SAFE_NO_PAD.encode(json))
+}

@@ -1,0 +1,50 @@
+//! Users: on whose behalf a first-party application may ask for tokens.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use precis_profiles::UsernameCaseMapped;
+use precis_profiles::precis_core::profile::PrecisFastInvocation;
+use serde::Deserialize;
+
+use crate::scope::AllowedScopes;
+use crate::secret::Hash;
+
+/// A username in the form in which usernames are compared: UsernameCaseMapped of RFC 8265 section 3.3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Username(String);
+
+impl Username {
+    /// Brings a username into its form for comparison; `None` if no account can have that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        UsernameCaseMapped::enforce(text).ok().map(|enforced| Self(enforced.into_owned()))
+    }
+
+    /// The username as it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// How the log names the user: the first 64 bits of the SHA-256 of the name, in hex. Whoever knows the name can
+    /// find its lines.
+    pub fn log_id(&self) -> String {
+        digest(&SHA256, self.0.as_bytes()).as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A user as the table `users` holds it.
+#[derive(Debug, Deserialize)]
+pub struct User {
+    /// The name to log in with, in its RFC 8265 form.
+    pub username: String,
+    /// The stable identifier that becomes `sub`; never used again for another user.
+    pub user_id: String,
+    /// What verifies the password. A user without one cannot log in with a password.
+    pub password_hash: Option<Hash>,
+    /// The scopes that tokens for this user may have. Absent means whatever the client may have.
+    pub scopes: Option<AllowedScopes>,
+    /// Copied into tokens of structure 1.
+    pub dealer: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Whether tokens are issued for this user at all.
+    pub enabled: bool,
+    /// Refresh families that began before this second are dead.
+    pub sessions_valid_from: Option<u64>,
+}
