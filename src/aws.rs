@@ -1,20 +1,22 @@
 //! How we talk to AWS: TLS, timeouts, retries; and what its errors say in one line.
+//!
+//! What a caller does not set (region, credentials, `AWS_ENDPOINT_URL`) the SDK finds as everywhere.
 
 use std::error::Error;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// The SDK's settings from its own environment variables (region, credentials, `AWS_ENDPOINT_URL`), with one HTTP
-/// client for all services and timeouts that leave a caller its answer: by default the SDK waits for one for ever.
-pub async fn config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
+/// Loads the SDK's settings, with one HTTP client for all services, and timeouts that leave a caller its answer: by
+/// default the SDK waits for one for ever.
+pub async fn load(settings: ConfigLoader) -> SdkConfig {
+    settings
         .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
         .timeout_config(
             TimeoutConfig::builder()

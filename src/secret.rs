@@ -30,7 +30,7 @@ const MAX_PBKDF2_ITERATIONS: u32 = 2_000_000;
 const ARGON2_SALT_BYTES: usize = 16;
 const ARGON2_OUTPUT_BYTES: usize = 32;
 
-/// A stored hash. It shows its text to the store alone, and its scheme to the [`Hasher`] alone; `Debug` shows nothing.
+/// A stored hash. Its scheme is known to the [`Hasher`] alone; `Debug` shows nothing.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Hash {
@@ -47,8 +47,8 @@ enum Scheme {
 }
 
 impl Hash {
-    /// Its text, as it is stored.
-    pub(crate) fn as_str(&self) -> &str {
+    /// Its text, for the store and nobody else.
+    pub fn as_str(&self) -> &str {
         &self.text
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use aws_config::BehaviorVersion;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign::app::App;
@@ -31,7 +32,8 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), lambda_http::Error> {
     let config = Config::from_env()?;
-    let app = App::new(config, &aws::config().await, Clock::System)?;
+    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest())).await;
+    let app = App::new(config, &sdk, Clock::System)?;
     app.warm_up().await;
     let handler = ServiceBuilder::new().map_request(with_origin).service(router(Arc::new(app)));
     lambda_runtime::run(ServiceBuilder::new().map_request(without_traps).service(Adapter::from(handler))).await
