@@ -1,1 +1,23 @@
+//! The tests, through the real router and over an in-process DynamoDB. A name that begins with `s_` and a number is the
+//! promise of that number in `docs/security.md`.
 
+#[path = "../../examples/local/cloud.rs"]
+mod cloud;
+mod support;
+
+mod cases;
+mod clients;
+mod config;
+mod events;
+mod faults;
+mod house;
+mod keys;
+mod logs;
+mod properties;
+mod races;
+mod refresh;
+mod round_trips;
+mod secrets;
+mod tokens;
+mod users;
+mod wire;

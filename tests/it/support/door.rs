@@ -1,0 +1,112 @@
+//! The door between the service and its cloud: counts the calls, holds them, or answers in the cloud's place.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+#[derive(Clone, Default)]
+pub struct Door(Arc<Mutex<Inside>>);
+
+#[derive(Default)]
+struct Inside {
+    calls: Vec<String>,
+    /// Calls that wait to be let through, while calls are held.
+    held: Option<Vec<(String, oneshot::Sender<()>)>>,
+    /// A call that begins like this is answered with this status and error code.
+    fault: Option<(&'static str, u16, &'static str)>,
+}
+
+impl Door {
+    /// Stands before a cloud.
+    pub fn before(&self, cloud: Router) -> Router {
+        cloud.layer(from_fn_with_state(self.clone(), pass))
+    }
+
+    /// The calls so far, as `Operation Table`.
+    pub fn calls(&self) -> Vec<String> {
+        self.0.lock().unwrap().calls.clone()
+    }
+
+    pub fn forget(&self) {
+        self.0.lock().unwrap().calls.clear();
+    }
+
+    /// From now on, holds each call until it is let through.
+    pub fn hold(&self) {
+        self.0.lock().unwrap().held = Some(Vec::new());
+    }
+
+    /// Waits until this many calls are held, and lets them through.
+    pub async fn let_through(&self, count: usize) -> Vec<String> {
+        for _ in 0..1000 {
+            let held = {
+                let mut inside = self.0.lock().unwrap();
+                inside.held.take_if(|held| held.len() >= count)
+            };
+            if let Some(held) = held {
+                self.0.lock().unwrap().held = Some(Vec::new());
+                let (mut names, passes): (Vec<_>, Vec<_>) = held.into_iter().unzip();
+                for pass in passes {
+                    pass.send(()).unwrap();
+                }
+                names.sort();
+                return names;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{count} calls side by side never came; so far: {:?}", self.calls());
+    }
+
+    /// From now on, answers calls that begin like this (`GetItem ClientsTable`) with an error.
+    pub fn fail(&self, call: &'static str, status: u16, code: &'static str) {
+        self.0.lock().unwrap().fault = Some((call, status, code));
+    }
+
+    /// From now on, lets everything through again.
+    pub fn mend(&self) {
+        self.0.lock().unwrap().fault = None;
+    }
+}
+
+async fn pass(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let call = match sent["TableName"].as_str() {
+        Some(table) => format!("{operation} {table}"),
+        None => operation,
+    };
+    // What every read of ours must be.
+    if call.starts_with("GetItem") {
+        assert_eq!(sent["ConsistentRead"], true);
+    }
+    let (fault, turn) = {
+        let mut inside = door.0.lock().unwrap();
+        inside.calls.push(call.clone());
+        let fault = inside.fault.filter(|(start, ..)| call.starts_with(start));
+        let turn = inside.held.as_mut().map(|held| {
+            let (pass, turn) = oneshot::channel();
+            held.push((call, pass));
+            turn
+        });
+        (fault, turn)
+    };
+    if let Some(turn) = turn {
+        turn.await.unwrap();
+    }
+    if let Some((_, status, code)) = fault {
+        let body = Json(json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "as the test has it"}));
+        return (StatusCode::from_u16(status).unwrap(), body).into_response();
+    }
+    next.run(Request::from_parts(parts, Body::from(body))).await
+}
