@@ -9,21 +9,22 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 
-/// What formats and filters the lines. Other crates tell their errors alone: in their details stand whole requests.
-pub fn subscriber<W>(writer: W) -> impl Subscriber + Send + Sync
+/// What formats and filters the lines. Of other crates only errors are told: in their details stand whole requests.
+pub fn lines<S, W>(writer: W) -> impl Layer<S>
 where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'w> MakeWriter<'w> + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer()
+    tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_span_list(false)
         .with_target(false)
-        .with_writer(writer);
-    let levels = Targets::new().with_target(env!("CARGO_CRATE_NAME"), Level::INFO).with_default(LevelFilter::ERROR);
-    tracing_subscriber::registry().with(lines).with(levels)
+        .with_writer(writer)
+        .with_filter(Targets::new().with_target("countersign", Level::INFO).with_default(LevelFilter::ERROR))
 }
 
 /// Has this process log its lines to `writer`, and where it panics, but not what the panic says: that may quote
@@ -33,7 +34,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     // Fails if there is a subscriber already, which then has the lines.
-    let _ = tracing::subscriber::set_global_default(subscriber(writer));
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines(writer)));
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
         tracing::error!(location, "panic");

@@ -1,1 +1,186 @@
+//! S-2: clients.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use countersign::secret::{generate_client_secret, hash_client_secret};
+use serde_json::json;
+
+use crate::support::{APPLICATION, Answer, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, form, raw_json};
+
+const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+
+fn assert_same(answers: &[Answer]) {
+    for answer in answers {
+        answer.assert_refused(401, "invalid_client");
+        assert_eq!(answer.bytes, answers[0].bytes);
+        assert_eq!(answer.headers, answers[0].headers);
+    }
+}
+
+#[tokio::test]
+async fn s_201_both_secret_methods_work_and_two_at_once_are_refused() {
+    let test = TestApp::start().await;
+    let (id, secret) = SERVICE;
+    let mut in_body = GRANT.to_vec();
+    in_body.extend([("client_id", id), ("client_secret", secret)]);
+    test.send(form(&in_body).post()).await.assert_issued(2);
+    test.send(form(&GRANT).basic(id, secret).post()).await.assert_issued(2);
+    let as_json = format!(r#"{{"grant_type":"client_credentials","client_id":"{id}","client_secret":null}}"#);
+    test.send(raw_json(as_json).basic(id, secret).post()).await.assert_issued(2);
+
+    for extra in [&[("client_secret", secret)][..], &[("client_secret", "x")], &[("client_id", "other")]] {
+        let params = [&GRANT[..], extra].concat();
+        test.send(form(&params).basic(id, secret).post()).await.assert_refused(400, "invalid_request");
+    }
+    let twice = form(&GRANT).basic(id, secret).basic(id, secret);
+    test.send(twice.post()).await.assert_refused(400, "invalid_request");
+    // Another scheme is an attempt too, if one that is not supported (RFC 6749 section 5.2).
+    test.send(form(&GRANT).header("authorization", "Bearer x").post()).await.assert_refused(401, "invalid_client");
+    test.send(form(&in_body).header("authorization", "Bearer x").post()).await.assert_refused(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn s_201_basic_is_decoded_strictly() {
+    let test = TestApp::start().await;
+    let basic = |scheme: &str, text: &str| form(&GRANT).header("authorization", &format!("{scheme}{}", STANDARD.encode(text)));
+    let (id, secret) = SERVICE;
+    for scheme in ["Basic ", "basic ", "BASIC ", "bAsIc  "] {
+        test.send(basic(scheme, &format!("{id}:{secret}")).post()).await.assert_issued(2);
+    }
+    // Form-encoded once, as RFC 6749 section 2.3.1 has it, and split at the first colon.
+    test.send(basic("Basic ", &format!("billing%2Dcron:{secret}")).post()).await.assert_issued(2);
+    test.send(basic("Basic ", "imported:s%2Be%25c%2Fr%3D%21%2A~-_.").post()).await.assert_issued(2);
+    test.send(basic("Basic ", "imported:s%252Be").post()).await.assert_refused(401, "invalid_client");
+    test.send(basic("Basic ", "a:b:c").post()).await.assert_refused(401, "invalid_client");
+    for malformed in ["no-colon", "a%:b", "a:%zz", "a:%ff", "a:%00", "a\u{e4}:b", "a:b%0a"] {
+        test.send(basic("Basic ", malformed).post()).await.assert_refused(400, "invalid_request");
+    }
+    for header in ["Basic", "Basic ", "Basic !!!!", "Basic YTpi\u{fc}", "Basic YTpi=", "Basic YTo", "Basic YT\tpi", "Basic YTpi YTpi"] {
+        test.send(form(&GRANT).header("authorization", header).post()).await.assert_refused(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn s_202_every_way_to_fail_gets_the_same_bytes_for_the_same_work() {
+    let test = TestApp::start().await;
+    test.cloud.put("ClientsTable", &json!({"client_id": "no-secrets", "enabled": true, "grant_types": ["client_credentials"]})).unwrap();
+    let mut answers = Vec::new();
+    for (id, secret) in [
+        ("nobody", SERVICE.1),
+        (SERVICE.0, "wrong"),
+        (SERVICE.0, APPLICATION.1),
+        (SERVICE.0, ""),
+        ("switched-off", "cs_switched-off-secret-000000000000000000000000004"),
+        ("switched-off", "wrong"),
+        ("two-secrets", "cs_two-secrets-dead-00000000000000000000000000006"),
+        ("no-secrets", "x"),
+        ("no-secrets", ""),
+    ] {
+        test.door.forget();
+        answers.push(test.form((id, secret), &GRANT).await);
+        assert_eq!(test.door.calls(), ["GetItem ClientsTable"], "{id}");
+        let params = [GRANT[0], ("client_id", id), ("client_secret", secret)];
+        answers.push(test.send(form(&params).post()).await);
+    }
+    answers.push(test.send(form(&GRANT).post()).await);
+    answers.push(test.form(("", ""), &GRANT).await);
+    assert_same(&answers);
+}
+
+#[tokio::test]
+async fn s_204_two_secrets_live_and_the_older_dies_at_its_time() {
+    let test = TestApp::start().await;
+    let secret = |secret: &str, expires_at: Option<u64>| match expires_at {
+        Some(expires_at) => json!({"id": secret, "hash": hash_client_secret(secret), "created_at": 1, "expires_at": expires_at}),
+        None => json!({"id": secret, "hash": hash_client_secret(secret), "created_at": 1}),
+    };
+    test.change_client(SERVICE.0, &json!({"secrets": [secret("old", Some(NOW + 60)), secret("new", None)]}));
+    test.pass(59);
+    test.form((SERVICE.0, "old"), &GRANT).await.assert_issued(2);
+    test.form((SERVICE.0, "new"), &GRANT).await.assert_issued(2);
+    test.pass(1);
+    test.form((SERVICE.0, "old"), &GRANT).await.assert_refused(401, "invalid_client");
+    test.form((SERVICE.0, "new"), &GRANT).await.assert_issued(2);
+}
+
+#[tokio::test]
+async fn s_205_no_list_means_none() {
+    let test = TestApp::start().await;
+    test.change_client(SERVICE.0, &json!({"grant_types": null}));
+    test.form(SERVICE, &GRANT).await.assert_refused(400, "unauthorized_client");
+    test.change_client(SERVICE.0, &json!({"scopes": null}));
+    test.form(SERVICE, &GRANT).await.assert_refused(400, "invalid_scope");
+    test.form(SERVICE, &[GRANT[0], ("scope", "legacy:autonomy.read")]).await.assert_refused(400, "invalid_scope");
+    test.change_client(SERVICE.0, &json!({"default_scopes": null}));
+    test.form(SERVICE, &GRANT).await.assert_refused(400, "invalid_scope");
+}
+
+#[tokio::test]
+async fn s_205_default_scopes_are_no_way_around_the_allowed_ones() {
+    let test = TestApp::start().await;
+    test.change_client(SERVICE.0, &json!({"default_scopes": ["admin"]}));
+    test.form(SERVICE, &GRANT).await.assert_refused(400, "invalid_scope");
+    test.change_client(SERVICE.0, &json!({"scopes": ["legacy:*"], "default_scopes": ["legacy:*"]}));
+    test.form(SERVICE, &GRANT).await.assert_refused(500, "server_error");
+}
+
+#[test]
+fn s_206_generated_secrets_keep_to_the_characters_that_every_library_sends_alike() {
+    let secrets: Vec<_> = (0..100).map(|_| generate_client_secret()).collect();
+    for secret in &secrets {
+        assert_eq!(secret.len(), 3 + 43 + 6);
+        assert!(secret.starts_with("cs_"));
+        assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+    }
+    let distinct: std::collections::HashSet<_> = secrets.iter().collect();
+    assert_eq!(distinct.len(), secrets.len());
+}
+
+#[tokio::test]
+async fn s_207_client_credentials_is_for_clients_with_a_secret_and_yields_no_refresh_token() {
+    let test = TestApp::start().await;
+    let answer = test.form(APPLICATION, &[GRANT[0], ("scope", "legacy:x")]).await;
+    answer.assert_issued(2);
+    assert!(answer.body.get("refresh_token").is_none());
+    test.change_client(SERVICE.0, &json!({"secrets": []}));
+    test.form((SERVICE.0, ""), &GRANT).await.assert_refused(401, "invalid_client");
+}
+
+#[tokio::test]
+async fn s_208_the_machine_path_runs_no_slow_hash_and_writes_nothing() {
+    let test = TestApp::start().await;
+    let hashes = LogLines::collect();
+    test.form(SERVICE, &GRANT).await.assert_issued(2);
+    test.form((SERVICE.0, "wrong"), &GRANT).await.assert_refused(401, "invalid_client");
+    test.form(("nobody", "wrong"), &GRANT).await.assert_refused(401, "invalid_client");
+    assert!(hashes.take_hashes().is_empty());
+    assert_eq!(test.door.calls(), ["GetItem ClientsTable"; 3]);
+    // An imported, human-chosen secret needs one.
+    test.form(("imported", "s+e%c/r=!*~-_."), &GRANT).await.assert_issued(2);
+    assert_eq!(hashes.take_hashes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_may_not_refresh_gets_no_refresh_token() {
+    let test = TestApp::start().await;
+    test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]}));
+    test.door.forget();
+    let answer = test.password(USERNAME, PASSWORD).await;
+    answer.assert_issued(2);
+    assert!(answer.body.get("refresh_token").is_none());
+    let mut calls = test.door.calls();
+    calls.sort();
+    assert_eq!(calls, ["GetItem ClientsTable", "GetItem UsersTable"]);
+}
+
+#[tokio::test]
+async fn a_client_may_have_lifetimes_and_an_audience_of_its_own() {
+    let test = TestApp::start().await;
+    test.change_client(SERVICE.0, &json!({"access_token_ttl": 60, "audience": "https://api.example"}));
+    let answer = test.form(SERVICE, &GRANT).await;
+    let claims = answer.assert_issued(2);
+    assert_eq!(answer.body["expires_in"], 60);
+    assert_eq!(claims.0["aud"], "https://api.example");
+    test.change_client(SERVICE.0, &json!({"access_token_ttl": 0}));
+    test.form(SERVICE, &GRANT).await.assert_refused(500, "server_error");
+}

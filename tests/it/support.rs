@@ -125,6 +125,7 @@ impl TestApp {
 
     /// A deployment that has read nothing yet, and whose secret is empty.
     pub async fn start_cold(change: impl FnOnce(&mut Config)) -> Self {
+        LogLines::install();
         let cloud = Cloud::open(None).unwrap();
         for client in &FIXTURES.0 {
             cloud.put("ClientsTable", client).unwrap();

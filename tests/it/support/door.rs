@@ -46,19 +46,21 @@ impl Door {
 
     /// Waits until this many calls are held, and lets them through.
     pub async fn let_through(&self, count: usize) -> Vec<String> {
+        self.wait_for(count).await;
+        let held = self.0.lock().unwrap().held.replace(Vec::new()).unwrap();
+        let (mut names, passes): (Vec<_>, Vec<_>) = held.into_iter().unzip();
+        for pass in passes {
+            pass.send(()).unwrap();
+        }
+        names.sort();
+        names
+    }
+
+    /// Waits until this many calls are held.
+    pub async fn wait_for(&self, count: usize) {
         for _ in 0..1000 {
-            let held = {
-                let mut inside = self.0.lock().unwrap();
-                inside.held.take_if(|held| held.len() >= count)
-            };
-            if let Some(held) = held {
-                self.0.lock().unwrap().held = Some(Vec::new());
-                let (mut names, passes): (Vec<_>, Vec<_>) = held.into_iter().unzip();
-                for pass in passes {
-                    pass.send(()).unwrap();
-                }
-                names.sort();
-                return names;
+            if self.0.lock().unwrap().held.as_ref().unwrap().len() >= count {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

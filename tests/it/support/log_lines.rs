@@ -1,49 +1,59 @@
 //! The log of a test, and the hashes that ran in it.
+//!
+//! One subscriber serves all tests, and keeps for each thread what it asks for: subscribers that come and go would
+//! race for what `tracing` remembers of who is interested in what.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// Collects what this thread logs, as long as it lives.
-pub struct LogLines {
-    text: Buffer,
-    hashes: Hashes,
-    _guard: DefaultGuard,
+thread_local! {
+    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
 }
 
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
+#[derive(Default)]
+struct Kept {
+    text: Vec<u8>,
+    hashes: Vec<HashRun>,
+    panics: bool,
+}
 
-/// The parameters of each argon2 run.
-#[derive(Clone, Default)]
-struct Hashes(Arc<Mutex<Vec<Vec<(String, u64)>>>>);
+/// The parameters of an argon2 run.
+pub type HashRun = Vec<(String, u64)>;
+
+/// Collects what this thread logs, as long as it lives.
+pub struct LogLines(());
 
 impl LogLines {
-    /// Collects the lines as the service writes them.
-    pub fn collect() -> Self {
-        let (text, hashes) = (Buffer::default(), Hashes::default());
-        let writer = text.clone();
-        let subscriber = countersign::log::subscriber(move || writer.clone());
-        let guard = tracing::subscriber::set_default(subscriber);
-        Self { text, hashes, _guard: guard }
+    /// Has the lines of all tests go where each of them asks for.
+    pub fn install() {
+        static INSTALL: Once = Once::new();
+        INSTALL.call_once(|| {
+            let subscriber = tracing_subscriber::registry()
+                .with(countersign::log::lines(|| ToThread))
+                .with(HashCounter.with_filter(LevelFilter::DEBUG));
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+        });
     }
 
-    /// Counts the argon2 runs instead.
-    pub fn count_hashes() -> Self {
-        let (text, hashes) = (Buffer::default(), Hashes::default());
-        let subscriber = tracing_subscriber::registry().with(hashes.clone().with_filter(LevelFilter::DEBUG));
-        let guard = tracing::subscriber::set_default(subscriber);
-        Self { text, hashes, _guard: guard }
+    pub fn collect() -> Self {
+        KEPT.set(Some(Kept::default()));
+        Self(())
+    }
+
+    /// Has the next line panic while it is written.
+    pub fn panic_once(&self) {
+        KEPT.with_borrow_mut(|kept| kept.as_mut().unwrap().panics = true);
     }
 
     pub fn text(&self) -> String {
-        String::from_utf8(self.text.0.lock().unwrap().clone()).unwrap()
+        KEPT.with_borrow(|kept| String::from_utf8(kept.as_ref().unwrap().text.clone()).unwrap())
     }
 
     pub fn lines(&self) -> Vec<Value> {
@@ -51,14 +61,28 @@ impl LogLines {
     }
 
     /// Takes the argon2 runs since the last time.
-    pub fn take_hashes(&self) -> Vec<Vec<(String, u64)>> {
-        std::mem::take(&mut self.hashes.0.lock().unwrap())
+    pub fn take_hashes(&self) -> Vec<HashRun> {
+        KEPT.with_borrow_mut(|kept| std::mem::take(&mut kept.as_mut().unwrap().hashes))
     }
 }
 
-impl Write for Buffer {
+impl Drop for LogLines {
+    fn drop(&mut self) {
+        KEPT.set(None);
+    }
+}
+
+struct ToThread;
+
+impl Write for ToThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        let panics = KEPT.with_borrow_mut(|kept| {
+            let Some(kept) = kept else { return false };
+            kept.text.extend_from_slice(bytes);
+            std::mem::take(&mut kept.panics)
+        });
+        assert!(!panics, "on purpose");
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -66,20 +90,22 @@ impl Write for Buffer {
     }
 }
 
-impl<S: Subscriber> Layer<S> for Hashes {
+struct HashCounter;
+
+impl<S: Subscriber> Layer<S> for HashCounter {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if event.metadata().target() == "countersign::secret" {
-            let mut params = Params::default();
-            event.record(&mut params);
-            self.0.lock().unwrap().push(params.0);
+            let mut run = Numbers::default();
+            event.record(&mut run);
+            KEPT.with_borrow_mut(|kept| kept.iter_mut().for_each(|kept| kept.hashes.push(run.0.clone())));
         }
     }
 }
 
 #[derive(Default)]
-struct Params(Vec<(String, u64)>);
+struct Numbers(HashRun);
 
-impl Visit for Params {
+impl Visit for Numbers {
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.0.push((field.name().to_owned(), value));
     }
