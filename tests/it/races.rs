@@ -1,1 +1,94 @@
+//! S-402: whatever uses a refresh token in parallel, there is never more than one live leaf. Counted in the store.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::Barrier;
+
+use crate::support::{Answer, TestApp};
+
+/// Uses a token from many tasks at once.
+async fn use_at_once(test: &Arc<TestApp>, token: &str, tasks: usize) -> Vec<Answer> {
+    let barrier = Arc::new(Barrier::new(tasks));
+    let uses: Vec<_> = (0..tasks)
+        .map(|_| {
+            let (test, barrier, token) = (test.clone(), barrier.clone(), token.to_owned());
+            tokio::spawn(async move {
+                barrier.wait().await;
+                test.refresh(&token).await
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for answer in uses {
+        answers.push(answer.await.unwrap());
+    }
+    answers
+}
+
+/// The tokens of the answers: every answer is one, or a plain `invalid_grant`.
+fn successors(answers: &[Answer]) -> HashSet<String> {
+    let mut successors = HashSet::new();
+    for answer in answers {
+        if answer.status == 200 {
+            answer.assert_issued(2);
+            successors.insert(answer.refresh_token());
+        } else {
+            answer.assert_refused(400, "invalid_grant");
+        }
+    }
+    successors
+}
+
+/// The generation that the store holds for live, if any: there is one item to a family, and so one number.
+fn live_leaf(test: &TestApp, token: &str) -> Option<u32> {
+    let family = test.family(token);
+    let generation = family["generation"]["N"].as_str().unwrap().parse().unwrap();
+    (family["revoked"]["BOOL"] == false).then_some(generation)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s_402_parallel_uses_within_the_grace_get_the_same_successor() {
+    let test = Arc::new(TestApp::start().await);
+    for tasks in [2, 3, 8, 64] {
+        let mut token = test.log_in().await;
+        for round in 1..=8 {
+            let answers = use_at_once(&test, &token, tasks).await;
+            assert!(answers.iter().all(|answer| answer.status == 200), "a retry is no theft");
+            let successors = successors(&answers);
+            assert_eq!(successors.len(), 1, "{tasks} tasks, round {round}");
+            assert_eq!(live_leaf(&test, &token), Some(round));
+            token = successors.into_iter().next().unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s_402_parallel_uses_without_grace_leave_at_most_one_live_leaf() {
+    let test = Arc::new(TestApp::start_with(|config| config.refresh_grace = 0).await);
+    for tasks in [2, 3, 8, 64] {
+        for round in 0..8 {
+            let token = test.log_in().await;
+            let answers = use_at_once(&test, &token, tasks).await;
+            let issued = answers.iter().filter(|answer| answer.status == 200).count();
+            assert_eq!((issued, successors(&answers).len()), (1, 1), "{tasks} tasks, round {round}");
+            assert_eq!(live_leaf(&test, &token), None, "a second use is a theft");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s_402_predecessor_and_successor_in_parallel_leave_at_most_one_live_leaf() {
+    let test = Arc::new(TestApp::start().await);
+    for _ in 0..16 {
+        let first = test.log_in().await;
+        let second = test.refresh(&first).await.refresh_token();
+        let (firsts, seconds) = tokio::join!(use_at_once(&test, &first, 4), use_at_once(&test, &second, 4));
+        let third = successors(&seconds);
+        assert!(third.len() <= 1);
+        assert!(successors(&firsts).iter().all(|token| *token == second), "a predecessor yields nothing new");
+        // Either nobody saw the predecessor again after its successor was used, or the family has ended.
+        let theft = firsts.iter().any(|answer| answer.status == 400);
+        assert_eq!(live_leaf(&test, &first), if theft { None } else { Some(2) });
+    }
+}

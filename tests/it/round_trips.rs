@@ -1,1 +1,56 @@
+//! How often a grant waits for AWS, and for what: counted at the door, where calls are held until all have come that
+//! come side by side.
 
+use crate::support::{SERVICE, TestApp};
+
+#[tokio::test]
+async fn client_credentials_waits_once_for_one_read() {
+    let test = TestApp::start().await;
+    test.door.hold();
+    let (answer, reads) =
+        tokio::join!(test.form(SERVICE, &[("grant_type", "client_credentials")]), test.door.let_through(1));
+    answer.assert_issued(2);
+    assert_eq!(reads, ["GetItem ClientsTable"]);
+    assert_eq!(test.door.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn password_waits_twice_for_two_reads_and_one_write() {
+    let test = TestApp::start().await;
+    test.door.hold();
+    let (token, (reads, writes)) =
+        tokio::join!(test.log_in(), async { (test.door.let_through(2).await, test.door.let_through(1).await) });
+    assert!(!token.is_empty());
+    assert_eq!(reads, ["GetItem ClientsTable", "GetItem UsersTable"]);
+    assert_eq!(writes, ["PutItem GrantsTable"]);
+    assert_eq!(test.door.calls().len(), 3);
+}
+
+#[tokio::test]
+async fn refresh_token_waits_twice_for_three_reads_and_one_write() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    test.door.forget();
+    test.door.hold();
+    let (answer, (first, second)) =
+        tokio::join!(test.refresh(&token), async { (test.door.let_through(2).await, test.door.let_through(2).await) });
+    answer.assert_issued(2);
+    assert_eq!(first, ["GetItem ClientsTable", "GetItem GrantsTable"]);
+    assert_eq!(second, ["GetItem UsersTable", "UpdateItem GrantsTable"]);
+    assert_eq!(test.door.calls().len(), 4);
+}
+
+#[tokio::test]
+async fn no_request_waits_for_a_reading_of_the_secret() {
+    let test = TestApp::start().await;
+    test.pass(300);
+    test.door.hold();
+    let request = test.form(SERVICE, &[("grant_type", "client_credentials")]);
+    let doorman = async {
+        test.door.wait_for(2).await;
+        test.door.let_one_through("GetItem ClientsTable");
+    };
+    let (answer, ()) = tokio::join!(request, doorman);
+    answer.assert_issued(2);
+    assert_eq!(test.door.let_through(1).await, ["GetSecretValue"]);
+}

@@ -22,6 +22,8 @@ struct Inside {
     held: Option<Vec<(String, oneshot::Sender<()>)>>,
     /// A call that begins like this is answered with this status and error code.
     fault: Option<(&'static str, u16, &'static str)>,
+    /// The next call that begins like this is done, and its answer lost.
+    lost: Option<&'static str>,
 }
 
 impl Door {
@@ -56,6 +58,14 @@ impl Door {
         names
     }
 
+    /// Lets the latest call of this name through.
+    pub fn let_one_through(&self, call: &str) {
+        let mut inside = self.0.lock().unwrap();
+        let held = inside.held.as_mut().unwrap();
+        let latest = held.iter().rposition(|(name, _)| name == call).unwrap();
+        held.remove(latest).1.send(()).unwrap();
+    }
+
     /// Waits until this many calls are held.
     pub async fn wait_for(&self, count: usize) {
         for _ in 0..1000 {
@@ -70,6 +80,11 @@ impl Door {
     /// From now on, answers calls that begin like this (`GetItem ClientsTable`) with an error.
     pub fn fail(&self, call: &'static str, status: u16, code: &'static str) {
         self.0.lock().unwrap().fault = Some((call, status, code));
+    }
+
+    /// Lets the next call that begins like this do its work, and loses the answer.
+    pub fn lose_answer(&self, call: &'static str) {
+        self.0.lock().unwrap().lost = Some(call);
     }
 
     /// From now on, lets everything through again.
@@ -92,23 +107,25 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
     if call.starts_with("GetItem") {
         assert_eq!(sent["ConsistentRead"], true);
     }
-    let (fault, turn) = {
+    let (fault, lost, turn) = {
         let mut inside = door.0.lock().unwrap();
         inside.calls.push(call.clone());
         let fault = inside.fault.filter(|(start, ..)| call.starts_with(start));
+        let lost = inside.lost.take_if(|start| call.starts_with(*start)).is_some();
         let turn = inside.held.as_mut().map(|held| {
             let (pass, turn) = oneshot::channel();
             held.push((call, pass));
             turn
         });
-        (fault, turn)
+        (fault, lost, turn)
     };
     if let Some(turn) = turn {
         turn.await.unwrap();
     }
     if let Some((_, status, code)) = fault {
-        let body = Json(json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "as the test has it"}));
+        let body = Json(json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "a fault"}));
         return (StatusCode::from_u16(status).unwrap(), body).into_response();
     }
-    next.run(Request::from_parts(parts, Body::from(body))).await
+    let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
+    if lost { StatusCode::INTERNAL_SERVER_ERROR.into_response() } else { answer }
 }
