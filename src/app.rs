@@ -35,10 +35,9 @@ impl App {
                 variable: "ARGON2_MEMORY_KIB, ARGON2_ITERATIONS or ARGON2_PARALLELISM",
                 fault: "is out of bounds",
             })?;
-        let secrets_manager = aws_sdk_secretsmanager::Client::new(sdk);
         Ok(Self {
-            store: Store::new(aws_sdk_dynamodb::Client::new(sdk), &config),
-            keyring: Arc::new(Keyring::new(secrets_manager, config.signing_secret_id.clone(), clock.clone())),
+            store: Store::new(sdk, &config),
+            keyring: Arc::new(Keyring::new(sdk, config.signing_secret_id.clone(), clock.clone())),
             hasher,
             config,
             clock,

@@ -36,9 +36,8 @@ where
     E: ProvideErrorMetadata + Error + 'static,
     R: std::fmt::Debug + 'static,
 {
-    if let Some(service_error) = error.as_service_error() {
-        let code = service_error.code().unwrap_or("unknown error");
-        return format!("{code}: {}", service_error.message().unwrap_or("no message"));
+    if let Some(code) = error.code() {
+        return format!("{code}: {}", error.message().unwrap_or("no message"));
     }
     let mut line = error.to_string();
     let mut source = error.source();

@@ -1,5 +1,6 @@
 //! The deployment's settings: the only reader of the environment.
 
+use std::ffi::OsString;
 use std::fmt;
 
 /// The environment of the function. `template.yaml` sets it.
@@ -57,18 +58,21 @@ impl Config {
     /// The first variable that is missing or cannot be used.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_variables(|name| std::env::var_os(name).map(|value| value.into_string().unwrap_or_default()))
+        Self::from_variables(|name| std::env::var_os(name))
     }
 
     /// Reads the settings from a lookup by name. An empty value counts as a missing one.
     ///
     /// # Errors
     /// The first variable that is missing or cannot be used.
-    pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let optional = |variable| lookup(variable).filter(|value| !value.is_empty());
-        let required =
-            |variable| optional(variable).ok_or(ConfigError { variable, fault: "is missing, empty or not UTF-8" });
-        let number = |variable, default| match optional(variable) {
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let optional = |variable| match lookup(variable).filter(|value| !value.is_empty()).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(_)) => Err(ConfigError { variable, fault: "is not UTF-8" }),
+        };
+        let required = |variable| optional(variable)?.ok_or(ConfigError { variable, fault: "is missing" });
+        let number = |variable, default| match optional(variable)? {
             None => Ok(default),
             Some(value) => value.parse::<u32>().map_err(|_| ConfigError { variable, fault: "is not a whole number" }),
         };

@@ -79,9 +79,11 @@ impl Error {
         }
     }
 
-    /// The value of `error_description` in the answer: printable ASCII without `"` and `\`.
-    pub fn description(&self) -> &'static str {
-        match self {
+    /// The value of `error_description` in the answer: printable ASCII without `"` and `\`. Those that are no OAuth
+    /// errors have none.
+    pub fn description(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotFound | Self::MethodNotAllowed => return None,
             Self::InvalidRequest(description) | Self::InvalidScope(description) => description,
             Self::InvalidGrant { description, .. } => description,
             Self::BodyTooLarge => "The body is larger than 16 KiB.",
@@ -90,9 +92,7 @@ impl Error {
             Self::UnsupportedGrantType => "This grant type is not supported.",
             Self::TemporarilyUnavailable { .. } => "The service is not available at the moment. Try again.",
             Self::ServerError(_) => "The request failed through no fault of the client.",
-            Self::NotFound => "There is nothing at this path.",
-            Self::MethodNotAllowed => "This path does not support this method.",
-        }
+        })
     }
 
     /// The cause as the log tells it.
@@ -100,7 +100,7 @@ impl Error {
         match self {
             Self::InvalidClient(reason) | Self::InvalidGrant { reason, .. } => reason,
             Self::TemporarilyUnavailable { cause, .. } | Self::ServerError(cause) => cause,
-            other => other.description(),
+            other => other.description().unwrap_or(other.code()),
         }
     }
 }
@@ -121,7 +121,11 @@ impl From<StoreError> for Error {
 
 impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
-        // An operator mends the secret, and the next re-read takes it up.
-        Self::TemporarilyUnavailable { retry_after: 5, cause: error.to_string() }
+        let cause = error.to_string();
+        match error {
+            // An operator mends the secret, and the next reading takes it up.
+            KeyError::Unavailable(_) | KeyError::Unusable(_) => Self::TemporarilyUnavailable { retry_after: 5, cause },
+            KeyError::Signing => Self::ServerError(cause),
+        }
     }
 }

@@ -1,11 +1,17 @@
 //! Grants: what a token request asks for (RFC 6749 section 4), and what every grant yields.
 
+use std::num::NonZeroU32;
+
 use serde::Serialize;
 
 use crate::app::App;
+use crate::client::Client;
 use crate::error::Error;
+use crate::keys::{KeyError, SigningKey};
 use crate::params::{Name, Params};
-use crate::token::TokenVersion;
+use crate::scope::{Scope, ScopeError};
+use crate::token::{AccessToken, TokenVersion};
+use crate::user::User;
 
 pub mod client_credentials;
 pub mod password;
@@ -85,18 +91,46 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// The answer in the members that belong to the structure: 1 does not name the scope.
-    fn new(version: TokenVersion, access_token: String, token: &crate::token::AccessToken<'_>) -> Self {
-        Self {
+    /// Signs the token, and answers with the members that belong to its structure: 1 does not name the scope.
+    fn new(token: &AccessToken<'_>, version: TokenVersion, key: &SigningKey) -> Result<Self, KeyError> {
+        Ok(Self {
             token_type: "Bearer",
             expires_in: token.expires_in,
-            access_token,
+            access_token: token.sign(version, key)?,
             refresh_token: None,
             scope: (version == TokenVersion::V2).then(|| token.scope.to_string()),
-        }
+        })
     }
 
     fn with_refresh_token(self, refresh_token: Option<String>) -> Self {
         Self { refresh_token, ..self }
     }
+}
+
+/// The access token that a grant issues now: for a user who logged in at a time, or for the client itself.
+fn access_token<'a>(
+    app: &'a App,
+    client: &'a Client,
+    user: Option<(&'a User, u64)>,
+    scope: &'a Scope,
+) -> AccessToken<'a> {
+    let default_ttl = if user.is_some() { app.config.user_token_ttl } else { app.config.service_token_ttl };
+    AccessToken {
+        issuer: &app.config.issuer,
+        client,
+        user,
+        scope,
+        issued_at: app.clock.now(),
+        expires_in: client.access_token_ttl.map_or(default_ttl, NonZeroU32::get),
+    }
+}
+
+/// When a refresh token made at `now` dies unused; never after its family.
+fn refresh_token_expires_at(app: &App, client: &Client, now: u64, absolute_expires_at: u64) -> u64 {
+    let idle_ttl = client.refresh_token_ttl.map_or(app.config.refresh_token_idle_ttl, NonZeroU32::get);
+    now.saturating_add(u64::from(idle_ttl)).min(absolute_expires_at)
+}
+
+fn invalid_scope(error: ScopeError) -> Error {
+    Error::InvalidScope(error.description())
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, Response};
-use axum::middleware::{Next, from_fn};
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn, map_response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -42,20 +42,19 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(headers))
+        .layer(map_response(headers))
         .layer(from_fn(trace))
         .with_state(app)
 }
 
 /// The last resort (S-103): a panic costs one answer, and not the environment. What it said stays untold, for it may
 /// quote anything.
-fn panicked(_: Box<dyn Any + Send>) -> Response<axum::body::Body> {
+fn panicked(_: Box<dyn Any + Send>) -> Response {
     Error::ServerError("a panic; the line before this says where".to_owned()).into_response()
 }
 
 /// The headers of every answer (RFC 6749 section 5.1).
-async fn headers(request: Request, next: Next) -> impl IntoResponse {
-    let mut response = next.run(request).await;
+async fn headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
@@ -64,7 +63,7 @@ async fn headers(request: Request, next: Next) -> impl IntoResponse {
 }
 
 /// Gives a request its span. Those who learn something worth a field of the decision's log line record it there.
-async fn trace(request: Request, next: Next) -> impl IntoResponse {
+async fn trace(request: Request, next: Next) -> Response {
     let Origin { request_id, source } = request.extensions().get().cloned().unwrap_or_default();
     let span = tracing::info_span!(
         "request",

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::{error, fmt};
 
+use aws_config::SdkConfig;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf;
 use aws_lc_rs::rand::SystemRandom;
@@ -16,6 +17,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
     ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use aws_sdk_secretsmanager::Client;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{
@@ -47,6 +49,8 @@ pub enum KeyError {
     Unavailable(String),
     /// The secret is not what it must be.
     Unusable(&'static str),
+    /// A key that signed when it was loaded does not sign.
+    Signing,
 }
 
 impl fmt::Display for KeyError {
@@ -54,6 +58,7 @@ impl fmt::Display for KeyError {
         match self {
             Self::Unavailable(cause) => write!(formatter, "the signing secret cannot be read: {cause}"),
             Self::Unusable(fault) => write!(formatter, "the signing secret cannot be used: {fault}"),
+            Self::Signing => formatter.write_str("the token cannot be signed"),
         }
     }
 }
@@ -118,7 +123,7 @@ impl SigningKey {
     /// Signs a message (RFC 7515 section 5.1).
     ///
     /// # Errors
-    /// [`KeyError::Unusable`] if the key cannot, which one that was loaded has ruled out.
+    /// [`KeyError::Signing`], which the loading of the key has ruled out.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let random = SystemRandom::new();
         match &self.pair {
@@ -129,7 +134,7 @@ impl SigningKey {
             KeyPair::P256(pair) => pair.sign(&random, message).map(|signature| signature.as_ref().to_vec()),
             KeyPair::Ed25519(pair) => pair.try_sign(message).map(|signature| signature.as_ref().to_vec()),
         }
-        .map_err(|_| KeyError::Unusable("the current key does not sign"))
+        .map_err(|_| KeyError::Signing)
     }
 }
 
@@ -305,7 +310,7 @@ fn decode_pem(text: &str) -> Result<PrivatePkcs8KeyDer<'static>, KeyError> {
 
 /// Holds the last good set, and reads the secret again in the background of requests.
 pub struct Keyring {
-    secrets_manager: aws_sdk_secretsmanager::Client,
+    secrets_manager: Client,
     secret_id: String,
     clock: Clock,
     set: RwLock<Option<Arc<KeySet>>>,
@@ -315,8 +320,8 @@ pub struct Keyring {
 
 impl Keyring {
     /// A ring for this secret, empty until [`load`](Self::load) or the first request.
-    pub fn new(secrets_manager: aws_sdk_secretsmanager::Client, secret_id: String, clock: Clock) -> Self {
-        Self { secrets_manager, secret_id, clock, set: RwLock::new(None), due_at: AtomicU64::new(0) }
+    pub fn new(sdk: &SdkConfig, secret_id: String, clock: Clock) -> Self {
+        Self { secrets_manager: Client::new(sdk), secret_id, clock, set: RwLock::new(None), due_at: AtomicU64::new(0) }
     }
 
     /// Reads the secret and takes it up.

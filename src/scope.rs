@@ -116,7 +116,7 @@ impl TryFrom<BTreeSet<String>> for Scope {
 }
 
 /// The scopes that a client or a user may have: exact, or a prefix that ends in `*`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct AllowedScopes(BTreeSet<String>);
 
 impl AllowedScopes {
@@ -126,11 +126,5 @@ impl AllowedScopes {
             Some(prefix) => token.len() > prefix.len() && token.starts_with(prefix),
             None => token == allowed,
         })
-    }
-}
-
-impl FromIterator<String> for AllowedScopes {
-    fn from_iter<I: IntoIterator<Item = String>>(scopes: I) -> Self {
-        Self(scopes.into_iter().collect())
     }
 }

@@ -105,19 +105,12 @@ impl Scheme {
         let salt = phc.salt.ok_or(HashError::Malformed)?.to_vec();
         let output = phc.hash.ok_or(HashError::Malformed)?.as_bytes().to_vec();
         let param = |name| phc.params.get_decimal(name).ok_or(HashError::Malformed);
-        let pbkdf2 = |algorithm| {
-            let iterations = NonZeroU32::new(param("i")?).ok_or(HashError::Malformed)?;
-            if iterations.get() > MAX_PBKDF2_ITERATIONS {
-                return Err(HashError::TooCostly);
-            }
-            Ok(Self::Pbkdf2 { algorithm, iterations, salt: salt.clone(), output: output.clone() })
-        };
         let algorithm = match phc.algorithm.as_str() {
             "argon2id" => Algorithm::Argon2id,
             "argon2i" => Algorithm::Argon2i,
             "argon2d" => Algorithm::Argon2d,
-            "pbkdf2-sha256" => return pbkdf2(pbkdf2::PBKDF2_HMAC_SHA256),
-            "pbkdf2-sha512" => return pbkdf2(pbkdf2::PBKDF2_HMAC_SHA512),
+            "pbkdf2-sha256" => return Self::pbkdf2(pbkdf2::PBKDF2_HMAC_SHA256, param("i")?, salt, output),
+            "pbkdf2-sha512" => return Self::pbkdf2(pbkdf2::PBKDF2_HMAC_SHA512, param("i")?, salt, output),
             _ => return Err(HashError::Malformed),
         };
         let (memory, iterations, parallelism) = (param("m")?, param("t")?, param("p")?);
@@ -135,6 +128,19 @@ impl Scheme {
             salt,
             output,
         })
+    }
+
+    fn pbkdf2(
+        algorithm: pbkdf2::Algorithm,
+        iterations: u32,
+        salt: Vec<u8>,
+        output: Vec<u8>,
+    ) -> Result<Self, HashError> {
+        if iterations > MAX_PBKDF2_ITERATIONS {
+            return Err(HashError::TooCostly);
+        }
+        let iterations = NonZeroU32::new(iterations).ok_or(HashError::Malformed)?;
+        Ok(Self::Pbkdf2 { algorithm, iterations, salt, output })
     }
 }
 
@@ -191,17 +197,17 @@ impl Hasher {
         )
     }
 
-    /// Whether this is the password of the hash. Without a hash it is not, and the answer costs what a current hash
-    /// would: whether an account exists must not show in the time.
+    /// Whether this is the password of the hash. Whether an account exists must not show in the time, so that without a
+    /// hash one with the current parameters runs all the same. A wrong password for an imported hash costs that one
+    /// too, as a right one does when the hash is replaced; what the imported hash itself costs shows until then.
     pub fn verify_password(&self, hash: Option<&Hash>, password: &str) -> bool {
-        match hash {
-            Some(hash) => self.verify(hash, password),
-            None => {
-                let (salt, mut output) = ([0; ARGON2_SALT_BYTES], [0; ARGON2_OUTPUT_BYTES]);
-                let _ = self.argon2(Algorithm::Argon2id, Version::V0x13, &self.params, password, &salt, &mut output);
-                false
-            }
+        let proven = hash.is_some_and(|hash| self.verify(hash, password));
+        let argon2_ran = hash.is_some_and(|hash| matches!(hash.scheme, Scheme::Argon2 { .. }));
+        if !proven && !argon2_ran {
+            let (salt, mut output) = ([0; ARGON2_SALT_BYTES], [0; ARGON2_OUTPUT_BYTES]);
+            let _ = self.argon2(Algorithm::Argon2id, Version::V0x13, &self.params, password, &salt, &mut output);
         }
+        proven
     }
 
     /// Whether this is the secret of any of the hashes. All are tried, and without any one is tried for the work's sake.

@@ -11,8 +11,10 @@
 use std::collections::HashMap;
 use std::{error, fmt};
 
-use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
@@ -27,7 +29,7 @@ pub use refresh_families::Rotation;
 
 /// The tables of one deployment.
 pub struct Store {
-    dynamodb: DynamoDb,
+    dynamodb: Client,
     clients_table: String,
     users_table: String,
     grants_table: String,
@@ -35,9 +37,9 @@ pub struct Store {
 
 impl Store {
     /// The tables that the configuration names.
-    pub fn new(dynamodb: DynamoDb, config: &Config) -> Self {
+    pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
         Self {
-            dynamodb,
+            dynamodb: Client::new(sdk),
             clients_table: config.clients_table.clone(),
             users_table: config.users_table.clone(),
             grants_table: config.grants_table.clone(),
@@ -68,6 +70,17 @@ impl Store {
 }
 
 type Item = HashMap<String, AttributeValue>;
+
+/// Takes a failed condition for what it is where that is no fault: somebody else made the write unnecessary.
+fn unless_condition_failed<T>(result: Result<T, SdkError<UpdateItemError>>) -> Result<(), StoreError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
+            Ok(())
+        }
+        Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
+    }
+}
 
 /// Turns an item into its record.
 fn record<T: DeserializeOwned>(table: &'static str, item: Item) -> Result<T, StoreError> {
@@ -120,8 +133,7 @@ impl StoreError {
         R: fmt::Debug + 'static,
     {
         let cause = format!("{operation}: {}", aws::cause(error));
-        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-        match code {
+        match error.code() {
             Some("ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded") => {
                 Self::Throttled { cause }
             }

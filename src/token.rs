@@ -1,7 +1,5 @@
 //! Access tokens: the claims of structures 1 and 2, and their signature.
 
-use std::fmt;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -28,12 +26,6 @@ impl TokenVersion {
             Self::V1 => 1,
             Self::V2 => 2,
         }
-    }
-}
-
-impl fmt::Display for TokenVersion {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.number().fmt(formatter)
     }
 }
 
@@ -143,6 +135,6 @@ impl AccessToken<'_> {
 }
 
 fn encode(part: &impl Serialize) -> Result<String, KeyError> {
-    let json = serde_json::to_vec(part).map_err(|_| KeyError::Unusable("a token is not JSON"))?;
+    let json = serde_json::to_vec(part).map_err(|_| KeyError::Signing)?;
     Ok(URL_SAFE_NO_PAD.encode(json))
 }

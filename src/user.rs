@@ -33,8 +33,6 @@ impl Username {
 /// A user as the table `users` holds it.
 #[derive(Debug, Deserialize)]
 pub struct User {
-    /// The name to log in with, in its RFC 8265 form.
-    pub username: String,
     /// The stable identifier that becomes `sub`; never used again for another user.
     pub user_id: String,
     /// What verifies the password. A user without one cannot log in with a password.

@@ -2,6 +2,7 @@
 //! Manager with one secret, behind one door on 127.0.0.1.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -134,7 +135,7 @@ pub fn sdk(door: SocketAddr) -> ConfigLoader {
 }
 
 /// The environment of the function, as the template would set it for this account.
-pub fn variable(name: &str, issuer: &str) -> Option<String> {
+pub fn variable(name: &str, issuer: &str) -> Option<OsString> {
     let value = match name {
         "CLIENTS_TABLE" => "ClientsTable",
         "USERS_TABLE" => "UsersTable",
@@ -143,7 +144,7 @@ pub fn variable(name: &str, issuer: &str) -> Option<String> {
         "ISSUER" => issuer,
         _ => return None,
     };
-    Some(value.to_owned())
+    Some(value.into())
 }
 
 /// The configuration that this environment makes.

@@ -52,9 +52,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), Fault> {
-    let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(|error| {
-        format!("cannot listen on port {}: {error}. Choose another one with --port.", options.port)
-    })?;
+    let listener = TcpListener::bind(("127.0.0.1", options.port))
+        .await
+        .map_err(|error| format!("cannot listen on port {}: {error}. Choose another one with --port.", options.port))?;
     let issuer = format!("http://{}", listener.local_addr()?);
 
     let cloud = Cloud::open(options.data.as_deref())

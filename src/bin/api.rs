@@ -51,15 +51,16 @@ fn with_origin(mut request: Request) -> Request {
     request
 }
 
-/// Takes out of an event what `lambda_http` panics on while it makes a request of it, before any layer of ours could
-/// catch that: a caller must not get a 500 for a header, a query or a body.
+/// Takes out of an event what `lambda_http` panics on, or reads anew, while it makes a request of it, before any layer
+/// of ours could catch that: no caller gets a 500 for a path, a query or a body.
 fn without_traps(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        // A URL is made of these. None of them decides anything here.
+        // A URL is made of these, and panics. None of them decides anything here.
         request.headers.remove("host");
         request.headers.remove("x-forwarded-proto");
         request.request_context.domain_name = None;
-        if !request.raw_path.as_ref().is_some_and(|path| path.starts_with('/')) {
+        // A URL resolves `..` and its like. To us they are characters that no path of ours has.
+        if !request.raw_path.as_deref().is_some_and(is_plain_path) {
             request.raw_path = Some("/".to_owned());
         }
         // A query is refused whatever it says.
@@ -74,4 +75,12 @@ fn without_traps(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaReq
         }
     }
     event
+}
+
+fn is_plain_path(path: &str) -> bool {
+    let is_plain = |segment: &str| {
+        !matches!(segment, "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    };
+    path.len() <= 1024 && path.starts_with('/') && path.split('/').all(is_plain)
 }

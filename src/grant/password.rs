@@ -7,17 +7,14 @@
 //! 5. The scope is one that the user may have.
 //! 6. A refresh family begins, if the client may use it; a hash of an old scheme is replaced by a current one.
 
-use std::num::NonZeroU32;
-
 use unicode_normalization::UnicodeNormalization;
 
-use super::{GrantType, Issued};
+use super::{GrantType, Issued, access_token, invalid_scope, refresh_token_expires_at};
 use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
 use crate::refresh::{Family, FamilyId, Reference};
-use crate::scope::ScopeError;
 use crate::secret::{Hash, random_id};
 use crate::store::StoreError;
 use crate::token::{AccessToken, TokenVersion};
@@ -63,7 +60,6 @@ impl Request {
 /// # Errors
 /// `invalid_scope`, `invalid_grant`; our own faults.
 pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
-    let invalid_scope = |error: ScopeError| Error::InvalidScope(error.description());
     let scope = client.scope(request.scope.as_deref()).map_err(invalid_scope)?;
     let login = log_in(app, &request)?;
     let scope = match &login.user.scopes {
@@ -74,20 +70,12 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     };
 
     let keys = app.keyring.current().await?;
-    let token = AccessToken {
-        issuer: &app.config.issuer,
-        client,
-        user: Some((login.user, login.at)),
-        scope: &scope,
-        issued_at: app.clock.now(),
-        expires_in: client.access_token_ttl.map_or(app.config.user_token_ttl, NonZeroU32::get),
-    };
-    let access_token = token.sign(version, &keys.current)?;
+    let token = access_token(app, client, Some((login.user, login.at)), &scope);
+    let issued = Issued::new(&token, version, &keys.current)?;
 
-    let (refresh_token, ()) =
+    let (reference, ()) =
         tokio::join!(begin_family(app, &login, &token, version), upgrade_hash(app, &login, &request.password));
-    let refresh_token = refresh_token?.map(|reference| reference.mint(&keys.references));
-    Ok(Issued::new(version, access_token, &token).with_refresh_token(refresh_token))
+    Ok(issued.with_refresh_token(reference?.map(|reference| reference.mint(&keys.references))))
 }
 
 /// A user who proved the password.
@@ -139,7 +127,7 @@ async fn begin_family(
         rotated_by: random_id(),
         revoked: false,
         absolute_expires_at,
-        expires_at: super::refresh_token::expires_at(app, token.client, token.issued_at, absolute_expires_at),
+        expires_at: refresh_token_expires_at(app, token.client, token.issued_at, absolute_expires_at),
     };
     app.store.begin_refresh_family(id, &family).await?;
     Ok(Some(Reference { family: id, generation: 0 }))

@@ -2,24 +2,23 @@
 //!
 //! 1. The client is authenticated and may use the grant (section 6); our caller has seen to both.
 //! 2. The refresh token is there (section 6).
-//! 3. It is one that we made, for this client, and its family's state makes it the live one (RFC 9700 section 4.14.2).
-//!    A replay ends the family, whoever it was; a retry of moments ago is given its answer again.
-//! 4. The scope is within what was granted (section 6), and the client may still have it.
-//! 5. The successor becomes the live one, in one conditional update, beside a fresh look at the user.
-//! 6. A user who is disabled, gone or logged out everywhere ends the family.
+//! 3. A scope that is asked for is one that the client may have (section 3.3).
+//! 4. The token is one that we made, for this client, and its family's state makes it the live one (RFC 9700 section
+//!    4.14.2). A replay ends the family, whoever it was; a retry of moments ago is given its answer again.
+//! 5. The scope is within what was granted (section 6), less what the client may not have any more.
+//! 6. The successor becomes the live one, in one conditional update, beside a fresh look at the user.
+//! 7. A user who is gone, disabled, logged out everywhere or without any of the scopes ends the family.
 
-use std::num::NonZeroU32;
-
-use super::Issued;
+use super::{Issued, access_token, invalid_scope, refresh_token_expires_at};
 use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
 use crate::refresh::{Family, Reference, Standing};
-use crate::scope::{Scope, ScopeError};
+use crate::scope::Scope;
 use crate::secret::random_id;
-use crate::store::Rotation;
-use crate::token::{AccessToken, TokenVersion};
+use crate::store::{Rotation, StoreError};
+use crate::token::TokenVersion;
 use crate::user::{User, Username};
 
 /// The grant's own parameters, and the family that the refresh token points to.
@@ -50,99 +49,106 @@ impl Request {
 /// # Errors
 /// `invalid_grant`, `invalid_scope`; our own faults.
 pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
-    let requested = request.scope.as_deref().map(Scope::parse).transpose().map_err(invalid_scope)?;
+    let requested = match request.scope.as_deref() {
+        Some(scope) => Some(client.scope(Some(scope)).map_err(invalid_scope)?),
+        None => None,
+    };
     let (used, family) =
         request.found.ok_or(refuse("a refresh token that we did not make, or whose family is gone"))?;
     let username = Username::parse(&family.username).ok_or(refuse("a username that no account can have"))?;
     tracing::Span::current().record("user", username.log_id());
-
-    let now = app.clock.now();
-    let standing = family.standing(used.generation, &client.client_id, now, app.config.refresh_grace);
-    let rotate = match standing {
-        Standing::Live => true,
-        Standing::Retried => false,
-        Standing::Replayed => return end_family(app, used, "a used refresh token came again").await,
-        Standing::Dead(reason) => return Err(refuse(reason)),
-    };
+    let standing = judge(app, client, used, &family).await?;
     let scope = match requested {
-        Some(scope) => scope.within(&family.scopes).and_then(|scope| scope.allowed_by(&client.scopes)),
+        Some(scope) => scope.within(&family.scopes),
         None => family.scopes.clone().narrowed_to(&client.scopes),
     }
     .map_err(invalid_scope)?;
 
+    let rotation = async {
+        match standing {
+            Worth::Successor => rotate(app, client, used, &family).await,
+            Worth::SuccessorAgain => Ok(()),
+        }
+    };
+    let (rotated, user) = tokio::join!(rotation, app.store.user(&username));
+    rotated?;
+    let (user, scope) = match still_valid(user?, &family, scope) {
+        Ok(valid) => valid,
+        Err(reason) => return Err(end_family(app, used, reason).await),
+    };
+
+    let keys = app.keyring.current().await?;
+    let token = access_token(app, client, Some((&user, family.auth_time)), &scope);
+    let issued = Issued::new(&token, version, &keys.current)?;
+    Ok(issued.with_refresh_token(Some(used.successor().mint(&keys.references))))
+}
+
+/// What a reference is worth that is worth anything.
+enum Worth {
+    /// Its successor, which is to be made the live one.
+    Successor,
+    /// Its successor, which is the live one already.
+    SuccessorAgain,
+}
+
+/// Step 4: what the state of the family makes of the reference.
+async fn judge(app: &App, client: &Client, used: Reference, family: &Family) -> Result<Worth, Error> {
+    match family.standing(used.generation, &client.client_id, app.clock.now(), app.config.refresh_grace) {
+        Standing::Live => Ok(Worth::Successor),
+        Standing::Retried => Ok(Worth::SuccessorAgain),
+        Standing::Replayed => Err(end_family(app, used, "a used refresh token came again").await),
+        Standing::Dead(reason) => Err(refuse(reason)),
+    }
+}
+
+/// Step 6. If another use was quicker, what it made of the family decides.
+async fn rotate(app: &App, client: &Client, used: Reference, family: &Family) -> Result<(), Error> {
+    let now = app.clock.now();
     let next = Family {
         generation: used.successor().generation,
         rotated_at: now,
         rotated_by: random_id(),
-        expires_at: expires_at(app, client, now, family.absolute_expires_at),
-        ..family
+        expires_at: refresh_token_expires_at(app, client, now, family.absolute_expires_at),
+        ..family.clone()
     };
-    let rotation =
-        async { if rotate { app.store.rotate_refresh_token(used, &next).await } else { Ok(Rotation::Rotated) } };
-    let (rotation, user) = tokio::join!(rotation, app.store.user(&username));
-    if let Rotation::Lost(found) = rotation? {
-        // Another use was quicker: what it made of the family decides.
-        let standing =
-            found.map(|found| found.standing(used.generation, &client.client_id, now, app.config.refresh_grace));
-        match standing {
-            Some(Standing::Retried) => {}
-            Some(Standing::Replayed) => return end_family(app, used, "a used refresh token came again").await,
-            Some(Standing::Dead(reason)) => return Err(refuse(reason)),
-            Some(Standing::Live) | None => return Err(refuse("the refresh family is gone")),
-        }
+    let found = match app.store.rotate_refresh_token(used, &next).await? {
+        Rotation::Rotated => return Ok(()),
+        Rotation::Lost(found) => found.ok_or(refuse("the refresh family is gone"))?,
+    };
+    match judge(app, client, used, &found).await? {
+        Worth::SuccessorAgain => Ok(()),
+        Worth::Successor => Err(StoreError::Conflict { cause: "a rotation".to_owned() }.into()),
     }
-    let user = match still_valid(user?, &next) {
-        Ok(user) => user,
-        Err(reason) => return end_family(app, used, reason).await,
-    };
+}
+
+/// Step 7.
+fn still_valid(user: Option<User>, family: &Family, scope: Scope) -> Result<(User, Scope), &'static str> {
+    let user = user.ok_or("the user is gone")?;
+    if user.user_id != family.user_id {
+        return Err("the username belongs to another user now");
+    }
+    if !user.enabled {
+        return Err("disabled user");
+    }
+    if user.sessions_valid_from.is_some_and(|valid_from| valid_from > family.auth_time) {
+        return Err("the user was logged out everywhere");
+    }
     let scope = match &user.scopes {
-        Some(allowed) => scope.narrowed_to(allowed).map_err(invalid_scope)?,
         None => scope,
+        Some(allowed) => scope.narrowed_to(allowed).map_err(|_| "the user has none of the scopes any more")?,
     };
-
-    let keys = app.keyring.current().await?;
-    let token = AccessToken {
-        issuer: &app.config.issuer,
-        client,
-        user: Some((&user, next.auth_time)),
-        scope: &scope,
-        issued_at: app.clock.now(),
-        expires_in: client.access_token_ttl.map_or(app.config.user_token_ttl, NonZeroU32::get),
-    };
-    let access_token = token.sign(version, &keys.current)?;
-    let refresh_token = used.successor().mint(&keys.references);
-    Ok(Issued::new(version, access_token, &token).with_refresh_token(Some(refresh_token)))
+    Ok((user, scope))
 }
 
-/// When a generation made at `now` dies unused; never after its family.
-pub(super) fn expires_at(app: &App, client: &Client, now: u64, absolute_expires_at: u64) -> u64 {
-    let idle = client.refresh_token_ttl.map_or(app.config.refresh_token_idle_ttl, NonZeroU32::get);
-    now.saturating_add(u64::from(idle)).min(absolute_expires_at)
-}
-
-/// Step 6.
-fn still_valid(user: Option<User>, family: &Family) -> Result<User, &'static str> {
-    match user {
-        None => Err("the user is gone"),
-        Some(user) if user.user_id != family.user_id => Err("the username belongs to another user now"),
-        Some(user) if !user.enabled => Err("disabled user"),
-        Some(user) if user.sessions_valid_from.is_some_and(|valid_from| valid_from > family.auth_time) => {
-            Err("the user was logged out everywhere")
-        }
-        Some(user) => Ok(user),
+/// Ends the family, and yields the answer to that: a failure of ours if it did not succeed.
+async fn end_family(app: &App, used: Reference, reason: &'static str) -> Error {
+    match app.store.revoke_refresh_family(used.family).await {
+        Ok(()) => refuse(reason),
+        Err(error) => error.into(),
     }
-}
-
-async fn end_family(app: &App, used: Reference, reason: &'static str) -> Result<Issued, Error> {
-    app.store.revoke_refresh_family(used.family).await?;
-    Err(refuse(reason))
 }
 
 /// One sentence for every cause (S-403).
 fn refuse(reason: &'static str) -> Error {
     Error::InvalidGrant { description: "The refresh token is invalid, expired, used or not yours.", reason }
-}
-
-fn invalid_scope(error: ScopeError) -> Error {
-    Error::InvalidScope(error.description())
 }

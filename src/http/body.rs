@@ -101,14 +101,14 @@ fn read_json(body: &[u8]) -> Result<Params, Error> {
         json.deserialize_map(Members).and_then(|members| json.end().map(|()| members)).map_err(|_| MALFORMED_JSON)?;
     let mut params = Params::default();
     for (name, value) in members {
-        match value {
-            Value::Text(text) => params.insert(&name, Some(text))?,
-            Value::Null => params.insert(&name, None)?,
+        let value = match value {
+            Value::Text(text) => Some(text),
             Value::Other if Params::defines(&name) => {
                 return Err(Error::InvalidRequest("A parameter is not a string."));
             }
-            Value::Other => params.insert(&name, None)?,
-        }
+            Value::Null | Value::Other => None,
+        };
+        params.insert(&name, value)?;
     }
     Ok(params)
 }

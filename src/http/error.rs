@@ -11,7 +11,8 @@ use crate::error::Error;
 #[derive(Serialize)]
 struct Body {
     error: &'static str,
-    error_description: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_description: Option<&'static str>,
 }
 
 impl IntoResponse for Error {

@@ -1,8 +1,9 @@
 //! Refresh families, in the table of grants.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use super::{Item, Store, StoreError, record};
+use super::{Item, Store, StoreError, record, unless_condition_failed};
 use crate::refresh::{Family, FamilyId, Reference};
 
 /// What came of a rotation.
@@ -14,8 +15,8 @@ pub enum Rotation {
     Lost(Option<Family>),
 }
 
-fn key(family: FamilyId) -> AttributeValue {
-    AttributeValue::S(format!("refresh#{family}"))
+fn id(family: FamilyId) -> String {
+    format!("refresh#{family}")
 }
 
 fn number(value: impl ToString) -> AttributeValue {
@@ -27,10 +28,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn begin_refresh_family(&self, id: FamilyId, family: &Family) -> Result<(), StoreError> {
-        let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(family)
+    pub async fn begin_refresh_family(&self, family: FamilyId, state: &Family) -> Result<(), StoreError> {
+        let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(state)
             .map_err(|error| StoreError::Malformed { table: "grants", attribute: error.to_string() })?;
-        item.insert("id".to_owned(), key(id));
+        item.insert("id".to_owned(), AttributeValue::S(id(family)));
         // No condition on the key: an id of 128 random bits is new, or it is our own write, sent again.
         self.dynamodb
             .put_item()
@@ -46,8 +47,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn refresh_family(&self, id: FamilyId) -> Result<Option<Family>, StoreError> {
-        let item = self.read(&self.grants_table, "id", &format!("refresh#{id}")).await?;
+    pub async fn refresh_family(&self, family: FamilyId) -> Result<Option<Family>, StoreError> {
+        let item = self.read(&self.grants_table, "id", &id(family)).await?;
         item.map(|item| record("grants", item)).transpose()
     }
 
@@ -63,7 +64,7 @@ impl Store {
             .dynamodb
             .update_item()
             .table_name(&self.grants_table)
-            .key("id", key(used.family))
+            .key("id", AttributeValue::S(id(used.family)))
             .condition_expression(
                 "generation = :used AND revoked = :false AND client_id = :client_id \
                  AND expires_at > :now AND absolute_expires_at > :now",
@@ -81,17 +82,10 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let error = match result {
-            Ok(_) => return Ok(Rotation::Rotated),
-            Err(error) => error,
+        let Err(error) = result else {
+            return Ok(Rotation::Rotated);
         };
-        let failed = error.as_service_error().and_then(|error| match error {
-            aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) => {
-                Some(failed)
-            }
-            _ => None,
-        });
-        let Some(failed) = failed else {
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
             return Err(StoreError::from_sdk("UpdateItem", &error));
         };
         let found: Option<Family> = failed.item.clone().map(|item| record("grants", item)).transpose()?;
@@ -106,21 +100,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn revoke_refresh_family(&self, id: FamilyId) -> Result<(), StoreError> {
+    pub async fn revoke_refresh_family(&self, family: FamilyId) -> Result<(), StoreError> {
         let result = self
             .dynamodb
             .update_item()
             .table_name(&self.grants_table)
-            .key("id", key(id))
+            .key("id", AttributeValue::S(id(family)))
             .condition_expression("attribute_exists(id)")
             .update_expression("SET revoked = :true")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
-        }
+        unless_condition_failed(result)
     }
 }

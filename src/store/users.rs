@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Store, StoreError, record};
+use super::{Store, StoreError, record, unless_condition_failed};
 use crate::secret::Hash;
 use crate::user::{User, Username};
 
@@ -33,10 +33,6 @@ impl Store {
             .expression_attribute_values(":new", AttributeValue::S(new.as_str().to_owned()))
             .send()
             .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
-        }
+        unless_condition_failed(result)
     }
 }

@@ -42,7 +42,8 @@ async fn s_201_both_secret_methods_work_and_two_at_once_are_refused() {
 #[tokio::test]
 async fn s_201_basic_is_decoded_strictly() {
     let test = TestApp::start().await;
-    let basic = |scheme: &str, text: &str| form(&GRANT).header("authorization", &format!("{scheme}{}", STANDARD.encode(text)));
+    let basic =
+        |scheme: &str, text: &str| form(&GRANT).header("authorization", &format!("{scheme}{}", STANDARD.encode(text)));
     let (id, secret) = SERVICE;
     for scheme in ["Basic ", "basic ", "BASIC ", "bAsIc  "] {
         test.send(basic(scheme, &format!("{id}:{secret}")).post()).await.assert_issued(2);
@@ -55,7 +56,16 @@ async fn s_201_basic_is_decoded_strictly() {
     for malformed in ["no-colon", "a%:b", "a:%zz", "a:%ff", "a:%00", "a\u{e4}:b", "a:b%0a"] {
         test.send(basic("Basic ", malformed).post()).await.assert_refused(400, "invalid_request");
     }
-    for header in ["Basic", "Basic ", "Basic !!!!", "Basic YTpi\u{fc}", "Basic YTpi=", "Basic YTo", "Basic YT\tpi", "Basic YTpi YTpi"] {
+    for header in [
+        "Basic",
+        "Basic ",
+        "Basic !!!!",
+        "Basic YTpi\u{fc}",
+        "Basic YTpi=",
+        "Basic YTo",
+        "Basic YT\tpi",
+        "Basic YTpi YTpi",
+    ] {
         test.send(form(&GRANT).header("authorization", header).post()).await.assert_refused(400, "invalid_request");
     }
 }
@@ -63,7 +73,12 @@ async fn s_201_basic_is_decoded_strictly() {
 #[tokio::test]
 async fn s_202_every_way_to_fail_gets_the_same_bytes_for_the_same_work() {
     let test = TestApp::start().await;
-    test.cloud.put("ClientsTable", &json!({"client_id": "no-secrets", "enabled": true, "grant_types": ["client_credentials"]})).unwrap();
+    test.cloud
+        .put(
+            "ClientsTable",
+            &json!({"client_id": "no-secrets", "enabled": true, "grant_types": ["client_credentials"]}),
+        )
+        .unwrap();
     let mut answers = Vec::new();
     for (id, secret) in [
         ("nobody", SERVICE.1),
@@ -91,7 +106,9 @@ async fn s_202_every_way_to_fail_gets_the_same_bytes_for_the_same_work() {
 async fn s_204_two_secrets_live_and_the_older_dies_at_its_time() {
     let test = TestApp::start().await;
     let secret = |secret: &str, expires_at: Option<u64>| match expires_at {
-        Some(expires_at) => json!({"id": secret, "hash": hash_client_secret(secret), "created_at": 1, "expires_at": expires_at}),
+        Some(expires_at) => {
+            json!({"id": secret, "hash": hash_client_secret(secret), "created_at": 1, "expires_at": expires_at})
+        }
         None => json!({"id": secret, "hash": hash_client_secret(secret), "created_at": 1}),
     };
     test.change_client(SERVICE.0, &json!({"secrets": [secret("old", Some(NOW + 60)), secret("new", None)]}));

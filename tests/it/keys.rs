@@ -1,1 +1,265 @@
+//! S-5: the signing secret, in every form, good and bad.
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
+};
+use countersign::keys::KeySet;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Claims, LogLines, SERVICE, TestApp, key_document, key_record, pem};
+
+const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+
+/// Keys of each kind, and what verifies their signatures, from the raw public key.
+fn keys() -> [(Algorithm, String, DecodingKey); 3] {
+    let rsa = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let rsa: Pkcs8V1Der<'_> = rsa.as_der().unwrap();
+    let rsa_public = RsaKeyPair::from_pkcs8(rsa.as_ref()).unwrap();
+    let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let ed25519 = Ed25519KeyPair::generate().unwrap();
+    [
+        (Algorithm::RS256, pem(rsa.as_ref()), DecodingKey::from_rsa_der(rsa_public.public_key().as_ref())),
+        (
+            Algorithm::ES256,
+            pem(p256.to_pkcs8v1().unwrap().as_ref()),
+            DecodingKey::from_ec_der(p256.public_key().as_ref()),
+        ),
+        (
+            Algorithm::EdDSA,
+            pem(ed25519.to_pkcs8v1().unwrap().as_ref()),
+            DecodingKey::from_ed_der(ed25519.public_key().as_ref()),
+        ),
+    ]
+}
+
+fn p256_pem() -> String {
+    pem(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap().to_pkcs8v1().unwrap().as_ref())
+}
+
+fn kid(answer: &Answer) -> String {
+    jsonwebtoken::decode_header(answer.body["access_token"].as_str().unwrap()).unwrap().kid.unwrap()
+}
+
+#[tokio::test]
+async fn the_key_decides_the_algorithm_in_either_form_of_the_secret() {
+    for (algorithm, pem, public_key) in keys() {
+        for secret in [pem.clone(), key_document(&pem).to_string()] {
+            let test = TestApp::start_cold(|_| {}).await;
+            test.cloud.put_secret(&secret).unwrap();
+            let answer = test.form(SERVICE, &GRANT).await;
+            assert_eq!(answer.status, 200, "{algorithm:?}");
+            let token = answer.body["access_token"].as_str().unwrap();
+            Claims::verify_with(token, 2, algorithm, &public_key);
+            assert_eq!(kid(&answer), key_record(&pem)["kid"]);
+
+            let refreshed = test.refresh(&test.log_in().await).await;
+            assert_eq!(refreshed.status, 200);
+            Claims::verify_with(refreshed.body["access_token"].as_str().unwrap(), 2, algorithm, &public_key);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bare_pem_always_derives_the_same_key_of_refresh_references() {
+    let pem = p256_pem();
+    let test = TestApp::start_cold(|_| {}).await;
+    test.cloud.put_secret(&pem).unwrap();
+    let token = test.log_in().await;
+    // White space and line breaks are no part of the key.
+    test.cloud.put_secret(&format!("\n{}\n\n", pem.replace('\n', "\r\n"))).unwrap();
+    test.app.keyring.load().await.unwrap();
+    test.refresh(&token).await;
+    test.cloud.put_secret(&p256_pem()).unwrap();
+    test.app.keyring.load().await.unwrap();
+    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn references_under_a_previous_key_stay_valid_and_their_successors_are_under_the_current_one() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    let mut document: Value = serde_json::from_str(&test.cloud.secret().unwrap().unwrap()).unwrap();
+    let old = document["refresh"]["current"].take();
+    let new = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
+    document["refresh"] = json!({"current": new, "previous": [old]});
+    test.cloud.put_secret(&document.to_string()).unwrap();
+    test.app.keyring.load().await.unwrap();
+    let successor = test.refresh(&token).await.refresh_token();
+
+    document["refresh"] = json!({"current": new});
+    test.cloud.put_secret(&document.to_string()).unwrap();
+    test.app.keyring.load().await.unwrap();
+    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&successor).await.assert_issued(2);
+}
+
+#[test]
+fn s_503_only_strong_keys_of_the_three_kinds_are_taken() {
+    // 1,024 bits, made by openssl for this test alone.
+    let weak = include_str!("keys/rsa1024.pem");
+    let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+    for pem in [weak.to_owned(), pem(p384.to_pkcs8v1().unwrap().as_ref()), pem(b"junk"), String::new(), "x".into()] {
+        let Err(error) = KeySet::parse(&pem) else { panic!("{pem}") };
+        assert!(!error.to_string().contains("junk"));
+    }
+    for (_, pem, _) in keys() {
+        assert!(KeySet::parse(&pem).is_ok());
+    }
+}
+
+#[test]
+fn s_504_the_public_set_has_public_members_only_and_thumbprints_for_names() {
+    for (algorithm, pem, _) in keys() {
+        let mut document = key_document(&pem);
+        document["next"] = key_record(&p256_pem());
+        document["previous"] = json!([key_record(&p256_pem()), key_record(&p256_pem())]);
+        let set = serde_json::to_value(KeySet::parse(&document.to_string()).unwrap().jwks()).unwrap();
+        let set = set["keys"].as_array().unwrap();
+        assert_eq!(set.len(), 4);
+        assert_eq!(set[0]["alg"], json!(algorithm));
+        for key in set {
+            for name in key.as_object().unwrap().keys() {
+                assert!(["kty", "use", "alg", "kid", "n", "e", "crv", "x", "y"].contains(&name.as_str()), "{name}");
+            }
+        }
+    }
+    // The example of RFC 8037 appendix A.
+    let der = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20\
+        \x9d\x61\xb1\x9d\xef\xfd\x5a\x60\xba\x84\x4a\xf4\x92\xec\x2c\xc4\
+        \x44\x49\xc5\x69\x7b\x32\x69\x19\x70\x3b\xac\x03\x1c\xae\x7f\x60";
+    assert_eq!(key_record(&pem(der))["kid"], "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+}
+
+fn broken_secrets() -> Vec<String> {
+    let good = key_document(&p256_pem());
+    let without = |name: &str| {
+        let mut document = good.clone();
+        document.as_object_mut().unwrap().remove(name);
+        document.to_string()
+    };
+    let with = |pointer: &str, value: Value| {
+        let mut document = good.clone();
+        *document.pointer_mut(pointer).unwrap() = value;
+        document.to_string()
+    };
+    let mut bad_next = good.clone();
+    bad_next["next"] = json!({"kid": "x", "alg": "ES256", "private_key": p256_pem()});
+    vec![
+        String::new(),
+        "not JSON, not a PEM".to_owned(),
+        "{}".to_owned(),
+        "[]".to_owned(),
+        "null".to_owned(),
+        without("version"),
+        without("current"),
+        without("refresh"),
+        with("/version", json!(2)),
+        with("/current/kid", json!("another")),
+        with("/current/alg", json!("RS256")),
+        with("/current/alg", json!("none")),
+        with("/current/private_key", json!("canary-private-key")),
+        with("/refresh/current", json!("c2hvcnQ")),
+        with("/refresh/current", json!("!")),
+        bad_next.to_string(),
+        p256_pem().replace("PRIVATE KEY", "PUBLIC KEY"),
+        p256_pem().replace("PRIVATE KEY", "RSA PRIVATE KEY"),
+    ]
+}
+
+#[tokio::test]
+async fn s_506_a_broken_secret_is_a_503_and_heals_by_itself() {
+    let test = TestApp::start_cold(|_| {}).await;
+    test.form(SERVICE, &GRANT).await.assert_refused(503, "temporarily_unavailable");
+    for secret in broken_secrets() {
+        let log = LogLines::collect();
+        test.cloud.put_secret(&secret).unwrap();
+        let answer = test.form(SERVICE, &GRANT).await;
+        assert_eq!(answer.status, 503, "{secret}");
+        answer.assert_refused(503, "temporarily_unavailable");
+        let line = &log.lines()[0];
+        assert_eq!(line["level"], "ERROR");
+        assert!(line["reason"].as_str().unwrap().contains("the signing secret cannot be used"), "{line}");
+        // Any longer part of the secret would show in the line.
+        let shown = secret.as_bytes().windows(40).find(|part| log.text().contains(std::str::from_utf8(part).unwrap()));
+        assert_eq!(shown, None);
+        assert!(!log.text().contains("canary"));
+    }
+    // Who may not have a token is still told so.
+    test.form((SERVICE.0, "wrong"), &GRANT).await.assert_refused(401, "invalid_client");
+    test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
+    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+}
+
+#[tokio::test]
+async fn s_506_a_set_that_was_good_is_kept_while_the_secret_is_broken_or_cannot_be_read() {
+    let test = TestApp::start().await;
+    let good = test.cloud.secret().unwrap().unwrap();
+    let log = LogLines::collect();
+    test.pass(300);
+    test.door.fail("GetSecretValue", 400, "AccessDeniedException");
+    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+    until(|| log.text().contains("keeping the last good signing keys")).await;
+    test.door.mend();
+    for secret in broken_secrets() {
+        test.cloud.put_secret(&secret).unwrap();
+        test.pass(300);
+        test.door.forget();
+        test.form(SERVICE, &GRANT).await.assert_issued(2);
+        until(|| test.door.calls().contains(&"GetSecretValue".to_owned())).await;
+    }
+    test.cloud.put_secret(&good).unwrap();
+    test.pass(300);
+    test.form(SERVICE, &GRANT).await.assert_issued(2);
+}
+
+#[tokio::test]
+async fn the_secret_is_read_again_after_five_minutes_and_not_before() {
+    let test = TestApp::start().await;
+    let before = test.form(SERVICE, &GRANT).await;
+    test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
+    test.pass(299);
+    assert_eq!(kid(&test.form(SERVICE, &GRANT).await), kid(&before));
+    assert!(!test.door.calls().contains(&"GetSecretValue".to_owned()));
+    test.pass(1);
+    let current = test.app.keyring.current().await.unwrap().current.kid().to_owned();
+    test.form(SERVICE, &GRANT).await;
+    while test.app.keyring.current().await.unwrap().current.kid() == current {
+        tokio::task::yield_now().await;
+    }
+    assert_ne!(kid(&test.form(SERVICE, &GRANT).await), kid(&before));
+    // Once is enough, and a clock that is set back does not put it off.
+    let readings = || test.door.calls().iter().filter(|call| *call == "GetSecretValue").count();
+    assert_eq!(readings(), 1);
+    test.pass(-86_400);
+    test.form(SERVICE, &GRANT).await;
+    until(|| readings() == 2).await;
+}
+
+#[tokio::test]
+async fn a_reading_that_fails_is_tried_again_soon_and_not_at_each_request() {
+    let test = TestApp::start().await;
+    test.door.fail("GetSecretValue", 400, "AccessDeniedException");
+    test.pass(300);
+    let readings = || test.door.calls().iter().filter(|call| *call == "GetSecretValue").count();
+    for _ in 0..5 {
+        test.form(SERVICE, &GRANT).await.assert_issued(2);
+    }
+    until(|| readings() == 1).await;
+    test.pass(15);
+    test.form(SERVICE, &GRANT).await.assert_issued(2);
+    until(|| readings() == 2).await;
+}
+
+/// Waits for what happens in the background; bounded.
+async fn until(happened: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if happened() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("it did not happen");
+}

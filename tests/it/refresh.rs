@@ -227,7 +227,8 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     let answer = test.refresh(&token).await;
     assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.read");
     let token = answer.refresh_token();
-    let params = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", "legacy:autonomy.write")];
+    let params =
+        [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", "legacy:autonomy.write")];
     test.form(APPLICATION, &params).await.assert_refused(400, "invalid_scope");
     test.change_client(APPLICATION.0, &json!({"scopes": ["other"]}));
     test.refresh(&token).await.assert_refused(400, "invalid_scope");
@@ -235,7 +236,11 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
 
     test.change_client(APPLICATION.0, &json!({}));
     test.change_user(&json!({"scopes": ["legacy:autonomy.write"]}));
-    assert_eq!(test.refresh(&token).await.assert_issued(2).0["scope"], "legacy:autonomy.write");
+    let answer = test.refresh(&token).await;
+    assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.write");
+    test.change_user(&json!({"scopes": ["other"]}));
+    test.refresh(&answer.refresh_token()).await.assert_refused(400, "invalid_grant");
+    assert_eq!(test.live_generation(&token), None);
 }
 
 #[tokio::test]
@@ -278,7 +283,13 @@ async fn s_408_a_bit_flipped_anywhere_in_a_refresh_token_is_refused_without_a_lo
     // The same bytes in other letters, and other lengths.
     let (body, last) = token.split_at(token.len() - 1);
     forged.extend(('A'..='Z').map(|other| format!("{body}{other}")).filter(|other| *other != token));
-    forged.extend([format!("{token}="), format!("{token}A"), format!(" {token}"), token.to_uppercase(), body.to_owned()]);
+    forged.extend([
+        format!("{token}="),
+        format!("{token}A"),
+        format!(" {token}"),
+        token.to_uppercase(),
+        body.to_owned(),
+    ]);
     forged.push(format!("CS_RT_{}", &token[6..]));
     assert!(!last.is_empty());
     for forged in &forged {
@@ -295,7 +306,9 @@ async fn s_408_a_bit_flipped_in_a_client_secret_is_refused() {
         let mut secret = APPLICATION.1.as_bytes().to_vec();
         secret[position] ^= 1;
         let secret = String::from_utf8(secret).unwrap();
-        test.form((APPLICATION.0, &secret), &[("grant_type", "client_credentials")]).await.assert_refused(401, "invalid_client");
+        test.form((APPLICATION.0, &secret), &[("grant_type", "client_credentials")])
+            .await
+            .assert_refused(401, "invalid_client");
     }
 }
 

@@ -16,6 +16,7 @@ async fn s_301_every_way_to_fail_gets_the_same_bytes_for_the_same_hashes() {
         ("off@itccompliance.co.uk", PASSWORD),
         ("off@itccompliance.co.uk", "wrong"),
         ("nopassword@itccompliance.co.uk", PASSWORD),
+        ("old.hash@itccompliance.co.uk", "wrong"),
         ("no account can have this name", PASSWORD),
         ("\u{202e}", PASSWORD),
     ] {
@@ -73,7 +74,9 @@ async fn passwords_are_taken_as_received_after_nfc() {
 async fn s_303_an_imported_hash_is_upgraded_on_success_only() {
     let test = TestApp::start().await;
     let username = "old.hash@itccompliance.co.uk";
-    let stored = || test.cloud.item("UsersTable", &json!({"username": username})).unwrap().unwrap()["password_hash"]["S"].clone();
+    let stored = || {
+        test.cloud.item("UsersTable", &json!({"username": username})).unwrap().unwrap()["password_hash"]["S"].clone()
+    };
     let old = stored();
     assert!(old.as_str().unwrap().starts_with("$2y$10$"));
     test.password(username, "wrong").await.assert_refused(400, "invalid_grant");
@@ -99,7 +102,10 @@ async fn s_303_two_logins_at_once_do_no_harm() {
         test.door.let_through(4).await
     };
     let ((one, other), writes) = tokio::join!(logins, doorman);
-    assert_eq!(writes, ["PutItem GrantsTable", "PutItem GrantsTable", "UpdateItem UsersTable", "UpdateItem UsersTable"]);
+    assert_eq!(
+        writes,
+        ["PutItem GrantsTable", "PutItem GrantsTable", "UpdateItem UsersTable", "UpdateItem UsersTable"]
+    );
     one.assert_issued(2);
     other.assert_issued(2);
     test.door.hold();
