@@ -111,7 +111,9 @@ impl TryFrom<BTreeSet<String>> for Scope {
     type Error = ScopeError;
 
     fn try_from(tokens: BTreeSet<String>) -> Result<Self, ScopeError> {
-        Self::parse(&Vec::from_iter(tokens).join(" "))
+        let count = tokens.len();
+        let scope = Self::parse(&Vec::from_iter(tokens).join(" "))?;
+        if scope.0.len() == count { Ok(scope) } else { Err(ScopeError::Malformed) }
     }
 }
 

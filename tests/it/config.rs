@@ -1,1 +1,100 @@
+//! The environment of the function: read once, whole, or the start stops with one line.
 
+use std::ffi::{OsStr, OsString};
+use std::process::Command;
+
+use countersign::config::{Config, ConfigError};
+
+use crate::cloud::variable;
+
+/// The environment that is good, with one variable changed; `None` takes it away.
+fn with(name: &'static str, value: Option<&OsStr>) -> Result<Config, ConfigError> {
+    Config::from_variables(|asked| match asked == name {
+        true => value.map(OsStr::to_owned),
+        false => variable(asked, "https://auth.example"),
+    })
+}
+
+#[test]
+fn defaults_stand_for_what_is_not_set() {
+    let config = with("", None).unwrap();
+    assert_eq!((config.user_token_ttl, config.service_token_ttl), (3_600, 43_200));
+    assert_eq!((config.refresh_token_idle_ttl, config.refresh_token_max_ttl), (2_592_000, 7_776_000));
+    assert_eq!(config.refresh_grace, 10);
+    assert_eq!((config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism), (19_456, 2, 1));
+    assert_eq!(with("REFRESH_GRACE", Some("0".as_ref())).unwrap().refresh_grace, 0);
+    assert_eq!(with("USER_TOKEN_TTL", Some("".as_ref())).unwrap().user_token_ttl, 3_600);
+}
+
+#[test]
+fn a_variable_that_is_missing_or_cannot_be_used_is_named() {
+    for name in ["CLIENTS_TABLE", "USERS_TABLE", "GRANTS_TABLE", "SIGNING_SECRET_ID", "ISSUER"] {
+        for value in [None, Some("".as_ref())] {
+            let error = with(name, value).unwrap_err();
+            assert_eq!(error.to_string(), format!("environment variable {name} is missing"));
+        }
+    }
+    for name in ["USER_TOKEN_TTL", "SERVICE_TOKEN_TTL", "REFRESH_TOKEN_IDLE_TTL", "REFRESH_TOKEN_MAX_TTL"] {
+        for value in ["0", "-1", "1.5", "1h", " 1", "4294967296", "canary"] {
+            let error = with(name, Some(value.as_ref())).unwrap_err();
+            assert_eq!(error.variable, name, "{value}");
+            assert!(!error.to_string().contains("canary"));
+        }
+    }
+    for name in ["REFRESH_GRACE", "ARGON2_MEMORY_KIB", "ARGON2_ITERATIONS", "ARGON2_PARALLELISM"] {
+        assert_eq!(with(name, Some("x".as_ref())).unwrap_err().variable, name);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_utf_8_is_named() {
+    use std::os::unix::ffi::OsStringExt;
+    let value = OsString::from_vec(vec![b'1', 0xff]);
+    for name in ["CLIENTS_TABLE", "REFRESH_GRACE", "USER_TOKEN_TTL"] {
+        assert_eq!(with(name, Some(&value)).unwrap_err().to_string(), format!("environment variable {name} is not UTF-8"));
+    }
+}
+
+#[test]
+fn an_issuer_is_a_url_to_the_letter() {
+    for issuer in ["https://auth.example", "https://auth.example/tenant/a", "http://127.0.0.1:9000"] {
+        assert_eq!(with("ISSUER", Some(issuer.as_ref())).unwrap().issuer, issuer);
+    }
+    for issuer in [
+        "auth.example",
+        "https://",
+        "https:///a",
+        "ftp://auth.example",
+        "HTTPS://auth.example",
+        "https://auth.example/",
+        "https://auth.example?a",
+        "https://auth.example#a",
+        "https://auth.example/a b",
+        " https://auth.example",
+        "https://auth.ex\u{e4}mple",
+    ] {
+        assert_eq!(with("ISSUER", Some(issuer.as_ref())).unwrap_err().variable, "ISSUER", "{issuer}");
+    }
+}
+
+#[test]
+fn the_function_does_not_start_and_says_so_in_one_line() {
+    let start = |changes: &[(&str, &str)]| {
+        let mut function = Command::new(env!("CARGO_BIN_EXE_api"));
+        function.env_clear().env("AWS_REGION", "eu-west-2");
+        for name in ["CLIENTS_TABLE", "USERS_TABLE", "GRANTS_TABLE", "SIGNING_SECRET_ID", "ISSUER"] {
+            function.env(name, variable(name, "https://auth.example").unwrap());
+        }
+        for (name, value) in changes {
+            function.env(name, value);
+        }
+        let output = function.output().unwrap();
+        assert!(!output.status.success());
+        assert!(output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(start(&[("GRANTS_TABLE", "")]), "countersign: environment variable GRANTS_TABLE is missing\n");
+    let line = start(&[("ARGON2_MEMORY_KIB", "4194304")]);
+    assert!(line.contains("ARGON2_MEMORY_KIB") && line.lines().count() == 1, "{line}");
+}

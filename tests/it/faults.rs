@@ -1,1 +1,142 @@
+//! What becomes of faults that are not the client's: 503 or 500, never an `invalid_grant`, and nothing of the cause on
+//! the wire.
 
+use countersign::error::Error;
+use serde_json::{Value, json};
+
+use crate::support::{APPLICATION, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME};
+
+const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+
+#[tokio::test]
+async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
+    let test = TestApp::start().await;
+    for (status, code, expected, retry_after) in [
+        (500, "InternalServerError", 503, Some("2")),
+        (503, "ServiceUnavailable", 503, Some("2")),
+        (400, "ThrottlingException", 503, Some("5")),
+        (400, "ProvisionedThroughputExceededException", 503, Some("5")),
+        (400, "RequestLimitExceeded", 503, Some("5")),
+        (400, "TransactionConflictException", 503, Some("1")),
+        (400, "AccessDeniedException", 500, None),
+        (400, "ResourceNotFoundException", 500, None),
+        (400, "ValidationException", 500, None),
+        (400, "ExpiredTokenException", 500, None),
+        (400, "SomethingNewException", 503, Some("2")),
+    ] {
+        for call in ["GetItem", "PutItem", "UpdateItem"] {
+            let token = test.log_in().await;
+            test.door.fail(call, status, code);
+            let answers = [
+                test.form(SERVICE, &GRANT).await,
+                test.password(USERNAME, PASSWORD).await,
+                test.refresh(&token).await,
+            ];
+            test.door.mend();
+            for (answer, calls) in answers.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]]) {
+                if calls.contains(&call) {
+                    let error = if expected == 503 { "temporarily_unavailable" } else { "server_error" };
+                    answer.assert_refused(expected, error);
+                    assert_eq!(answer.header("retry-after"), retry_after, "{code}");
+                } else {
+                    answer.assert_issued(2);
+                }
+            }
+            // Whatever happened, the token has not been lost by it.
+            test.refresh(&token).await.assert_issued(2);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fault_while_a_stolen_family_is_ended_is_no_invalid_grant() {
+    let test = TestApp::start().await;
+    let first = test.log_in().await;
+    test.refresh(&first).await.assert_issued(2);
+    test.pass(60);
+    test.door.fail("UpdateItem", 500, "InternalServerError");
+    test.refresh(&first).await.assert_refused(503, "temporarily_unavailable");
+    test.door.mend();
+    test.refresh(&first).await.assert_refused(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_clients_own_fault_is_told_before_ours() {
+    let test = TestApp::start().await;
+    test.door.fail("GetItem UsersTable", 500, "InternalServerError");
+    let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", "legacy:a")];
+    test.form((APPLICATION.0, "wrong"), &params).await.assert_refused(401, "invalid_client");
+    test.form(SERVICE, &params).await.assert_refused(400, "unauthorized_client");
+    test.form(APPLICATION, &params).await.assert_refused(503, "temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn s_709_a_malformed_record_is_refused_and_reported() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    for (changes, attribute) in [
+        (json!({"enabled": null}), "enabled"),
+        (json!({"enabled": "true"}), "enabled"),
+        (json!({"secrets": "canary"}), "secrets"),
+        (json!({"secrets": [{"id": "1", "hash": "canary"}]}), "secrets[0].hash"),
+        (json!({"secrets": [{"id": "1"}]}), "secrets[0]"),
+        (json!({"grant_types": "password"}), "grant_types"),
+        (json!({"scopes": 1}), "scopes"),
+        (json!({"default_scopes": ["a b"]}), "default_scopes"),
+        (json!({"default_scopes": ["legacy:*"]}), "default_scopes"),
+        (json!({"access_token_ttl": "canary"}), "access_token_ttl"),
+        (json!({"access_token_ttl": -1}), "access_token_ttl"),
+        (json!({"system": "canary"}), "system"),
+    ] {
+        test.change_client(SERVICE.0, &changes);
+        assert_reported(&test, "clients", attribute, async || test.form(SERVICE, &GRANT).await).await;
+    }
+    for (changes, attribute) in [
+        (json!({"user_id": null}), "user_id"),
+        (json!({"enabled": null}), "enabled"),
+        (json!({"password_hash": "canary"}), "password_hash"),
+        (json!({"password_hash": "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"}), "password_hash"),
+        (json!({"dealer": ["canary"]}), "dealer"),
+        (json!({"sessions_valid_from": "canary"}), "sessions_valid_from"),
+    ] {
+        test.change_user(&changes);
+        assert_reported(&test, "users", attribute, async || test.password(USERNAME, PASSWORD).await).await;
+    }
+    let mut family = json!({
+        "id": test.family(&token)["id"]["S"], "client_id": APPLICATION.0, "username": USERNAME, "user_id": "1042",
+        "scopes": ["legacy:x"], "version": 2, "auth_time": NOW, "generation": 0, "rotated_at": NOW, "rotated_by": "x",
+        "revoked": false, "absolute_expires_at": NOW + 60, "expires_at": NOW + 60,
+    });
+    family.as_object_mut().unwrap().remove("revoked");
+    test.cloud.put("GrantsTable", &family).unwrap();
+    assert_reported(&test, "grants", "revoked", async || test.refresh(&token).await).await;
+}
+
+async fn assert_reported(
+    test: &TestApp,
+    table: &str,
+    attribute: &str,
+    ask: impl AsyncFn() -> crate::support::Answer,
+) {
+    let log = LogLines::collect();
+    let answer = ask().await;
+    assert_eq!(answer.status, 500, "{attribute}: {:?}", answer.bytes);
+    answer.assert_refused(500, "server_error");
+    let line: &Value = &log.lines()[0];
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.contains(table) && reason.contains(attribute), "{reason}");
+    assert!(!log.text().contains("canary"), "{reason}");
+    assert!(test.now() == NOW);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_is_a_503() {
+    let test = TestApp::start().await;
+    // A port that nobody listens on any more.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sdk = countersign::aws::load(crate::cloud::sdk(nobody)).await;
+    let store = countersign::store::Store::new(&sdk, &test.app.config);
+    let error = Error::from(store.client(SERVICE.0).await.unwrap_err());
+    assert_eq!((error.status(), error.code()), (503, "temporarily_unavailable"));
+    assert!(error.reason().starts_with("DynamoDB is not available: GetItem: "), "{}", error.reason());
+}

@@ -1,1 +1,133 @@
+//! The rules of the house: which module may import which, and where each outside crate lives. Read from the sources.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who may import whom of ours. A module stands for its children too.
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
+    ("bin", &["app", "aws", "clock", "config", "http", "log"]),
+    ("app", &["clock", "config", "keys", "secret", "store"]),
+    ("aws", &[]),
+    ("client", &["scope", "secret"]),
+    ("clock", &[]),
+    ("config", &[]),
+    ("error", &["keys", "store"]),
+    ("grant", &["app", "client", "error", "keys", "params", "refresh", "scope", "secret", "store", "token", "user"]),
+    ("http", &["app", "client", "error", "grant", "params", "token"]),
+    ("keys", &["aws", "clock", "refresh"]),
+    ("lib", &[]),
+    ("log", &[]),
+    ("params", &["error"]),
+    ("refresh", &["scope", "secret"]),
+    ("scope", &[]),
+    ("secret", &[]),
+    ("store", &["aws", "client", "config", "refresh", "secret", "user"]),
+    ("token", &["client", "keys", "scope", "secret", "user"]),
+    ("user", &["scope", "secret"]),
+];
+
+/// The homes of the crates that have one. Those that are everyone's (serde, tracing, base64) are not listed.
+const HOMES: [(&str, &[&str]); 15] = [
+    ("argon2", &["secret"]),
+    ("aws_config", &["app", "aws", "bin", "keys", "store"]),
+    ("aws_lc_rs", &["keys", "refresh", "secret", "user"]),
+    ("aws_sdk_dynamodb", &["aws", "store"]),
+    ("aws_sdk_secretsmanager", &["keys"]),
+    ("aws_smithy_http_client", &["aws"]),
+    ("axum", &["http"]),
+    ("bcrypt", &["secret"]),
+    ("jsonwebtoken", &["keys"]),
+    ("lambda_http", &["bin"]),
+    ("phc", &["secret"]),
+    ("precis_profiles", &["user"]),
+    ("rustls_pki_types", &["keys"]),
+    ("tower_http", &["http"]),
+    ("tracing_subscriber", &["log"]),
+];
+
+/// Every source file, with the module at the root that it belongs to.
+fn sources() -> Vec<(PathBuf, String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let below = path.strip_prefix(&root).unwrap().with_extension("");
+            let module = below.iter().next().unwrap().to_str().unwrap().to_owned();
+            let code: Vec<_> = fs::read_to_string(&path)
+                .unwrap()
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .map(ToOwned::to_owned)
+                .collect();
+            sources.push((path, module, code.join("\n")));
+        }
+    }
+    assert!(sources.len() > 20);
+    sources
+}
+
+/// The names that follow a path's beginning: `use crate::{a, b}` and `crate::a::x` alike.
+fn named_after(code: &str, start: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (position, _) in code.match_indices(start) {
+        if code[..position].ends_with(|before: char| before.is_alphanumeric() || matches!(before, '_' | ':')) {
+            continue;
+        }
+        let rest = &code[position + start.len()..];
+        let group = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
+        for item in group.map_or(vec![rest], |group| group.split(',').collect()) {
+            let name: String = item.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            names.insert(name);
+        }
+    }
+    names.remove("");
+    names
+}
+
+#[test]
+fn modules_import_only_whom_they_may() {
+    for (path, module, code) in sources() {
+        let (_, allowed) = MAY_IMPORT
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| panic!("{} has no place in the table", path.display()));
+        let start = if module == "bin" { "countersign::" } else { "crate::" };
+        for import in named_after(&code, start) {
+            let may = import == module || allowed.contains(&import.as_str());
+            assert!(may, "{} may not import {import}", path.display());
+        }
+    }
+}
+
+#[test]
+fn each_outside_crate_has_one_home() {
+    for (path, module, code) in sources() {
+        for (name, homes) in HOMES {
+            let used = code.match_indices(&format!("{name}::")).any(|(position, _)| {
+                !code[..position].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+            });
+            assert!(!used || homes.contains(&module.as_str()), "{} may not use {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_file_has_grown_beyond_one_thing() {
+    for (path, _, _) in sources() {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 450, "{} has {lines} lines", path.display());
+    }
+}
+
+/// Without it the first random number of a process costs half a second of a small function's time.
+#[test]
+fn aws_lc_is_built_without_jitter_entropy() {
+    assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"));
+}

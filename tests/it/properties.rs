@@ -1,1 +1,181 @@
+//! Properties over arbitrary input: never a panic or a 500, and a round trip where there is one.
 
+use axum::body::Body;
+use axum::http::Request;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use countersign::refresh::{FamilyId, Reference, ReferenceKeys};
+use countersign::scope::Scope;
+use countersign::secret::{Hash, hash_client_secret};
+use countersign::user::Username;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use crate::support::{Answer, SERVICE, TestApp, form, raw_form, raw_json};
+
+/// Runs a property that asks the router, over one deployment.
+fn check<S: Strategy>(cases: u32, strategy: S, property: impl AsyncFn(&TestApp, S::Value) -> Result<(), TestCaseError>) {
+    let runtime = Runtime::new().unwrap();
+    let test = runtime.block_on(TestApp::start());
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config).run(&strategy, |input| runtime.block_on(property(&test, input))).unwrap();
+}
+
+fn no_fault_of_ours(answer: &Answer) -> Result<(), TestCaseError> {
+    prop_assert!([200, 400, 401, 413].contains(&answer.status), "{} {:?}", answer.status, answer.bytes);
+    Ok(())
+}
+
+/// Bytes, or text of the characters on which decoders trip.
+fn bytes(tricky: &'static str) -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        prop::collection::vec(prop::sample::select(tricky.as_bytes()), 0..200),
+    ]
+}
+
+/// Client ids and secrets of any characters that they may have.
+fn vschar() -> impl Strategy<Value = String> {
+    "[ -~]{1,60}"
+}
+
+#[test]
+fn any_form_is_answered() {
+    check(300, bytes("%&=+0aFgrant_type\0\u{fc}"), async |test, body| {
+        let mut whole = form_of(SERVICE).into_bytes();
+        whole.push(b'&');
+        whole.extend_from_slice(&body);
+        no_fault_of_ours(&test.send(raw_form(body).post()).await)?;
+        no_fault_of_ours(&test.send(raw_form(whole).post()).await)
+    });
+}
+
+fn form_of((id, secret): (&str, &str)) -> String {
+    format!("grant_type=client_credentials&client_id={id}&client_secret={secret}")
+}
+
+#[test]
+fn any_json_is_answered() {
+    check(300, bytes("{}[]\":,\\u0ntrue1.e-"), async |test, body| {
+        no_fault_of_ours(&test.send(raw_json(body).post()).await)
+    });
+}
+
+#[test]
+fn any_headers_are_answered() {
+    let values = bytes("Basic version=;,\"\\/*.0123 \u{fc}");
+    let names = prop::sample::select(vec!["accept", "authorization", "content-type", "content-encoding"]);
+    check(500, (names, values), async |test, (name, value)| {
+        let Ok(request) = Request::post("/oauth/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header(name, value)
+            .body(Body::from("grant_type=client_credentials&client_id=a&client_secret=b"))
+        else {
+            return Ok(());
+        };
+        no_fault_of_ours(&test.send(request).await)
+    });
+}
+
+#[test]
+fn credentials_survive_basic_and_form_however_they_are_encoded() {
+    check(150, (vschar(), vschar(), any::<u64>()), async |test, (id, secret, which)| {
+        let client = json!({
+            "client_id": id, "enabled": true, "grant_types": ["client_credentials"], "scopes": ["a"],
+            "default_scopes": ["a"], "secrets": [{"id": "1", "hash": hash_client_secret(&secret), "created_at": 1}],
+        });
+        test.cloud.put("ClientsTable", &client).unwrap();
+        // Each character as it is, where it may be, or encoded: as the bits of `which` have it.
+        let encode = |text: &str| -> String {
+            let encode = |(position, byte): (usize, u8)| match byte {
+                b' ' if which >> (position % 64) & 1 == 1 => "+".to_owned(),
+                _ if byte.is_ascii_alphanumeric() && which >> (position % 64) & 1 == 1 => char::from(byte).to_string(),
+                _ => format!("%{byte:02x}"),
+            };
+            text.bytes().enumerate().map(encode).collect()
+        };
+        let basic = STANDARD.encode(format!("{}:{}", encode(&id), encode(&secret)));
+        let by_basic = form(&[("grant_type", "client_credentials")]).header("authorization", &format!("Basic {basic}"));
+        let by_form = raw_form(form_of((&encode(&id), &encode(&secret))));
+        let by_json = json!({"grant_type": "client_credentials", "client_id": id, "client_secret": secret});
+        for ask in [by_basic, by_form, raw_json(by_json.to_string())] {
+            prop_assert_eq!(test.send(ask.post()).await.status, 200);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_version_chooses_as_the_number_that_it_is() {
+    let version = (0u32..100, prop::option::of(0u32..100), any::<bool>());
+    check(200, version, async |test, (whole, fraction, quoted)| {
+        let mut version = whole.to_string();
+        if let Some(fraction) = fraction {
+            version += &format!(".{fraction}");
+        }
+        let value = if quoted { format!("\"{version}\"") } else { version };
+        let ask = raw_form(form_of(SERVICE)).header("accept", &format!("application/json; q=0.9; version={value}"));
+        let answer = test.send(ask.post()).await;
+        match whole {
+            0 => answer.assert_refused(400, "invalid_request"),
+            1 => drop(answer.assert_issued(1)),
+            _ => drop(answer.assert_issued(2)),
+        }
+        Ok(())
+    });
+}
+
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn a_scope_reads_back_as_it_was_written(tokens in prop::collection::btree_set("[!#-)+-\\[\\]-~]{1,20}", 1..20)) {
+        let text = Vec::from_iter(tokens.clone()).join(" ");
+        let scope = Scope::parse(&text).unwrap();
+        prop_assert_eq!(scope.to_string(), text);
+        prop_assert_eq!(&Scope::try_from(tokens).unwrap(), &scope);
+        prop_assert_eq!(Scope::parse(&format!("{scope} {scope}")).unwrap(), scope);
+    }
+
+    #[test]
+    fn any_scope_is_read_or_refused(text in any::<String>()) {
+        if let Ok(scope) = Scope::parse(&text) {
+            prop_assert!(scope.tokens().iter().all(|token| !token.is_empty() && !token.contains(['*', ' ', '"', '\\'])));
+        }
+    }
+
+    #[test]
+    fn a_reference_reads_back_under_its_own_keys_alone(generation in any::<u32>(), current: [u8; 32], other: [u8; 32]) {
+        let keys = ReferenceKeys::new(&current, []);
+        let reference = Reference { family: FamilyId::generate(), generation };
+        let token = reference.mint(&keys);
+        let reads = |keys: &ReferenceKeys| Reference::read(keys, &token) == Some(reference);
+        prop_assert!(reads(&keys));
+        prop_assert!(reads(&ReferenceKeys::new(&other, [&current[..]])));
+        prop_assert_eq!(reads(&ReferenceKeys::new(&other, [])), current == other);
+        prop_assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+        prop_assert!(reference.successor().mint(&keys) != token || generation == u32::MAX);
+    }
+
+    #[test]
+    fn any_text_is_a_reference_or_none(text in any::<String>(), encoded in "cs_rt_[A-Za-z0-9_=-]{0,90}") {
+        let keys = ReferenceKeys::new(&[1; 32], []);
+        prop_assert!(Reference::read(&keys, &text).is_none());
+        prop_assert!(Reference::read(&keys, &encoded).is_none());
+    }
+
+    #[test]
+    fn any_text_is_a_username_or_none_and_its_form_is_stable(text in any::<String>()) {
+        if let Some(username) = Username::parse(&text) {
+            prop_assert_eq!(Username::parse(username.as_str()), Some(username));
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_hash_or_none(text in any::<String>(), similar in "\\$(argon2id|2y|2b|pbkdf2-sha256|sha256)\\$[$a-z0-9=,./+]{0,80}") {
+        let _ = Hash::try_from(text);
+        let _ = Hash::try_from(similar);
+    }
+}
