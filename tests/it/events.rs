@@ -1,1 +1,241 @@
+//! The function itself: its binary under a Lambda runtime API, answering the gateway events of `events/`.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path as UrlPath, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::cloud::{self, Cloud, variable};
+use crate::support::{Answer, LogLines, TestApp};
+
+/// Lambda's runtime API (the part of it that a function needs), with one invocation at a time.
+#[derive(Clone)]
+struct RuntimeApi {
+    events: Arc<Mutex<mpsc::Receiver<Value>>>,
+    answers: mpsc::Sender<Value>,
+}
+
+async fn next(State(api): State<RuntimeApi>) -> impl IntoResponse {
+    let event = api.events.lock().await.recv().await;
+    let headers = [
+        ("lambda-runtime-aws-request-id", "5a1f0c3e-0000-4000-8000-000000000001"),
+        ("lambda-runtime-deadline-ms", "4102444800000"),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-2:123456789012:function:api"),
+        ("content-type", "application/json"),
+    ];
+    (headers, event.map(|event| event.to_string()).unwrap_or_default())
+}
+
+async fn answered(State(api): State<RuntimeApi>, UrlPath((_, kind)): UrlPath<(String, String)>, body: String) -> StatusCode {
+    let answer = if kind == "response" { serde_json::from_str(&body).unwrap() } else { json!({"failed": body}) };
+    api.answers.send(answer).await.unwrap();
+    StatusCode::ACCEPTED
+}
+
+/// The binary as a function that runs, and what it runs on.
+struct Function {
+    process: Child,
+    events: mpsc::Sender<Value>,
+    answers: mpsc::Receiver<Value>,
+}
+
+impl Function {
+    async fn start(door: SocketAddr) -> Self {
+        let (events, received) = mpsc::channel(1);
+        let (sent, answers) = mpsc::channel(1);
+        let api = RuntimeApi { events: Arc::new(Mutex::new(received)), answers: sent };
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/{kind}", post(answered))
+            .with_state(api);
+        let address = cloud::serve(router).await.unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
+        command
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "api")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
+            .env("AWS_ENDPOINT_URL", format!("http://{door}"))
+            .env("AWS_REGION", "eu-west-2")
+            .env("AWS_ACCESS_KEY_ID", "local")
+            .env("AWS_SECRET_ACCESS_KEY", "local");
+        for name in ["CLIENTS_TABLE", "USERS_TABLE", "GRANTS_TABLE", "SIGNING_SECRET_ID", "ISSUER"] {
+            command.env(name, variable(name, "https://auth.example").unwrap());
+        }
+        let process =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        Self { process, events, answers }
+    }
+
+    /// Invokes it with an event, and takes its answer for the gateway as one over HTTP.
+    async fn invoke(&mut self, event: Value) -> Answer {
+        self.events.send(event).await.unwrap();
+        let answer = tokio::time::timeout(Duration::from_secs(60), self.answers.recv()).await.unwrap().unwrap();
+        let status = u16::try_from(answer["statusCode"].as_u64().unwrap_or_else(|| panic!("{answer}"))).unwrap();
+        assert_eq!(answer["isBase64Encoded"], false);
+        let headers = answer["headers"].as_object().unwrap().iter();
+        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap()));
+        let bytes: axum::body::Bytes = answer["body"].as_str().unwrap().to_owned().into();
+        let body = serde_json::from_slice(&bytes).unwrap();
+        Answer { status, headers: headers.collect(), bytes, body }
+    }
+
+    /// Ends it, and yields all that it wrote.
+    async fn end(mut self) -> String {
+        self.process.kill().await.unwrap();
+        let mut output = String::new();
+        self.process.stdout.take().unwrap().read_to_string(&mut output).await.unwrap();
+        self.process.stderr.take().unwrap().read_to_string(&mut output).await.unwrap();
+        output
+    }
+}
+
+/// The demo data that the events speak of, beside the fixtures' keys.
+async fn demo() -> (TestApp, SocketAddr) {
+    let test = TestApp::start().await;
+    let hash = countersign::secret::hash_client_secret;
+    for (client_id, secret, grant_types) in [
+        ("demo-service", "cs_ZeMCredNtsx-jo-PBup0nRutWeco3c1iwWNMiqPiopYlTe8wH", vec!["client_credentials"]),
+        ("demo-app", "cs_4HG7xuHUrZdtD1g5wSJxgKB__alGAihun5X5vSILKkwG6pDgn", vec!["password", "refresh_token"]),
+    ] {
+        let client = json!({
+            "client_id": client_id, "enabled": true, "grant_types": grant_types, "scopes": ["legacy:*"],
+            "default_scopes": ["legacy:autonomy.read"], "secrets": [{"id": "1", "hash": hash(secret), "created_at": 1}],
+        });
+        test.cloud.put("ClientsTable", &client).unwrap();
+    }
+    let door = cloud::serve(Cloud::door(&test.cloud).await.unwrap()).await.unwrap();
+    (test, door)
+}
+
+/// Every event of `events/`, by name.
+fn events() -> BTreeMap<String, Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, serde_json::from_slice(&fs::read(path).unwrap()).unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_event_has_its_answer() {
+    let (_test, door) = demo().await;
+    let mut function = Function::start(door).await;
+    for (name, event) in events() {
+        let answer = function.invoke(event).await;
+        match name.as_str() {
+            "client_credentials" | "client_credentials_base64" | "password" | "password_form" => {
+                answer.assert_issued(2);
+            }
+            "client_credentials_json" => drop(answer.assert_issued(1)),
+            "refresh_token" | "wrong_password" => answer.assert_refused(400, "invalid_grant"),
+            "wrong_secret" | "unknown_client" => answer.assert_refused(401, "invalid_client"),
+            "unsupported_grant_type" => answer.assert_refused(400, "unsupported_grant_type"),
+            "scope_not_allowed" => answer.assert_refused(400, "invalid_scope"),
+            "bad_base64" | "bad_version" | "malformed_form" | "malformed_json" | "query_parameters" => {
+                answer.assert_refused(400, "invalid_request");
+            }
+            "method_not_allowed" => {
+                answer.assert_refused(405, "method_not_allowed");
+                assert_eq!(answer.header("allow"), Some("POST"));
+            }
+            "not_found" => answer.assert_refused(404, "not_found"),
+            "too_large" => answer.assert_refused(413, "invalid_request"),
+            other => panic!("no answer is known to the event {other}"),
+        }
+    }
+    let output = function.end().await;
+    for line in output.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["span"]["source"], "203.0.113.7", "from the gateway's context");
+        assert!(!line["span"]["request_id"].as_str().unwrap().is_empty());
+    }
+    assert_eq!(output.lines().count(), events().len());
+}
+
+#[tokio::test]
+async fn a_refresh_token_from_one_event_is_used_by_the_next() {
+    let (_test, door) = demo().await;
+    let mut function = Function::start(door).await;
+    let events = events();
+    let token = function.invoke(events["password"].clone()).await.refresh_token();
+    let refresh = events["refresh_token"].to_string().replace("cs_rt_replace_me", &token);
+    function.invoke(serde_json::from_str(&refresh).unwrap()).await.assert_issued(2);
+}
+
+#[tokio::test]
+async fn s_103_an_event_that_lambda_http_would_panic_on_is_answered() {
+    let (_test, door) = demo().await;
+    let mut function = Function::start(door).await;
+    let good = &events()["client_credentials"];
+    let with = |pointer: &str, value: Value| {
+        let mut event = good.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        event.pointer_mut(parent).unwrap()[name] = value;
+        event
+    };
+    // S-105: these decide nothing.
+    for event in [
+        with("/headers/host", json!("a b<>")),
+        with("/headers/host", json!("[")),
+        with("/headers/host", json!("\u{fc}.example:99999999")),
+        with("/headers/x-forwarded-proto", json!("1:")),
+        with("/headers/x-forwarded-proto", json!("")),
+        with("/requestContext/domainName", json!(" ")),
+        with("/requestContext/domainName", Value::Null),
+        with("/headers/x-forwarded-for", json!("\u{fc}")),
+    ] {
+        function.invoke(event).await.assert_issued(2);
+    }
+    for query in ["a b", "%", "%ff", "\u{fc}", "<>\"{}|\\^`", "#", "a=1&a=2"] {
+        function.invoke(with("/rawQueryString", json!(query))).await.assert_refused(400, "invalid_request");
+    }
+    for path in [
+        "", " ", "oauth/token", "/oauth/token/", "/oauth/./token", "/oauth/x/../token", "/oauth\\token", "//oauth/token",
+        "/oauth/token?", "/oauth/token#", "/oauth/%74oken", "/\u{fc}", "/a b", "/%", "/[", ":1", "@",
+        &format!("/{}", "a".repeat(70_000)),
+    ] {
+        function.invoke(with("/rawPath", json!(path))).await.assert_refused(404, "not_found");
+    }
+    for (body, is_base64) in [("=", true), ("a", true), ("Z3Jh\n", true), ("\u{fc}", true), ("", true), ("", false)] {
+        let mut event = with("/body", json!(body));
+        event["isBase64Encoded"] = json!(is_base64);
+        function.invoke(event).await.assert_refused(400, "invalid_request");
+    }
+    function.invoke(with("/body", Value::Null)).await.assert_refused(400, "invalid_request");
+    let output = function.end().await;
+    assert!(!output.contains("panic"), "{output}");
+}
+
+#[tokio::test]
+async fn s_707_the_function_starts_without_its_secret_and_heals_by_itself() {
+    LogLines::install();
+    let (test, door) = demo().await;
+    let good = test.cloud.secret().unwrap().unwrap();
+    test.cloud.put_secret("").unwrap();
+    let mut function = Function::start(door).await;
+    let event = &events()["client_credentials"];
+    function.invoke(event.clone()).await.assert_refused(503, "temporarily_unavailable");
+    test.cloud.put_secret(&good).unwrap();
+    function.invoke(event.clone()).await.assert_issued(2);
+    let output = function.end().await;
+    assert!(output.lines().next().unwrap().contains("starting without signing keys"), "{output}");
+}
