@@ -84,8 +84,9 @@ impl Error {
     pub fn description(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotFound | Self::MethodNotAllowed => return None,
-            Self::InvalidRequest(description) | Self::InvalidScope(description) => description,
-            Self::InvalidGrant { description, .. } => description,
+            Self::InvalidRequest(description)
+            | Self::InvalidScope(description)
+            | Self::InvalidGrant { description, .. } => description,
             Self::BodyTooLarge => "The body is larger than 16 KiB.",
             Self::InvalidClient(_) => "Client authentication failed.",
             Self::UnauthorizedClient => "This client may not use this grant type.",

@@ -76,7 +76,7 @@ pub(crate) fn check(name: Name, value: &str) -> Result<(), Error> {
 /// The parameters of one request. An empty value counts as absent. Has no `Debug`: it holds secrets.
 #[derive(Default)]
 pub struct Params {
-    values: [Option<String>; Name::ALL.len()],
+    values: Vec<(Name, String)>,
     count: usize,
 }
 
@@ -104,14 +104,17 @@ impl Params {
         // An absent value is kept as an empty one until taken, so that a second mention of the name is noticed.
         let value = value.unwrap_or_default();
         check(name, &value)?;
-        match self.values[name as usize].replace(value) {
-            None => Ok(()),
-            Some(_) => Err(Error::InvalidRequest("A parameter is repeated.")),
+        if self.values.iter().any(|(known, _)| *known == name) {
+            return Err(Error::InvalidRequest("A parameter is repeated."));
         }
+        self.values.push((name, value));
+        Ok(())
     }
 
     /// Takes a parameter out; `None` if it was absent, empty or taken before.
     pub fn take(&mut self, name: Name) -> Option<String> {
-        self.values[name as usize].take().filter(|value| !value.is_empty())
+        let position = self.values.iter().position(|(known, _)| *known == name)?;
+        let (_, value) = self.values.swap_remove(position);
+        (!value.is_empty()).then_some(value)
     }
 }

@@ -95,6 +95,7 @@ impl Reference {
     }
 
     /// The one that takes its place when it is used.
+    #[must_use]
     pub fn successor(self) -> Self {
         Self { generation: self.generation.saturating_add(1), ..self }
     }

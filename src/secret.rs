@@ -255,15 +255,16 @@ impl Hasher {
             "argon2"
         );
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let blocks = params.block_count();
-        if memory.len() < blocks {
-            memory.resize(blocks, Block::new());
+        let needed = params.block_count();
+        if memory.len() < needed {
+            memory.resize(needed, Block::new());
         }
+        let blocks = memory.get_mut(..needed).ok_or(argon2::Error::OutOfMemory)?;
         let result = Argon2::new(algorithm, version, params.clone()).hash_password_into_with_memory(
             secret.as_bytes(),
             salt,
             output,
-            &mut memory[..blocks],
+            blocks,
         );
         // What an imported hash needed beyond our own is not kept.
         let kept = self.params.block_count();
@@ -286,7 +287,7 @@ pub fn generate_client_secret() -> String {
     fill_random(&mut bits);
     let secret = format!("cs_{}", URL_SAFE_NO_PAD.encode(bits));
     let checksum = URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()));
-    secret + &checksum[..CHECKSUM_CHARACTERS]
+    secret.chars().chain(checksum.chars().take(CHECKSUM_CHARACTERS)).collect()
 }
 
 const CHECKSUM_CHARACTERS: usize = 6;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::scope::AllowedScopes;
 use crate::secret::Hash;
 
-/// A username in the form in which usernames are compared: UsernameCaseMapped of RFC 8265 section 3.3.
+/// A username in the form in which usernames are compared: `UsernameCaseMapped` of RFC 8265 section 3.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
@@ -26,7 +26,9 @@ impl Username {
     /// How the log names the user: the first 64 bits of the SHA-256 of the name, in hex. Whoever knows the name can
     /// find its lines.
     pub fn log_id(&self) -> String {
-        digest(&SHA256, self.0.as_bytes()).as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let digest = digest(&SHA256, self.0.as_bytes());
+        let bits = digest.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+        format!("{bits:016x}")
     }
 }
 

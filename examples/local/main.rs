@@ -1,6 +1,8 @@
 //! The whole service on one's own machine, with nothing but Rust: the same router, over a DynamoDB emulator in this
 //! process, with a key made at the start and a demo client of each kind.
 
+#![allow(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
+
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,7 +76,7 @@ async fn run(options: Options) -> Result<(), Fault> {
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         // Without a signal to wait for, serve until the process is ended.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

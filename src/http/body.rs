@@ -68,13 +68,9 @@ impl ContentType {
 fn read_form(body: &[u8]) -> Result<Params, Error> {
     let mut params = Params::default();
     for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-        let end_of_name = pair.iter().position(|byte| *byte == b'=');
-        let (name, value) = match end_of_name {
-            Some(end) => (&pair[..end], &pair[end + 1..]),
-            None => (pair, &[][..]),
-        };
-        let decode = |text| form_decode(text).ok_or(MALFORMED_FORM);
-        params.insert(&decode(name)?, Some(decode(value)?))?;
+        let mut halves = pair.splitn(2, |byte| *byte == b'=').map(form_decode);
+        let mut half = || halves.next().unwrap_or_else(|| Some(String::new())).ok_or(MALFORMED_FORM);
+        params.insert(&half()?, Some(half()?))?;
     }
     Ok(params)
 }

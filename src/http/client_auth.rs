@@ -48,15 +48,12 @@ pub(super) fn credentials(headers: &HeaderMap, params: &mut Params) -> Result<Op
 /// Decodes Basic credentials, each half of them form-encoded (RFC 6749 section 2.3.1).
 fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
     let decoded = STANDARD.decode(encoded.trim_start_matches(' ')).map_err(|_| MALFORMED)?;
-    let colon = decoded.iter().position(|byte| *byte == b':').ok_or(MALFORMED)?;
-    let half = |name, bytes| {
-        let text = form_decode(bytes).ok_or(MALFORMED)?;
+    let mut halves = decoded.splitn(2, |byte| *byte == b':');
+    let mut half = |name| {
+        let text = halves.next().and_then(form_decode).ok_or(MALFORMED)?;
         params::check(name, &text).map(|()| text)
     };
-    Ok(Credentials {
-        client_id: half(Name::ClientId, &decoded[..colon])?,
-        client_secret: half(Name::ClientSecret, &decoded[colon + 1..])?,
-    })
+    Ok(Credentials { client_id: half(Name::ClientId)?, client_secret: half(Name::ClientSecret)? })
 }
 
 /// Has a client prove who it is. Every cause of failure does the same work and gets the same answer (S-202).

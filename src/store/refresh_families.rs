@@ -19,8 +19,8 @@ fn id(family: FamilyId) -> String {
     format!("refresh#{family}")
 }
 
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+fn number(value: impl Into<u64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }
 
 impl Store {

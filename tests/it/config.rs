@@ -9,9 +9,8 @@ use crate::cloud::variable;
 
 /// The environment that is good, with one variable changed; `None` takes it away.
 fn with(name: &'static str, value: Option<&OsStr>) -> Result<Config, ConfigError> {
-    Config::from_variables(|asked| match asked == name {
-        true => value.map(OsStr::to_owned),
-        false => variable(asked, "https://auth.example"),
+    Config::from_variables(|asked| {
+        if asked == name { value.map(OsStr::to_owned) } else { variable(asked, "https://auth.example") }
     })
 }
 
@@ -52,7 +51,10 @@ fn a_variable_that_is_not_utf_8_is_named() {
     use std::os::unix::ffi::OsStringExt;
     let value = OsString::from_vec(vec![b'1', 0xff]);
     for name in ["CLIENTS_TABLE", "REFRESH_GRACE", "USER_TOKEN_TTL"] {
-        assert_eq!(with(name, Some(&value)).unwrap_err().to_string(), format!("environment variable {name} is not UTF-8"));
+        assert_eq!(
+            with(name, Some(&value)).unwrap_err().to_string(),
+            format!("environment variable {name} is not UTF-8")
+        );
     }
 }
 

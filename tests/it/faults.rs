@@ -27,13 +27,12 @@ async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
         for call in ["GetItem", "PutItem", "UpdateItem"] {
             let token = test.log_in().await;
             test.door.fail(call, status, code);
-            let answers = [
-                test.form(SERVICE, &GRANT).await,
-                test.password(USERNAME, PASSWORD).await,
-                test.refresh(&token).await,
-            ];
+            let answers =
+                [test.form(SERVICE, &GRANT).await, test.password(USERNAME, PASSWORD).await, test.refresh(&token).await];
             test.door.mend();
-            for (answer, calls) in answers.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]]) {
+            for (answer, calls) in
+                answers.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]])
+            {
                 if calls.contains(&call) {
                     let error = if expected == 503 { "temporarily_unavailable" } else { "server_error" };
                     answer.assert_refused(expected, error);
@@ -95,7 +94,10 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
         (json!({"user_id": null}), "user_id"),
         (json!({"enabled": null}), "enabled"),
         (json!({"password_hash": "canary"}), "password_hash"),
-        (json!({"password_hash": "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"}), "password_hash"),
+        (
+            json!({"password_hash": "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"}),
+            "password_hash",
+        ),
         (json!({"dealer": ["canary"]}), "dealer"),
         (json!({"sessions_valid_from": "canary"}), "sessions_valid_from"),
     ] {
@@ -112,12 +114,7 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
     assert_reported(&test, "grants", "revoked", async || test.refresh(&token).await).await;
 }
 
-async fn assert_reported(
-    test: &TestApp,
-    table: &str,
-    attribute: &str,
-    ask: impl AsyncFn() -> crate::support::Answer,
-) {
+async fn assert_reported(test: &TestApp, table: &str, attribute: &str, ask: impl AsyncFn() -> crate::support::Answer) {
     let log = LogLines::collect();
     let answer = ask().await;
     assert_eq!(answer.status, 500, "{attribute}: {:?}", answer.bytes);

@@ -99,7 +99,9 @@ async fn s_601_no_secret_is_in_a_log_or_an_item() {
     keep(&test.refresh(&login.refresh_token()).await);
     test.pass(60);
     test.refresh(&login.refresh_token()).await.assert_refused(400, "invalid_grant");
-    test.form((SERVICE.0, APPLICATION.1), &[("grant_type", "client_credentials")]).await.assert_refused(401, "invalid_client");
+    test.form((SERVICE.0, APPLICATION.1), &[("grant_type", "client_credentials")])
+        .await
+        .assert_refused(401, "invalid_client");
     test.pass(300);
     test.form(SERVICE, &[("grant_type", "client_credentials")]).await.assert_issued(2);
 

@@ -1,6 +1,15 @@
 //! The tests, through the real router and over an in-process DynamoDB. A name that begins with `s_` and a number is the
 //! promise of that number in `docs/security.md`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by it"
+)]
+#![allow(clippy::format_collect, reason = "nothing here is done often")]
+
 #[path = "../../examples/local/cloud.rs"]
 mod cloud;
 mod support;

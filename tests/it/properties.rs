@@ -16,7 +16,12 @@ use tokio::runtime::Runtime;
 use crate::support::{Answer, SERVICE, TestApp, form, raw_form, raw_json};
 
 /// Runs a property that asks the router, over one deployment.
-fn check<S: Strategy>(cases: u32, strategy: S, property: impl AsyncFn(&TestApp, S::Value) -> Result<(), TestCaseError>) {
+#[allow(clippy::needless_pass_by_value, reason = "a closure is written in place")]
+fn check<S: Strategy>(
+    cases: u32,
+    strategy: S,
+    property: impl AsyncFn(&TestApp, S::Value) -> Result<(), TestCaseError>,
+) {
     let runtime = Runtime::new().unwrap();
     let test = runtime.block_on(TestApp::start());
     let config = Config { cases, failure_persistence: None, ..Config::default() };
@@ -111,10 +116,7 @@ fn credentials_survive_basic_and_form_however_they_are_encoded() {
 fn a_version_chooses_as_the_number_that_it_is() {
     let version = (0u32..100, prop::option::of(0u32..100), any::<bool>());
     check(200, version, async |test, (whole, fraction, quoted)| {
-        let mut version = whole.to_string();
-        if let Some(fraction) = fraction {
-            version += &format!(".{fraction}");
-        }
+        let version = fraction.map_or(whole.to_string(), |fraction| format!("{whole}.{fraction}"));
         let value = if quoted { format!("\"{version}\"") } else { version };
         let ask = raw_form(form_of(SERVICE)).header("accept", &format!("application/json; q=0.9; version={value}"));
         let answer = test.send(ask.post()).await;

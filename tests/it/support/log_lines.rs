@@ -30,6 +30,7 @@ pub type HashRun = Vec<(String, u64)>;
 /// Collects what this thread logs, as long as it lives.
 pub struct LogLines(());
 
+#[allow(clippy::unused_self, reason = "what is kept is kept while this lives")]
 impl LogLines {
     /// Has the lines of all tests go where each of them asks for.
     pub fn install() {
