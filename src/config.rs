@@ -61,6 +61,19 @@ impl Config {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
+    /// Whether this process runs as a Lambda function. What serves the function would only panic otherwise.
+    ///
+    /// # Errors
+    /// The variable that Lambda sets and nobody else.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn require_lambda() -> Result<(), ConfigError> {
+        let fault = "is missing: this program is a Lambda function; `cargo run --example local` runs without Lambda";
+        match std::env::var_os("AWS_LAMBDA_RUNTIME_API") {
+            Some(_) => Ok(()),
+            None => Err(ConfigError { variable: "AWS_LAMBDA_RUNTIME_API", fault }),
+        }
+    }
+
     /// Reads the settings from a lookup by name. An empty value counts as a missing one.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// Why a stored text is no [`Hash`]. Says nothing of the text itself.
+/// Why a stored text is no [`struct@Hash`]. Says nothing of the text itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashError {
     /// Not in a known form.

@@ -32,6 +32,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), lambda_http::Error> {
     let config = Config::from_env()?;
+    Config::require_lambda()?;
     let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest())).await;
     let app = App::new(config, &sdk, Clock::System)?;
     app.warm_up().await;

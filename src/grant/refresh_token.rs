@@ -49,10 +49,8 @@ impl Request {
 /// # Errors
 /// `invalid_grant`, `invalid_scope`; our own faults.
 pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
-    let requested = match request.scope.as_deref() {
-        Some(scope) => Some(client.scope(Some(scope)).map_err(invalid_scope)?),
-        None => None,
-    };
+    let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
+    let requested = requested.transpose().map_err(invalid_scope)?;
     let (used, family) =
         request.found.ok_or(refuse("a refresh token that we did not make, or whose family is gone"))?;
     let username = Username::parse(&family.username).ok_or(refuse("a username that no account can have"))?;

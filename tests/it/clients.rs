@@ -28,6 +28,9 @@ async fn s_201_both_secret_methods_work_and_two_at_once_are_refused() {
     let as_json = format!(r#"{{"grant_type":"client_credentials","client_id":"{id}","client_secret":null}}"#);
     test.send(raw_json(as_json).basic(id, secret).post()).await.assert_issued(2);
 
+    // Many libraries name the client in the body too.
+    test.send(form(&[GRANT[0], ("client_id", id)]).basic(id, secret).post()).await.assert_issued(2);
+
     for extra in [&[("client_secret", secret)][..], &[("client_secret", "x")], &[("client_id", "other")]] {
         let params = [&GRANT[..], extra].concat();
         test.send(form(&params).basic(id, secret).post()).await.assert_refused(400, "invalid_request");

@@ -97,6 +97,8 @@ fn the_function_does_not_start_and_says_so_in_one_line() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert_eq!(start(&[("GRANTS_TABLE", "")]), "countersign: environment variable GRANTS_TABLE is missing\n");
-    let line = start(&[("ARGON2_MEMORY_KIB", "4194304")]);
+    let line = start(&[]);
+    assert!(line.contains("AWS_LAMBDA_RUNTIME_API") && line.lines().count() == 1, "{line}");
+    let line = start(&[("ARGON2_MEMORY_KIB", "4194304"), ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]);
     assert!(line.contains("ARGON2_MEMORY_KIB") && line.lines().count() == 1, "{line}");
 }

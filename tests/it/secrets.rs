@@ -127,7 +127,7 @@ fn a_text_in_no_known_form_is_no_hash() {
 }
 
 #[test]
-fn two_hashes_of_one_password_differ_and_debug_shows_neither() {
+fn s_203_two_hashes_of_one_password_differ_and_debug_shows_neither() {
     let hasher = hasher();
     let (one, other) = (hasher.hash("x").unwrap(), hasher.hash("x").unwrap());
     assert_ne!(one.as_str(), other.as_str());
