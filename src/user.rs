@@ -13,9 +13,12 @@ use crate::secret::Hash;
 pub struct Username(String);
 
 impl Username {
-    /// Brings a username into its form for comparison; `None` if no account can have that name.
+    /// Brings a username into its form for comparison; `None` if no account can have that name. A form that would not
+    /// keep its form (RFC 8264 section 7) is none: a few letters have a lower case that the profile does not know.
     pub fn parse(text: &str) -> Option<Self> {
-        UsernameCaseMapped::enforce(text).ok().map(|enforced| Self(enforced.into_owned()))
+        let form = UsernameCaseMapped::enforce(text).ok()?;
+        let again = UsernameCaseMapped::enforce(form.as_ref()).ok()?;
+        (form == again).then(|| Self(form.to_string()))
     }
 
     /// The username as it is stored.

@@ -19,6 +19,8 @@ async fn s_301_every_way_to_fail_gets_the_same_bytes_for_the_same_hashes() {
         ("old.hash@itccompliance.co.uk", "wrong"),
         ("no account can have this name", PASSWORD),
         ("\u{202e}", PASSWORD),
+        // A letter whose lower case the profile does not know.
+        ("\u{13a0}", PASSWORD),
     ] {
         let answer = test.password(username, password).await;
         answer.assert_refused(400, "invalid_grant");
