@@ -8,16 +8,15 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{ConfigLoader, SdkConfig};
+use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// Loads the SDK's settings, with one HTTP client for all services, and timeouts that leave a caller its answer: by
-/// default the SDK waits for one for ever.
+/// Loads the SDK's settings, with timeouts that leave a caller its answer: by default the SDK waits for one for ever.
 pub async fn load(settings: ConfigLoader) -> SdkConfig {
     settings
-        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(Duration::from_millis(500))
@@ -28,6 +27,11 @@ pub async fn load(settings: ConfigLoader) -> SdkConfig {
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
         .load()
         .await
+}
+
+/// One HTTP client for all services, with aws-lc for TLS: the SDK's own default brings a second stack along.
+pub fn https() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
 /// An SDK error in one line, for the log. Leaves out what `Debug` would show: the whole answer, secrets and all.

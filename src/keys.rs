@@ -19,7 +19,7 @@ use aws_lc_rs::signature::{
 };
 use aws_sdk_secretsmanager::Client;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::{
     AlgorithmParameters, CommonParameters, EllipticCurve, EllipticCurveKeyParameters, EllipticCurveKeyType, Jwk,
     JwkSet, KeyAlgorithm, OctetKeyPairParameters, OctetKeyPairType, PublicKeyUse, RSAKeyParameters, RSAKeyType,
@@ -108,11 +108,6 @@ impl SigningKey {
     /// The RFC 7638 thumbprint of its public key.
     pub fn kid(&self) -> &str {
         &self.kid
-    }
-
-    /// Its public half (RFC 7517).
-    pub fn jwk(&self) -> &Jwk {
-        &self.jwk
     }
 
     /// The JOSE header of a token of this type, signed with this key.
@@ -218,8 +213,7 @@ struct Document {
     version: u32,
     current: KeyRecord,
     next: Option<KeyRecord>,
-    #[serde(default)]
-    previous: Vec<KeyRecord>,
+    previous: Option<Vec<KeyRecord>>,
     refresh: ReferenceKeyRecord,
 }
 
@@ -230,12 +224,18 @@ struct KeyRecord {
     private_key: String,
 }
 
-/// HMAC keys in base64url.
+/// HMAC keys of 256 bits or more, in base64url or base64, padded or not.
 #[derive(Deserialize)]
 struct ReferenceKeyRecord {
     current: String,
-    #[serde(default)]
-    previous: Vec<String>,
+    previous: Option<OneOrMany>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
 }
 
 impl KeySet {
@@ -254,18 +254,31 @@ impl KeySet {
         if document.version != DOCUMENT_VERSION {
             return Err(KeyError::Unusable("the version of its document is unknown"));
         }
-        let reference_key = |text: &String| match URL_SAFE_NO_PAD.decode(text) {
-            Ok(bytes) if bytes.len() >= REFERENCE_KEY_BYTES => Ok(bytes),
-            _ => Err(KeyError::Unusable("a key of refresh references is not base64url of 32 bytes or more")),
+        let reference_key = |text: &String| {
+            let text = text.trim_end_matches('=');
+            match URL_SAFE_NO_PAD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)) {
+                Ok(bytes) if bytes.len() >= REFERENCE_KEY_BYTES => Ok(bytes),
+                _ => Err(KeyError::Unusable("a key of refresh references is not base64 of 32 bytes or more")),
+            }
         };
-        let previous: Vec<_> = document.refresh.previous.iter().map(reference_key).collect::<Result<_, _>>()?;
+        let previous = match document.refresh.previous {
+            None => Vec::new(),
+            Some(OneOrMany::One(key)) => vec![key],
+            Some(OneOrMany::Many(keys)) => keys,
+        };
+        let previous: Vec<_> = previous.iter().map(reference_key).collect::<Result<_, _>>()?;
         Ok(Self {
             current: document.current.parse()?,
             references: ReferenceKeys::new(
                 &reference_key(&document.refresh.current)?,
                 previous.iter().map(Vec::as_slice),
             ),
-            others: document.next.iter().chain(&document.previous).map(KeyRecord::parse).collect::<Result<_, _>>()?,
+            others: document
+                .next
+                .iter()
+                .chain(document.previous.iter().flatten())
+                .map(KeyRecord::parse)
+                .collect::<Result<_, _>>()?,
         })
     }
 

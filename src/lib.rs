@@ -34,7 +34,7 @@
 //! - State decides about refresh tokens, not time: one conditional update, and never more than one live generation.
 //! - The client credentials grant writes nothing, and runs no slow hash for a machine-made secret.
 //! - What holds a secret has no `Debug`, or one that shows nothing.
-//! - Each outside crate has one home, and so have the clock and the environment: `tests/it/house.rs` and `clippy.toml`.
+//! - Outside crates, the clock and the environment have their homes: `tests/it/house.rs` and `clippy.toml` list them.
 
 pub mod app;
 pub mod aws;

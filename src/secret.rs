@@ -176,8 +176,7 @@ impl Hasher {
         let mut salt = [0; ARGON2_SALT_BYTES];
         fill_random(&mut salt);
         let mut output = [0; ARGON2_OUTPUT_BYTES];
-        self.argon2(Algorithm::Argon2id, Version::V0x13, &self.params, password, &salt, &mut output)
-            .map_err(|_| HashError::Malformed)?;
+        self.argon2(&self.current(), password, &salt, &mut output).map_err(|_| HashError::Malformed)?;
         Hash::try_from(format!(
             "$argon2id$v=19$m={},t={},p={}${}${}",
             self.params.m_cost(),
@@ -186,6 +185,10 @@ impl Hasher {
             STANDARD_NO_PAD.encode(salt),
             STANDARD_NO_PAD.encode(output),
         ))
+    }
+
+    fn current(&self) -> Argon2<'static> {
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
     }
 
     /// Whether the hash is in the current scheme, with the current parameters.
@@ -205,7 +208,7 @@ impl Hasher {
         let argon2_ran = hash.is_some_and(|hash| matches!(hash.scheme, Scheme::Argon2 { .. }));
         if !proven && !argon2_ran {
             let (salt, mut output) = ([0; ARGON2_SALT_BYTES], [0; ARGON2_OUTPUT_BYTES]);
-            let _ = self.argon2(Algorithm::Argon2id, Version::V0x13, &self.params, password, &salt, &mut output);
+            let _ = self.argon2(&self.current(), password, &salt, &mut output);
         }
         proven
     }
@@ -229,7 +232,8 @@ impl Hasher {
             Scheme::Sha256(digest) => verify_sha256(digest, secret),
             Scheme::Argon2 { algorithm, version, params, salt, output } => {
                 let mut candidate = vec![0; output.len()];
-                self.argon2(*algorithm, *version, params, secret, salt, &mut candidate).is_ok()
+                let argon2 = Argon2::new(*algorithm, *version, params.clone());
+                self.argon2(&argon2, secret, salt, &mut candidate).is_ok()
                     && verify_slices_are_equal(output, &candidate).is_ok()
             }
             Scheme::Bcrypt => bcrypt::verify(secret, &hash.text).unwrap_or(false),
@@ -239,15 +243,8 @@ impl Hasher {
         }
     }
 
-    fn argon2(
-        &self,
-        algorithm: Algorithm,
-        version: Version,
-        params: &Params,
-        secret: &str,
-        salt: &[u8],
-        output: &mut [u8],
-    ) -> Result<(), argon2::Error> {
+    fn argon2(&self, argon2: &Argon2<'_>, secret: &str, salt: &[u8], output: &mut [u8]) -> Result<(), argon2::Error> {
+        let params = argon2.params();
         tracing::debug!(
             memory_kib = params.m_cost(),
             iterations = params.t_cost(),
@@ -260,12 +257,7 @@ impl Hasher {
             memory.resize(needed, Block::new());
         }
         let blocks = memory.get_mut(..needed).ok_or(argon2::Error::OutOfMemory)?;
-        let result = Argon2::new(algorithm, version, params.clone()).hash_password_into_with_memory(
-            secret.as_bytes(),
-            salt,
-            output,
-            blocks,
-        );
+        let result = argon2.hash_password_into_with_memory(secret.as_bytes(), salt, output, blocks);
         // What an imported hash needed beyond our own is not kept.
         let kept = self.params.block_count();
         if memory.len() > kept {
@@ -277,6 +269,7 @@ impl Hasher {
 }
 
 fn verify_sha256(expected: &[u8], secret: &str) -> bool {
+    tracing::debug!("sha256");
     verify_slices_are_equal(digest(&SHA256, secret.as_bytes()).as_ref(), expected).is_ok()
 }
 

@@ -14,7 +14,6 @@ use std::{error, fmt};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 
@@ -71,14 +70,15 @@ impl Store {
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Takes a failed condition for what it is where that is no fault: somebody else made the write unnecessary.
-fn unless_condition_failed<T>(result: Result<T, SdkError<UpdateItemError>>) -> Result<(), StoreError> {
+/// Takes a failed condition for what it is where that is no fault: the write is not needed, or was done before.
+fn unless_condition_failed<T, E>(operation: &'static str, result: Result<T, SdkError<E>>) -> Result<(), StoreError>
+where
+    E: ProvideErrorMetadata + error::Error + 'static,
+{
     match result {
         Ok(_) => Ok(()),
-        Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
-            Ok(())
-        }
-        Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
+        Err(error) => Err(StoreError::from_sdk(operation, &error)),
     }
 }
 

@@ -5,7 +5,7 @@ use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::Deserialize;
 
-use crate::scope::AllowedScopes;
+use crate::scope::{AllowedScopes, Scope, ScopeError};
 use crate::secret::Hash;
 
 /// A username in the form in which usernames are compared: `UsernameCaseMapped` of RFC 8265 section 3.3.
@@ -50,4 +50,18 @@ pub struct User {
     pub enabled: bool,
     /// Refresh families that began before this second are dead.
     pub sessions_valid_from: Option<u64>,
+}
+
+impl User {
+    /// What of a scope the user may have: all of it, if it was asked for by name; of defaults, what there is to have.
+    ///
+    /// # Errors
+    /// [`ScopeError::NotAllowed`]
+    pub fn scope(&self, scope: Scope, asked_for: bool) -> Result<Scope, ScopeError> {
+        match &self.scopes {
+            None => Ok(scope),
+            Some(allowed) if asked_for => scope.allowed_by(allowed),
+            Some(allowed) => scope.narrowed_to(allowed),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_dynamodb::config::Credentials;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -101,9 +101,13 @@ struct Door {
 async fn call(State(door): State<Door>, mut request: Request) -> Response {
     let is_secret = |target: &HeaderValue| target == "secretsmanager.GetSecretValue";
     if request.headers().get("x-amz-target").is_some_and(is_secret) {
+        let asked = to_bytes(request.into_body(), usize::MAX).await.unwrap_or_default();
+        let asked: Value = serde_json::from_slice(&asked).unwrap_or_default();
         return match door.cloud.secret() {
-            Ok(Some(text)) => Json(json!({"Name": SIGNING_SECRET, "SecretString": text})).into_response(),
-            Ok(None) => refusal("ResourceNotFoundException").into_response(),
+            Ok(Some(text)) if asked["SecretId"] == SIGNING_SECRET => {
+                Json(json!({"Name": SIGNING_SECRET, "SecretString": text})).into_response()
+            }
+            Ok(_) => refusal("ResourceNotFoundException").into_response(),
             Err(_) => refusal("InternalServiceError").into_response(),
         };
     }
@@ -129,6 +133,7 @@ pub async fn serve(door: Router) -> Result<SocketAddr, Fault> {
 /// The SDK's settings for a door.
 pub fn sdk(door: SocketAddr) -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(format!("http://{door}"))
         .region(Region::from_static("eu-west-2"))
         .credentials_provider(Credentials::new("local", "local", None, None, "local"))

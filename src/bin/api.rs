@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), lambda_http::Error> {
     let config = Config::from_env()?;
     Config::require_lambda()?;
-    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest())).await;
+    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(aws::https())).await;
     let app = App::new(config, &sdk, Clock::System)?;
     app.warm_up().await;
     let handler = ServiceBuilder::new().map_request(with_origin).service(router(Arc::new(app)));

@@ -62,12 +62,7 @@ impl Request {
 pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
     let scope = client.scope(request.scope.as_deref()).map_err(invalid_scope)?;
     let login = log_in(app, &request)?;
-    let scope = match &login.user.scopes {
-        None => scope,
-        // Who asks for a scope by name gets it or is told; the defaults are but what there is to have.
-        Some(allowed) if request.scope.is_some() => scope.allowed_by(allowed).map_err(invalid_scope)?,
-        Some(allowed) => scope.narrowed_to(allowed).map_err(invalid_scope)?,
-    };
+    let scope = login.user.scope(scope, request.scope.is_some()).map_err(invalid_scope)?;
 
     let keys = app.keyring.current().await?;
     let token = access_token(app, client, Some((login.user, login.at)), &scope);

@@ -5,7 +5,7 @@
 //! 3. A scope that is asked for is one that the client may have (section 3.3).
 //! 4. The token is one that we made, for this client, and its family's state makes it the live one (RFC 9700 section
 //!    4.14.2). A replay ends the family, whoever it was; a retry of moments ago is given its answer again.
-//! 5. The scope is within what was granted (section 6), less what the client may not have any more.
+//! 5. The scope is within what was granted (section 6), less what client and user may not have any more.
 //! 6. The successor becomes the live one, in one conditional update, beside a fresh look at the user.
 //! 7. A user who is gone, disabled, logged out everywhere or without any of the scopes ends the family.
 
@@ -15,7 +15,6 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
 use crate::refresh::{Family, Reference, Standing};
-use crate::scope::Scope;
 use crate::secret::random_id;
 use crate::store::{Rotation, StoreError};
 use crate::token::TokenVersion;
@@ -55,7 +54,8 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
         request.found.ok_or(refuse("a refresh token that we did not make, or whose family is gone"))?;
     let username = Username::parse(&family.username).ok_or(refuse("a username that no account can have"))?;
     tracing::Span::current().record("user", username.log_id());
-    let standing = judge(app, client, used, &family).await?;
+    let worth = judge(app, client, used, &family).await?;
+    let asked_for = requested.is_some();
     let scope = match requested {
         Some(scope) => scope.within(&family.scopes),
         None => family.scopes.clone().narrowed_to(&client.scopes),
@@ -63,17 +63,18 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     .map_err(invalid_scope)?;
 
     let rotation = async {
-        match standing {
+        match worth {
             Worth::Successor => rotate(app, client, used, &family).await,
             Worth::SuccessorAgain => Ok(()),
         }
     };
     let (rotated, user) = tokio::join!(rotation, app.store.user(&username));
     rotated?;
-    let (user, scope) = match still_valid(user?, &family, scope) {
-        Ok(valid) => valid,
+    let user = match still_valid(user?, &family) {
+        Ok(user) => user,
         Err(reason) => return Err(end_family(app, used, reason).await),
     };
+    let scope = user.scope(scope, asked_for).map_err(invalid_scope)?;
 
     let keys = app.keyring.current().await?;
     let token = access_token(app, client, Some((&user, family.auth_time)), &scope);
@@ -120,7 +121,7 @@ async fn rotate(app: &App, client: &Client, used: Reference, family: &Family) ->
 }
 
 /// Step 7.
-fn still_valid(user: Option<User>, family: &Family, scope: Scope) -> Result<(User, Scope), &'static str> {
+fn still_valid(user: Option<User>, family: &Family) -> Result<User, &'static str> {
     let user = user.ok_or("the user is gone")?;
     if user.user_id != family.user_id {
         return Err("the username belongs to another user now");
@@ -131,11 +132,10 @@ fn still_valid(user: Option<User>, family: &Family, scope: Scope) -> Result<(Use
     if user.sessions_valid_from.is_some_and(|valid_from| valid_from > family.auth_time) {
         return Err("the user was logged out everywhere");
     }
-    let scope = match &user.scopes {
-        None => scope,
-        Some(allowed) => scope.narrowed_to(allowed).map_err(|_| "the user has none of the scopes any more")?,
-    };
-    Ok((user, scope))
+    match user.scope(family.scopes.clone(), false) {
+        Ok(_) => Ok(user),
+        Err(_) => Err("the user has none of the scopes any more"),
+    }
 }
 
 /// Ends the family, and yields the answer to that: a failure of ours if it did not succeed.

@@ -32,15 +32,17 @@ impl Store {
         let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(state)
             .map_err(|error| StoreError::Malformed { table: "grants", attribute: error.to_string() })?;
         item.insert("id".to_owned(), AttributeValue::S(id(family)));
-        // No condition on the key: an id of 128 random bits is new, or it is our own write, sent again.
-        self.dynamodb
+        // An id of 128 random bits is new, or it is our own write, sent again: and then it must not set back what has
+        // become of the family since.
+        let result = self
+            .dynamodb
             .put_item()
             .table_name(&self.grants_table)
             .set_item(Some(item))
+            .condition_expression("attribute_not_exists(id)")
             .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StoreError::from_sdk("PutItem", &error))
+            .await;
+        unless_condition_failed("PutItem", result)
     }
 
     /// Reads a family.
@@ -91,7 +93,7 @@ impl Store {
         let found: Option<Family> = failed.item.clone().map(|item| record("grants", item)).transpose()?;
         // The SDK sends a write again when its answer is lost: then the failed condition is our own success.
         Ok(match found {
-            Some(found) if found.rotated_by == next.rotated_by => Rotation::Rotated,
+            Some(found) if found.rotated_by == next.rotated_by && !found.revoked => Rotation::Rotated,
             found => Rotation::Lost(found),
         })
     }
@@ -111,6 +113,6 @@ impl Store {
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .send()
             .await;
-        unless_condition_failed(result)
+        unless_condition_failed("UpdateItem", result)
     }
 }

@@ -33,6 +33,6 @@ impl Store {
             .expression_attribute_values(":new", AttributeValue::S(new.as_str().to_owned()))
             .send()
             .await;
-        unless_condition_failed(result)
+        unless_condition_failed("UpdateItem", result)
     }
 }

@@ -1,7 +1,8 @@
 //! S-2: clients.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::secret::{generate_client_secret, hash_client_secret};
 use serde_json::json;
 
@@ -82,6 +83,7 @@ async fn s_202_every_way_to_fail_gets_the_same_bytes_for_the_same_work() {
             &json!({"client_id": "no-secrets", "enabled": true, "grant_types": ["client_credentials"]}),
         )
         .unwrap();
+    let hashes = LogLines::collect();
     let mut answers = Vec::new();
     for (id, secret) in [
         ("nobody", SERVICE.1),
@@ -97,8 +99,10 @@ async fn s_202_every_way_to_fail_gets_the_same_bytes_for_the_same_work() {
         test.door.forget();
         answers.push(test.form((id, secret), &GRANT).await);
         assert_eq!(test.door.calls(), ["GetItem ClientsTable"], "{id}");
+        assert_eq!(hashes.take_hashes(), [("sha256".to_owned(), vec![])], "{id}");
         let params = [GRANT[0], ("client_id", id), ("client_secret", secret)];
         answers.push(test.send(form(&params).post()).await);
+        assert_eq!(hashes.take_hashes().len(), 1);
     }
     answers.push(test.send(form(&GRANT).post()).await);
     answers.push(test.form(("", ""), &GRANT).await);
@@ -151,6 +155,8 @@ fn s_206_generated_secrets_keep_to_the_characters_that_every_library_sends_alike
         assert_eq!(secret.len(), 3 + 43 + 6);
         assert!(secret.starts_with("cs_"));
         assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+        let (body, checksum) = secret.split_at(46);
+        assert!(URL_SAFE_NO_PAD.encode(digest(&SHA256, body.as_bytes())).starts_with(checksum));
     }
     let distinct: std::collections::HashSet<_> = secrets.iter().collect();
     assert_eq!(distinct.len(), secrets.len());
@@ -173,11 +179,11 @@ async fn s_208_the_machine_path_runs_no_slow_hash_and_writes_nothing() {
     test.form(SERVICE, &GRANT).await.assert_issued(2);
     test.form((SERVICE.0, "wrong"), &GRANT).await.assert_refused(401, "invalid_client");
     test.form(("nobody", "wrong"), &GRANT).await.assert_refused(401, "invalid_client");
-    assert!(hashes.take_hashes().is_empty());
+    assert!(hashes.take_hashes().iter().all(|(scheme, _)| scheme == "sha256"));
     assert_eq!(test.door.calls(), ["GetItem ClientsTable"; 3]);
     // An imported, human-chosen secret needs one.
     test.form(("imported", "s+e%c/r=!*~-_."), &GRANT).await.assert_issued(2);
-    assert_eq!(hashes.take_hashes().len(), 1);
+    assert_eq!(hashes.take_hashes()[0].0, "argon2");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
 use countersign::keys::KeySet;
+use countersign::refresh::Reference;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 
@@ -71,7 +72,7 @@ async fn a_bare_pem_always_derives_the_same_key_of_refresh_references() {
     // White space and line breaks are no part of the key.
     test.cloud.put_secret(&format!("\n{}\n\n", pem.replace('\n', "\r\n"))).unwrap();
     test.app.keyring.load().await.unwrap();
-    test.refresh(&token).await;
+    assert_eq!(test.refresh(&token).await.status, 200);
     test.cloud.put_secret(&p256_pem()).unwrap();
     test.app.keyring.load().await.unwrap();
     test.refresh(&token).await.assert_refused(400, "invalid_grant");
@@ -94,6 +95,33 @@ async fn references_under_a_previous_key_stay_valid_and_their_successors_are_und
     test.app.keyring.load().await.unwrap();
     test.refresh(&token).await.assert_refused(400, "invalid_grant");
     test.refresh(&successor).await.assert_issued(2);
+}
+
+/// HKDF-SHA256 over the PKCS#8 bytes without salt, `countersign refresh v1` for info; and the token's layout. Worked out
+/// with another implementation.
+#[test]
+fn a_bare_pem_derives_what_it_always_derived() {
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+               -----END PRIVATE KEY-----\n";
+    let set = KeySet::parse(pem).unwrap();
+    let token = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAHkE1peHndkdr0lNPvY1arWfdNmevBk0-fNO_FLF6ooao";
+    let reference = Reference::read(&set.references, token).unwrap();
+    assert_eq!(reference.generation, 7);
+    assert_eq!(reference.family.to_string(), "AAECAwQFBgcICQoLDA0ODw");
+    assert_eq!(reference.mint(&set.references), token);
+}
+
+#[test]
+fn a_document_may_say_null_and_write_its_keys_in_any_base64() {
+    let mut document = key_document(&p256_pem());
+    document["next"] = Value::Null;
+    document["previous"] = Value::Null;
+    for current in ["-_8BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE", "+/8BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="] {
+        for previous in [Value::Null, json!(current), json!([]), json!([current, current])] {
+            document["refresh"] = json!({"current": current, "previous": previous});
+            assert!(KeySet::parse(&document.to_string()).is_ok(), "{document}");
+        }
+    }
 }
 
 #[test]

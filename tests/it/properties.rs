@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::support::{Answer, SERVICE, TestApp, form, raw_form, raw_json};
+use crate::support::{APPLICATION, Answer, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form, raw_json};
 
 /// Runs a property that asks the router, over one deployment.
 #[allow(clippy::needless_pass_by_value, reason = "a closure is written in place")]
@@ -69,18 +69,50 @@ fn any_json_is_answered() {
 }
 
 #[test]
-fn any_headers_are_answered() {
-    let values = bytes("Basic version=;,\"\\/*.0123 \u{fc}");
-    let names = prop::sample::select(vec!["accept", "authorization", "content-type", "content-encoding"]);
-    check(500, (names, values), async |test, (name, value)| {
-        let Ok(request) = Request::post("/oauth/token")
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header(name, value)
-            .body(Body::from("grant_type=client_credentials&client_id=a&client_secret=b"))
-        else {
-            return Ok(());
-        };
-        no_fault_of_ours(&test.send(request).await)
+fn any_content_type_is_answered() {
+    let tricky = "application/x-www-form-urlencoded[;, =\"\\\\charsetUTF8-]{0,30}|[ -~]{0,40}";
+    check(300, tricky, async |test, content_type| {
+        let request = Request::post("/oauth/token").header("content-type", content_type);
+        no_fault_of_ours(&test.send(request.body(Body::from(form_of(SERVICE))).unwrap()).await)
+    });
+}
+
+#[test]
+fn any_accept_is_answered() {
+    let tricky = "[a-z*/]{0,8}[;, ]{0,2}[vV]ersion[ =\"\\\\;,.0-9+\u{fc}-]{0,20}|[ -~]{0,40}";
+    check(500, tricky, async |test, accept| {
+        no_fault_of_ours(&test.send(raw_form(form_of(SERVICE)).header("accept", &accept).post()).await)
+    });
+}
+
+#[test]
+fn any_basic_is_answered() {
+    let decoded = bytes("%:+=0aFbilling-cron\0\u{fc}");
+    check(500, (decoded, "Basic [A-Za-z0-9+/=:% ]{0,40}"), async |test, (decoded, encoded)| {
+        for header in [format!("Basic {}", STANDARD.encode(decoded)), encoded] {
+            let ask = form(&[("grant_type", "client_credentials")]).header("authorization", &header);
+            no_fault_of_ours(&test.send(ask.post()).await)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_password_survives_form_and_json_whatever_its_letters() {
+    // What NFC leaves as it is, of one and of several bytes.
+    let password = "[ -~\u{e4}\u{20ac}\u{4e2d}\u{1f600}]{1,40}";
+    let hasher = countersign::secret::Hasher::new(8, 1, 1).unwrap();
+    check(60, password, async |test, password| {
+        let hash = hasher.hash(&password).unwrap();
+        test.change_user(&json!({"password_hash": hash.as_str()}));
+        prop_assert_eq!(test.password(USERNAME, &password).await.status, 200);
+        test.change_user(&json!({"password_hash": hash.as_str()}));
+        let body = json!({
+            "grant_type": "password", "username": USERNAME, "password": password, "scope": SCOPE,
+        });
+        let ask = raw_json(body.to_string()).basic(APPLICATION.0, APPLICATION.1);
+        prop_assert_eq!(test.send(ask.post()).await.status, 200);
+        Ok(())
     });
 }
 

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::refresh::Reference;
+use countersign::store::Rotation;
 use serde_json::json;
 
 use crate::support::{APPLICATION, NOW, PASSWORD, SCOPE, TestApp, USERNAME, form};
@@ -133,6 +134,40 @@ async fn a_write_whose_answer_was_lost_is_known_for_our_own() {
 }
 
 #[tokio::test]
+async fn s_402_the_record_of_a_login_that_is_sent_again_sets_nothing_back() {
+    let test = TestApp::start().await;
+    let first = test.log_in().await;
+    let family = test.reference(&first).await.family;
+    let began = test.app.store.refresh_family(family).await.unwrap().unwrap();
+    let second = test.refresh(&first).await.refresh_token();
+    test.app.store.begin_refresh_family(family, &began).await.unwrap();
+    assert_eq!(test.live_generation(&first), Some(1));
+    test.pass(60);
+    test.refresh(&first).await.assert_refused(400, "invalid_grant");
+    test.app.store.begin_refresh_family(family, &began).await.unwrap();
+    test.refresh(&second).await.assert_refused(400, "invalid_grant");
+    // A login whose answer was lost is sent again too, and is one login.
+    test.door.lose_answer("PutItem");
+    test.refresh(&test.log_in().await).await.assert_issued(2);
+}
+
+#[tokio::test]
+async fn s_409_a_family_that_ends_while_an_answer_is_lost_has_ended() {
+    let test = TestApp::start().await;
+    let first = test.log_in().await;
+    let family = test.reference(&first).await.family;
+    let mut next = test.app.store.refresh_family(family).await.unwrap().unwrap();
+    next.generation = 1;
+    next.rotated_by = "ours".to_owned();
+    let used = test.reference(&first).await;
+    let rotate = async || test.app.store.rotate_refresh_token(used, &next).await.unwrap();
+    assert!(matches!(rotate().await, Rotation::Rotated));
+    assert!(matches!(rotate().await, Rotation::Rotated), "our own write, sent again");
+    test.app.store.revoke_refresh_family(family).await.unwrap();
+    assert!(matches!(rotate().await, Rotation::Lost(Some(_))));
+}
+
+#[tokio::test]
 async fn s_404_state_decides_not_time() {
     let test = TestApp::start().await;
     // Many rotations in one second.
@@ -238,6 +273,13 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     test.change_user(&json!({"scopes": ["legacy:autonomy.write"]}));
     let answer = test.refresh(&token).await;
     assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.write");
+    // By name one gets it or is told, and the family goes on.
+    let params = [("grant_type", "refresh_token"), ("scope", "legacy:autonomy.read")];
+    let token = answer.refresh_token();
+    let by_name = [&params[..], &[("refresh_token", token.as_str())]].concat();
+    test.form(APPLICATION, &by_name).await.assert_refused(400, "invalid_scope");
+    let answer = test.refresh(&token).await;
+    assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.write");
     test.change_user(&json!({"scopes": ["other"]}));
     test.refresh(&answer.refresh_token()).await.assert_refused(400, "invalid_grant");
     assert_eq!(test.live_generation(&token), None);
@@ -281,7 +323,7 @@ async fn s_408_a_bit_flipped_anywhere_in_a_refresh_token_is_refused_without_a_lo
         })
         .collect();
     // The same bytes in other letters, and other lengths.
-    let (body, last) = token.split_at(token.len() - 1);
+    let body = &token[..token.len() - 1];
     forged.extend(('A'..='Z').map(|other| format!("{body}{other}")).filter(|other| *other != token));
     forged.extend([
         format!("{token}="),
@@ -291,7 +333,6 @@ async fn s_408_a_bit_flipped_anywhere_in_a_refresh_token_is_refused_without_a_lo
         body.to_owned(),
     ]);
     forged.push(format!("CS_RT_{}", &token[6..]));
-    assert!(!last.is_empty());
     for forged in &forged {
         test.refresh(forged).await.assert_refused(400, "invalid_grant");
     }

@@ -166,7 +166,7 @@ impl TestApp {
         self.send(form(params).basic(id, secret).post()).await
     }
 
-    /// Logs the fixtures' user in, in a token structure, and yields the answer's refresh token.
+    /// Logs the fixtures' user in, and yields the refresh token.
     pub async fn log_in(&self) -> String {
         self.password(USERNAME, PASSWORD).await.refresh_token()
     }

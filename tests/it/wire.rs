@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use countersign::http::Origin;
 use serde_json::json;
 
 use crate::support::{
@@ -384,7 +385,7 @@ async fn s_101_the_first_fault_decides() {
         (
             "two methods before the grant type",
             form(&[("grant_type", "nope"), ("client_secret", "x")]).basic(SERVICE.0, SERVICE.1),
-            (400),
+            400,
             "invalid_request",
         ),
         (
@@ -468,4 +469,11 @@ async fn s_105_forged_headers_change_nothing() {
     let claims = test.send(ask.post()).await.assert_issued(2);
     assert_eq!(claims.0["iss"], crate::support::ISSUER);
     assert_eq!(claims.0["aud"], crate::support::ISSUER);
+
+    let log = LogLines::collect();
+    let mut request = raw_form(good_form()).header("x-forwarded-for", "198.51.100.1").post();
+    request.extensions_mut().insert(Origin { request_id: "r".into(), source: "203.0.113.7".into() });
+    test.send(request).await.assert_issued(2);
+    assert_eq!(log.lines()[0]["span"]["source"], "203.0.113.7");
+    assert!(!log.text().contains("198.51.100.1"));
 }

@@ -24,8 +24,8 @@ struct Kept {
     panics: bool,
 }
 
-/// The parameters of an argon2 run.
-pub type HashRun = Vec<(String, u64)>;
+/// A hash that ran: its scheme, and its parameters.
+pub type HashRun = (String, Vec<(String, u64)>);
 
 /// Collects what this thread logs, as long as it lives.
 pub struct LogLines(());
@@ -61,7 +61,7 @@ impl LogLines {
         self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Takes the argon2 runs since the last time.
+    /// Takes the hashes that ran since the last time.
     pub fn take_hashes(&self) -> Vec<HashRun> {
         KEPT.with_borrow_mut(|kept| std::mem::take(&mut kept.as_mut().unwrap().hashes))
     }
@@ -96,7 +96,7 @@ struct HashCounter;
 impl<S: Subscriber> Layer<S> for HashCounter {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if event.metadata().target() == "countersign::secret" {
-            let mut run = Numbers::default();
+            let mut run = Run::default();
             event.record(&mut run);
             KEPT.with_borrow_mut(|kept| kept.iter_mut().for_each(|kept| kept.hashes.push(run.0.clone())));
         }
@@ -104,12 +104,14 @@ impl<S: Subscriber> Layer<S> for HashCounter {
 }
 
 #[derive(Default)]
-struct Numbers(HashRun);
+struct Run(HashRun);
 
-impl Visit for Numbers {
+impl Visit for Run {
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.push((field.name().to_owned(), value));
+        self.0.1.push((field.name().to_owned(), value));
     }
 
-    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+    fn record_debug(&mut self, _: &Field, message: &dyn std::fmt::Debug) {
+        self.0.0 = format!("{message:?}");
+    }
 }
