@@ -31,7 +31,8 @@ pub type Fault = Box<dyn Error + Send + Sync>;
 /// The emulated account.
 #[derive(Clone)]
 pub struct Cloud {
-    database: Database,
+    /// Its tables.
+    pub database: Database,
 }
 
 impl Cloud {
@@ -157,9 +158,14 @@ pub fn config(issuer: &str) -> Result<Config, Fault> {
     Ok(Config::from_variables(|name| variable(name, issuer))?)
 }
 
+/// The stack, with its short-form intrinsic functions read as what they are called with.
+pub fn template() -> Result<Value, Fault> {
+    Ok(serde_saphyr::from_str(include_str!("../../template.yaml"))?)
+}
+
 /// The tables of the stack under their logical names, and the one that stands for Secrets Manager.
 fn table_definitions() -> Result<Vec<(String, Value)>, Fault> {
-    let template: Value = serde_saphyr::from_str(include_str!("../../template.yaml"))?;
+    let template = template()?;
     let resources = template["Resources"].as_object().ok_or("template.yaml has no resources")?;
     let tables = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::DynamoDB::Table");
     let mut definitions: Vec<_> = tables

@@ -8,27 +8,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
 use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::http::router;
-use countersign::secret::hash_client_secret;
 use countersign::{aws, log};
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 mod cloud;
+mod demo;
 
 use cloud::{Cloud, Fault};
-
-const SERVICE: (&str, &str) = ("demo-service", "cs_ZeMCredNtsx-jo-PBup0nRutWeco3c1iwWNMiqPiopYlTe8wH");
-const APPLICATION: (&str, &str) = ("demo-app", "cs_4HG7xuHUrZdtD1g5wSJxgKB__alGAihun5X5vSILKkwG6pDgn");
-const USER: (&str, &str) = ("john.smith@itccompliance.co.uk", "secret-password");
-const SCOPES: [&str; 2] = ["legacy:autonomy.write", "legacy:autonomy.read"];
+use demo::{APPLICATION, SCOPES, SERVICE, USER, seed};
 
 /// Runs countersign on this machine, with demo clients and a demo user.
 #[derive(Parser)]
@@ -78,38 +69,6 @@ async fn interrupted() {
         // Without a signal to wait for, serve until the process is ended.
         std::future::pending::<()>().await;
     }
-}
-
-/// Puts in what the demo needs. What a data file holds of it already is left alone.
-fn seed(cloud: &Cloud, app: &App) -> Result<(), Fault> {
-    if cloud.secret()?.is_none() {
-        cloud.put_secret(&generate_pem()?)?;
-    }
-    let now = app.clock.now();
-    let client = |(client_id, secret): (&str, &str), name, grant_types: &[&str]| {
-        json!({
-            "client_id": client_id, "name": name, "enabled": true, "created_at": now, "updated_at": now,
-            "secrets": [{"id": "demo", "hash": hash_client_secret(secret), "created_at": now}],
-            "grant_types": grant_types, "scopes": ["legacy:*"], "default_scopes": SCOPES,
-        })
-    };
-    let put_new = |table, key: &str, item: Value| match cloud.item(table, &json!({key: item[key]}))? {
-        Some(_) => Ok(()),
-        None => cloud.put(table, &item),
-    };
-    put_new("ClientsTable", "client_id", client(SERVICE, "Demo service", &["client_credentials"]))?;
-    put_new("ClientsTable", "client_id", client(APPLICATION, "Demo application", &["password", "refresh_token"]))?;
-    let user = json!({
-        "username": USER.0, "user_id": "1", "password_hash": app.hasher.hash(USER.1)?.as_str(), "enabled": true,
-        "scopes": SCOPES, "dealer": {"id": "D-77", "name": "Smith Motors"},
-    });
-    put_new("UsersTable", "username", user)
-}
-
-/// A fresh RSA key as a bare PEM, as those would put it into the secret who bring their own.
-fn generate_pem() -> Result<String, Fault> {
-    let der: Pkcs8V1Der<'_> = KeyPair::generate(KeySize::Rsa2048)?.as_der()?;
-    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref())))
 }
 
 fn introduce(issuer: &str, jwks: &str) {

@@ -19,6 +19,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::cloud::{self, Cloud, variable};
+use crate::demo;
 use crate::support::{Answer, LogLines, TestApp};
 
 /// Lambda's runtime API (the part of it that a function needs), with one invocation at a time.
@@ -107,20 +108,10 @@ impl Function {
     }
 }
 
-/// The demo data that the events speak of, beside the fixtures' keys.
+/// The demo's clients and its user, of whom the events speak.
 async fn demo() -> (TestApp, SocketAddr) {
     let test = TestApp::start().await;
-    let hash = countersign::secret::hash_client_secret;
-    for (client_id, secret, grant_types) in [
-        ("demo-service", "cs_ZeMCredNtsx-jo-PBup0nRutWeco3c1iwWNMiqPiopYlTe8wH", vec!["client_credentials"]),
-        ("demo-app", "cs_4HG7xuHUrZdtD1g5wSJxgKB__alGAihun5X5vSILKkwG6pDgn", vec!["password", "refresh_token"]),
-    ] {
-        let client = json!({
-            "client_id": client_id, "enabled": true, "grant_types": grant_types, "scopes": ["legacy:*"],
-            "default_scopes": ["legacy:autonomy.read"], "secrets": [{"id": "1", "hash": hash(secret), "created_at": 1}],
-        });
-        test.cloud.put("ClientsTable", &client).unwrap();
-    }
+    demo::seed(&test.cloud, &test.app).unwrap();
     let door = cloud::serve(Cloud::door(&test.cloud).await.unwrap()).await.unwrap();
     (test, door)
 }
@@ -241,6 +232,26 @@ async fn s_103_an_event_that_lambda_http_would_panic_on_is_answered() {
     function.invoke(with("/body", Value::Null)).await.assert_refused(400, "invalid_request");
     let output = function.end().await;
     assert!(!output.contains("panic"), "{output}");
+}
+
+#[tokio::test]
+async fn s_601_a_panic_says_where_and_not_what() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
+    command.env_clear().env("AWS_REGION", "eu-west-2").env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    // The runtime panics for want of the function's name.
+    command
+        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
+        .env("AWS_ACCESS_KEY_ID", "a")
+        .env("AWS_SECRET_ACCESS_KEY", "b");
+    for name in ["CLIENTS_TABLE", "USERS_TABLE", "GRANTS_TABLE", "SIGNING_SECRET_ID", "ISSUER"] {
+        command.env(name, variable(name, "https://auth.example").unwrap());
+    }
+    let output = command.output().await.unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let line: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(line["message"], "panic");
+    assert!(line["location"].as_str().unwrap().contains("lambda_runtime"));
+    assert!(output.stderr.is_empty() && !lines.contains("Missing"), "{lines}");
 }
 
 #[tokio::test]

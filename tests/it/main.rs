@@ -3,6 +3,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
@@ -12,6 +13,8 @@
 
 #[path = "../../examples/local/cloud.rs"]
 mod cloud;
+#[path = "../../examples/local/demo.rs"]
+mod demo;
 mod support;
 
 mod cases;
@@ -21,12 +24,14 @@ mod events;
 mod faults;
 mod house;
 mod keys;
+mod local;
 mod logs;
 mod properties;
 mod races;
 mod refresh;
 mod round_trips;
 mod secrets;
+mod template;
 mod tokens;
 mod users;
 mod wire;

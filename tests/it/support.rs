@@ -1,5 +1,6 @@
 //! What the tests share: a deployment per test, requests, and what every answer must be.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -106,6 +107,7 @@ pub struct TestApp {
     pub app: Arc<App>,
     pub cloud: Cloud,
     pub door: Door,
+    address: SocketAddr,
     clock: Arc<AtomicU64>,
     router: Router,
 }
@@ -141,7 +143,18 @@ impl TestApp {
         let sdk = aws::load(cloud::sdk(address)).await;
         let app = Arc::new(App::new(config, &sdk, Clock::Fixed(clock.clone())).unwrap());
         let router = router(app.clone());
-        Self { app, cloud, door, clock, router }
+        Self { app, cloud, door, address, clock, router }
+    }
+
+    /// The same deployment in another environment of the function: nothing in common but the cloud and the time.
+    pub async fn another_environment(&self) -> Self {
+        let sdk = aws::load(cloud::sdk(self.address)).await;
+        let app = App::new(self.app.config.clone(), &sdk, Clock::Fixed(self.clock.clone())).unwrap();
+        app.keyring.load().await.unwrap();
+        let app = Arc::new(app);
+        let router = router(app.clone());
+        let (cloud, door, clock) = (self.cloud.clone(), self.door.clone(), self.clock.clone());
+        Self { app, cloud, door, address: self.address, clock, router }
     }
 
     pub fn now(&self) -> u64 {

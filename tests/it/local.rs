@@ -1,0 +1,113 @@
+//! The local run, as a new user meets it: started, used, ended, started again.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::demo::{APPLICATION, SERVICE, USER};
+
+/// The example's binary, which `cargo test` builds beside this one.
+fn binary() -> PathBuf {
+    let target = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
+    target.join("examples/local")
+}
+
+struct Local {
+    process: Child,
+    output: Lines<BufReader<ChildStdout>>,
+    url: String,
+    introduction: String,
+}
+
+impl Local {
+    async fn start(data: &Path) -> Self {
+        let mut command = Command::new(binary());
+        command
+            .args(["--port", "0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let mut process = command.spawn().expect("`cargo test` builds the example too");
+        let mut output = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut introduction = String::new();
+        while !introduction.contains("\"keys\"") {
+            introduction += &output.next_line().await.unwrap().unwrap();
+            introduction.push('\n');
+        }
+        let url = introduction.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")).unwrap();
+        Self { process, output, url: url.trim_end_matches('.').to_owned(), introduction }
+    }
+
+    async fn ask(&self, (id, secret): (&str, &str), body: String) -> (u16, Value) {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+        let request = Request::post(&self.url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))))
+            .body(Body::from(body));
+        let answer = client.request(request.unwrap()).await.unwrap().map(Body::new);
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await.unwrap()).unwrap())
+    }
+
+    /// Ends it as Ctrl-C does.
+    async fn interrupt(mut self) {
+        let pid = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+        while let Some(line) = self.output.next_line().await.unwrap() {
+            if line == "Ended." {
+                break;
+            }
+        }
+        assert!(self.process.wait().await.unwrap().success());
+    }
+}
+
+#[tokio::test]
+async fn what_a_run_keeps_the_next_one_has() {
+    let data = std::env::temp_dir().join(format!("countersign-{}.db", std::process::id()));
+    let _ = std::fs::remove_file(&data);
+
+    let first = Local::start(&data).await;
+    let (status, service) = first.ask(SERVICE, "grant_type=client_credentials".to_owned()).await;
+    assert_eq!((status, &service["token_type"]), (200, &Value::from("Bearer")));
+    let login = format!("grant_type=password&username={}&password={}", USER.0, USER.1);
+    let (_, user) = first.ask(APPLICATION, login).await;
+    let refresh = format!("grant_type=refresh_token&refresh_token={}", user["refresh_token"].as_str().unwrap());
+    let (status, answer) = first.ask(APPLICATION, "grant_type=password&username=x&password=x".to_owned()).await;
+    assert_eq!((status, &answer["error"]), (400, &Value::from("invalid_grant")));
+    // One request for each grant, ready to paste.
+    let curls: Vec<_> = first.introduction.lines().filter(|line| line.trim().starts_with("curl ")).collect();
+    for (curl, grant_type) in curls.iter().zip(["client_credentials", "password", "refresh_token"]) {
+        assert!(curl.contains(grant_type) && curl.contains(&first.url), "{curl}");
+    }
+    assert_eq!(curls.len(), 3);
+    let keys = first.introduction.lines().last().unwrap().to_owned();
+    first.interrupt().await;
+
+    let second = Local::start(&data).await;
+    assert_eq!(second.introduction.lines().last().unwrap(), keys);
+    let (status, answer) = second.ask(APPLICATION, refresh).await;
+    assert_eq!(status, 200, "{answer}");
+    second.interrupt().await;
+    std::fs::remove_file(&data).unwrap();
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told_in_one_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = Command::new(binary()).args(["--port", &port]).output().await.unwrap();
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert!(line.contains(&port) && line.contains("--port") && line.lines().count() == 1, "{line}");
+}
