@@ -20,29 +20,39 @@ pub(super) struct Credentials {
 const MALFORMED: Error = Error::InvalidRequest("The Authorization header is malformed.");
 const TWO_METHODS: Error = Error::InvalidRequest("There is more than one client authentication.");
 
-/// Takes the credentials of a request; `None` if there are none, or only in a scheme that is not supported.
+/// Takes the credentials of a request; `None` if there are none. An `Authorization` of another scheme is no client
+/// authentication: some callers send their last access token along with everything.
 ///
 /// # Errors
 /// `invalid_request` if they are malformed, or come in two ways (RFC 6749 section 2.3).
 pub(super) fn credentials(headers: &HeaderMap, params: &mut Params) -> Result<Option<Credentials>, Error> {
     let (client_id, client_secret) = (params.take(Name::ClientId), params.take(Name::ClientSecret));
+    match basic(headers)? {
+        None => {
+            let client_secret = client_secret.unwrap_or_default();
+            Ok(client_id.map(|client_id| Credentials { client_id, client_secret }))
+        }
+        Some(basic) if client_secret.is_none() && client_id.is_none_or(|client_id| client_id == basic.client_id) => {
+            Ok(Some(basic))
+        }
+        Some(_) => Err(TWO_METHODS),
+    }
+}
+
+/// Reads `Authorization`, if it is Basic (RFC 7617 section 2).
+fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        return Ok(
-            client_id.map(|client_id| Credentials { client_id, client_secret: client_secret.unwrap_or_default() })
-        );
+        return Ok(None);
     };
     if values.next().is_some() {
         return Err(TWO_METHODS);
     }
     let value = value.to_str().map_err(|_| MALFORMED)?;
-    let (scheme, encoded) = value.split_once(' ').unwrap_or((value, ""));
-    let basic = if scheme.eq_ignore_ascii_case("basic") { Some(decode_basic(encoded)?) } else { None };
-    let same_client = |basic: &Credentials| client_id.as_ref().is_none_or(|client_id| *client_id == basic.client_id);
-    if client_secret.is_some() || !basic.as_ref().is_none_or(same_client) {
-        return Err(TWO_METHODS);
+    match value.split_once(' ').unwrap_or((value, "")) {
+        (scheme, encoded) if scheme.eq_ignore_ascii_case("basic") => decode_basic(encoded).map(Some),
+        _ => Ok(None),
     }
-    Ok(basic)
 }
 
 /// Decodes Basic credentials, each half of them form-encoded (RFC 6749 section 2.3.1).
