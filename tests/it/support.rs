@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -102,6 +105,13 @@ pub fn key_record(pem: &str) -> Value {
     json!({"kid": key.kid(), "alg": key.header("JWT").alg, "private_key": pem, "created_at": NOW})
 }
 
+/// The SDK's settings with time enough for a machine that is busy: a call that is given up and sent again would be
+/// counted twice.
+async fn patient(door: SocketAddr) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build();
+    aws::load(cloud::sdk(door)).await.into_builder().timeout_config(timeouts).build()
+}
+
 /// One deployment with the fixtures in it, and a clock that stands.
 pub struct TestApp {
     pub app: Arc<App>,
@@ -140,7 +150,7 @@ impl TestApp {
         let mut config = cloud::config(ISSUER).unwrap();
         change(&mut config);
         let clock = Arc::new(AtomicU64::new(NOW));
-        let sdk = aws::load(cloud::sdk(address)).await;
+        let sdk = patient(address).await;
         let app = Arc::new(App::new(config, &sdk, Clock::Fixed(clock.clone())).unwrap());
         let router = router(app.clone());
         Self { app, cloud, door, address, clock, router }
@@ -148,7 +158,7 @@ impl TestApp {
 
     /// The same deployment in another environment of the function: nothing in common but the cloud and the time.
     pub async fn another_environment(&self) -> Self {
-        let sdk = aws::load(cloud::sdk(self.address)).await;
+        let sdk = patient(self.address).await;
         let app = App::new(self.app.config.clone(), &sdk, Clock::Fixed(self.clock.clone())).unwrap();
         app.keyring.load().await.unwrap();
         let app = Arc::new(app);
