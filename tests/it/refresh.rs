@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::refresh::Reference;
+use countersign::refresh::{Family, FamilyId, Reference};
 use countersign::store::Rotation;
 use serde_json::json;
 
@@ -149,6 +149,30 @@ async fn s_402_the_record_of_a_login_that_is_sent_again_sets_nothing_back() {
     // A login whose answer was lost is sent again too, and is one login.
     test.door.lose_answer("PutItem");
     test.refresh(&test.log_in().await).await.assert_issued(2);
+}
+
+/// What was read before may have changed by the time of the write.
+#[tokio::test]
+async fn s_402_the_rotation_itself_compares_all_that_makes_a_reference_live() {
+    let test = TestApp::start().await;
+    let first = test.log_in().await;
+    let used = test.reference(&first).await;
+    let family = test.app.store.refresh_family(used.family).await.unwrap().unwrap();
+    let next = Family { generation: 1, rotated_by: "ours".to_owned(), ..family };
+    let rotate = async |used, next: &Family| test.app.store.rotate_refresh_token(used, next).await.unwrap();
+    for (used, next) in [
+        (Reference { generation: 1, ..used }, next.clone()),
+        (Reference { family: FamilyId::generate(), ..used }, next.clone()),
+        (used, Family { client_id: OTHER.0.to_owned(), ..next.clone() }),
+        (used, Family { rotated_at: next.expires_at, ..next.clone() }),
+        (used, Family { rotated_at: next.absolute_expires_at, ..next.clone() }),
+    ] {
+        assert!(matches!(rotate(used, &next).await, Rotation::Lost(_)));
+        assert_eq!(test.live_generation(&first), Some(0));
+    }
+    assert!(matches!(rotate(used, &next).await, Rotation::Rotated));
+    assert_eq!(test.live_generation(&first), Some(1));
+    assert!(matches!(rotate(used, &Family { rotated_by: "theirs".to_owned(), ..next }).await, Rotation::Lost(Some(_))));
 }
 
 #[tokio::test]
