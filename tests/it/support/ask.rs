@@ -1,0 +1,65 @@
+//! Requests, written as a test needs them.
+
+use axum::body::Body;
+use axum::http::Request;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// A request to be.
+#[derive(Default)]
+pub struct Ask {
+    headers: Vec<(String, String)>,
+    query: &'static str,
+    body: Vec<u8>,
+}
+
+pub fn form(params: &[(&str, &str)]) -> Ask {
+    let pairs: Vec<_> = params.iter().map(|(name, value)| format!("{name}={}", percent(value))).collect();
+    raw_form(pairs.join("&"))
+}
+
+/// A form body to the letter.
+pub fn raw_form(body: impl Into<Vec<u8>>) -> Ask {
+    Ask { body: body.into(), ..Ask::default() }.header("content-type", "application/x-www-form-urlencoded")
+}
+
+/// A JSON body to the letter.
+pub fn raw_json(body: impl Into<Vec<u8>>) -> Ask {
+    Ask { body: body.into(), ..Ask::default() }.header("content-type", "application/json")
+}
+
+impl Ask {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn basic(self, id: &str, secret: &str) -> Self {
+        let encoded = STANDARD.encode(format!("{}:{}", percent(id), percent(secret)));
+        self.header("authorization", &format!("Basic {encoded}"))
+    }
+
+    pub fn query(self, query: &'static str) -> Self {
+        Self { query, ..self }
+    }
+
+    pub fn post(self) -> Request<Body> {
+        self.to("POST", "/oauth/token")
+    }
+
+    pub fn to(self, method: &str, path: &str) -> Request<Body> {
+        let mut request = Request::builder().method(method).uri(format!("{path}{}", self.query));
+        for (name, value) in self.headers {
+            request = request.header(name, value.into_bytes());
+        }
+        request.body(self.body.into()).unwrap()
+    }
+}
+
+/// Form-encodes everything but letters and digits.
+pub fn percent(text: &str) -> String {
+    let encode = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(encode).collect()
+}
