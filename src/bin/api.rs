@@ -56,9 +56,8 @@ fn with_origin(mut request: Request) -> Request {
 /// of ours could catch that: no caller gets a 500 for a path, a query or a body.
 fn without_traps(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        // A URL is made of these, and panics. None of them decides anything here.
+        // A whole URL is made of these, and panics; without them, of the path alone. They decide nothing here.
         request.headers.remove("host");
-        request.headers.remove("x-forwarded-proto");
         request.request_context.domain_name = None;
         // A URL resolves `..` and its like. To us they are characters that no path of ours has.
         if !request.raw_path.as_deref().is_some_and(is_plain_path) {
