@@ -12,7 +12,6 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use serde::{Deserialize, Serialize};
 
 use crate::scope::Scope;
@@ -24,7 +23,6 @@ const FAMILY_BYTES: usize = 16;
 const SIGNED_BYTES: usize = 1 + FAMILY_BYTES + 4;
 
 /// The keys under which references are made and recognised.
-#[derive(Clone)]
 pub struct ReferenceKeys {
     current: hmac::Key,
     previous: Vec<hmac::Key>,

@@ -20,7 +20,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-// Bounds on what a stored hash may ask of us: several times what frameworks make, a fraction of what would hold us up.
+// Bounds on what a stored hash may ask of us: room above what frameworks make by default, and an end to it.
 const MAX_ARGON2_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_ARGON2_KIB_PASSES: u64 = 4 * MAX_ARGON2_MEMORY_KIB as u64;
 const MAX_ARGON2_PARALLELISM: u32 = 16;
@@ -31,14 +31,13 @@ const ARGON2_SALT_BYTES: usize = 16;
 const ARGON2_OUTPUT_BYTES: usize = 32;
 
 /// A stored hash. Its scheme is known to the [`Hasher`] alone; `Debug` shows nothing.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub struct Hash {
     text: String,
     scheme: Scheme,
 }
 
-#[derive(Clone)]
 enum Scheme {
     Sha256([u8; digest::SHA256_OUTPUT_LEN]),
     Argon2 { algorithm: Algorithm, version: Version, params: Params, salt: Vec<u8>, output: Vec<u8> },

@@ -1,8 +1,8 @@
 //! A small AWS in this process: DynamoDB (the emulator dynoxide, tables as `template.yaml` defines them) and a Secrets
 //! Manager with one secret, behind one door on 127.0.0.1.
 
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -141,21 +141,21 @@ pub fn sdk(door: SocketAddr) -> ConfigLoader {
 }
 
 /// The environment of the function, as the template would set it for this account.
-pub fn variable(name: &str, issuer: &str) -> Option<OsString> {
-    let value = match name {
-        "CLIENTS_TABLE" => "ClientsTable",
-        "USERS_TABLE" => "UsersTable",
-        "GRANTS_TABLE" => "GrantsTable",
-        "SIGNING_SECRET_ID" => SIGNING_SECRET,
-        "ISSUER" => issuer,
-        _ => return None,
-    };
-    Some(value.into())
+pub fn environment(issuer: &str) -> BTreeMap<&'static str, String> {
+    let variables = [
+        ("CLIENTS_TABLE", "ClientsTable"),
+        ("USERS_TABLE", "UsersTable"),
+        ("GRANTS_TABLE", "GrantsTable"),
+        ("SIGNING_SECRET_ID", SIGNING_SECRET),
+        ("ISSUER", issuer),
+    ];
+    variables.map(|(name, value)| (name, value.to_owned())).into()
 }
 
 /// The configuration that this environment makes.
 pub fn config(issuer: &str) -> Result<Config, Fault> {
-    Ok(Config::from_variables(|name| variable(name, issuer))?)
+    let environment = environment(issuer);
+    Ok(Config::from_variables(|name| environment.get(name).map(Into::into))?)
 }
 
 /// The stack, with its short-form intrinsic functions read as what they are called with.

@@ -5,12 +5,13 @@ use std::process::Command;
 
 use countersign::config::{Config, ConfigError};
 
-use crate::cloud::variable;
+use crate::cloud::environment;
+use crate::support::ISSUER;
 
 /// The environment that is good, with one variable changed; `None` takes it away.
 fn with(name: &'static str, value: Option<&OsStr>) -> Result<Config, ConfigError> {
     Config::from_variables(|asked| {
-        if asked == name { value.map(OsStr::to_owned) } else { variable(asked, "https://auth.example") }
+        if asked == name { value.map(OsStr::to_owned) } else { environment(ISSUER).get(asked).map(Into::into) }
     })
 }
 
@@ -27,7 +28,7 @@ fn defaults_stand_for_what_is_not_set() {
 
 #[test]
 fn a_variable_that_is_missing_or_cannot_be_used_is_named() {
-    for name in ["CLIENTS_TABLE", "USERS_TABLE", "GRANTS_TABLE", "SIGNING_SECRET_ID", "ISSUER"] {
+    for name in environment(ISSUER).into_keys() {
         for value in [None, Some("".as_ref())] {
             let error = with(name, value).unwrap_err();
             assert_eq!(error.to_string(), format!("environment variable {name} is missing"));
@@ -85,12 +86,7 @@ fn the_function_does_not_start_and_says_so_in_one_line() {
     let start = |changes: &[(&str, &str)]| {
         let mut function = Command::new(env!("CARGO_BIN_EXE_api"));
         function.env_clear().env("AWS_REGION", "eu-west-2");
-        for name in ["CLIENTS_TABLE", "USERS_TABLE", "GRANTS_TABLE", "SIGNING_SECRET_ID", "ISSUER"] {
-            function.env(name, variable(name, "https://auth.example").unwrap());
-        }
-        for (name, value) in changes {
-            function.env(name, value);
-        }
+        function.envs(environment(ISSUER)).envs(changes.iter().copied());
         let output = function.output().unwrap();
         assert!(!output.status.success());
         assert!(output.stdout.is_empty());

@@ -18,9 +18,9 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
-use crate::cloud::{self, Cloud, variable};
+use crate::cloud::{self, Cloud, environment};
 use crate::demo;
-use crate::support::{Answer, LogLines, TestApp};
+use crate::support::{Answer, ISSUER, LogLines, TestApp};
 
 /// Lambda's runtime API (the part of it that a function needs), with one invocation at a time.
 #[derive(Clone)]
@@ -70,6 +70,7 @@ impl Function {
         let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
         command
             .env_clear()
+            .envs(environment(ISSUER))
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", "api")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
@@ -78,9 +79,6 @@ impl Function {
             .env("AWS_REGION", "eu-west-2")
             .env("AWS_ACCESS_KEY_ID", "local")
             .env("AWS_SECRET_ACCESS_KEY", "local");
-        for name in ["CLIENTS_TABLE", "USERS_TABLE", "GRANTS_TABLE", "SIGNING_SECRET_ID", "ISSUER"] {
-            command.env(name, variable(name, "https://auth.example").unwrap());
-        }
         let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         Self { process, events, answers }
     }
@@ -243,9 +241,7 @@ async fn s_601_a_panic_says_where_and_not_what() {
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
         .env("AWS_ACCESS_KEY_ID", "a")
         .env("AWS_SECRET_ACCESS_KEY", "b");
-    for name in ["CLIENTS_TABLE", "USERS_TABLE", "GRANTS_TABLE", "SIGNING_SECRET_ID", "ISSUER"] {
-        command.env(name, variable(name, "https://auth.example").unwrap());
-    }
+    command.envs(environment(ISSUER));
     let output = command.output().await.unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
     let line: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();

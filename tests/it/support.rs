@@ -152,22 +152,19 @@ impl TestApp {
         let address = cloud::serve(door.before(cloud.door().await.unwrap())).await.unwrap();
         let mut config = cloud::config(ISSUER).unwrap();
         change(&mut config);
-        let clock = Arc::new(AtomicU64::new(NOW));
-        let sdk = patient(address).await;
-        let app = Arc::new(App::new(config, &sdk, Clock::Fixed(clock.clone())).unwrap());
-        let router = router(app.clone());
-        Self { app, cloud, door, address, clock, router }
+        Self::environment(cloud, door, address, config, Arc::new(AtomicU64::new(NOW))).await
     }
 
     /// The same deployment in another environment of the function: nothing in common but the cloud and the time.
     pub async fn another_environment(&self) -> Self {
-        let sdk = patient(self.address).await;
-        let app = App::new(self.app.config.clone(), &sdk, Clock::Fixed(self.clock.clone())).unwrap();
-        app.keyring.load().await.unwrap();
+        let (cloud, door, config) = (self.cloud.clone(), self.door.clone(), self.app.config.clone());
+        Self::environment(cloud, door, self.address, config, self.clock.clone()).await
+    }
+
+    async fn environment(cloud: Cloud, door: Door, address: SocketAddr, config: Config, clock: Arc<AtomicU64>) -> Self {
+        let app = App::new(config, &patient(address).await, Clock::Fixed(clock.clone())).unwrap();
         let app = Arc::new(app);
-        let router = router(app.clone());
-        let (cloud, door, clock) = (self.cloud.clone(), self.door.clone(), self.clock.clone());
-        Self { app, cloud, door, address: self.address, clock, router }
+        Self { router: router(app.clone()), app, cloud, door, address, clock }
     }
 
     pub fn now(&self) -> u64 {
