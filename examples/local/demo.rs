@@ -10,39 +10,51 @@ use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Fault};
 
-/// A service: its id and its secret.
-pub const SERVICE: (&str, &str) = ("demo-service", "cs_ZeMCredNtsx-jo-PBup0nRutWeco3c1iwWNMiqPiopYlTe8wH");
-/// A first-party application: its id and its secret.
-pub const APPLICATION: (&str, &str) = ("demo-app", "cs_4HG7xuHUrZdtD1g5wSJxgKB__alGAihun5X5vSILKkwG6pDgn");
-/// A user: the name and the password.
-pub const USER: (&str, &str) = ("john.smith@itccompliance.co.uk", "secret-password");
-/// What they may have.
-pub const SCOPES: [&str; 2] = ["legacy:autonomy.write", "legacy:autonomy.read"];
-
 /// Puts in what the demo needs. What a data file holds of it already is left alone.
 pub fn seed(cloud: &Cloud, app: &App) -> Result<(), Fault> {
     if cloud.secret()?.is_none() {
         cloud.put_secret(&generate_pem()?)?;
     }
-    let now = app.clock.now();
-    let client = |(client_id, secret): (&str, &str), name, grant_types: &[&str]| {
-        json!({
-            "client_id": client_id, "name": name, "enabled": true, "created_at": now, "updated_at": now,
-            "secrets": [{"id": "demo", "hash": hash_client_secret(secret), "created_at": now}],
-            "grant_types": grant_types, "scopes": ["legacy:*"], "default_scopes": SCOPES,
-        })
+    let fixtures: Value = serde_json::from_str(include_str!("demo.json"))?;
+    let hash = |secret: &str, _: Option<&str>| {
+        if secret.starts_with("cs_") {
+            return Ok(hash_client_secret(secret));
+        }
+        Ok(app.hasher.hash(secret)?.as_str().to_owned())
     };
-    let put_new = |table, key: &str, item: Value| match cloud.item(table, &json!({key: item[key]}))? {
-        Some(_) => Ok(()),
-        None => cloud.put(table, &item),
+    for (table, key, list) in [("ClientsTable", "client_id", "clients"), ("UsersTable", "username", "users")] {
+        for item in items(&fixtures[list], hash)? {
+            if cloud.item(table, &json!({key: item[key]}))?.is_none() {
+                cloud.put(table, &item)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Clients or users that have their secrets in the clear, as the items that are stored of them. What hashes is given a
+/// secret and the scheme that it asks for.
+pub fn items(
+    fixtures: &Value,
+    hash: impl Fn(&str, Option<&str>) -> Result<String, Fault>,
+) -> Result<Vec<Value>, Fault> {
+    let hash_in_place = |record: &mut Value, plain: &str, hashed: &str| -> Result<(), Fault> {
+        let record = record.as_object_mut().ok_or("a fixture is no object")?;
+        let scheme = record.remove("scheme");
+        if let Some(secret) = record.remove(plain) {
+            let secret = secret.as_str().ok_or("a secret is no string")?;
+            record.insert(hashed.to_owned(), hash(secret, scheme.as_ref().and_then(Value::as_str))?.into());
+        }
+        Ok(())
     };
-    put_new("ClientsTable", "client_id", client(SERVICE, "Demo service", &["client_credentials"]))?;
-    put_new("ClientsTable", "client_id", client(APPLICATION, "Demo application", &["password", "refresh_token"]))?;
-    let user = json!({
-        "username": USER.0, "user_id": "1", "password_hash": app.hasher.hash(USER.1)?.as_str(), "enabled": true,
-        "scopes": SCOPES, "dealer": {"id": "D-77", "name": "Smith Motors"},
-    });
-    put_new("UsersTable", "username", user)
+    let mut items = fixtures.as_array().ok_or("the fixtures are no list")?.clone();
+    for item in &mut items {
+        hash_in_place(item, "password", "password_hash")?;
+        for secret in item.get_mut("secrets").and_then(Value::as_array_mut).into_iter().flatten() {
+            hash_in_place(secret, "secret", "hash")?;
+        }
+    }
+    Ok(items)
 }
 
 /// A fresh RSA key as a bare PEM, as those would put it into the secret who bring their own.

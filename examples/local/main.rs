@@ -19,7 +19,7 @@ mod cloud;
 mod demo;
 
 use cloud::{Cloud, Fault};
-use demo::{APPLICATION, SCOPES, SERVICE, USER, seed};
+use demo::seed;
 
 /// Runs countersign on this machine, with demo clients and a demo user.
 #[derive(Parser)]
@@ -72,24 +72,6 @@ async fn interrupted() {
 }
 
 fn introduce(issuer: &str, jwks: &str) {
-    let (service_id, service_secret) = SERVICE;
-    let (app_id, app_secret) = APPLICATION;
-    let (username, password) = USER;
-    let scope = SCOPES.join(" ");
-    println!(
-        r#"countersign answers at {issuer}/oauth/token. Ctrl-C ends it.
-
-A service logs in (client_credentials):
-  curl {issuer}/oauth/token -u {service_id}:{service_secret} -d grant_type=client_credentials
-
-A user logs in through a first-party application (password), as the legacy callers do it:
-  curl {issuer}/oauth/token -H 'content-type: application/json' -d '{{"grant_type":"password","client_id":"{app_id}","client_secret":"{app_secret}","username":"{username}","password":"{password}","scope":"{scope}"}}'
-
-The application goes on acting for the user (refresh_token), after a login of its own:
-  curl {issuer}/oauth/token -u {app_id}:{app_secret} -d grant_type=refresh_token -d refresh_token=$(curl -s {issuer}/oauth/token -u {app_id}:{app_secret} -d grant_type=password -d username={username} -d password={password} | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')
-
-The tokens verify with this public key (JWKS):
-  {jwks}
-"#
-    );
+    let introduction = include_str!("introduction.txt").replace("{token_url}", &format!("{issuer}/oauth/token"));
+    println!("{introduction}\nThe tokens verify with this public key (JWKS):\n  {jwks}\n\nCtrl-C ends it.\n");
 }

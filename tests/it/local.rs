@@ -13,7 +13,10 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::demo::{APPLICATION, SERVICE, USER};
+// What the introduction says.
+const SERVICE: (&str, &str) = ("demo-service", "cs_ZeMCredNtsx-jo-PBup0nRutWeco3c1iwWNMiqPiopYlTe8wH");
+const APPLICATION: (&str, &str) = ("demo-app", "cs_4HG7xuHUrZdtD1g5wSJxgKB__alGAihun5X5vSILKkwG6pDgn");
+const USER: (&str, &str) = ("john.smith@itccompliance.co.uk", "secret-password");
 
 /// The example's binary, which `cargo test` builds beside this one.
 fn binary() -> PathBuf {
@@ -40,12 +43,16 @@ impl Local {
         let mut process = command.spawn().expect("`cargo test` builds the example too");
         let mut output = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut introduction = String::new();
-        while !introduction.contains("\"keys\"") {
+        while !introduction.contains("Ctrl-C") {
             introduction += &output.next_line().await.unwrap().unwrap();
             introduction.push('\n');
         }
         let url = introduction.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")).unwrap();
-        Self { process, output, url: url.trim_end_matches('.').to_owned(), introduction }
+        Self { process, output, url: url.to_owned(), introduction }
+    }
+
+    fn keys(&self) -> &str {
+        self.introduction.lines().find(|line| line.contains("\"keys\"")).unwrap()
     }
 
     async fn ask(&self, (id, secret): (&str, &str), body: String) -> (u16, Value) {
@@ -91,11 +98,13 @@ async fn what_a_run_keeps_the_next_one_has() {
         assert!(curl.contains(grant_type) && curl.contains(&first.url), "{curl}");
     }
     assert_eq!(curls.len(), 3);
-    let keys = first.introduction.lines().last().unwrap().to_owned();
+    assert!(curls[0].contains(&format!("-u {}:{}", SERVICE.0, SERVICE.1)), "{}", curls[0]);
+    assert!([APPLICATION.0, APPLICATION.1, USER.0, USER.1].iter().all(|part| curls[1].contains(part)), "{}", curls[1]);
+    let keys = first.keys().to_owned();
     first.interrupt().await;
 
     let second = Local::start(&data).await;
-    assert_eq!(second.introduction.lines().last().unwrap(), keys);
+    assert_eq!(second.keys(), keys);
     let (status, answer) = second.ask(APPLICATION, refresh).await;
     assert_eq!(status, 200, "{answer}");
     second.interrupt().await;

@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::cloud::{self, Cloud};
+use crate::demo;
 
 mod answer;
 mod ask;
@@ -61,35 +62,16 @@ static SIGNING_KEY: LazyLock<(String, Vec<u8>)> = LazyLock::new(|| {
 /// The fixtures as items: hashed once, for all tests.
 static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| {
     let hasher = Hasher::new(19_456, 2, 1).unwrap();
-    let hash = |secret: &Value, scheme: &Value| {
-        let secret = secret.as_str().unwrap();
-        match scheme.as_str() {
-            None if secret.starts_with("cs_") => hash_client_secret(secret),
-            None | Some("argon2id") => hasher.hash(secret).unwrap().as_str().to_owned(),
-            Some("bcrypt-2y-cost-10") => {
-                bcrypt::hash_with_salt(secret, 10, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY)
-            }
-            Some(other) => panic!("unknown scheme {other}"),
+    let hash = |secret: &str, scheme: Option<&str>| match scheme {
+        None if secret.starts_with("cs_") => Ok(hash_client_secret(secret)),
+        None | Some("argon2id") => Ok(hasher.hash(secret)?.as_str().to_owned()),
+        Some("bcrypt-2y-cost-10") => {
+            Ok(bcrypt::hash_with_salt(secret, 10, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY))
         }
+        Some(other) => panic!("unknown scheme {other}"),
     };
-    let list = |name: &str| CASES["fixtures"][name].as_array().unwrap().clone();
-    let mut clients = list("clients");
-    for secret in clients.iter_mut().flat_map(|client| client["secrets"].as_array_mut().unwrap()) {
-        let hashed = hash(&secret["secret"], &secret["scheme"]);
-        let expires_at = secret.get("expires_at").cloned();
-        *secret = json!({"id": "1", "hash": hashed, "created_at": 1});
-        if let Some(expires_at) = expires_at {
-            secret["expires_at"] = expires_at;
-        }
-    }
-    let mut users = list("users");
-    for user in users.iter_mut().map(|user| user.as_object_mut().unwrap()) {
-        let (password, scheme) = (user.remove("password"), user.remove("scheme").unwrap_or_default());
-        if let Some(password) = password {
-            user.insert("password_hash".to_owned(), hash(&password, &scheme).into());
-        }
-    }
-    (clients, users)
+    let items = |list: &str| demo::items(&CASES["fixtures"][list], hash).unwrap();
+    (items("clients"), items("users"))
 });
 
 pub fn pem(pkcs8: &[u8]) -> String {

@@ -1,65 +1,82 @@
-//! The stack, where the code depends on it.
+//! The stack, where the code depends on it. What it promises beyond that is asserted on the translated template
+//! (`tests/e2e/test_template.py`).
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use countersign::config::Config;
+use countersign::secret::{Hash, Hasher};
 use serde_json::{Value, json};
 
 use crate::cloud::{environment, template};
 use crate::support::ISSUER;
 
-fn resource(name: &str) -> Value {
-    template().unwrap()["Resources"][name].clone()
+fn variables() -> serde_json::Map<String, Value> {
+    let function = template().unwrap()["Resources"]["ApiFunction"].clone();
+    function["Properties"]["Environment"]["Variables"].as_object().unwrap().clone()
+}
+
+/// The parameter that a variable is given by.
+fn parameter(variable: &str) -> Option<Value> {
+    let name = variables()[variable].as_str()?.to_owned();
+    template().unwrap()["Parameters"].get(name).cloned()
 }
 
 #[test]
-fn the_function_is_given_every_variable_that_it_requires_and_none_that_it_does_not_read() {
-    let function = resource("ApiFunction");
-    let given = function["Properties"]["Environment"]["Variables"].as_object().unwrap().clone();
-    let asked = RefCell::new(BTreeSet::new());
-    let config = Config::from_variables(|name| {
-        asked.borrow_mut().insert(name.to_owned());
-        environment(ISSUER).get(name).filter(|_| given.contains_key(name)).map(Into::into)
+fn the_function_is_given_every_variable_that_it_reads_and_no_other() {
+    let given = variables();
+    let read = RefCell::new(BTreeSet::new());
+    Config::from_variables(|name| {
+        read.borrow_mut().insert(name.to_owned());
+        environment(ISSUER).get(name).map(Into::into)
+    })
+    .unwrap();
+    assert_eq!(given.keys().cloned().collect::<BTreeSet<_>>(), read.into_inner());
+    for (name, resource) in [
+        ("CLIENTS_TABLE", "ClientsTable"),
+        ("USERS_TABLE", "UsersTable"),
+        ("GRANTS_TABLE", "GrantsTable"),
+        ("SIGNING_SECRET_ID", "SigningSecret.Id"),
+    ] {
+        assert_eq!(given[name], resource);
+    }
+}
+
+#[test]
+fn the_defaults_of_the_parameters_are_those_of_the_function() {
+    let from = |variable: &dyn Fn(&str) -> Option<String>| {
+        let config = Config::from_variables(|name| {
+            environment(ISSUER).get(name).cloned().or_else(|| variable(name)).map(Into::into)
+        });
+        format!("{:?}", config.unwrap())
+    };
+    let asked = RefCell::new(0);
+    let by_parameters = from(&|name| {
+        *asked.borrow_mut() += 1;
+        Some(parameter(name).unwrap()["Default"].to_string())
     });
-    assert!(config.is_ok(), "{config:?}");
-    for name in given.keys() {
-        assert!(asked.borrow().contains(name), "{name} is not read");
-    }
-    for (name, table) in
-        [("CLIENTS_TABLE", "ClientsTable"), ("USERS_TABLE", "UsersTable"), ("GRANTS_TABLE", "GrantsTable")]
-    {
-        assert_eq!(given[name], table);
-    }
-    assert_eq!(given["SIGNING_SECRET_ID"], "SigningSecret");
+    assert_eq!(by_parameters, from(&|_| None));
+    assert_eq!(asked.into_inner(), 8);
 }
 
 #[test]
-fn the_function_is_built_and_sized_as_it_must_be() {
-    let function = resource("ApiFunction");
+fn every_password_hash_that_the_parameters_allow_can_be_made_and_verified() {
+    let allowed = |variable: &str| -> Vec<u32> {
+        serde_json::from_value(parameter(variable).unwrap()["AllowedValues"].clone()).unwrap()
+    };
+    let (memory, iterations) = (allowed("ARGON2_MEMORY_KIB"), allowed("ARGON2_ITERATIONS"));
+    let most = (*memory.iter().max().unwrap(), *iterations.iter().max().unwrap());
+    for parallelism in allowed("ARGON2_PARALLELISM") {
+        let hasher = Hasher::new(most.0, most.1, parallelism).unwrap();
+        let stored = Hash::try_from(hasher.hash("secret").unwrap().as_str().to_owned()).unwrap();
+        assert!(hasher.verify_password(Some(&stored), "secret"));
+    }
+    assert!(memory.contains(&19_456) && iterations.contains(&2));
+}
+
+#[test]
+fn the_function_is_built_as_it_must_be() {
+    let function = &template().unwrap()["Resources"]["ApiFunction"];
     assert_eq!(function["Properties"]["Runtime"], "provided.al2023");
-    assert_eq!(function["Properties"]["MemorySize"], 1769);
     assert_eq!(function["Metadata"], json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": "api"}}));
-}
-
-#[test]
-fn the_tables_are_kept_encrypted_and_recoverable() {
-    for (name, policy) in [("ClientsTable", "Retain"), ("UsersTable", "Retain"), ("GrantsTable", "Delete")] {
-        let table = resource(name);
-        assert_eq!(table["DeletionPolicy"], policy);
-        assert_eq!(table["UpdateReplacePolicy"], policy);
-        assert_eq!(table["Properties"]["BillingMode"], "PAY_PER_REQUEST");
-        assert_eq!(table["Properties"]["SSESpecification"]["SSEEnabled"], true);
-        assert_eq!(table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
-    }
-    let ttl = &resource("GrantsTable")["Properties"]["TimeToLiveSpecification"];
-    assert_eq!(*ttl, json!({"AttributeName": "expires_at", "Enabled": true}));
-}
-
-#[test]
-fn the_role_has_no_wildcard() {
-    let policies = resource("ApiRole")["Properties"]["Policies"].clone();
-    assert!(!policies.to_string().contains('*'), "{policies}");
-    assert!(resource("ApiRole")["Properties"].get("ManagedPolicyArns").is_none());
-    assert!(resource("ApiFunction")["Properties"].get("Policies").is_none(), "the role is the one place of rights");
 }

@@ -1,0 +1,9 @@
+"""The local cloud of the Makefile: an AWS on 127.0.0.1, the stack on it, the function under `cargo lambda watch`.
+
+cloud.py     the local cloud, a program that this starts and ends
+stack.py     what is deployed on it, by `template.yaml`
+fixtures.py  clients, users and a signing key to put in
+watch.py     the function under `cargo lambda watch`
+program.py   how programs are started, found again and ended
+__main__.py  the verbs
+"""
