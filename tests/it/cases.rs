@@ -60,9 +60,7 @@ fn params(request: &Value) -> HashMap<String, String> {
         Ok(members) => {
             members.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
         }
-        Err(_) => {
-            text.split('&').filter_map(|pair| pair.split_once('=')).map(|(n, v)| (n.into(), decoded(v))).collect()
-        }
+        Err(_) => pairs(&text),
     };
     if let Some(basic) = request["headers"]["authorization"].as_str() {
         let pair = String::from_utf8(STANDARD.decode(basic.split_once(' ').unwrap().1).unwrap()).unwrap();
@@ -70,6 +68,11 @@ fn params(request: &Value) -> HashMap<String, String> {
     }
     params.retain(|_, value| !value.is_empty());
     params
+}
+
+/// The pairs of a form.
+pub fn pairs(form: &str) -> HashMap<String, String> {
+    form.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), decoded(value))).collect()
 }
 
 fn decoded(text: &str) -> String {

@@ -26,6 +26,7 @@ mod house;
 mod keys;
 mod local;
 mod logs;
+mod openapi;
 mod properties;
 mod races;
 mod refresh;

@@ -29,11 +29,13 @@ use crate::demo;
 
 mod answer;
 mod ask;
+mod contract;
 mod door;
 mod log_lines;
 
 pub use answer::{Answer, Claims};
 pub use ask::{Ask, form, percent, raw_form, raw_json};
+pub use contract::{CONTRACT, assert_documented, schema};
 pub use door::Door;
 pub use log_lines::LogLines;
 
@@ -158,12 +160,16 @@ impl TestApp {
         self.clock.store(self.now().checked_add_signed(seconds).unwrap(), Ordering::SeqCst);
     }
 
+    /// Sends a request. Whatever the answer, it is as documented.
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        let method = request.method().clone();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: parts.status.as_u16(), headers: parts.headers, bytes, body }
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, bytes, body };
+        assert_documented(method.as_str(), &answer);
+        answer
     }
 
     /// Asks with a form, the credentials by Basic.
