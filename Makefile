@@ -15,9 +15,10 @@ EVENT ?= password
 BUILD ?=
 
 TOOLS := .tools
+NODE := tests/e2e/node
 local := PYTHONPATH=tools $(TOOLS)/local/bin/python -m local
 
-.PHONY: help test watch invoke deploy-local stop e2e lint build deploy clean lock
+.PHONY: help test watch invoke deploy-local logs stop e2e lint build deploy clean lock
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r verb what; do \
@@ -35,11 +36,14 @@ invoke: | $(TOOLS)/local/installed $(TOOLS)/lambda/installed needs-cargo ## One 
 deploy-local: | $(TOOLS)/local/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed needs-cargo ## The whole stack on a local cloud, with demo clients (CLOUD_PORT=4566, BUILD=debug)
 	@$(local) deploy --cloud-port $(CLOUD_PORT) --build $(or $(BUILD),debug)
 
+logs: | $(TOOLS)/local/installed ## What the function of deploy-local has logged
+	@$(local) logs
+
 stop: ## Ends the local cloud of deploy-local
 	@if [ -x $(TOOLS)/local/bin/python ]; then $(local) stop; fi
 
-e2e: | $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed needs-cargo ## Deploys to a local cloud of its own and tries everything through the API's URL (BUILD=release)
-	@BUILD=$(or $(BUILD),release) PYTHONPATH=tools $(TOOLS)/e2e/bin/python -m pytest tests/e2e $(ARGS)
+e2e: | $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed needs-cargo ## Deploys to a local cloud of its own and tries everything through the API's URL (BUILD=release)
+	@BUILD=$(or $(BUILD),release) PYTHONPATH=tools $(TOOLS)/e2e/bin/python -m pytest $(or $(TESTS),tests/e2e)
 
 lint: | $(TOOLS)/sam/installed ## Validates the template
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-2 $(TOOLS)/sam/bin/sam validate --lint
@@ -51,7 +55,7 @@ deploy: build ## To AWS, asking for everything (sam deploy --guided)
 	@$(TOOLS)/sam/bin/sam deploy --guided
 
 clean: stop ## Removes everything that was built or installed here
-	@rm -rf .aws-sam tests/e2e/node/node_modules target $(TOOLS)
+	@rm -rf .aws-sam $(NODE)/node_modules target $(TOOLS)
 
 lock: ## Pins what tools/requirements/*.in ask for anew
 	@python3 -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
@@ -70,6 +74,11 @@ $(TOOLS)/%/installed: tools/requirements/%.txt
 	@rm -rf $(@D)
 	@python3 -m venv $(@D)
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
+
+$(NODE)/node_modules/installed: $(NODE)/package-lock.json | $(TOOLS)/e2e/installed
+	@echo "countersign: installing what $< names, once ..."
+	@cd $(NODE) && PATH="$(CURDIR)/$(TOOLS)/e2e/bin:$$PATH" npm ci --silent --no-audit --no-fund
 	@touch $@
 
 .PHONY: needs-cargo

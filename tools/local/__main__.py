@@ -1,4 +1,4 @@
-"""The verbs: `python -m local watch|invoke|deploy|stop`. The Makefile calls them."""
+"""The verbs: `python -m local watch|invoke|deploy|logs|stop`. The Makefile calls them."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local import fixtures, stack, watch
 from local.cloud import STATE, Cloud, stop_kept
-from local.program import ROOT, TOOLS, Fault, end_on_signals, free_port, say
+from local.program import ROOT, TOOLS, Fault, end_on_signals, free_port, require_free, say
 
 EVENTS = ROOT / "events"
 
@@ -27,6 +27,7 @@ def main():
     verb = verbs.add_parser("deploy")
     verb.add_argument("--cloud-port", **cloud_port)
     verb.add_argument("--build", choices=["debug", "release"], required=True)
+    verbs.add_parser("logs")
     verbs.add_parser("stop")
     options = parser.parse_args()
     end_on_signals()
@@ -40,6 +41,7 @@ def main():
 
 
 def run_watch(options):
+    require_free(options.port, "PORT")
     with watched(options.port) as (program, standing):
         introduce(watch.token_url(options.port))
         print("The function is built again at each change of the sources. Ctrl-C ends it.\n", flush=True)
@@ -111,7 +113,15 @@ def run_deploy(options):
         cloud.stop()
         raise
     introduce(standing.token_url)
-    print(f"The function's log: {cloud.program.log.relative_to(ROOT)}. `make stop` ends it all.\n")
+    print("`make logs` shows what the function logs. `make stop` ends it all.\n")
+    return 0
+
+
+def run_logs(_):
+    kept = Cloud.kept()
+    if not kept:
+        raise Fault("no local cloud runs; `make deploy-local` starts one")
+    print("\n".join(stack.Stack(kept).log()))
     return 0
 
 
@@ -125,7 +135,7 @@ def introduce(token_url):
     print(f"\n{text.replace('{token_url}', token_url)}", flush=True)
 
 
-VERBS = {"watch": run_watch, "invoke": run_invoke, "deploy": run_deploy, "stop": run_stop}
+VERBS = {"watch": run_watch, "invoke": run_invoke, "deploy": run_deploy, "logs": run_logs, "stop": run_stop}
 
 if __name__ == "__main__":
     sys.exit(main())

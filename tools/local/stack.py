@@ -20,6 +20,8 @@ def _function(loader, suffix, node):
         yaml.SequenceNode: lambda node: loader.construct_sequence(node, deep=True),
         yaml.MappingNode: lambda node: loader.construct_mapping(node, deep=True),
     }[type(node)](node)
+    if suffix == "GetAtt":
+        value = value.split(".", 1)
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
@@ -100,13 +102,19 @@ class Stack:
         """The API's token endpoint, as it can be called on this machine."""
         return f"{self.cloud.endpoint}/_aws/execute-api/{self.resources['Api']}/oauth/token"
 
+    def log(self):
+        """What the function has logged, line by line."""
+        logs, group = self.cloud.client("logs"), self.resources["ApiLogGroup"]
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
     def function_environment(self, issuer):
         """The variables of the function, for one that runs elsewhere and has another issuer."""
         parts = template()
         variables = parts["Resources"]["ApiFunction"]["Properties"]["Environment"]["Variables"]
 
         def value(of):
-            reference = of.get("Ref") or of["Fn::GetAtt"].split(".")[0]
+            reference = of.get("Ref") or of["Fn::GetAtt"][0]
             return self.resources.get(reference) or str(parts["Parameters"][reference]["Default"])
 
         return {name: value(of) for name, of in variables.items() if name != "ISSUER"} | {"ISSUER": issuer}

@@ -55,7 +55,8 @@ pub fn assert_documented(method: &str, answer: &Answer) {
     let documented = ANSWERS.get(&answer.status).unwrap_or_else(|| panic!("{} is not documented", answer.status));
     // What carries an answer adds these, and the gateway its own.
     let carried = ["content-type", "content-length"];
-    let given: BTreeSet<_> = answer.headers.keys().map(|name| name.as_str()).filter(|n| !carried.contains(n)).collect();
+    let given: BTreeSet<_> =
+        answer.headers.keys().map(axum::http::HeaderName::as_str).filter(|n| !carried.contains(n)).collect();
     let promised: BTreeSet<_> =
         documented.headers.keys().map(String::as_str).filter(|name| *name != "apigw-requestid").collect();
     assert_eq!(given, promised, "headers of {}", answer.status);

@@ -1,0 +1,98 @@
+"""A deployment for the whole run: built by SAM, deployed on a local cloud of its own, with the fixtures in it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from local import fixtures, stack, watch
+from local.cloud import Cloud
+from local.program import ROOT, TOOLS, end_on_signals, free_port, say
+
+CASES = json.loads((ROOT / "tests/cases/token-endpoint.json").read_text())
+
+
+@dataclass
+class Service:
+    """Where tokens are had, and what they are verified by."""
+
+    name: str
+    token_url: str
+    issuer: str
+    public_key: RSAPublicKey
+
+
+@dataclass
+class Deployment:
+    stack: stack.Stack
+    public_key: RSAPublicKey
+
+
+def pytest_configure():
+    end_on_signals()
+
+
+@pytest.fixture(scope="session")
+def folder():
+    return TOOLS / f"e2e-{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def cloud(folder):
+    cloud = Cloud.start(free_port(), folder)
+    yield cloud
+    cloud.stop()
+
+
+@pytest.fixture(scope="session")
+def built(cloud):
+    stack.build(cloud, os.environ.get("BUILD", "release"))
+    return ROOT / ".aws-sam/build"
+
+
+@pytest.fixture(scope="session")
+def deployment(cloud, built):
+    deployed = stack.deploy(cloud)
+    key = fixtures.put_signing_key(deployed)
+    fixtures.seed(deployed, fixtures.DEMO)
+    fixtures.seed(deployed, CASES["fixtures"])
+    return Deployment(deployed, key.public_key())
+
+
+@pytest.fixture(scope="session")
+def api(deployment):
+    """The deployed function behind the API's URL."""
+    outputs = deployment.stack.outputs
+    return Service("api", deployment.stack.token_url, outputs["Issuer"], deployment.public_key)
+
+
+@pytest.fixture(scope="session")
+def watched(deployment, folder):
+    """The same function under `cargo lambda watch`, over the same tables."""
+    port = free_port()
+    say("building the function for cargo lambda watch ...")
+    program = watch.start(deployment.stack, port, folder / "watch.txt")
+    try:
+        watch.wait_until_ready(program, deployment.stack, port)
+        yield Service("watch", watch.token_url(port), f"http://127.0.0.1:{port}", deployment.public_key)
+    finally:
+        program.stop()
+
+
+@pytest.fixture(scope="session", params=["api", "watched"])
+def service(request):
+    return request.getfixturevalue(request.param)
+
+
+def run(command, settings, **options):
+    """Runs a program with settings in its environment, and yields the JSON that it prints."""
+    environment = os.environ | {"COUNTERSIGN": json.dumps(settings)}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600, **options)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return json.loads(done.stdout)

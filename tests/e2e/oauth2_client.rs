@@ -1,0 +1,73 @@
+//! Every grant, with both ways of client authentication, by the `oauth2` crate. The end-to-end tests run it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test fails by it")]
+
+use std::env;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response};
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::TokioExecutor;
+use oauth2::basic::{BasicClient, BasicTokenResponse};
+use oauth2::{
+    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, ResourceOwnerPassword, ResourceOwnerUsername, Scope,
+    TokenResponse, TokenUrl,
+};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings {
+    token_url: String,
+    service: Identity,
+    application: Identity,
+    user: User,
+    scope: String,
+}
+
+#[derive(Clone, Deserialize)]
+struct Identity {
+    id: String,
+    secret: String,
+}
+
+#[derive(Deserialize)]
+struct User {
+    username: String,
+    password: String,
+}
+
+async fn send(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let (parts, body) = request.into_parts();
+    let (parts, body) = client.request(Request::from_parts(parts, Body::from(body))).await?.into_parts();
+    let body = to_bytes(Body::new(body), usize::MAX).await.expect("the answer is whole");
+    Ok(Response::from_parts(parts, body.to_vec()))
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let settings: Settings = serde_json::from_str(&env::var("COUNTERSIGN").unwrap()).unwrap();
+    let scopes = || settings.scope.split(' ').map(|scope| Scope::new(scope.to_owned()));
+    let mut answers: Vec<BasicTokenResponse> = Vec::new();
+    for auth_type in [AuthType::BasicAuth, AuthType::RequestBody] {
+        let client = |identity: &Identity| {
+            BasicClient::new(ClientId::new(identity.id.clone()))
+                .set_client_secret(ClientSecret::new(identity.secret.clone()))
+                .set_token_uri(TokenUrl::new(settings.token_url.clone()).unwrap())
+                .set_auth_type(auth_type.clone())
+        };
+        let service = client(&settings.service);
+        answers.push(service.exchange_client_credentials().add_scopes(scopes()).request_async(&send).await.unwrap());
+
+        let application = client(&settings.application);
+        let username = ResourceOwnerUsername::new(settings.user.username.clone());
+        let password = ResourceOwnerPassword::new(settings.user.password.clone());
+        let login = application.exchange_password(&username, &password).add_scopes(scopes());
+        let login = login.request_async(&send).await.unwrap();
+        let refresh_token = login.refresh_token().unwrap().clone();
+        answers.push(login);
+        answers.push(application.exchange_refresh_token(&refresh_token).request_async(&send).await.unwrap());
+    }
+    println!("{}", serde_json::to_string(&answers).unwrap());
+}
