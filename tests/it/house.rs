@@ -143,11 +143,13 @@ fn each_promise_has_a_test_and_each_test_of_a_promise_has_one() {
     let promised: BTreeSet<_> =
         page.lines().filter_map(|line| line.strip_prefix("| S-")).map(|line| line[..3].to_owned()).collect();
     let mut tested = BTreeSet::new();
-    for entry in fs::read_dir(root.join("tests/it")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_file() {
-            let code = fs::read_to_string(path).unwrap();
-            tested.extend(code.split("fn s_").skip(1).map(|rest| rest[..3].to_owned()));
+    for (folder, start) in [("tests/it", "fn s_"), ("tests/e2e", "def test_s_")] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+                let code = fs::read_to_string(path).unwrap();
+                tested.extend(code.split(start).skip(1).map(|rest| rest[..3].to_owned()));
+            }
         }
     }
     tested.retain(|id| id.parse::<u16>().is_ok());

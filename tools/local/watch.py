@@ -7,9 +7,12 @@ import urllib.request
 
 from local.program import TOOLS, Fault, Program, require_free
 
+# cargo-lambda's name for the function of the package's default binary.
+DEFAULT = "_"
+
 
 def token_url(port):
-    return f"http://127.0.0.1:{port}/lambda-url/api/oauth/token"
+    return f"http://127.0.0.1:{port}/oauth/token"
 
 
 def start(stack, port, log=None):
@@ -48,6 +51,6 @@ def answers(port, timeout):
 
 def invoke(port, event):
     """Sends an event to the function, and prints its answer. The exit code is cargo-lambda's."""
-    command = [TOOLS / "lambda/bin/cargo-lambda", "lambda", "invoke", "api", "--output-format", "json"]
+    command = [TOOLS / "lambda/bin/cargo-lambda", "lambda", "invoke", DEFAULT, "--output-format", "json"]
     command += ["--invoke-address", "127.0.0.1", "--invoke-port", str(port), "--data-file", event]
     return subprocess.run([str(part) for part in command]).returncode
