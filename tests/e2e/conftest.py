@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from local import fixtures, stack, watch
 from local.cloud import Cloud
-from local.program import ROOT, TOOLS, end_on_signals, free_port, say
+from local.program import ROOT, RUN, alone, end_on_signals, free_port, isolate, say
 
 CASES = json.loads((ROOT / "tests/cases/token-endpoint.json").read_text())
 
@@ -34,24 +34,22 @@ class Deployment:
 
 
 def pytest_configure():
+    isolate()
     end_on_signals()
 
 
 @pytest.fixture(scope="session")
-def folder():
-    return TOOLS / f"e2e-{os.getpid()}"
-
-
-@pytest.fixture(scope="session")
-def cloud(folder):
-    cloud = Cloud.start(free_port(), folder)
-    yield cloud
-    cloud.stop()
+def cloud():
+    with Cloud.start(free_port(), RUN / f"cloud-{os.getpid()}") as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="session")
 def built(cloud):
-    stack.build(cloud, os.environ.get("BUILD", "release"))
+    mode = os.environ.get("BUILD", "release")
+    assert mode in ("debug", "release"), f"BUILD={mode} is neither debug nor release"
+    with alone():
+        stack.build(cloud, mode)
     return ROOT / ".aws-sam/build"
 
 
@@ -72,16 +70,13 @@ def api(deployment):
 
 
 @pytest.fixture(scope="session")
-def watched(deployment, folder):
+def watched(cloud, deployment):
     """The same function under `cargo lambda watch`, over the same tables."""
     port = free_port()
     say("building the function for cargo lambda watch ...")
-    program = watch.start(deployment.stack, port, folder / "watch.txt")
-    try:
+    with watch.start(deployment.stack, port, cloud.folder / "watch.txt") as program:
         watch.wait_until_ready(program, deployment.stack, port)
         yield Service("watch", watch.token_url(port), f"http://127.0.0.1:{port}", deployment.public_key)
-    finally:
-        program.stop()
 
 
 @pytest.fixture(scope="session", params=["api", "watched"])

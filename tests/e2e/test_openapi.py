@@ -21,12 +21,12 @@ def test_the_document_is_valid():
     assert list(OpenAPIV31SpecValidator(yaml.safe_load(CONTRACT.read_text())).iter_errors()) == []
 
 
-def test_no_request_gets_an_answer_that_is_not_documented(api, folder):
+def test_no_request_gets_an_answer_that_is_not_documented(api, cloud):
     command = [
         Path(sys.executable).parent / "schemathesis", "run", CONTRACT, "--url", api.token_url.removesuffix("/oauth/token"),
         "--checks", CHECKS, "--auth", "billing-cron:cs_billing-cron-secret-000000000000000000000000001",
         "--phases", "examples,coverage,fuzzing", "--max-examples", "100", "--seed", "6749", "--generation-database", "none",
         "--no-color",
     ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, cwd=cloud.folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{CASES, CONTRACT, TestApp, form, raw_form, schema};
+use crate::support::{CASES, CONTRACT, TestApp, form, raw_form, resolved, schema};
 
 #[tokio::test]
 async fn the_documented_paths_and_methods_are_those_of_the_router() {
@@ -33,8 +33,7 @@ fn documented_errors() -> BTreeSet<(u64, String)> {
         let schema = &answer["content"]["application/json"]["schema"];
         let alternatives = schema["anyOf"].as_array().map_or_else(|| vec![schema], |any| any.iter().collect());
         for alternative in alternatives {
-            let schema = CONTRACT.pointer(alternative["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
-            let error = &schema["properties"]["error"];
+            let error = &resolved(alternative)["properties"]["error"];
             let codes = error["enum"].as_array().cloned().unwrap_or_else(|| vec![error["const"].clone()]);
             let codes = codes.iter().filter_map(Value::as_str);
             errors.extend(codes.map(|code| (status.parse().unwrap(), code.to_owned())));

@@ -35,7 +35,7 @@ mod log_lines;
 
 pub use answer::{Answer, Claims};
 pub use ask::{Ask, form, percent, raw_form, raw_json};
-pub use contract::{CONTRACT, assert_documented, schema};
+pub use contract::{CONTRACT, assert_documented, resolved, schema};
 pub use door::Door;
 pub use log_lines::LogLines;
 

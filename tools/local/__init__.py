@@ -4,6 +4,6 @@ cloud.py     the local cloud, a program that this starts and ends
 stack.py     what is deployed on it, by `template.yaml`
 fixtures.py  clients, users and a signing key to put in
 watch.py     the function under `cargo lambda watch`
-program.py   how programs are started, found again and ended
+program.py   how programs are started, found again and ended, and kept away from AWS
 __main__.py  the verbs
 """

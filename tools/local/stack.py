@@ -1,13 +1,19 @@
 """What is deployed on a local cloud, as `template.yaml` says."""
 
 import json
-import subprocess
+import os
+import platform
+import sys
+from contextlib import suppress
 
+import psutil
 import yaml
 
-from local.program import ROOT, TOOLS, Fault, say
+from local.program import ROOT, TOOLS, Fault, Program, say
 
 NAME = "countersign"
+# The function runs on this machine.
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 
 
 class _Template(yaml.SafeLoader):
@@ -33,45 +39,51 @@ def template():
 
 
 def build(cloud, mode):
-    """Builds the function with SAM; `mode` is debug or release. SAM finds what it built in .aws-sam."""
+    """Builds the function with SAM, which finds it in .aws-sam afterwards; `mode` is debug or release."""
+    if sys.platform != "linux":
+        raise Fault("the local cloud runs the function as a process, which takes Linux; `make watch` runs anywhere")
     say(f"building the function ({mode}; the first time takes minutes) ...")
-    environment = cloud.environment() | ({"SAM_BUILD_MODE": mode} if mode == "debug" else {})
-    environment["PATH"] = f"{TOOLS / 'lambda/bin'}:{environment['PATH']}"
-    _sam(["build", "--config-env", "local"], environment, "the function could not be built")
+    environment = {"PATH": f"{TOOLS / 'lambda/bin'}:{os.environ['PATH']}"}
+    environment |= {"SAM_BUILD_MODE": "debug"} if mode == "debug" else {}
+    _sam(cloud, ["build", *_overrides({})], "the function could not be built", environment)
 
 
 def deploy(cloud, parameters=None, name=NAME):
     """Deploys what was built as a new stack."""
     say(f"deploying the stack {name} on {cloud.endpoint} ...")
-    arguments = ["deploy", "--config-env", "local", "--stack-name", name]
-    if parameters:
-        arguments += ["--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items())]
-    _sam(arguments, cloud.environment(), "the stack could not be deployed")
+    _sam(cloud, ["deploy", "--stack-name", name, *_overrides(parameters or {})], "the stack could not be deployed")
     return Stack(cloud, name)
+
+
+def _overrides(parameters):
+    return ["--parameter-overrides", *(f"{k}={v}" for k, v in ({"Architecture": ARCHITECTURE} | parameters).items())]
+
+
+def _sam(cloud, arguments, fault, environment=None):
+    command = [TOOLS / "sam/bin/sam", *arguments, "--config-env", "local"]
+    log = cloud.folder / "sam.txt"
+    with Program.start("sam", command, cloud.environment() | (environment or {}), log) as program:
+        code = None
+        while code is None:
+            cloud.require_alive()
+            with suppress(psutil.TimeoutExpired):
+                code = program.process.wait(timeout=0.2)
+        if code != 0:
+            cloud.require_alive()
+            raise Fault(f"{log.read_text(errors='replace').strip()}\n{fault}; SAM's words are above")
 
 
 def deploy_data(cloud):
     """Deploys the tables and the secret of the stack alone: what a function that runs elsewhere needs."""
-    parts = template()
-    parts["Resources"] = {
+    resources = {
         logical_id: resource
-        for logical_id, resource in parts["Resources"].items()
+        for logical_id, resource in template()["Resources"].items()
         if resource["Type"] in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
     }
     cloudformation = cloud.client("cloudformation")
-    body = json.dumps({"Resources": parts["Resources"]})
-    cloudformation.create_stack(StackName=NAME, TemplateBody=body)
+    cloudformation.create_stack(StackName=NAME, TemplateBody=json.dumps({"Resources": resources}))
     cloudformation.get_waiter("stack_create_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
     return Stack(cloud, NAME)
-
-
-def _sam(arguments, environment, fault):
-    process = subprocess.run(
-        [TOOLS / "sam/bin/sam", *arguments], env=environment, cwd=ROOT, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )
-    if process.returncode != 0:
-        raise Fault(f"{process.stdout.rstrip()}\n{fault}; SAM's words are above")
 
 
 class Stack:
@@ -84,17 +96,17 @@ class Stack:
 
     @classmethod
     def standing(cls, cloud):
-        """The stack of this cloud, if there is one."""
+        """The stack of this cloud, if there is one and it is whole."""
         cloudformation = cloud.client("cloudformation")
         try:
-            cloudformation.describe_stacks(StackName=NAME)
+            [stack] = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
         except cloudformation.exceptions.ClientError:
             return None
-        return cls(cloud)
+        return cls(cloud) if stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE") else None
 
     @property
     def outputs(self):
-        stack = self.cloud.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+        [stack] = self.cloud.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     @property

@@ -24,7 +24,7 @@ struct Documented {
 /// By status. Each status has one meaning here, whatever the path.
 static ANSWERS: LazyLock<BTreeMap<u16, Documented>> = LazyLock::new(|| {
     let posted = CONTRACT["paths"]["/oauth/token"]["post"]["responses"].as_object().unwrap();
-    let mut answers: BTreeMap<u16, &Value> =
+    let mut answers: BTreeMap<u16, &'static Value> =
         posted.iter().map(|(status, answer)| (status.parse().unwrap(), answer)).collect();
     let elsewhere = &CONTRACT["components"]["responses"];
     assert!(answers.insert(404, &elsewhere["NotFound"]).is_none());
@@ -33,13 +33,19 @@ static ANSWERS: LazyLock<BTreeMap<u16, Documented>> = LazyLock::new(|| {
 });
 
 impl Documented {
-    fn read(answer: &Value) -> Self {
-        let headers = answer["headers"].as_object().unwrap().iter().map(|(name, header)| {
-            let header = CONTRACT.pointer(header["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
-            (name.to_lowercase(), schema(&header["schema"]))
-        });
+    fn read(answer: &'static Value) -> Self {
+        let headers = answer["headers"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, header)| (name.to_lowercase(), schema(&resolved(header)["schema"])));
         Self { headers: headers.collect(), body: schema(&answer["content"]["application/json"]["schema"]) }
     }
+}
+
+/// A part of the document, or what it refers to.
+pub fn resolved(part: &'static Value) -> &'static Value {
+    part["$ref"].as_str().map_or(part, |reference| CONTRACT.pointer(reference.trim_start_matches('#')).unwrap())
 }
 
 /// A validator of a schema within the document.
