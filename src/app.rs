@@ -37,7 +37,7 @@ impl App {
             })?;
         Ok(Self {
             store: Store::new(sdk, &config),
-            keyring: Arc::new(Keyring::new(sdk, config.signing_secret_id.clone(), clock.clone())),
+            keyring: Arc::new(Keyring::new(sdk, config.signing_secret_id.clone(), clock.clone(), config.keys_max_age)),
             hasher,
             config,
             clock,

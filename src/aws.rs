@@ -10,9 +10,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
+use aws_smithy_runtime_api::http::Request;
+use aws_smithy_types::body::SdkBody;
 
 /// Loads the SDK's settings, with timeouts that leave a caller its answer: by default the SDK waits for one for ever.
 pub async fn load(settings: ConfigLoader) -> SdkConfig {
@@ -32,6 +35,22 @@ pub async fn load(settings: ConfigLoader) -> SdkConfig {
 /// One HTTP client for all services, with aws-lc for TLS: the SDK's own default brings a second stack along.
 pub fn https() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
+}
+
+/// Puts a text where a URL that was signed beforehand says: how a custom resource answers CloudFormation.
+///
+/// # Errors
+/// What went wrong, in one line.
+pub async fn put(url: &str, text: String) -> Result<(), String> {
+    let mut request = Request::new(SdkBody::from(text));
+    request.set_method("PUT").map_err(|error| error.to_string())?;
+    request.set_uri(url).map_err(|error| error.to_string())?;
+    let connector = Connector::builder()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .connector_settings(HttpConnectorSettings::builder().read_timeout(Duration::from_secs(5)).build())
+        .build();
+    let answer = connector.call(request).await.map_err(|error| error.to_string())?;
+    if answer.status().is_success() { Ok(()) } else { Err(format!("status {}", answer.status().as_u16())) }
 }
 
 /// An SDK error in one line, for the log. Leaves out what `Debug` would show: the whole answer, secrets and all.

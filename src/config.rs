@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::fmt;
 
-/// The environment of the function. `template.yaml` sets it.
+const DEFAULT_REFRESH_TOKEN_MAX_TTL: u32 = 7_776_000;
+
+/// The environment of the API's function. `template.yaml` sets it.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `CLIENTS_TABLE`: the table of clients.
@@ -26,6 +28,8 @@ pub struct Config {
     pub refresh_token_max_ttl: u32,
     /// `REFRESH_GRACE`: seconds in which a used refresh token is answered with the same successor again; 0 is never.
     pub refresh_grace: u32,
+    /// `KEYS_MAX_AGE`: seconds after which this function and its verifiers look for new signing keys.
+    pub keys_max_age: u32,
     /// `ARGON2_MEMORY_KIB`: memory of a new password hash, in KiB.
     pub argon2_memory_kib: u32,
     /// `ARGON2_ITERATIONS`: passes of a new password hash.
@@ -79,21 +83,8 @@ impl Config {
     /// # Errors
     /// The first variable that is missing or cannot be used.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
-        let optional = |variable| match lookup(variable).filter(|value| !value.is_empty()).map(OsString::into_string) {
-            None => Ok(None),
-            Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(_)) => Err(ConfigError { variable, fault: "is not UTF-8" }),
-        };
-        let required = |variable| optional(variable)?.ok_or(ConfigError { variable, fault: "is missing" });
-        let number = |variable, default| match optional(variable)? {
-            None => Ok(default),
-            Some(value) => value.parse::<u32>().map_err(|_| ConfigError { variable, fault: "is not a whole number" }),
-        };
-        let positive = |variable, default| match number(variable, default)? {
-            0 => Err(ConfigError { variable, fault: "must be greater than 0" }),
-            value => Ok(value),
-        };
-        let issuer = required("ISSUER")?;
+        let variables = Variables(lookup);
+        let issuer = variables.required("ISSUER")?;
         if !is_issuer(&issuer) {
             return Err(ConfigError {
                 variable: "ISSUER",
@@ -101,20 +92,95 @@ impl Config {
             });
         }
         Ok(Self {
-            clients_table: required("CLIENTS_TABLE")?,
-            users_table: required("USERS_TABLE")?,
-            grants_table: required("GRANTS_TABLE")?,
-            signing_secret_id: required("SIGNING_SECRET_ID")?,
+            clients_table: variables.required("CLIENTS_TABLE")?,
+            users_table: variables.required("USERS_TABLE")?,
+            grants_table: variables.required("GRANTS_TABLE")?,
+            signing_secret_id: variables.required("SIGNING_SECRET_ID")?,
             issuer,
-            user_token_ttl: positive("USER_TOKEN_TTL", 3_600)?,
-            service_token_ttl: positive("SERVICE_TOKEN_TTL", 43_200)?,
-            refresh_token_idle_ttl: positive("REFRESH_TOKEN_IDLE_TTL", 2_592_000)?,
-            refresh_token_max_ttl: positive("REFRESH_TOKEN_MAX_TTL", 7_776_000)?,
-            refresh_grace: number("REFRESH_GRACE", 10)?,
-            argon2_memory_kib: positive("ARGON2_MEMORY_KIB", 19_456)?,
-            argon2_iterations: positive("ARGON2_ITERATIONS", 2)?,
-            argon2_parallelism: positive("ARGON2_PARALLELISM", 1)?,
+            user_token_ttl: variables.positive("USER_TOKEN_TTL", 3_600)?,
+            service_token_ttl: variables.positive("SERVICE_TOKEN_TTL", 43_200)?,
+            refresh_token_idle_ttl: variables.positive("REFRESH_TOKEN_IDLE_TTL", 2_592_000)?,
+            refresh_token_max_ttl: variables.positive("REFRESH_TOKEN_MAX_TTL", DEFAULT_REFRESH_TOKEN_MAX_TTL)?,
+            refresh_grace: variables.number("REFRESH_GRACE", 10)?,
+            keys_max_age: variables.positive("KEYS_MAX_AGE", 300)?,
+            argon2_memory_kib: variables.positive("ARGON2_MEMORY_KIB", 19_456)?,
+            argon2_iterations: variables.positive("ARGON2_ITERATIONS", 2)?,
+            argon2_parallelism: variables.positive("ARGON2_PARALLELISM", 1)?,
         })
+    }
+}
+
+/// The environment of the function that rotates the signing keys.
+#[derive(Clone, Debug)]
+pub struct RotationConfig {
+    /// `SIGNING_SECRET_ID`: name or ARN of the secret that holds the signing keys.
+    pub signing_secret_id: String,
+    /// `SIGNING_ALGORITHM`: what new keys sign by; `RS256`, `ES256` or `EdDSA`.
+    pub signing_algorithm: String,
+    /// `KEY_PUBLIC_FOR`: seconds that a key must have been public before it signs. Verifiers keep what they have seen
+    /// for a while, API Gateway's for two hours.
+    pub key_public_for: u32,
+    /// `REFRESH_TOKEN_MAX_TTL`: as the API has it.
+    pub refresh_token_max_ttl: u32,
+}
+
+impl RotationConfig {
+    /// Reads the environment of the process.
+    ///
+    /// # Errors
+    /// The first variable that is missing or cannot be used.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(|name| std::env::var_os(name))
+    }
+
+    /// Reads the settings from a lookup by name. An empty value counts as a missing one.
+    ///
+    /// # Errors
+    /// The first variable that is missing or cannot be used.
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let variables = Variables(lookup);
+        let signing_algorithm = variables.optional("SIGNING_ALGORITHM")?.unwrap_or_else(|| "RS256".to_owned());
+        if !["RS256", "ES256", "EdDSA"].contains(&signing_algorithm.as_str()) {
+            return Err(ConfigError { variable: "SIGNING_ALGORITHM", fault: "is none of RS256, ES256 and EdDSA" });
+        }
+        Ok(Self {
+            signing_secret_id: variables.required("SIGNING_SECRET_ID")?,
+            signing_algorithm,
+            key_public_for: variables.number("KEY_PUBLIC_FOR", 10_800)?,
+            refresh_token_max_ttl: variables.positive("REFRESH_TOKEN_MAX_TTL", DEFAULT_REFRESH_TOKEN_MAX_TTL)?,
+        })
+    }
+}
+
+/// Variables by name, read as what they must be.
+struct Variables<Lookup>(Lookup);
+
+impl<Lookup: Fn(&str) -> Option<OsString>> Variables<Lookup> {
+    fn optional(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
+        match (self.0)(variable).filter(|value| !value.is_empty()).map(OsString::into_string) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(_)) => Err(ConfigError { variable, fault: "is not UTF-8" }),
+        }
+    }
+
+    fn required(&self, variable: &'static str) -> Result<String, ConfigError> {
+        self.optional(variable)?.ok_or(ConfigError { variable, fault: "is missing" })
+    }
+
+    fn number(&self, variable: &'static str, default: u32) -> Result<u32, ConfigError> {
+        match self.optional(variable)? {
+            None => Ok(default),
+            Some(value) => value.parse().map_err(|_| ConfigError { variable, fault: "is not a whole number" }),
+        }
+    }
+
+    fn positive(&self, variable: &'static str, default: u32) -> Result<u32, ConfigError> {
+        match self.number(variable, default)? {
+            0 => Err(ConfigError { variable, fault: "must be greater than 0" }),
+            value => Ok(value),
+        }
     }
 }
 
@@ -126,5 +192,5 @@ fn is_issuer(url: &str) -> bool {
     !rest.is_empty()
         && !rest.starts_with('/')
         && !rest.ends_with('/')
-        && rest.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'"' | b'\\'))
+        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/@!$&'()*+,;=%[]".contains(&byte))
 }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::keys::{KeyError, SigningKey};
 use crate::params::{Name, Params};
 use crate::scope::{Scope, ScopeError};
-use crate::token::{AccessToken, TokenVersion};
+use crate::token::{AccessToken, MAX_ACCESS_TOKEN_TTL, TokenVersion};
 use crate::user::User;
 
 pub mod client_credentials;
@@ -121,7 +121,7 @@ fn access_token<'a>(
         user,
         scope,
         issued_at: app.clock.now(),
-        expires_in: client.access_token_ttl.map_or(default_ttl, NonZeroU32::get),
+        expires_in: client.access_token_ttl.map_or(default_ttl, NonZeroU32::get).min(MAX_ACCESS_TOKEN_TTL),
     }
 }
 

@@ -9,7 +9,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -21,7 +21,10 @@ mod accept;
 mod body;
 mod client_auth;
 mod error;
+mod jwks;
 mod media_type;
+mod metadata;
+mod published;
 mod token;
 
 /// Where a request came from, as the gateway says: no header is asked, because anyone can send one. Whoever puts the
@@ -36,8 +39,18 @@ pub struct Origin {
 
 /// The routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+    // An issuer's path may have a colon where an older axum had the names of captures.
+    let mut router = Router::new()
+        .without_v07_checks()
         .route("/oauth/token", post(token::post))
+        .route("/.well-known/jwks.json", get(jwks::get))
+        .route(metadata::OPENID_CONFIGURATION, get(metadata::get))
+        .route(metadata::AUTHORIZATION_SERVER, get(metadata::get));
+    let path = metadata::path_of(&app.config.issuer);
+    if !path.is_empty() {
+        router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), get(metadata::get));
+    }
+    router
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
@@ -53,11 +66,13 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     Error::ServerError("a panic; the line before this says where".to_owned()).into_response()
 }
 
-/// The headers of every answer (RFC 6749 section 5.1).
+/// The headers of every answer (RFC 6749 section 5.1), but for what caches may keep.
 async fn headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -4,12 +4,14 @@
 //!
 //! | room | what it decides |
 //! |---|---|
-//! | `bin/api.rs` | how the function starts, and how a gateway event becomes a request |
+//! | `bin/api.rs` | how the API's function starts, and how a gateway event becomes a request |
+//! | `bin/rotate.rs` | the function that makes and rotates the signing keys: who calls it, and with what |
 //! | [`config`], [`app`], [`aws`] | the settings, all that a request may touch, how we talk to AWS |
 //! | [`http`] | the routes; in `http/`: body, credentials and `Accept` to a request, [`error`] to an answer |
 //! | [`grant`] | what a token request asks for; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`params`], [`client`], [`user`], [`scope`] | what a request says, who asks, and what they may do |
 //! | [`token`], [`keys`], [`refresh`], [`secret`] | access tokens, signing keys, refresh tokens, hashes |
+//! | [`rotation`] | how keys are made and rotated: when, `keys/staging.rs` decides |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record |
 //! | [`clock`], [`log`] | the time, and the lines that say what was decided |
 //!
@@ -17,7 +19,7 @@
 //!
 //! ```text
 //! API Gateway -> bin/api.rs           lambda_http
-//!   http.rs                           POST /oauth/token [span, headers, panics, size]
+//!   http.rs                           POST /oauth/token [span, headers, panics, size]; GET /.well-known/..
 //!   http/token.rs                     in the order of checks
 //!     http/{body,accept}.rs           -> Params, TokenVersion
 //!     http/client_auth.rs             -> Client, proven     | side by side
@@ -48,6 +50,7 @@ pub mod keys;
 pub mod log;
 pub mod params;
 pub mod refresh;
+pub mod rotation;
 pub mod scope;
 pub mod secret;
 pub mod store;

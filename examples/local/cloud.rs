@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_dynamodb::config::Credentials;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use countersign::config::Config;
@@ -20,6 +21,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
 /// The table that holds the secret, so that it is kept where everything else is.
 const SECRETS_TABLE: &str = "secrets";
@@ -68,15 +70,39 @@ impl Cloud {
         Ok(answer.get("Item").filter(|item| !item.is_null()).cloned())
     }
 
-    /// Puts the text of the signing secret.
+    /// Puts the text of the signing secret, as a version of its own.
     pub fn put_secret(&self, text: &str) -> Result<(), Fault> {
-        self.put(SECRETS_TABLE, &json!({"id": SIGNING_SECRET, "text": text}))
+        let mut id = [0; 16];
+        aws_lc_rs::rand::fill(&mut id)?;
+        self.put_secret_version(&u128::from_be_bytes(id).to_string(), text).map(|_| ())
+    }
+
+    /// Puts a version of the signing secret under a name, and makes it the current one; `false` if there is a version
+    /// of that name with another text.
+    pub fn put_secret_version(&self, id: &str, text: &str) -> Result<bool, Fault> {
+        let name = format!("version {id}");
+        let stored = self.item(SECRETS_TABLE, &json!({"id": name}))?;
+        if stored.is_some_and(|stored| stored["text"]["S"] != text) {
+            return Ok(false);
+        }
+        self.put(SECRETS_TABLE, &json!({"id": name, "text": text}))?;
+        self.put(SECRETS_TABLE, &json!({"id": SIGNING_SECRET, "version": id}))?;
+        Ok(true)
+    }
+
+    /// The current version of the signing secret, if there is one: its name and its text.
+    pub fn secret_version(&self) -> Result<Option<(String, String)>, Fault> {
+        let Some(current) = self.item(SECRETS_TABLE, &json!({"id": SIGNING_SECRET}))? else {
+            return Ok(None);
+        };
+        let id = current["version"]["S"].as_str().ok_or("the secret has no version")?;
+        let stored = self.item(SECRETS_TABLE, &json!({"id": format!("version {id}")}))?;
+        Ok(stored.and_then(|stored| Some((id.to_owned(), stored["text"]["S"].as_str()?.to_owned()))))
     }
 
     /// The text of the signing secret, if there is one.
     pub fn secret(&self) -> Result<Option<String>, Fault> {
-        let item = self.item(SECRETS_TABLE, &json!({"id": SIGNING_SECRET}))?;
-        Ok(item.and_then(|item| item["text"]["S"].as_str().map(ToOwned::to_owned)))
+        Ok(self.secret_version()?.map(|(_, text)| text))
     }
 
     /// The door: every call of the AWS SDK, whichever service it is for.
@@ -86,6 +112,7 @@ impl Cloud {
             cloud: self.clone(),
             dynamodb: Uri::try_from(format!("http://{}/", listener.local_addr()?))?,
             client: Client::builder(TokioExecutor::new()).build_http(),
+            writing: Arc::default(),
         };
         tokio::spawn(dynoxide::server::serve_on(listener, self.database.clone()));
         Ok(Router::new().fallback(call).with_state(door))
@@ -97,18 +124,44 @@ struct Door {
     cloud: Cloud,
     dynamodb: Uri,
     client: Client<HttpConnector, Body>,
+    /// Secrets Manager writes one version after the other.
+    writing: Arc<Mutex<()>>,
+}
+
+impl Door {
+    async fn secrets_manager(&self, operation: &str, asked: &Value) -> Result<Response, Fault> {
+        if asked["SecretId"] != SIGNING_SECRET {
+            return Ok(refusal("ResourceNotFoundException").into_response());
+        }
+        match operation {
+            "GetSecretValue" => Ok(match self.cloud.secret_version()? {
+                Some((id, text)) => {
+                    Json(json!({"Name": SIGNING_SECRET, "VersionId": id, "SecretString": text})).into_response()
+                }
+                None => refusal("ResourceNotFoundException").into_response(),
+            }),
+            "PutSecretValue" => {
+                let _alone = self.writing.lock().await;
+                let (id, text) = (asked["ClientRequestToken"].as_str(), asked["SecretString"].as_str());
+                let (id, text) = (id.ok_or("no token")?, text.ok_or("no text")?);
+                Ok(if self.cloud.put_secret_version(id, text)? {
+                    Json(json!({"Name": SIGNING_SECRET, "VersionId": id})).into_response()
+                } else {
+                    refusal("ResourceExistsException").into_response()
+                })
+            }
+            _ => Ok(refusal("InvalidRequestException").into_response()),
+        }
+    }
 }
 
 async fn call(State(door): State<Door>, mut request: Request) -> Response {
-    let is_secret = |target: &HeaderValue| target == "secretsmanager.GetSecretValue";
-    if request.headers().get("x-amz-target").is_some_and(is_secret) {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    if let Some(operation) = target.strip_prefix("secretsmanager.").map(ToOwned::to_owned) {
         let asked = to_bytes(request.into_body(), usize::MAX).await.unwrap_or_default();
         let asked: Value = serde_json::from_slice(&asked).unwrap_or_default();
-        return match door.cloud.secret() {
-            Ok(Some(text)) if asked["SecretId"] == SIGNING_SECRET => {
-                Json(json!({"Name": SIGNING_SECRET, "SecretString": text})).into_response()
-            }
-            Ok(_) => refusal("ResourceNotFoundException").into_response(),
+        return match door.secrets_manager(&operation, &asked).await {
+            Ok(answer) => answer,
             Err(_) => refusal("InternalServiceError").into_response(),
         };
     }

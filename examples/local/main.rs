@@ -57,7 +57,7 @@ async fn run(options: Options) -> Result<(), Fault> {
     let app = App::new(cloud::config(&issuer)?, &sdk, Clock::System)?;
     seed(&cloud, &app)?;
     app.warm_up().await;
-    introduce(&issuer, &serde_json::to_string(&app.keyring.current().await?.jwks())?);
+    introduce(&issuer, &app.keyring.current().await?.jwks);
 
     axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(interrupted()).await?;
     println!("\nEnded.");

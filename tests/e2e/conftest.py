@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from local import fixtures, stack, watch
 from local.cloud import Cloud
@@ -56,10 +57,16 @@ def built(cloud):
 @pytest.fixture(scope="session")
 def deployment(cloud, built):
     deployed = stack.deploy(cloud)
-    key = fixtures.put_signing_key(deployed)
     fixtures.seed(deployed, fixtures.DEMO)
     fixtures.seed(deployed, CASES["fixtures"])
-    return Deployment(deployed, key.public_key())
+    return Deployment(deployed, public_key(deployed))
+
+
+def public_key(deployed):
+    """The key that the deployment made for itself, from the secret itself."""
+    secret = deployed.cloud.client("secretsmanager").get_secret_value(SecretId=deployed.resources["SigningSecret"])
+    pem = json.loads(secret["SecretString"])["current"]["private_key"]
+    return load_pem_private_key(pem.encode(), password=None).public_key()
 
 
 @pytest.fixture(scope="session")

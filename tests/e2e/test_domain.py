@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import Service
+from conftest import Service, public_key
 from http_client import request
 from local import fixtures, stack
 from local.program import Fault
@@ -16,7 +16,6 @@ SERVICE = fixtures.DEMO["clients"][0]
 def test_the_domain_is_the_issuer_and_the_only_way_in(cloud, built):
     parameters = {"DomainName": DOMAIN, "CertificateArn": CERTIFICATE, "UserTokenTtl": 600, "ServiceTokenTtl": 900}
     deployed = stack.deploy(cloud, parameters, name="countersign-domain")
-    key = fixtures.put_signing_key(deployed)
     fixtures.seed(deployed, fixtures.DEMO)
     outputs = deployed.outputs
     assert outputs["Issuer"] == f"https://{DOMAIN}" and outputs["TokenUrl"] == f"https://{DOMAIN}/oauth/token"
@@ -29,7 +28,7 @@ def test_the_domain_is_the_issuer_and_the_only_way_in(cloud, built):
     headers = {"host": DOMAIN, "content-type": "application/x-www-form-urlencoded"}
     answer = request(f"{cloud.endpoint}/oauth/token", "POST", "/oauth/token", headers, form.encode())
     assert answer.status == 200, answer.body
-    service = Service("domain", outputs["TokenUrl"], outputs["Issuer"], key.public_key())
+    service = Service("domain", outputs["TokenUrl"], outputs["Issuer"], public_key(deployed))
     verified = claims(answer.json["access_token"], service)
     assert verified["aud"] == f"https://{DOMAIN}"
     assert answer.json["expires_in"] == verified["exp"] - verified["iat"] == 900

@@ -1,6 +1,7 @@
 """The stack's promises, asserted on the template as CloudFormation gets it from SAM's translation."""
 
 import graphlib
+import json
 import re
 import subprocess
 from unittest.mock import Mock
@@ -61,38 +62,62 @@ def test_no_resource_needs_itself(translated):
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(resources)
 
 
-def test_s_603_the_role_may_do_what_the_function_does_and_nothing_else(translated):
-    assert resources_of(translated, "AWS::IAM::Role") == {"ApiRole"}
-    assert not resources_of(translated, "AWS::IAM::Policy") | resources_of(translated, "AWS::IAM::ManagedPolicy")
-    assert properties(translated, "ApiFunction")["Role"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
-    role = properties(translated, "ApiRole")
-    assert "ManagedPolicyArns" not in role
-    [assumed] = role["AssumeRolePolicyDocument"]["Statement"]
-    assert assumed["Principal"] == {"Service": "lambda.amazonaws.com"}
-
-    [policy] = role["Policies"]
-    statements = policy["PolicyDocument"]["Statement"]
-    traced = [statement["Fn::If"] for statement in statements if "Fn::If" in statement]
-    allowed = {}
-    for statement in statements:
-        if "Fn::If" in statement:
-            continue
-        assert statement["Effect"] == "Allow" and statement.keys() == {"Sid", "Effect", "Action", "Resource"}
-        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        allowed.setdefault(".".join(statement["Resource"]["Fn::GetAtt"]), set()).update(actions)
-    assert allowed == {
+RIGHTS = {
+    "ApiRole": {
         "ClientsTable.Arn": {"dynamodb:GetItem"},
         "UsersTable.Arn": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
         "GrantsTable.Arn": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
         "SigningSecret.Id": {"secretsmanager:GetSecretValue"},
         "ApiLogGroup.Arn": {"logs:CreateLogStream", "logs:PutLogEvents"},
-    }
+    },
+    "RotateRole": {
+        "SigningSecret.Id": {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"},
+        "RotateLogGroup.Arn": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    },
+    "ScheduleRole": {"RotateFunction.Arn": {"lambda:InvokeFunction"}},
+}
+
+
+def test_s_603_each_role_may_do_what_it_must_and_nothing_else(translated):
+    assert resources_of(translated, "AWS::IAM::Role") == RIGHTS.keys()
+    assert not resources_of(translated, "AWS::IAM::Policy") | resources_of(translated, "AWS::IAM::ManagedPolicy")
+    traced = []
+    for name, rights in RIGHTS.items():
+        role = properties(translated, name)
+        assert "ManagedPolicyArns" not in role
+        [assumed] = role["AssumeRolePolicyDocument"]["Statement"]
+        service = "scheduler" if name == "ScheduleRole" else "lambda"
+        assert assumed["Principal"] == {"Service": f"{service}.amazonaws.com"}
+        [policy] = role["Policies"]
+        allowed = {}
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if "Fn::If" in statement:
+                traced.append((name, statement["Fn::If"]))
+                continue
+            assert statement["Effect"] == "Allow" and statement.keys() == {"Sid", "Effect", "Action", "Resource"}
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            allowed.setdefault(".".join(statement["Resource"]["Fn::GetAtt"]), set()).update(actions)
+        assert allowed == rights
+        assert str(policy).count("*") == (1 if name == "ApiRole" else 0)
     # X-Ray knows no resources: these two actions are the one exception, and can be switched off.
-    [[condition, traces, otherwise]] = traced
-    assert (condition, otherwise) == ("IsTraced", {"Ref": "AWS::NoValue"})
+    [(name, [condition, traces, otherwise])] = traced
+    assert (name, condition, otherwise) == ("ApiRole", "IsTraced", {"Ref": "AWS::NoValue"})
     assert set(traces["Action"]) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
     assert traces["Resource"] == "*"
-    assert str(policy).count("*") == 1
+    for function in ("Api", "Rotate"):
+        assert properties(translated, f"{function}Function")["Role"] == {"Fn::GetAtt": [f"{function}Role", "Arn"]}
+
+
+def test_keys_are_made_with_the_stack_and_rotated_by_a_schedule(translated):
+    keys, schedule = properties(translated, "SigningKeys"), properties(translated, "RotationSchedule")
+    assert keys["ServiceToken"] == {"Fn::GetAtt": ["RotateFunction", "Arn"]}
+    assert keys["SigningAlgorithm"] == {"Ref": "SigningAlgorithm"}, "a change of it updates the resource"
+    assert schedule["ScheduleExpression"] == {"Fn::Sub": "rate(${RotationDays} days)"}
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["RotateFunction", "Arn"]}
+    assert json.loads(schedule["Target"]["Input"]) == {"action": "rotate"}
+    # Longer than API Gateway keeps a set, our caches and environments included.
+    public_for = translated["Parameters"]["KeyPublicFor"]
+    assert public_for["MinValue"] > 7200 + 2 * translated["Parameters"]["KeysMaxAge"]["MaxValue"] - 1
 
 
 def test_s_603_only_the_api_may_invoke_the_function(translated):
@@ -139,10 +164,12 @@ def test_the_tables_are_kept_encrypted_and_recoverable(translated):
 
 def test_every_log_ends_at_its_time(translated):
     groups = resources_of(translated, "AWS::Logs::LogGroup")
-    assert groups == {"ApiLogGroup", "AccessLogGroup"}
+    assert groups == {"ApiLogGroup", "AccessLogGroup", "RotateLogGroup"}
     for name in groups:
         assert properties(translated, name)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-    assert properties(translated, "ApiFunction")["LoggingConfig"]["LogGroup"] == {"Ref": "ApiLogGroup"}
+    for function in ("Api", "Rotate"):
+        logging = properties(translated, f"{function}Function")["LoggingConfig"]
+        assert logging["LogGroup"] == {"Ref": f"{function}LogGroup"}
 
 
 def test_s_102_the_access_log_has_no_query_string(translated):

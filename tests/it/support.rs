@@ -31,12 +31,14 @@ mod answer;
 mod ask;
 mod contract;
 mod door;
+mod function;
 mod log_lines;
 
 pub use answer::{Answer, Claims};
 pub use ask::{Ask, form, percent, raw_form, raw_json};
 pub use contract::{CONTRACT, assert_documented, resolved, schema};
 pub use door::Door;
+pub use function::Function;
 pub use log_lines::LogLines;
 
 pub const ISSUER: &str = "https://auth.example";
@@ -151,6 +153,14 @@ impl TestApp {
         Self { router: router(app.clone()), app, cloud, door, address, clock }
     }
 
+    pub async fn sdk(&self) -> SdkConfig {
+        patient(self.address).await
+    }
+
+    pub fn clock(&self) -> Clock {
+        Clock::Fixed(self.clock.clone())
+    }
+
     pub fn now(&self) -> u64 {
         self.clock.load(Ordering::SeqCst)
     }
@@ -162,13 +172,13 @@ impl TestApp {
 
     /// Sends a request. Whatever the answer, it is as documented.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let method = request.method().clone();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, bytes, body };
-        assert_documented(method.as_str(), &answer);
+        assert_documented(method.as_str(), &path, &answer);
         answer
     }
 

@@ -3,35 +3,36 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 
-use countersign::config::Config;
+use countersign::config::{Config, RotationConfig};
 use countersign::secret::{Hash, Hasher};
 use serde_json::{Value, json};
 
 use crate::cloud::{environment, template};
 use crate::support::ISSUER;
 
-fn variables() -> serde_json::Map<String, Value> {
-    let function = template().unwrap()["Resources"]["ApiFunction"].clone();
+fn variables(function: &str) -> serde_json::Map<String, Value> {
+    let function = template().unwrap()["Resources"][function].clone();
     function["Properties"]["Environment"]["Variables"].as_object().unwrap().clone()
 }
 
-/// The parameter that a variable is given by.
-fn parameter(variable: &str) -> Option<Value> {
-    let name = variables()[variable].as_str()?.to_owned();
+/// The parameter that a variable of a function is given by.
+fn parameter(function: &str, variable: &str) -> Option<Value> {
+    let name = variables(function)[variable].as_str()?.to_owned();
     template().unwrap()["Parameters"].get(name).cloned()
 }
 
 #[test]
-fn the_function_is_given_every_variable_that_it_reads_and_no_other() {
-    let given = variables();
+fn each_function_is_given_every_variable_that_it_reads_and_no_other() {
     let read = RefCell::new(BTreeSet::new());
-    Config::from_variables(|name| {
+    let lookup = |name: &str| {
         read.borrow_mut().insert(name.to_owned());
         environment(ISSUER).get(name).map(Into::into)
-    })
-    .unwrap();
-    assert_eq!(given.keys().cloned().collect::<BTreeSet<_>>(), read.into_inner());
+    };
+    Config::from_variables(lookup).unwrap();
+    let given = variables("ApiFunction");
+    assert_eq!(given.keys().cloned().collect::<BTreeSet<_>>(), read.take());
     for (name, resource) in [
         ("CLIENTS_TABLE", "ClientsTable"),
         ("USERS_TABLE", "UsersTable"),
@@ -40,29 +41,38 @@ fn the_function_is_given_every_variable_that_it_reads_and_no_other() {
     ] {
         assert_eq!(given[name], resource);
     }
+    RotationConfig::from_variables(lookup).unwrap();
+    let given = variables("RotateFunction");
+    assert_eq!(given.keys().cloned().collect::<BTreeSet<_>>(), read.take());
+    assert_eq!(given["SIGNING_SECRET_ID"], "SigningSecret.Id");
 }
 
 #[test]
-fn the_defaults_of_the_parameters_are_those_of_the_function() {
-    let from = |variable: &dyn Fn(&str) -> Option<String>| {
-        let config = Config::from_variables(|name| {
-            environment(ISSUER).get(name).cloned().or_else(|| variable(name)).map(Into::into)
-        });
-        format!("{:?}", config.unwrap())
+fn the_defaults_of_the_parameters_are_those_of_the_functions() {
+    let asked = RefCell::new(Vec::new());
+    let given = |function: &'static str| {
+        let asked = &asked;
+        move |name: &str| -> Option<OsString> {
+            if let Some(value) = environment(ISSUER).get(name) {
+                return Some(value.into());
+            }
+            asked.borrow_mut().push(name.to_owned());
+            let default = parameter(function, name).unwrap()["Default"].clone();
+            Some(default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned).into())
+        }
     };
-    let asked = RefCell::new(0);
-    let by_parameters = from(&|name| {
-        *asked.borrow_mut() += 1;
-        Some(parameter(name).unwrap()["Default"].to_string())
-    });
-    assert_eq!(by_parameters, from(&|_| None));
-    assert_eq!(asked.into_inner(), 8);
+    let alone = |name: &str| environment(ISSUER).get(name).map(Into::into);
+    let by_parameters = Config::from_variables(given("ApiFunction")).unwrap();
+    assert_eq!(format!("{by_parameters:?}"), format!("{:?}", Config::from_variables(alone).unwrap()));
+    let by_parameters = RotationConfig::from_variables(given("RotateFunction")).unwrap();
+    assert_eq!(format!("{by_parameters:?}"), format!("{:?}", RotationConfig::from_variables(alone).unwrap()));
+    assert_eq!(asked.into_inner().len(), 9 + 3);
 }
 
 #[test]
 fn every_password_hash_that_the_parameters_allow_can_be_made_and_verified() {
     let allowed = |variable: &str| -> Vec<u32> {
-        serde_json::from_value(parameter(variable).unwrap()["AllowedValues"].clone()).unwrap()
+        serde_json::from_value(parameter("ApiFunction", variable).unwrap()["AllowedValues"].clone()).unwrap()
     };
     let (memory, iterations) = (allowed("ARGON2_MEMORY_KIB"), allowed("ARGON2_ITERATIONS"));
     let most = (*memory.iter().max().unwrap(), *iterations.iter().max().unwrap());
@@ -75,8 +85,11 @@ fn every_password_hash_that_the_parameters_allow_can_be_made_and_verified() {
 }
 
 #[test]
-fn the_function_is_built_as_it_must_be() {
-    let function = &template().unwrap()["Resources"]["ApiFunction"];
-    assert_eq!(function["Properties"]["Runtime"], "provided.al2023");
-    assert_eq!(function["Metadata"], json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": "api"}}));
+fn each_function_is_built_as_it_must_be() {
+    for (name, binary) in [("ApiFunction", "api"), ("RotateFunction", "rotate")] {
+        let function = &template().unwrap()["Resources"][name];
+        assert_eq!(function["Properties"]["Runtime"], "provided.al2023");
+        let built = json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": binary}});
+        assert_eq!(function["Metadata"], built);
+    }
 }

@@ -113,8 +113,7 @@ def run_deploy(options):
         try:
             stack.build(cloud, options.build)
             standing = stack.deploy(cloud)
-            say("putting in a signing key, demo clients and a demo user ...")
-            fixtures.put_signing_key(standing)
+            say("putting in demo clients and a demo user ...")
             fixtures.seed(standing, fixtures.DEMO)
             wait_for_function(standing)
             cloud.keep()

@@ -15,7 +15,7 @@ import boto3
 from local.program import REGION, RUN, Fault, Program, require_free
 
 # What the stack and `sam deploy` need. Each of the others could listen on a port of its own.
-SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,secretsmanager,sts"
+SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,scheduler,secretsmanager,sts"
 # The files of the cloud that `make deploy-local` leaves running, and word of it.
 KEPT, STATE = RUN / "cloud", RUN / "cloud.json"
 

@@ -27,12 +27,11 @@ def seed(stack, fixtures):
 
 
 def put_signing_key(stack):
-    """Puts a fresh RSA key into the stack's secret, and yields it."""
+    """Puts a fresh RSA key into the secret of a stack that has nobody to make one."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     secret = stack.resources["SigningSecret"]
     stack.cloud.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=pem)
-    return key
 
 
 def _hashed(record, plain, hashed):

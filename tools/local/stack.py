@@ -34,8 +34,8 @@ def _function(loader, suffix, node):
 _Template.add_multi_constructor("!", _function)
 
 
-def template():
-    return yaml.load((ROOT / "template.yaml").read_text(), _Template)
+def template(path="template.yaml"):
+    return yaml.load((ROOT / path).read_text(), _Template)
 
 
 def build(cloud, mode):
@@ -114,9 +114,9 @@ class Stack:
         """The API's token endpoint, as it can be called on this machine."""
         return f"{self.cloud.endpoint}/_aws/execute-api/{self.resources['Api']}/oauth/token"
 
-    def log(self):
-        """What the function has logged, line by line."""
-        logs, group = self.cloud.client("logs"), self.resources["ApiLogGroup"]
+    def log(self, group="ApiLogGroup"):
+        """What a function has logged, line by line."""
+        logs, group = self.cloud.client("logs"), self.resources[group]
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 

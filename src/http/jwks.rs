@@ -1,0 +1,18 @@
+//! `GET /.well-known/jwks.json`: the public keys, by which anyone verifies tokens (RFC 7517 section 5).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::published;
+use crate::app::App;
+use crate::error::Error;
+
+/// Answers from the last good set, whatever is down.
+pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
+    app.keyring.reread_if_due();
+    let keys = app.keyring.current().await?;
+    published::answer(&headers, &keys.jwks, app.config.keys_max_age)
+}

@@ -1,0 +1,49 @@
+//! What there is, for clients and verifiers that look for it (RFC 8414), under both names that they look for.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+
+use super::published;
+use crate::app::App;
+use crate::error::Error;
+
+/// Where RFC 8414 section 3 has it: the path of the issuer, if it has one, comes after the well-known name.
+pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+/// Where OpenID Connect Discovery has it, and API Gateway's JWT authorizers look.
+pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
+
+/// RFC 8414 section 2: what is truly there, and nothing else.
+#[derive(Serialize)]
+struct Metadata {
+    issuer: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    response_types_supported: [&'static str; 0],
+    grant_types_supported: [&'static str; 3],
+    token_endpoint_auth_methods_supported: [&'static str; 2],
+}
+
+/// Answers by the configuration alone.
+pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
+    let issuer = &app.config.issuer;
+    let metadata = Metadata {
+        issuer: issuer.clone(),
+        token_endpoint: format!("{issuer}/oauth/token"),
+        jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+        response_types_supported: [],
+        grant_types_supported: ["client_credentials", "password", "refresh_token"],
+        token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+    };
+    let json = serde_json::to_string(&metadata).map_err(|error| Error::ServerError(error.to_string()))?;
+    published::answer(&headers, &json, app.config.keys_max_age)
+}
+
+/// The path of an issuer URL, without a slash at its end; empty if it has none.
+pub(super) fn path_of(issuer: &str) -> &str {
+    let authority = issuer.find("://").map_or(0, |at| at + 3);
+    issuer.get(authority..).and_then(|rest| rest.find('/').and_then(|at| rest.get(at..))).unwrap_or_default()
+}

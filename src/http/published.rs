@@ -1,0 +1,34 @@
+//! A document for everyone, which caches may keep for a while (RFC 9111) and ask about by its entity tag.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::Error;
+
+/// The JSON document, or 304 if the caller has it already (RFC 9110 section 13.1.2). Equal documents have equal tags.
+///
+/// # Errors
+/// `server_error`, which the form of the headers rules out.
+pub(super) fn answer(request: &HeaderMap, json: &str, max_age: u32) -> Result<Response, Error> {
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())));
+    let header = |text: &str| {
+        HeaderValue::from_str(text).map_err(|_| Error::ServerError("a header of a document is none".to_owned()))
+    };
+    let headers = [(ETAG, header(&etag)?), (CACHE_CONTROL, header(&format!("public, max-age={max_age}"))?)];
+    if has(request, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let content_type = HeaderValue::from_static("application/json");
+    Ok((headers, [(CONTENT_TYPE, content_type)], json.to_owned()).into_response())
+}
+
+/// Whether the caller names this tag, by the weak comparison that is asked for here.
+fn has(request: &HeaderMap, etag: &str) -> bool {
+    request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    })
+}

@@ -1,0 +1,191 @@
+//! The secret's text: a document of keys, or a bare PEM.
+
+use aws_lc_rs::hkdf;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{KeyError, KeySet, SigningKey};
+use crate::refresh::ReferenceKeys;
+
+pub(super) const DOCUMENT_VERSION: u32 = 1;
+pub(super) const REFERENCE_KEY_BYTES: usize = 32;
+const BARE_PEM_REFERENCE_LABEL: &[u8] = b"countersign refresh v1";
+
+/// The document, as it is written. Has no `Debug`: it holds private keys.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Document {
+    pub(super) version: u32,
+    pub(super) current: KeyRecord,
+    pub(super) next: Option<KeyRecord>,
+    #[serde(default, deserialize_with = "list")]
+    pub(super) previous: Vec<PreviousKeyRecord>,
+    pub(super) refresh: ReferenceKeyRecords,
+}
+
+/// A key that signs, or will.
+#[derive(Clone, Deserialize, Serialize)]
+pub(super) struct KeyRecord {
+    pub kid: String,
+    pub alg: Algorithm,
+    /// PKCS#8, as a PEM.
+    pub private_key: String,
+    /// Since when it is public, in seconds since the epoch.
+    pub created_at: Option<u64>,
+}
+
+/// A key that signed.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum PreviousKeyRecord {
+    /// The public half is all that is still of use, until `leaves_at`.
+    Public { public_key: Jwk, leaves_at: u64 },
+    /// As a person may have put it there.
+    Whole(KeyRecord),
+}
+
+/// HMAC keys of 256 bits or more, in base64url or base64, padded or not.
+#[derive(Clone, Deserialize, Serialize)]
+pub(super) struct ReferenceKeyRecords {
+    pub current: String,
+    pub next: Option<String>,
+    #[serde(default, deserialize_with = "list")]
+    pub previous: Vec<PreviousReferenceKeyRecord>,
+}
+
+/// A key under which references were made.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum PreviousReferenceKeyRecord {
+    /// Until when any of them can be alive.
+    Dated { key: String, leaves_at: u64 },
+    /// As a person may have put it there.
+    Bare(String),
+}
+
+/// One, several, or none at all.
+fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany<T> {
+        Many(Vec<T>),
+        One(T),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(OneOrMany::One(one)) => vec![one],
+        Some(OneOrMany::Many(many)) => many,
+    })
+}
+
+impl Document {
+    /// Reads the document form of the secret. What its keys are worth, [`key_set`](Self::key_set) finds out.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`]
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        // serde's message may quote the text, so that it is not told.
+        let document: Self = serde_json::from_str(text)
+            .map_err(|_| KeyError::Unusable("it is JSON, but not a document of signing keys"))?;
+        if document.version != DOCUMENT_VERSION {
+            return Err(KeyError::Unusable("the version of its document is unknown"));
+        }
+        Ok(document)
+    }
+
+    /// Its keys, each of which has proved itself.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] if any of them is not what it must be.
+    pub fn key_set(&self) -> Result<KeySet, KeyError> {
+        let current = reference_key(&self.refresh.current)?;
+        let others: Vec<_> = self
+            .refresh
+            .next
+            .iter()
+            .chain(self.refresh.previous.iter().map(PreviousReferenceKeyRecord::key))
+            .map(|key| reference_key(key))
+            .collect::<Result<_, _>>()?;
+        let references = ReferenceKeys::new(&current, others.iter().map(Vec::as_slice));
+        let next = self.next.iter().map(KeyRecord::public_key);
+        let previous = self.previous.iter().map(PreviousKeyRecord::public_key);
+        KeySet::new(self.current.parse()?, references, next.chain(previous).collect::<Result<_, _>>()?)
+    }
+}
+
+/// The keys of a bare PEM: that of refresh references is derived from it.
+pub(super) fn key_set_of_pem(text: &str) -> Result<KeySet, KeyError> {
+    let der = decode_pem(text)?;
+    let mut key = [0; REFERENCE_KEY_BYTES];
+    hkdf::Salt::none(hkdf::HKDF_SHA256)
+        .extract(der.secret_pkcs8_der())
+        .expand(&[BARE_PEM_REFERENCE_LABEL], hkdf::HKDF_SHA256)
+        .and_then(|output| output.fill(&mut key))
+        .map_err(|_| KeyError::Unusable("no key of refresh references can be derived from it"))?;
+    KeySet::new(SigningKey::from_pkcs8(der.secret_pkcs8_der())?, ReferenceKeys::new(&key, []), Vec::new())
+}
+
+impl KeyRecord {
+    pub(super) fn parse(&self) -> Result<SigningKey, KeyError> {
+        let key = SigningKey::from_pkcs8(decode_pem(&self.private_key)?.secret_pkcs8_der())?;
+        if key.kid() != self.kid {
+            return Err(KeyError::Unusable("a kid is not the RFC 7638 thumbprint of its key"));
+        }
+        if key.algorithm() != self.alg {
+            return Err(KeyError::Unusable("an alg is not that of its key"));
+        }
+        Ok(key)
+    }
+
+    pub(super) fn public_key(&self) -> Result<Jwk, KeyError> {
+        Ok(self.parse()?.jwk().clone())
+    }
+}
+
+impl PreviousKeyRecord {
+    fn public_key(&self) -> Result<Jwk, KeyError> {
+        match self {
+            Self::Whole(record) => record.public_key(),
+            Self::Public { public_key, .. } => {
+                let thumbprint = public_key.thumbprint(ThumbprintHash::SHA256).ok();
+                if thumbprint.is_some() && thumbprint == public_key.common.key_id {
+                    Ok(public_key.clone())
+                } else {
+                    Err(KeyError::Unusable("the kid of a previous key is not its RFC 7638 thumbprint"))
+                }
+            }
+        }
+    }
+
+    pub(super) fn kid(&self) -> Option<&str> {
+        match self {
+            Self::Whole(record) => Some(&record.kid),
+            Self::Public { public_key, .. } => public_key.common.key_id.as_deref(),
+        }
+    }
+}
+
+impl PreviousReferenceKeyRecord {
+    pub(super) fn key(&self) -> &String {
+        match self {
+            Self::Dated { key, .. } | Self::Bare(key) => key,
+        }
+    }
+}
+
+fn reference_key(text: &str) -> Result<Vec<u8>, KeyError> {
+    let text = text.trim_end_matches('=');
+    match URL_SAFE_NO_PAD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)) {
+        Ok(bytes) if bytes.len() >= REFERENCE_KEY_BYTES => Ok(bytes),
+        _ => Err(KeyError::Unusable("a key of refresh references is not base64 of 32 bytes or more")),
+    }
+}
+
+fn decode_pem(text: &str) -> Result<PrivatePkcs8KeyDer<'static>, KeyError> {
+    PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes())
+        .map_err(|_| KeyError::Unusable("a private key is not a PKCS#8 PEM (-----BEGIN PRIVATE KEY-----)"))
+}

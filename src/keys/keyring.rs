@@ -1,0 +1,123 @@
+//! Which keys this process signs with: the last good reading of the secret, and when to read it again.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_config::SdkConfig;
+use aws_sdk_secretsmanager::Client;
+use tokio::sync::Mutex;
+
+use super::{KeyError, KeySet};
+use crate::aws;
+use crate::clock::Clock;
+
+/// Seconds after which the secret is read again when that failed.
+const RETRY_AFTER: u64 = 15;
+
+/// Holds the last good set, and reads the secret again beside requests.
+pub struct Keyring {
+    secrets_manager: Client,
+    secret_id: String,
+    clock: Clock,
+    max_age: u64,
+    set: RwLock<Option<Arc<KeySet>>>,
+    /// When the set was read, and when it is to be read again; seconds since the epoch.
+    read_at: AtomicU64,
+    due_at: AtomicU64,
+    /// Whether the last reading failed.
+    failing: AtomicBool,
+    /// Held by whoever reads.
+    reading: Arc<Mutex<()>>,
+}
+
+impl Keyring {
+    /// A ring for this secret, empty until [`load`](Self::load) or the first request. No set signs for longer than
+    /// `max_age` seconds after it was read, unless the secret cannot be read.
+    pub fn new(sdk: &SdkConfig, secret_id: String, clock: Clock, max_age: u32) -> Self {
+        Self {
+            secrets_manager: Client::new(sdk),
+            secret_id,
+            clock,
+            max_age: max_age.into(),
+            set: RwLock::new(None),
+            read_at: AtomicU64::new(0),
+            due_at: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+            reading: Arc::default(),
+        }
+    }
+
+    /// Reads the secret and takes it up.
+    ///
+    /// # Errors
+    /// [`KeyError`]; the last good set stays.
+    pub async fn load(&self) -> Result<Arc<KeySet>, KeyError> {
+        let read_at = self.clock.now();
+        let read = self.read().await;
+        self.failing.store(read.is_err(), Ordering::Release);
+        match read {
+            Ok(set) => {
+                let set = Arc::new(set);
+                *self.set.write().unwrap_or_else(PoisonError::into_inner) = Some(set.clone());
+                self.read_at.store(read_at, Ordering::Release);
+                // Early enough to be done before the set is too old, if requests come all the time.
+                self.due_at.store(read_at.saturating_add(self.max_age * 4 / 5), Ordering::Release);
+                Ok(set)
+            }
+            Err(error) => {
+                self.due_at.store(read_at.saturating_add(RETRY_AFTER), Ordering::Release);
+                Err(error)
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<KeySet, KeyError> {
+        let request = self.secrets_manager.get_secret_value().secret_id(&self.secret_id);
+        let output = request.send().await.map_err(|error| KeyError::Unavailable(aws::cause(&error)))?;
+        KeySet::parse(output.secret_string().ok_or(KeyError::Unusable("it has no text"))?)
+    }
+
+    /// The last good set; reads the secret if there is none yet, and waits for a reading that
+    /// [`reread_if_due`](Self::reread_if_due) has begun if the set is too old: an environment that was frozen for hours
+    /// must not sign with a key that verifiers may have forgotten.
+    ///
+    /// # Errors
+    /// [`KeyError`] if there is none to be had.
+    pub async fn current(&self) -> Result<Arc<KeySet>, KeyError> {
+        let Some(set) = self.last_good() else {
+            return self.load().await;
+        };
+        let age = self.clock.now().saturating_sub(self.read_at.load(Ordering::Acquire));
+        if age < self.max_age || self.failing.load(Ordering::Acquire) {
+            return Ok(set);
+        }
+        drop(self.reading.lock().await);
+        Ok(self.last_good().unwrap_or(set))
+    }
+
+    /// Has the secret read again if that is due, beside whatever the caller does next. A failure keeps the last good
+    /// set, and a later request tries again.
+    pub fn reread_if_due(self: &Arc<Self>) {
+        let (now, due_at) = (self.clock.now(), self.due_at.load(Ordering::Acquire));
+        // A due time further off than any that was ever set means that the clock was set back.
+        let due = now >= due_at || due_at - now > self.max_age.max(RETRY_AFTER);
+        if !due || self.last_good().is_none() {
+            return;
+        }
+        // Who gets the lock reads. It is got here, so that `current` finds it taken.
+        let Ok(reading) = self.reading.clone().try_lock_owned() else {
+            return;
+        };
+        let ring = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = ring.load().await {
+                tracing::error!(reason = %error, "keeping the last good signing keys");
+            }
+            drop(reading);
+        });
+    }
+
+    fn last_good(&self) -> Option<Arc<KeySet>> {
+        self.set.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

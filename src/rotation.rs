@@ -1,0 +1,218 @@
+//! The rotation of the signing keys, from one reading of the secret to the one write that follows from it.
+//!
+//! The write is a compare-and-swap: its `ClientRequestToken`, which becomes the name of the new version, follows from
+//! the version that was read. Of two that read the same version, Secrets Manager refuses the second, because a version
+//! of that name exists with another content. So rotations at once, repeated events and crashes leave a valid set.
+
+use std::{error, fmt};
+
+use aws_config::SdkConfig;
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::SdkError;
+use serde::Serialize;
+
+use crate::aws;
+use crate::clock::Clock;
+use crate::keys::{Document, KeyError, Staged, Staging};
+
+/// How often a rotation begins anew because another one was quicker.
+const ATTEMPTS: usize = 3;
+
+/// What is to be done to the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request<'a> {
+    /// Make the first set if there is none; have the next key be of the deployment's algorithm.
+    Provide,
+    /// Have the next key sign, if verifiers can have seen it.
+    Rotate,
+    /// Drop the compromised key of this kid at once.
+    Emergency(&'a str),
+}
+
+/// What was done. Names keys, and has nothing else of them.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Whether the secret was written.
+    pub changed: bool,
+    /// If not, why not.
+    pub reason: Option<&'static str>,
+    /// The kid of the key that signs.
+    pub current: Option<String>,
+    /// The kid of the key that will.
+    pub next: Option<String>,
+    /// The kids of those that did.
+    pub previous: Vec<String>,
+}
+
+/// Why the keys are as they were.
+#[derive(Debug)]
+pub enum RotationError {
+    /// The secret cannot be read, or is not what it must be. What is there is never written over.
+    Keys(KeyError),
+    /// The secret cannot be written.
+    Write(String),
+    /// Others were quicker, time and again.
+    Busy,
+    /// There is nothing to do it to.
+    Nothing(&'static str),
+}
+
+impl fmt::Display for RotationError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys(error) => error.fmt(formatter),
+            Self::Write(cause) => write!(formatter, "the signing secret cannot be written: {cause}"),
+            Self::Busy => formatter.write_str("the signing secret is being changed by others"),
+            Self::Nothing(reason) => formatter.write_str(reason),
+        }
+    }
+}
+
+impl error::Error for RotationError {}
+
+impl From<KeyError> for RotationError {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+/// Who rotates the keys of one secret.
+pub struct Rotation {
+    secrets_manager: Client,
+    secret_id: String,
+    staging: Staging,
+    clock: Clock,
+}
+
+/// One version of the secret.
+struct Version {
+    id: String,
+    text: String,
+}
+
+impl Rotation {
+    /// For this secret. Calls nobody yet.
+    pub fn new(sdk: &SdkConfig, secret_id: String, staging: Staging, clock: Clock) -> Self {
+        Self { secrets_manager: Client::new(sdk), secret_id, staging, clock }
+    }
+
+    /// Does what is asked for, if the keys are not so already, and tells the log.
+    ///
+    /// # Errors
+    /// [`RotationError`]; the secret is as it was, or as somebody else made it meanwhile.
+    pub async fn run(&self, request: Request<'_>) -> Result<Report, RotationError> {
+        let done = self.stage(request).await;
+        match &done {
+            Ok(Report { changed, reason, current, next, .. }) => {
+                tracing::info!(outcome = "keys", ?request, changed, reason, current, next);
+            }
+            Err(error) => tracing::error!(outcome = "failed", ?request, reason = %error),
+        }
+        done
+    }
+
+    async fn stage(&self, request: Request<'_>) -> Result<Report, RotationError> {
+        let mut tried: Vec<String> = Vec::new();
+        while tried.len() < ATTEMPTS {
+            let version = self.read().await?;
+            let now = self.clock.now();
+            let staged = match &version {
+                Some(version) if is_pem(&version.text) => match request {
+                    Request::Emergency(_) => {
+                        return Err(RotationError::Nothing("the secret is a key of your own: put another one there"));
+                    }
+                    _ => return Ok(Report::unchanged("the secret is a key of your own, which is not rotated", None)),
+                },
+                Some(version) => {
+                    let document = Document::parse(&version.text)?;
+                    // All of it must be good: what nobody can use is not to be passed on.
+                    document.key_set()?;
+                    let staged = match request {
+                        Request::Provide => document.align(&self.staging, now),
+                        Request::Rotate => document.rotate(&self.staging, now),
+                        Request::Emergency(kid) => document.drop_compromised(kid, &self.staging, now),
+                    }?;
+                    match staged {
+                        Staged::Changed(changed) => changed,
+                        Staged::Unchanged(reason) => return Ok(Report::unchanged(reason, Some(&document))),
+                    }
+                }
+                None if matches!(request, Request::Emergency(_)) => {
+                    return Err(RotationError::Nothing("the secret has no keys yet"));
+                }
+                None => Box::new(Document::generate(&self.staging, now)?),
+            };
+            // What follows from this version exists, and yet it is current again: a person has put it back.
+            let id = version.map_or_else(|| "none".to_owned(), |version| version.id);
+            let times = tried.iter().filter(|tried| **tried == id).count();
+            if self.write(&id, times, &staged).await? {
+                return Ok(Report::changed(&staged));
+            }
+            tried.push(id);
+        }
+        Err(RotationError::Busy)
+    }
+
+    async fn read(&self) -> Result<Option<Version>, RotationError> {
+        match self.secrets_manager.get_secret_value().secret_id(&self.secret_id).send().await {
+            Ok(output) => {
+                let text = output.secret_string.unwrap_or_default();
+                let id = output.version_id.unwrap_or_default();
+                // A secret that was created without a value.
+                Ok((!text.trim().is_empty()).then_some(Version { id, text }))
+            }
+            // There is a secret, and no version of it yet.
+            Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => Ok(None),
+            Err(error) => Err(KeyError::Unavailable(aws::cause(&error)).into()),
+        }
+    }
+
+    /// Writes what follows from a version; whether nobody else was quicker.
+    async fn write(&self, from: &str, times: usize, document: &Document) -> Result<bool, RotationError> {
+        let token = hex(digest(&SHA256, format!("countersign {from} {times}").as_bytes()).as_ref());
+        let request = self
+            .secrets_manager
+            .put_secret_value()
+            .secret_id(&self.secret_id)
+            .client_request_token(token)
+            .secret_string(document.to_text()?);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_resource_exists_exception() => Ok(false),
+            Err(error) => Err(RotationError::Write(aws::cause(&error))),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+fn is_pem(text: &str) -> bool {
+    text.trim_start().starts_with("-----BEGIN")
+}
+
+impl Report {
+    fn of(document: Option<&Document>) -> Self {
+        let Some(document) = document else {
+            return Self { changed: false, reason: None, current: None, next: None, previous: Vec::new() };
+        };
+        let (current, next, previous) = document.kids();
+        Self {
+            changed: true,
+            reason: None,
+            current: Some(current.to_owned()),
+            next: next.map(ToOwned::to_owned),
+            previous: previous.into_iter().map(ToOwned::to_owned).collect(),
+        }
+    }
+
+    fn changed(document: &Document) -> Self {
+        Self::of(Some(document))
+    }
+
+    fn unchanged(reason: &'static str, document: Option<&Document>) -> Self {
+        Self { changed: false, reason: Some(reason), ..Self::of(document) }
+    }
+}

@@ -1,0 +1,273 @@
+//! S-505: how keys come and go; and the one write by which they do.
+
+use std::collections::BTreeSet;
+
+use countersign::keys::{KeySet, Staging};
+use countersign::rotation::{Report, Request, Rotation, RotationError};
+use serde_json::{Value, json};
+
+use crate::keys::p256_pem;
+use crate::support::{NOW, SERVICE, TestApp, key_document, key_record};
+
+const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+/// How long a key must have been public, and what else must pass.
+const PUBLIC_FOR: i64 = 10_800;
+const TOKENS_GONE: i64 = 7 * 86_400 + 3_600;
+const REFERENCES_GONE: i64 = 90 * 86_400 + 3_600;
+
+async fn rotation(test: &TestApp, algorithm: &str) -> Rotation {
+    let staging = Staging {
+        algorithm: algorithm.parse().unwrap(),
+        public_for: u32::try_from(PUBLIC_FOR).unwrap(),
+        refresh_token_max_ttl: 7_776_000,
+    };
+    Rotation::new(&test.sdk().await, test.app.config.signing_secret_id.clone(), staging, test.clock())
+}
+
+/// A deployment whose keys were made by its deployment.
+async fn provided(algorithm: &str) -> (TestApp, Rotation) {
+    let test = TestApp::start_cold(|_| {}).await;
+    let rotation = rotation(&test, algorithm).await;
+    assert!(rotation.run(Request::Provide).await.unwrap().changed);
+    (test, rotation)
+}
+
+fn document(test: &TestApp) -> Value {
+    serde_json::from_str(&test.cloud.secret().unwrap().unwrap()).unwrap()
+}
+
+fn kids(test: &TestApp) -> (String, String, Vec<String>) {
+    let document = document(test);
+    let kid = |key: &Value| key["kid"].as_str().or(key["public_key"]["kid"].as_str()).unwrap().to_owned();
+    let previous = document["previous"].as_array().unwrap().iter().map(kid).collect();
+    (kid(&document["current"]), kid(&document["next"]), previous)
+}
+
+fn assert_unchanged(report: &Report, reason: &str) {
+    assert!(!report.changed && report.reason.unwrap().contains(reason), "{report:?}");
+}
+
+#[tokio::test]
+async fn deploying_makes_a_set_that_signs_at_once_and_deploying_again_changes_nothing() {
+    for algorithm in ["RS256", "ES256", "EdDSA"] {
+        let (test, rotation) = provided(algorithm).await;
+        let answer = test.form(SERVICE, &GRANT).await;
+        assert_eq!(answer.status, 200);
+        let document = document(&test);
+        for name in ["current", "next"] {
+            assert_eq!((&document[name]["alg"], &document[name]["created_at"]), (&json!(algorithm), &json!(NOW)));
+        }
+        assert_ne!(document["current"]["kid"], document["next"]["kid"]);
+        assert_unchanged(&rotation.run(Request::Provide).await.unwrap(), "as they should be");
+        assert_eq!(super::rotation::document(&test), document);
+    }
+}
+
+#[tokio::test]
+async fn s_505_a_key_signs_only_after_it_was_public_for_long_enough() {
+    let (test, rotation) = provided("ES256").await;
+    let (current, next, _) = kids(&test);
+    for passed in [0, PUBLIC_FOR - 1] {
+        test.pass(passed);
+        assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+    }
+    // Nor if the clock is set back.
+    test.pass(-PUBLIC_FOR);
+    assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+    test.pass(PUBLIC_FOR + 1);
+    assert!(rotation.run(Request::Rotate).await.unwrap().changed);
+    let (signs, fresh, previous) = kids(&test);
+    assert_eq!((signs, previous), (next.clone(), vec![current.clone()]));
+    assert!(fresh != current && fresh != next);
+    // A repeated event finds the fresh one too young.
+    assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+}
+
+#[tokio::test]
+async fn s_505_a_key_leaves_the_public_set_only_after_its_last_token() {
+    let (test, rotation) = provided("ES256").await;
+    let first = kids(&test).0;
+    test.pass(PUBLIC_FOR);
+    rotation.run(Request::Rotate).await.unwrap();
+    let retired = &document(&test)["previous"][0];
+    assert_eq!(retired["leaves_at"], json!(NOW + 10_800 + 7 * 86_400 + 3_600));
+    assert!(retired.get("private_key").is_none() && retired["public_key"].get("d").is_none());
+
+    test.pass(TOKENS_GONE - 1);
+    rotation.run(Request::Rotate).await.unwrap();
+    assert!(kids(&test).2.contains(&first));
+    test.pass(PUBLIC_FOR);
+    rotation.run(Request::Rotate).await.unwrap();
+    assert!(!kids(&test).2.contains(&first));
+    assert_eq!(kids(&test).2.len(), 2);
+}
+
+#[tokio::test]
+async fn no_token_outlives_its_key() {
+    let test = TestApp::start().await;
+    test.change_client(SERVICE.0, &json!({"access_token_ttl": u32::MAX}));
+    let answer = test.form(SERVICE, &GRANT).await;
+    assert_eq!(answer.body["expires_in"], 7 * 86_400);
+    answer.assert_issued(2);
+}
+
+#[tokio::test]
+async fn refresh_tokens_live_through_rotations_and_their_keys_are_staged_too() {
+    let (test, rotation) = provided("ES256").await;
+    let other = test.another_environment().await;
+    let mut token = test.log_in().await;
+    for _ in 0..5 {
+        test.pass(PUBLIC_FOR);
+        // One environment has rotated and the other has not looked yet: each knows what the other makes.
+        assert!(rotation.run(Request::Rotate).await.unwrap().changed);
+        test.app.keyring.load().await.unwrap();
+        token = test.refresh(&token).await.refresh_token();
+        token = other.refresh(&token).await.refresh_token();
+        token = test.refresh(&token).await.refresh_token();
+        other.app.keyring.load().await.unwrap();
+    }
+    let references = document(&test)["refresh"].clone();
+    assert_eq!(references["previous"].as_array().unwrap().len(), 5);
+    let all: BTreeSet<_> = references["previous"].as_array().unwrap().iter().map(|key| key["key"].as_str()).collect();
+    assert_eq!(all.len(), 5);
+    assert!(references["current"] != references["next"]);
+    // When no reference under it can be alive, a key goes.
+    test.pass(REFERENCES_GONE);
+    rotation.run(Request::Rotate).await.unwrap();
+    assert_eq!(document(&test)["refresh"]["previous"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_emergency_drops_a_key_at_once() {
+    let (test, rotation) = provided("ES256").await;
+    let (first, second, _) = kids(&test);
+    let token = test.log_in().await;
+    assert!(rotation.run(Request::Emergency(&first)).await.unwrap().changed);
+    let (signs, third, previous) = kids(&test);
+    assert_eq!((&signs, previous.len()), (&second, 0));
+    assert!(!document(&test).to_string().contains(&first));
+    // Once is enough.
+    assert_unchanged(&rotation.run(Request::Emergency(&first)).await.unwrap(), "no key of that kid");
+    test.app.keyring.load().await.unwrap();
+    assert_eq!(test.refresh(&token).await.status, 200);
+
+    assert!(rotation.run(Request::Emergency(&third)).await.unwrap().changed);
+    assert_eq!(kids(&test).0, second);
+    assert_ne!(kids(&test).1, third);
+    test.pass(PUBLIC_FOR);
+    rotation.run(Request::Rotate).await.unwrap();
+    assert_eq!(kids(&test).2, [second.as_str()]);
+    assert!(rotation.run(Request::Emergency(&second)).await.unwrap().changed);
+    assert!(kids(&test).2.is_empty());
+}
+
+#[tokio::test]
+async fn another_algorithm_comes_through_the_same_staging() {
+    let (test, _) = provided("ES256").await;
+    let (current, ..) = kids(&test);
+    let changed = rotation(&test, "EdDSA").await;
+    test.pass(PUBLIC_FOR);
+    assert!(changed.run(Request::Provide).await.unwrap().changed);
+    assert_eq!(kids(&test).0, current, "what signs goes on signing");
+    assert_eq!(document(&test)["next"]["alg"], "EdDSA");
+    assert_unchanged(&changed.run(Request::Rotate).await.unwrap(), "public for long enough");
+    test.pass(PUBLIC_FOR);
+    assert!(changed.run(Request::Rotate).await.unwrap().changed);
+    assert_eq!(document(&test)["current"]["alg"], "EdDSA");
+    test.app.keyring.load().await.unwrap();
+    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_rotations_at_once_one_happens() {
+    let (test, _) = provided("ES256").await;
+    let (_, next, _) = kids(&test);
+    test.pass(PUBLIC_FOR);
+    test.door.hold();
+    let mut rotations = Vec::new();
+    for _ in 0..8 {
+        let rotation = rotation(&test, "ES256").await;
+        rotations.push(tokio::spawn(async move { rotation.run(Request::Rotate).await.unwrap() }));
+    }
+    // All have read before any has written.
+    test.door.let_through(8).await;
+    assert_eq!(test.door.let_through(8).await, ["PutSecretValue"; 8]);
+    // Those that were too late look again, and find that it is done.
+    test.door.let_through(7).await;
+    let mut changed = 0;
+    for rotation in rotations {
+        changed += u8::from(rotation.await.unwrap().changed);
+    }
+    assert_eq!(changed, 1);
+    assert_eq!(kids(&test).0, next);
+    assert_eq!(kids(&test).2.len(), 1);
+}
+
+#[tokio::test]
+async fn an_earlier_version_that_was_put_back_can_be_rotated_again() {
+    let (test, rotation) = provided("ES256").await;
+    let (id, text) = test.cloud.secret_version().unwrap().unwrap();
+    test.pass(PUBLIC_FOR);
+    rotation.run(Request::Rotate).await.unwrap();
+    test.cloud.put_secret_version(&id, &text).unwrap();
+    assert!(rotation.run(Request::Rotate).await.unwrap().changed);
+    KeySet::parse(&test.cloud.secret().unwrap().unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_never_written_over() {
+    let test = TestApp::start_cold(|_| {}).await;
+    let rotation = rotation(&test, "ES256").await;
+    let mut broken = key_document(&p256_pem());
+    broken["next"] = json!({"kid": "x", "alg": "ES256", "private_key": p256_pem()});
+    for secret in ["junk".to_owned(), "{}".to_owned(), broken.to_string()] {
+        test.cloud.put_secret(&secret).unwrap();
+        for request in [Request::Provide, Request::Rotate, Request::Emergency("x")] {
+            let Err(RotationError::Keys(error)) = rotation.run(request).await else { panic!("{secret}") };
+            assert!(!error.to_string().contains("junk"));
+        }
+        assert_eq!(test.cloud.secret().unwrap().unwrap(), secret);
+    }
+    let pem = p256_pem();
+    test.cloud.put_secret(&pem).unwrap();
+    for request in [Request::Provide, Request::Rotate] {
+        assert_unchanged(&rotation.run(request).await.unwrap(), "of your own");
+    }
+    assert!(rotation.run(Request::Emergency("x")).await.is_err());
+    assert_eq!(test.cloud.secret().unwrap().unwrap(), pem);
+}
+
+#[tokio::test]
+async fn a_document_that_a_person_wrote_is_taken_up() {
+    let test = TestApp::start().await;
+    let rotation = rotation(&test, "ES256").await;
+    let old = key_record(&p256_pem());
+    let mut written = document(&test);
+    written["previous"] = json!([old]);
+    written["refresh"] = json!({"current": written["refresh"]["current"], "previous": written["refresh"]["current"]});
+    test.cloud.put_secret(&written.to_string()).unwrap();
+    let token = test.log_in().await;
+    // It has no next key yet; then it has one, which waits its time like any other.
+    assert!(rotation.run(Request::Rotate).await.unwrap().changed);
+    assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+    test.pass(PUBLIC_FOR);
+    assert!(rotation.run(Request::Rotate).await.unwrap().changed);
+    let previous = kids(&test).2;
+    assert_eq!(previous, [written["current"]["kid"].as_str().unwrap(), old["kid"].as_str().unwrap()]);
+    assert!(!document(&test)["previous"].to_string().contains("private_key"));
+    test.app.keyring.load().await.unwrap();
+    assert_eq!(test.refresh(&token).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_leaves_one_rotation() {
+    let (test, rotation) = provided("ES256").await;
+    let (_, next, _) = kids(&test);
+    test.pass(PUBLIC_FOR);
+    test.door.lose_answer("PutSecretValue");
+    let _ = rotation.run(Request::Rotate).await;
+    test.door.mend();
+    assert_eq!(kids(&test).0, next);
+    assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+    assert_eq!(kids(&test).2.len(), 1);
+}
