@@ -45,9 +45,11 @@ pub async fn put(url: &str, text: String) -> Result<(), String> {
     let mut request = Request::new(SdkBody::from(text));
     request.set_method("PUT").map_err(|error| error.to_string())?;
     request.set_uri(url).map_err(|error| error.to_string())?;
+    let settings =
+        HttpConnectorSettings::builder().connect_timeout(Duration::from_secs(2)).read_timeout(Duration::from_secs(5));
     let connector = Connector::builder()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .connector_settings(HttpConnectorSettings::builder().read_timeout(Duration::from_secs(5)).build())
+        .connector_settings(settings.build())
         .build();
     let answer = connector.call(request).await.map_err(|error| error.to_string())?;
     if answer.status().is_success() { Ok(()) } else { Err(format!("status {}", answer.status().as_u16())) }

@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
-use crate::keys::{KeyError, SigningKey};
+use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::params::{Name, Params};
 use crate::scope::{Scope, ScopeError};
-use crate::token::{AccessToken, MAX_ACCESS_TOKEN_TTL, TokenVersion};
+use crate::token::{AccessToken, TokenVersion};
 use crate::user::User;
 
 pub mod client_credentials;

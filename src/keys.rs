@@ -23,6 +23,10 @@ pub use keyring::Keyring;
 pub use signing_key::SigningKey;
 pub use staging::{Staged, Staging};
 
+/// Seconds that no access token outlives, whatever a client's record says: for so long a key stays public after it has
+/// signed for the last time.
+pub const MAX_ACCESS_TOKEN_TTL: u32 = 7 * 24 * 60 * 60;
+
 /// Why there is no key to sign with. Says nothing of the secret's content.
 #[derive(Debug)]
 pub enum KeyError {
@@ -57,16 +61,12 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// Reads the text of the secret, in either form.
+    /// Reads the text of the secret, in either form, as it counts at `now`.
     ///
     /// # Errors
     /// [`KeyError::Unusable`]
-    pub fn parse(secret: &str) -> Result<Self, KeyError> {
-        if secret.trim_start().starts_with('{') {
-            Document::parse(secret)?.key_set()
-        } else {
-            document::key_set_of_pem(secret)
-        }
+    pub fn parse(secret: &str, now: u64) -> Result<Self, KeyError> {
+        if Document::is_one(secret) { Document::parse(secret)?.key_set(now) } else { document::key_set_of_pem(secret) }
     }
 
     fn new(current: SigningKey, references: ReferenceKeys, others: Vec<Jwk>) -> Result<Self, KeyError> {

@@ -2,8 +2,10 @@
 //!
 //! The write is a compare-and-swap: its `ClientRequestToken`, which becomes the name of the new version, follows from
 //! the version that was read. Of two that read the same version, Secrets Manager refuses the second, because a version
-//! of that name exists with another content. So rotations at once, repeated events and crashes leave a valid set.
+//! of that name exists with another content. So rotations at once, repeated events and crashes leave a valid set. To put
+//! an earlier version back, put its text as a new one.
 
+use std::time::Duration;
 use std::{error, fmt};
 
 use aws_config::SdkConfig;
@@ -14,18 +16,23 @@ use serde::Serialize;
 
 use crate::aws;
 use crate::clock::Clock;
-use crate::keys::{Document, KeyError, Staged, Staging};
+use crate::keys::{Document, KeyError, KeySet, Staged, Staging};
 
 /// How often a rotation begins anew because another one was quicker.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: u8 = 5;
+/// How long it waits before that.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What is to be done to the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
     /// Make the first set if there is none; have the next key be of the deployment's algorithm.
     Provide,
-    /// Have the next key sign, if verifiers can have seen it.
-    Rotate,
+    /// Have the next key sign, if verifiers can have seen it, and if the current one has signed for so many seconds.
+    Rotate {
+        /// 0 is at once.
+        after: u64,
+    },
     /// Drop the compromised key of this kid at once.
     Emergency(&'a str),
 }
@@ -113,29 +120,32 @@ impl Rotation {
     }
 
     async fn stage(&self, request: Request<'_>) -> Result<Report, RotationError> {
-        let mut tried: Vec<String> = Vec::new();
-        while tried.len() < ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let version = self.read().await?;
             let now = self.clock.now();
             let staged = match &version {
-                Some(version) if is_pem(&version.text) => match request {
-                    Request::Emergency(_) => {
-                        return Err(RotationError::Nothing("the secret is a key of your own: put another one there"));
-                    }
-                    _ => return Ok(Report::unchanged("the secret is a key of your own, which is not rotated", None)),
-                },
+                Some(version) if !Document::is_one(&version.text) => {
+                    // What nobody can use is not to be called a key.
+                    KeySet::parse(&version.text, now)?;
+                    return match request {
+                        Request::Emergency(_) => {
+                            Err(RotationError::Nothing("the secret is a key of your own: put another one there"))
+                        }
+                        _ => Ok(Report::new(None, Some("the secret is a key of your own, which is not rotated"))),
+                    };
+                }
                 Some(version) => {
                     let document = Document::parse(&version.text)?;
                     // All of it must be good: what nobody can use is not to be passed on.
-                    document.key_set()?;
+                    document.key_set(now)?;
                     let staged = match request {
                         Request::Provide => document.align(&self.staging, now),
-                        Request::Rotate => document.rotate(&self.staging, now),
+                        Request::Rotate { after } => document.rotate(&self.staging, after, now),
                         Request::Emergency(kid) => document.drop_compromised(kid, &self.staging, now),
                     }?;
                     match staged {
                         Staged::Changed(changed) => changed,
-                        Staged::Unchanged(reason) => return Ok(Report::unchanged(reason, Some(&document))),
+                        Staged::Unchanged(reason) => return Ok(Report::new(Some(&document), Some(reason))),
                     }
                 }
                 None if matches!(request, Request::Emergency(_)) => {
@@ -143,13 +153,12 @@ impl Rotation {
                 }
                 None => Box::new(Document::generate(&self.staging, now)?),
             };
-            // What follows from this version exists, and yet it is current again: a person has put it back.
             let id = version.map_or_else(|| "none".to_owned(), |version| version.id);
-            let times = tried.iter().filter(|tried| **tried == id).count();
-            if self.write(&id, times, &staged).await? {
-                return Ok(Report::changed(&staged));
+            if self.write(&id, &staged).await? {
+                return Ok(Report::new(Some(&staged), None));
             }
-            tried.push(id);
+            // Somebody else was quicker; Secrets Manager may take a moment to show it.
+            tokio::time::sleep(PAUSE).await;
         }
         Err(RotationError::Busy)
     }
@@ -157,6 +166,9 @@ impl Rotation {
     async fn read(&self) -> Result<Option<Version>, RotationError> {
         match self.secrets_manager.get_secret_value().secret_id(&self.secret_id).send().await {
             Ok(output) => {
+                if output.secret_binary.is_some() {
+                    return Err(KeyError::Unusable("it has no text").into());
+                }
                 let text = output.secret_string.unwrap_or_default();
                 let id = output.version_id.unwrap_or_default();
                 // A secret that was created without a value.
@@ -169,8 +181,8 @@ impl Rotation {
     }
 
     /// Writes what follows from a version; whether nobody else was quicker.
-    async fn write(&self, from: &str, times: usize, document: &Document) -> Result<bool, RotationError> {
-        let token = hex(digest(&SHA256, format!("countersign {from} {times}").as_bytes()).as_ref());
+    async fn write(&self, from: &str, document: &Document) -> Result<bool, RotationError> {
+        let token = hex(digest(&SHA256, format!("countersign {from}").as_bytes()).as_ref());
         let request = self
             .secrets_manager
             .put_secret_value()
@@ -189,30 +201,17 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-fn is_pem(text: &str) -> bool {
-    text.trim_start().starts_with("-----BEGIN")
-}
-
 impl Report {
-    fn of(document: Option<&Document>) -> Self {
-        let Some(document) = document else {
-            return Self { changed: false, reason: None, current: None, next: None, previous: Vec::new() };
-        };
-        let (current, next, previous) = document.kids();
+    /// Of the keys as they are now, if it is known what they are; unchanged if there is a reason for that.
+    fn new(document: Option<&Document>, reason: Option<&'static str>) -> Self {
+        let kids = document.map(Document::kids);
+        let owned = |kid: &str| kid.to_owned();
         Self {
-            changed: true,
-            reason: None,
-            current: Some(current.to_owned()),
-            next: next.map(ToOwned::to_owned),
-            previous: previous.into_iter().map(ToOwned::to_owned).collect(),
+            changed: reason.is_none(),
+            reason,
+            current: kids.as_ref().map(|(current, ..)| owned(current)),
+            next: kids.as_ref().and_then(|(_, next, _)| next.map(owned)),
+            previous: kids.map(|(.., previous)| previous.into_iter().map(owned).collect()).unwrap_or_default(),
         }
-    }
-
-    fn changed(document: &Document) -> Self {
-        Self::of(Some(document))
-    }
-
-    fn unchanged(reason: &'static str, document: Option<&Document>) -> Self {
-        Self { changed: false, reason: Some(reason), ..Self::of(document) }
     }
 }

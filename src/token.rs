@@ -10,10 +10,6 @@ use crate::scope::Scope;
 use crate::secret::random_id;
 use crate::user::User;
 
-/// Seconds that no access token outlives, whatever a client's record says: for so long a key stays public after it has
-/// signed for the last time.
-pub const MAX_ACCESS_TOKEN_TTL: u32 = 7 * 24 * 60 * 60;
-
 /// The structure of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenVersion {

@@ -80,7 +80,7 @@ fn without_traps(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaReq
 fn is_plain_path(path: &str) -> bool {
     let is_plain = |segment: &str| {
         !matches!(segment, "." | "..")
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~'))
     };
     path.len() <= 1024 && path.starts_with('/') && path.split('/').all(is_plain)
 }

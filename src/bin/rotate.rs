@@ -5,28 +5,44 @@
 //! | `{"RequestType": "Create"`, … | CloudFormation | makes the first set, if there is none |
 //! | `{"RequestType": "Update"`, … | CloudFormation | has the next key be of the algorithm that the stack has now |
 //! | `{"RequestType": "Delete"`, … | CloudFormation | nothing: the secret has its retention |
-//! | `{"action": "rotate"}` | the schedule | has the next key sign, if verifiers can have seen it |
+//! | `{"action": "rotate", "after_days": 30}` | the schedule, daily | rotates if the current key has signed for so long |
+//! | `{"action": "rotate"}` | a person | has the next key sign, if verifiers can have seen it |
 //! | `{"action": "rotate", "emergency": "<kid>"}` | a person | drops that key at once |
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use countersign::clock::Clock;
 use countersign::config::{Config, RotationConfig};
-use countersign::keys::Staging;
+use countersign::keys::{KeyError, Staging};
 use countersign::rotation::{Request, Rotation, RotationError};
 use countersign::{aws, log};
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// How often the first keys are tried for again.
+const PATIENCE: u8 = 8;
+
 /// Who calls, and with what.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Event {
     CustomResource(CustomResource),
-    Action { action: Action, emergency: Option<String> },
+    Rotate(Rotate),
+}
+
+/// What the schedule or a person asks for. A mistyped emergency must not become a rotation.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rotate {
+    #[serde(rename = "action")]
+    _action: Action,
+    emergency: Option<String>,
+    #[serde(default)]
+    after_days: u32,
 }
 
 #[derive(Deserialize)]
@@ -77,16 +93,30 @@ async fn handle(rotation: &Rotation, event: Event) -> Result<Value, lambda_runti
         Event::CustomResource(resource) => {
             let fault = match resource.request_type.as_str() {
                 "Delete" => None,
-                _ => rotation.run(Request::Provide).await.err(),
+                _ => provide(rotation).await.err(),
             };
             aws::put(&resource.response_url, resource.answer(fault.as_ref())).await?;
             Ok(Value::Null)
         }
-        Event::Action { action: Action::Rotate, emergency } => {
-            let request = emergency.as_deref().map_or(Request::Rotate, Request::Emergency);
+        Event::Rotate(Rotate { emergency, after_days, .. }) => {
+            let after = u64::from(after_days) * 24 * 60 * 60;
+            let request = emergency.as_deref().map_or(Request::Rotate { after }, Request::Emergency);
             Ok(json!(rotation.run(request).await?))
         }
     }
+}
+
+/// Provides the keys, with patience: the rights of a role that was just made may take a moment to be known everywhere.
+async fn provide(rotation: &Rotation) -> Result<(), RotationError> {
+    for _ in 0..PATIENCE {
+        match rotation.run(Request::Provide).await {
+            Err(RotationError::Keys(KeyError::Unavailable(_)) | RotationError::Write(_)) => {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            done => return done.map(|_| ()),
+        }
+    }
+    rotation.run(Request::Provide).await.map(|_| ())
 }
 
 impl CustomResource {
@@ -94,7 +124,7 @@ impl CustomResource {
     fn answer(&self, fault: Option<&RotationError>) -> String {
         json!({
             "Status": if fault.is_none() { "SUCCESS" } else { "FAILED" },
-            "Reason": fault.map(ToString::to_string),
+            "Reason": fault.map_or_else(|| "The signing keys are there.".to_owned(), ToString::to_string),
             "PhysicalResourceId": "signing-keys",
             "StackId": self.stack_id,
             "RequestId": self.request_id,

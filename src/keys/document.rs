@@ -34,8 +34,12 @@ pub(super) struct KeyRecord {
     pub alg: Algorithm,
     /// PKCS#8, as a PEM.
     pub private_key: String,
-    /// Since when it is public, in seconds since the epoch.
+    /// When it was made, for people. Times are in seconds since the epoch.
     pub created_at: Option<u64>,
+    /// Since when it is public. Written by the rotation alone, which believes nobody else.
+    pub public_since: Option<u64>,
+    /// Since when it signs.
+    pub signs_since: Option<u64>,
 }
 
 /// A key that signed.
@@ -83,6 +87,11 @@ fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 }
 
 impl Document {
+    /// Whether a text is the document form of the secret, good or bad.
+    pub fn is_one(text: &str) -> bool {
+        text.trim_start().starts_with('{')
+    }
+
     /// Reads the document form of the secret. What its keys are worth, [`key_set`](Self::key_set) finds out.
     ///
     /// # Errors
@@ -97,22 +106,22 @@ impl Document {
         Ok(document)
     }
 
-    /// Its keys, each of which has proved itself.
+    /// Its keys, each of which has proved itself; but for those that have had their time at `now`.
     ///
     /// # Errors
     /// [`KeyError::Unusable`] if any of them is not what it must be.
-    pub fn key_set(&self) -> Result<KeySet, KeyError> {
+    pub fn key_set(&self, now: u64) -> Result<KeySet, KeyError> {
         let current = reference_key(&self.refresh.current)?;
         let others: Vec<_> = self
             .refresh
             .next
             .iter()
-            .chain(self.refresh.previous.iter().map(PreviousReferenceKeyRecord::key))
+            .chain(self.refresh.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousReferenceKeyRecord::key))
             .map(|key| reference_key(key))
             .collect::<Result<_, _>>()?;
         let references = ReferenceKeys::new(&current, others.iter().map(Vec::as_slice));
         let next = self.next.iter().map(KeyRecord::public_key);
-        let previous = self.previous.iter().map(PreviousKeyRecord::public_key);
+        let previous = self.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousKeyRecord::public_key);
         KeySet::new(self.current.parse()?, references, next.chain(previous).collect::<Result<_, _>>()?)
     }
 }
@@ -161,6 +170,11 @@ impl PreviousKeyRecord {
         }
     }
 
+    /// Whether its last token has expired.
+    pub(super) fn is_gone(&self, now: u64) -> bool {
+        matches!(self, Self::Public { leaves_at, .. } if *leaves_at <= now)
+    }
+
     pub(super) fn kid(&self) -> Option<&str> {
         match self {
             Self::Whole(record) => Some(&record.kid),
@@ -170,6 +184,11 @@ impl PreviousKeyRecord {
 }
 
 impl PreviousReferenceKeyRecord {
+    /// Whether no reference under it can be alive.
+    pub(super) fn is_gone(&self, now: u64) -> bool {
+        matches!(self, Self::Dated { leaves_at, .. } if *leaves_at <= now)
+    }
+
     pub(super) fn key(&self) -> &String {
         match self {
             Self::Dated { key, .. } | Self::Bare(key) => key,

@@ -1,7 +1,8 @@
 //! Which keys this process signs with: the last good reading of the secret, and when to read it again.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
@@ -13,6 +14,8 @@ use crate::clock::Clock;
 
 /// Seconds after which the secret is read again when that failed.
 const RETRY_AFTER: u64 = 15;
+/// How long a request waits for a set that is not too old.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Holds the last good set, and reads the secret again beside requests.
 pub struct Keyring {
@@ -24,8 +27,8 @@ pub struct Keyring {
     /// When the set was read, and when it is to be read again; seconds since the epoch.
     read_at: AtomicU64,
     due_at: AtomicU64,
-    /// Whether the last reading failed.
-    failing: AtomicBool,
+    /// When a reading failed last.
+    failed_at: AtomicU64,
     /// Held by whoever reads.
     reading: Arc<Mutex<()>>,
 }
@@ -42,7 +45,7 @@ impl Keyring {
             set: RwLock::new(None),
             read_at: AtomicU64::new(0),
             due_at: AtomicU64::new(0),
-            failing: AtomicBool::new(false),
+            failed_at: AtomicU64::new(0),
             reading: Arc::default(),
         }
     }
@@ -53,8 +56,7 @@ impl Keyring {
     /// [`KeyError`]; the last good set stays.
     pub async fn load(&self) -> Result<Arc<KeySet>, KeyError> {
         let read_at = self.clock.now();
-        let read = self.read().await;
-        self.failing.store(read.is_err(), Ordering::Release);
+        let read = self.read(read_at).await;
         match read {
             Ok(set) => {
                 let set = Arc::new(set);
@@ -65,21 +67,22 @@ impl Keyring {
                 Ok(set)
             }
             Err(error) => {
+                self.failed_at.store(read_at, Ordering::Release);
                 self.due_at.store(read_at.saturating_add(RETRY_AFTER), Ordering::Release);
                 Err(error)
             }
         }
     }
 
-    async fn read(&self) -> Result<KeySet, KeyError> {
+    async fn read(&self, now: u64) -> Result<KeySet, KeyError> {
         let request = self.secrets_manager.get_secret_value().secret_id(&self.secret_id);
         let output = request.send().await.map_err(|error| KeyError::Unavailable(aws::cause(&error)))?;
-        KeySet::parse(output.secret_string().ok_or(KeyError::Unusable("it has no text"))?)
+        KeySet::parse(output.secret_string().ok_or(KeyError::Unusable("it has no text"))?, now)
     }
 
-    /// The last good set; reads the secret if there is none yet, and waits for a reading that
-    /// [`reread_if_due`](Self::reread_if_due) has begun if the set is too old: an environment that was frozen for hours
-    /// must not sign with a key that verifiers may have forgotten.
+    /// The last good set. Reads the secret if there is none yet, and again if the set is too old: an environment that was
+    /// frozen for hours, perhaps in the middle of a reading, must not sign with a key that verifiers may have forgotten,
+    /// nor publish a set without the one that they will meet. It waits for that, but not for long.
     ///
     /// # Errors
     /// [`KeyError`] if there is none to be had.
@@ -87,12 +90,28 @@ impl Keyring {
         let Some(set) = self.last_good() else {
             return self.load().await;
         };
-        let age = self.clock.now().saturating_sub(self.read_at.load(Ordering::Acquire));
-        if age < self.max_age || self.failing.load(Ordering::Acquire) {
+        let now = self.clock.now();
+        let failed_lately = now.saturating_sub(self.failed_at.load(Ordering::Acquire)) < RETRY_AFTER;
+        if !self.is_too_old(now) || failed_lately {
             return Ok(set);
         }
-        drop(self.reading.lock().await);
+        let reread = async {
+            let _reading = self.reading.lock().await;
+            // Whoever held it may have read in time, or long ago.
+            if self.is_too_old(now) { self.load().await.map(drop) } else { Ok(()) }
+        };
+        let read = tokio::time::timeout(PATIENCE, reread).await.unwrap_or_else(|_| {
+            self.failed_at.store(now, Ordering::Release);
+            Err(KeyError::Unavailable("no answer in time".to_owned()))
+        });
+        if let Err(error) = read {
+            tracing::error!(reason = %error, "keeping the last good signing keys");
+        }
         Ok(self.last_good().unwrap_or(set))
+    }
+
+    fn is_too_old(&self, now: u64) -> bool {
+        now.saturating_sub(self.read_at.load(Ordering::Acquire)) >= self.max_age
     }
 
     /// Has the secret read again if that is due, beside whatever the caller does next. A failure keeps the last good

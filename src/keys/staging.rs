@@ -19,9 +19,8 @@ use super::document::{
     DOCUMENT_VERSION, KeyRecord, PreviousKeyRecord, PreviousReferenceKeyRecord, REFERENCE_KEY_BYTES,
     ReferenceKeyRecords,
 };
-use super::{Document, KeyError, SigningKey};
+use super::{Document, KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::secret::fill_random;
-use crate::token::MAX_ACCESS_TOKEN_TTL;
 
 /// Seconds by which a key outlasts its last token: an environment may sign with what it read a moment before, and
 /// clocks differ.
@@ -54,7 +53,7 @@ impl Document {
     pub fn generate(staging: &Staging, now: u64) -> Result<Self, KeyError> {
         Ok(Self {
             version: DOCUMENT_VERSION,
-            current: KeyRecord::generate(staging.algorithm, now)?,
+            current: KeyRecord { signs_since: Some(now), ..KeyRecord::generate(staging.algorithm, now)? },
             next: Some(KeyRecord::generate(staging.algorithm, now)?),
             previous: Vec::new(),
             refresh: ReferenceKeyRecords {
@@ -65,112 +64,105 @@ impl Document {
         })
     }
 
-    /// Has `next` sign, if it has been public for long enough, and makes another `next`.
+    /// Has `next` sign, if it has been public for long enough and `current` has signed for `after` seconds, and makes
+    /// another `next`.
     ///
     /// # Errors
     /// [`KeyError::Unusable`] if a key of the document is.
-    pub fn rotate(&self, staging: &Staging, now: u64) -> Result<Staged, KeyError> {
-        match self.next.as_ref().map(|next| next.created_at) {
-            // It is not known since when it is public, so that this counts from now.
-            None | Some(None) => self.with_next(staging, now),
-            Some(Some(since)) if now.saturating_sub(since) < u64::from(staging.public_for) => {
-                Ok(Staged::Unchanged("the next key has not been public for long enough"))
-            }
-            Some(Some(_)) => {
-                let retired = PreviousKeyRecord::Public {
-                    public_key: self.current.public_key()?,
-                    leaves_at: now.saturating_add(u64::from(MAX_ACCESS_TOKEN_TTL)).saturating_add(MARGIN),
-                };
-                self.promoted(vec![retired], staging, now)
-            }
-        }
-    }
-
-    /// Drops a compromised key at once, whatever verifiers have seen: what it signed is refused as soon as they look
-    /// again. Dropping it twice changes nothing.
-    ///
-    /// # Errors
-    /// [`KeyError::Unusable`] if a key of the document is.
-    pub fn drop_compromised(&self, kid: &str, staging: &Staging, now: u64) -> Result<Staged, KeyError> {
-        if self.current.kid == kid {
-            return self.promoted(Vec::new(), staging, now);
-        }
-        if self.next.as_ref().is_some_and(|next| next.kid == kid) {
-            return self.with_next(staging, now);
-        }
-        let mut document = self.clone();
-        document.previous.retain(|previous| previous.kid() != Some(kid));
-        if document.previous.len() == self.previous.len() {
-            return Ok(Staged::Unchanged("there is no key of that kid"));
-        }
-        Ok(Staged::Changed(Box::new(document)))
-    }
-
-    /// Sees to it that the next key is of the deployment's algorithm. The one before it has not signed anything.
-    ///
-    /// # Errors
-    /// [`KeyError::Unusable`] if a key of the document is.
-    pub fn align(&self, staging: &Staging, now: u64) -> Result<Staged, KeyError> {
-        match &self.next {
-            Some(next) if next.alg == staging.algorithm => Ok(Staged::Unchanged("the keys are as they should be")),
-            _ => self.with_next(staging, now),
-        }
-    }
-
-    fn with_next(&self, staging: &Staging, now: u64) -> Result<Staged, KeyError> {
-        let next = Some(KeyRecord::generate(staging.algorithm, now)?);
-        let refresh = ReferenceKeyRecords {
-            next: self.refresh.next.clone().or_else(|| Some(generate_reference_key())),
-            ..self.refresh.clone()
+    pub fn rotate(&self, staging: &Staging, after: u64, now: u64) -> Result<Staged, KeyError> {
+        let Some(next) = &self.next else {
+            return Ok(self.with_next(KeyRecord::generate(staging.algorithm, now)?));
         };
-        Ok(Staged::Changed(Box::new(Self { next, refresh, ..self.clone() })))
-    }
-
-    /// The set in which `next` signs. What has had its time leaves it.
-    fn promoted(&self, retired: Vec<PreviousKeyRecord>, staging: &Staging, now: u64) -> Result<Staged, KeyError> {
-        let current = match &self.next {
-            Some(next) => next.clone(),
-            None => KeyRecord::generate(staging.algorithm, now)?,
+        let Some(since) = next.public_since else {
+            // A person put it there: its time counts from now.
+            return Ok(self.with_next(KeyRecord { public_since: Some(now), ..next.clone() }));
         };
+        if self.current.signs_since.is_some_and(|since| now.saturating_sub(since) < after) {
+            return Ok(Staged::Unchanged("the current key has not signed for long enough"));
+        }
+        if now.saturating_sub(since) < u64::from(staging.public_for) {
+            return Ok(Staged::Unchanged("the next key has not been public for long enough"));
+        }
         let tokens_gone_at = now.saturating_add(u64::from(MAX_ACCESS_TOKEN_TTL)).saturating_add(MARGIN);
         let references_gone_at = now.saturating_add(u64::from(staging.refresh_token_max_ttl)).saturating_add(MARGIN);
 
-        let mut previous = retired;
-        for key in &self.previous {
+        let mut previous =
+            vec![PreviousKeyRecord::Public { public_key: self.current.public_key()?, leaves_at: tokens_gone_at }];
+        for key in self.previous.iter().filter(|key| !key.is_gone(now)) {
             match key {
-                PreviousKeyRecord::Public { leaves_at, .. } if *leaves_at <= now => {}
                 PreviousKeyRecord::Public { .. } => previous.push(key.clone()),
-                // Put there by a person; its private half is of no more use.
+                // Its private half is of no more use.
                 PreviousKeyRecord::Whole(record) => previous
                     .push(PreviousKeyRecord::Public { public_key: record.public_key()?, leaves_at: tokens_gone_at }),
             }
         }
 
-        let mut references: Vec<PreviousReferenceKeyRecord> = Vec::new();
-        if self.refresh.next.is_some() {
-            let key = self.refresh.current.clone();
-            references.push(PreviousReferenceKeyRecord::Dated { key, leaves_at: references_gone_at });
+        let retired =
+            |key: &String| PreviousReferenceKeyRecord::Dated { key: key.clone(), leaves_at: references_gone_at };
+        let mut references = Vec::new();
+        // Without a next one, everybody knows the current one alone: it stays for another turn.
+        let current_reference = self.refresh.next.as_ref().unwrap_or(&self.refresh.current);
+        if *current_reference != self.refresh.current {
+            references.push(retired(&self.refresh.current));
         }
-        for key in &self.refresh.previous {
+        for key in self.refresh.previous.iter().filter(|key| !key.is_gone(now)) {
             match key {
-                PreviousReferenceKeyRecord::Dated { leaves_at, .. } if *leaves_at <= now => {}
                 PreviousReferenceKeyRecord::Dated { .. } => references.push(key.clone()),
-                PreviousReferenceKeyRecord::Bare(key) => references
-                    .push(PreviousReferenceKeyRecord::Dated { key: key.clone(), leaves_at: references_gone_at }),
+                PreviousReferenceKeyRecord::Bare(key) => references.push(retired(key)),
             }
         }
-        Ok(Staged::Changed(Box::new(Self {
+
+        Ok(Self {
             version: DOCUMENT_VERSION,
-            current,
+            current: KeyRecord { signs_since: Some(now), ..next.clone() },
             next: Some(KeyRecord::generate(staging.algorithm, now)?),
             previous,
             refresh: ReferenceKeyRecords {
-                // Without a next one, everybody knows the current one alone.
-                current: self.refresh.next.clone().unwrap_or_else(|| self.refresh.current.clone()),
+                current: current_reference.clone(),
                 next: Some(generate_reference_key()),
                 previous: references,
             },
-        })))
+        }
+        .into())
+    }
+
+    /// Drops a compromised key at once, whatever verifiers have seen: what it signed is refused as soon as they look
+    /// again. Dropping it twice changes nothing. The keys of references stay: by themselves they open nothing, and one
+    /// that some environment does not know yet would cost users their logins.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] if no key can be made.
+    pub fn drop_compromised(&self, kid: &str, staging: &Staging, now: u64) -> Result<Staged, KeyError> {
+        let generate = || KeyRecord::generate(staging.algorithm, now);
+        let mut document = self.clone();
+        document.previous.retain(|previous| previous.kid() != Some(kid));
+        if self.current.kid == kid {
+            let next = self.next.clone().filter(|next| next.kid != kid).map_or_else(generate, Ok)?;
+            document.current = KeyRecord { signs_since: Some(now), ..next };
+            document.next = Some(generate()?);
+        } else if self.next.as_ref().is_some_and(|next| next.kid == kid) {
+            document.next = Some(generate()?);
+        } else if document.previous.len() == self.previous.len() {
+            return Ok(Staged::Unchanged("there is no key of that kid"));
+        }
+        Ok(document.into())
+    }
+
+    /// Sees to it that the next key is of the deployment's algorithm. The one before it has not signed anything.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] if no key can be made.
+    pub fn align(&self, staging: &Staging, now: u64) -> Result<Staged, KeyError> {
+        match &self.next {
+            Some(next) if next.alg == staging.algorithm => Ok(Staged::Unchanged("the keys are as they should be")),
+            _ => Ok(self.with_next(KeyRecord::generate(staging.algorithm, now)?)),
+        }
+    }
+
+    fn with_next(&self, next: KeyRecord) -> Staged {
+        let reference = self.refresh.next.clone().unwrap_or_else(generate_reference_key);
+        let refresh = ReferenceKeyRecords { next: Some(reference), ..self.refresh.clone() };
+        Self { next: Some(next), refresh, ..self.clone() }.into()
     }
 
     /// The text of the secret.
@@ -185,6 +177,12 @@ impl Document {
     pub fn kids(&self) -> (&str, Option<&str>, Vec<&str>) {
         let next = self.next.as_ref().map(|next| next.kid.as_str());
         (&self.current.kid, next, self.previous.iter().filter_map(PreviousKeyRecord::kid).collect())
+    }
+}
+
+impl From<Document> for Staged {
+    fn from(document: Document) -> Self {
+        Self::Changed(Box::new(document))
     }
 }
 
@@ -211,7 +209,7 @@ impl KeyRecord {
         let private_key =
             format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(&der));
         let kid = SigningKey::from_pkcs8(&der)?.kid().to_owned();
-        Ok(Self { kid, alg: algorithm, private_key, created_at: Some(now) })
+        Ok(Self { kid, alg: algorithm, private_key, created_at: Some(now), public_since: Some(now), signs_since: None })
     }
 }
 

@@ -16,6 +16,8 @@ from local.cloud import Cloud
 from local.program import ROOT, RUN, alone, end_on_signals, free_port, isolate, say
 
 CASES = json.loads((ROOT / "tests/cases/token-endpoint.json").read_text())
+SHORT_LIVED = fixtures.DEMO["clients"][0] | {"client_id": "short-lived", "access_token_ttl": 1}
+OTHER_AUDIENCE = fixtures.DEMO["clients"][0] | {"client_id": "other-audience", "audience": "https://other.example"}
 
 
 @dataclass
@@ -67,6 +69,25 @@ def public_key(deployed):
     secret = deployed.cloud.client("secretsmanager").get_secret_value(SecretId=deployed.resources["SigningSecret"])
     pem = json.loads(secret["SecretString"])["current"]["private_key"]
     return load_pem_private_key(pem.encode(), password=None).public_key()
+
+
+@pytest.fixture(scope="session")
+def issuer(cloud, built):
+    """The issuer of a stack of its own, under a URL that is reachable from here; two of its clients are special."""
+    deployed = stack.deploy(cloud, name="countersign-issuer")
+    fixtures.seed(deployed, fixtures.DEMO)
+    special = [SHORT_LIVED, OTHER_AUDIENCE]
+    fixtures.seed(deployed, {"clients": special, "users": []})
+    url = deployed.token_url.removesuffix("/oauth/token")
+    change_environment(deployed, "ApiFunction", ISSUER=url)
+    return url
+
+
+def change_environment(deployed, function, **variables):
+    functions, name = deployed.cloud.client("lambda"), deployed.resources[function]
+    known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": known | variables})
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
 
 
 @pytest.fixture(scope="session")

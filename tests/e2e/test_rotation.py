@@ -14,16 +14,14 @@ import requests
 from joserfc import jwk as joserfc_jwk
 from joserfc import jwt as joserfc_jwt
 
-from conftest import ROOT
-from http_client import request
+from asking import APPLICATION, LOGIN, SERVICE, access_token, token
+from conftest import ROOT, change_environment
 from local import fixtures, stack
 
 # Time as in production, but faster: how long anyone keeps the keys that he has seen, and how long a key must have been
 # public. In between lie an environment's and a verifier's patience, and something for a slow machine.
 MAX_AGE, PUBLIC_FOR = 2, 12
 ROTATIONS = 5
-SERVICE, APPLICATION = fixtures.DEMO["clients"]
-[USER] = fixtures.DEMO["users"]
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +29,13 @@ def deployed(cloud, built):
     """A stack of its own, which nobody gave a key, and whose issuer can be reached from here."""
     deployed = stack.deploy(cloud, name="countersign-keys")
     fixtures.seed(deployed, fixtures.DEMO)
-    issuer = deployed.token_url.removesuffix("/oauth/token")
-    change_environment(deployed, "ApiFunction", ISSUER=issuer, KEYS_MAX_AGE=str(MAX_AGE))
+    change_environment(deployed, "ApiFunction", ISSUER=issuer_of(deployed), KEYS_MAX_AGE=str(MAX_AGE))
     change_environment(deployed, "RotateFunction", KEY_PUBLIC_FOR=str(PUBLIC_FOR))
     return deployed
 
 
-def change_environment(deployed, function, **variables):
-    functions, name = deployed.cloud.client("lambda"), deployed.resources[function]
-    known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": known | variables})
-    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+def issuer_of(deployed):
+    return deployed.token_url.removesuffix("/oauth/token")
 
 
 def rotate(deployed, **event):
@@ -53,17 +47,8 @@ def rotate(deployed, **event):
     return payload
 
 
-def token(deployed, client, **parameters):
-    secret = client["secrets"][0]["secret"]
-    body = {"client_id": client["client_id"], "client_secret": secret, **parameters}
-    headers = {"content-type": "application/json"}
-    answer = request(deployed.token_url, "POST", "/oauth/token", headers, json.dumps(body).encode())
-    assert answer.status == 200, answer.body
-    return answer.json
-
-
 def jwks(deployed):
-    return requests.get(deployed.token_url.replace("/oauth/token", "/.well-known/jwks.json"), timeout=30)
+    return requests.get(f"{issuer_of(deployed)}/.well-known/jwks.json", timeout=30)
 
 
 class Verifiers:
@@ -98,9 +83,8 @@ class Verifiers:
         self.node.wait(timeout=10)
 
 
-def test_a_deployment_signs_at_once_and_deploying_again_changes_nothing(deployed):
-    answer = token(deployed, SERVICE, grant_type="client_credentials")
-    kid = jwt.get_unverified_header(answer["access_token"])["kid"]
+def test_a_deployment_signs_at_once_and_does_not_rotate_too_early(deployed):
+    kid = jwt.get_unverified_header(access_token(issuer_of(deployed)))["kid"]
     published = jwks(deployed)
     assert published.headers["cache-control"] == f"public, max-age={MAX_AGE}"
     kids = [key["kid"] for key in published.json()["keys"]]
@@ -113,7 +97,7 @@ def test_a_deployment_signs_at_once_and_deploying_again_changes_nothing(deployed
 
 
 def test_nobody_notices_five_rotations(deployed):
-    issuer = deployed.token_url.removesuffix("/oauth/token")
+    issuer = issuer_of(deployed)
     done, faults, verified = threading.Event(), [], []
 
     def stream(grants):
@@ -132,14 +116,13 @@ def test_nobody_notices_five_rotations(deployed):
             verifiers.close()
 
     def service(_):
-        return token(deployed, SERVICE, grant_type="client_credentials")
+        return token(issuer, SERVICE, grant_type="client_credentials")
 
     def login(_):
-        name, password = USER["username"], USER["password"]
-        return token(deployed, APPLICATION, grant_type="password", username=name, password=password)
+        return token(issuer, APPLICATION, **LOGIN)
 
     def refresh(refresh_token):
-        return token(deployed, APPLICATION, grant_type="refresh_token", refresh_token=refresh_token)
+        return token(issuer, APPLICATION, grant_type="refresh_token", refresh_token=refresh_token)
 
     # One user stays logged in from the first key to the last.
     stayed = login(None)["refresh_token"]
@@ -175,8 +158,8 @@ def test_nobody_notices_five_rotations(deployed):
 
 
 def test_an_emergency_drops_the_key_that_signs(deployed):
-    issuer = deployed.token_url.removesuffix("/oauth/token")
-    compromised = token(deployed, SERVICE, grant_type="client_credentials")["access_token"]
+    issuer = issuer_of(deployed)
+    compromised = access_token(issuer)
     kid = jwt.get_unverified_header(compromised)["kid"]
     report = rotate(deployed, emergency=kid)
     assert report["changed"] and report["current"] != kid and kid not in report["previous"]
@@ -187,8 +170,7 @@ def test_an_emergency_drops_the_key_that_signs(deployed):
         time.sleep(0.2)
     with pytest.raises(jwt.PyJWKClientError):
         jwt.PyJWKClient(f"{issuer}/.well-known/jwks.json").get_signing_key_from_jwt(compromised)
-    fresh = token(deployed, SERVICE, grant_type="client_credentials")["access_token"]
-    assert jwt.get_unverified_header(fresh)["kid"] == report["current"]
+    assert jwt.get_unverified_header(access_token(issuer))["kid"] == report["current"]
 
 
 def test_the_log_names_keys_and_has_nothing_else_of_them(deployed):
@@ -198,3 +180,28 @@ def test_the_log_names_keys_and_has_nothing_else_of_them(deployed):
     document = json.loads(secret["SecretString"])
     for hidden in (document["current"]["private_key"], document["refresh"]["current"], "PRIVATE KEY"):
         assert hidden not in lines
+
+
+def test_deploying_again_keeps_the_keys_and_another_algorithm_becomes_the_next_one(deployed):
+    def document():
+        secret = deployed.cloud.client("secretsmanager").get_secret_value(SecretId=deployed.resources["SigningSecret"])
+        return json.loads(secret["SecretString"])
+
+    before = document()
+    stack.deploy(deployed.cloud, {"RefreshGrace": 5}, "countersign-keys")
+    assert document() == before
+    stack.deploy(deployed.cloud, {"RefreshGrace": 5, "SigningAlgorithm": "ES256"}, "countersign-keys")
+    after = document()
+    assert after["current"] == before["current"]
+    assert after["next"]["alg"] == "ES256" and after["next"]["kid"] != before["next"]["kid"]
+
+
+def test_deleting_the_stack_leaves_the_keys_and_the_tables(deployed):
+    cloudformation = deployed.cloud.client("cloudformation")
+    cloudformation.delete_stack(StackName="countersign-keys")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="countersign-keys", WaiterConfig={"Delay": 1})
+    secrets, dynamodb = deployed.cloud.client("secretsmanager"), deployed.cloud.client("dynamodb")
+    assert secrets.get_secret_value(SecretId=deployed.resources["SigningSecret"])["SecretString"]
+    tables = dynamodb.list_tables()["TableNames"]
+    assert {deployed.resources["ClientsTable"], deployed.resources["UsersTable"]} <= set(tables)
+    assert deployed.resources["GrantsTable"] not in tables

@@ -15,7 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("error", &["keys", "store"]),
     ("grant", &["app", "client", "error", "keys", "params", "refresh", "scope", "secret", "store", "token", "user"]),
     ("http", &["app", "client", "error", "grant", "params", "token"]),
-    ("keys", &["aws", "clock", "refresh", "secret", "token"]),
+    ("keys", &["aws", "clock", "refresh", "secret"]),
     ("lib", &[]),
     ("log", &[]),
     ("params", &["error"]),

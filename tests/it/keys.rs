@@ -10,7 +10,7 @@ use countersign::refresh::Reference;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Claims, LogLines, SERVICE, TestApp, key_document, key_record, pem};
+use crate::support::{Answer, Claims, LogLines, NOW, SERVICE, TestApp, key_document, key_record, pem};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
@@ -103,7 +103,7 @@ async fn references_under_a_previous_key_stay_valid_and_their_successors_are_und
 fn a_bare_pem_derives_what_it_always_derived() {
     let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
                -----END PRIVATE KEY-----\n";
-    let set = KeySet::parse(pem).unwrap();
+    let set = KeySet::parse(pem, NOW).unwrap();
     let token = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAHkE1peHndkdr0lNPvY1arWfdNmevBk0-fNO_FLF6ooao";
     let reference = Reference::read(&set.references, token).unwrap();
     assert_eq!(reference.generation, 7);
@@ -119,7 +119,7 @@ fn a_document_may_say_null_and_write_its_keys_in_any_base64() {
     for current in ["-_8BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE", "+/8BAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="] {
         for previous in [Value::Null, json!(current), json!([]), json!([current, current])] {
             document["refresh"] = json!({"current": current, "previous": previous});
-            assert!(KeySet::parse(&document.to_string()).is_ok(), "{document}");
+            assert!(KeySet::parse(&document.to_string(), NOW).is_ok(), "{document}");
         }
     }
 }
@@ -130,11 +130,11 @@ fn s_503_only_strong_keys_of_the_three_kinds_are_taken() {
     let weak = include_str!("keys/rsa1024.pem");
     let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
     for pem in [weak.to_owned(), pem(p384.to_pkcs8v1().unwrap().as_ref()), pem(b"junk"), String::new(), "x".into()] {
-        let Err(error) = KeySet::parse(&pem) else { panic!("{pem}") };
+        let Err(error) = KeySet::parse(&pem, NOW) else { panic!("{pem}") };
         assert!(!error.to_string().contains("junk"));
     }
     for (_, pem, _) in keys() {
-        assert!(KeySet::parse(&pem).is_ok());
+        assert!(KeySet::parse(&pem, NOW).is_ok());
     }
 }
 
@@ -144,7 +144,7 @@ fn s_504_the_public_set_has_public_members_only_and_thumbprints_for_names() {
         let mut document = key_document(&pem);
         document["next"] = key_record(&p256_pem());
         document["previous"] = json!([key_record(&p256_pem()), key_record(&p256_pem())]);
-        let set = serde_json::from_str::<Value>(&KeySet::parse(&document.to_string()).unwrap().jwks).unwrap();
+        let set = serde_json::from_str::<Value>(&KeySet::parse(&document.to_string(), NOW).unwrap().jwks).unwrap();
         let set = set["keys"].as_array().unwrap();
         assert_eq!(set.len(), 4);
         assert_eq!(set[0]["alg"], json!(algorithm));
@@ -224,7 +224,6 @@ async fn s_506_a_broken_secret_is_a_503_and_heals_by_itself() {
 #[tokio::test]
 async fn s_506_a_set_that_was_good_is_kept_while_the_secret_is_broken_or_cannot_be_read() {
     let test = TestApp::start().await;
-    let good = test.cloud.secret().unwrap().unwrap();
     let log = LogLines::collect();
     test.pass(300);
     test.door.fail("GetSecretValue", 400, "AccessDeniedException");
@@ -238,9 +237,43 @@ async fn s_506_a_set_that_was_good_is_kept_while_the_secret_is_broken_or_cannot_
         test.form(SERVICE, &GRANT).await.assert_issued(2);
         until(|| test.door.calls().contains(&"GetSecretValue".to_owned())).await;
     }
-    test.cloud.put_secret(&good).unwrap();
+    let mended = key_document(&p256_pem());
+    test.cloud.put_secret(&mended.to_string()).unwrap();
     test.pass(300);
-    test.form(SERVICE, &GRANT).await.assert_issued(2);
+    assert_eq!(json!(kid(&test.form(SERVICE, &GRANT).await)), mended["current"]["kid"]);
+}
+
+#[tokio::test]
+async fn s_505_a_reading_that_was_frozen_is_not_taken_for_one_of_now() {
+    let test = TestApp::start().await;
+    let before = test.form(SERVICE, &GRANT).await;
+    // The answer leaves while the reading is under way; then the environment is frozen for hours.
+    test.door.hold();
+    test.pass(240);
+    test.app.keyring.reread_if_due();
+    test.door.wait_for(1).await;
+    test.pass(36_000);
+    let document = key_document(&p256_pem());
+    test.cloud.put_secret(&document.to_string()).unwrap();
+    let current = test.app.keyring.current();
+    let (current, ()) = tokio::join!(current, async {
+        test.door.let_through(1).await;
+        test.door.let_through(1).await;
+    });
+    assert_eq!(json!(current.unwrap().current.kid()), document["current"]["kid"]);
+    assert_ne!(json!(kid(&before)), document["current"]["kid"]);
+}
+
+#[tokio::test]
+async fn a_request_waits_for_fresh_keys_but_not_for_long_and_not_each_time() {
+    let test = TestApp::start().await;
+    let kid = test.app.keyring.current().await.unwrap().current.kid().to_owned();
+    test.pass(36_000);
+    test.door.hold();
+    assert_eq!(test.app.keyring.current().await.unwrap().current.kid(), kid, "no answer, so the last good set");
+    assert_eq!(test.door.calls(), ["GetSecretValue"]);
+    assert_eq!(test.app.keyring.current().await.unwrap().current.kid(), kid);
+    assert_eq!(test.door.calls(), ["GetSecretValue"], "the next one does not wait again");
 }
 
 #[tokio::test]
@@ -255,9 +288,13 @@ async fn the_secret_is_read_again_within_five_minutes_and_beside_requests() {
     test.pass(1);
     test.form(SERVICE, &GRANT).await;
     until(|| readings() == 1).await;
-    while kid(&test.form(SERVICE, &GRANT).await) == kid(&before) {
+    for _ in 0..1000 {
+        if kid(&test.form(SERVICE, &GRANT).await) != kid(&before) {
+            break;
+        }
         tokio::task::yield_now().await;
     }
+    assert_ne!(kid(&test.form(SERVICE, &GRANT).await), kid(&before));
     // Once is enough, and a clock that is set back does not put it off.
     assert_eq!(readings(), 1);
     test.pass(-86_400);

@@ -28,7 +28,7 @@ impl Answers {
                 }),
             )
             .with_state(self.clone());
-        format!("http://{}/answer?signed=yes", cloud::serve(router).await.unwrap())
+        format!("http://{}/answer?X-Amz-Credential=a%2Fb%3Ac%7Cd", cloud::serve(router).await.unwrap())
     }
 
     async fn taken(&self) -> Vec<Value> {
@@ -62,7 +62,7 @@ async fn cloudformation_gets_the_first_keys_and_its_answer() {
         assert_eq!(
             answer,
             json!({
-                "Status": "SUCCESS", "Reason": null, "PhysicalResourceId": "signing-keys", "StackId": "stack",
+                "Status": "SUCCESS", "Reason": "The signing keys are there.", "PhysicalResourceId": "signing-keys", "StackId": "stack",
                 "RequestId": "request", "LogicalResourceId": "SigningKeys",
             })
         );
@@ -104,7 +104,13 @@ async fn the_schedule_and_a_person_rotate() {
     test.cloud.put_secret(&p256_pem()).unwrap();
     assert_eq!(function.call(json!({"action": "rotate"})).await["changed"], false);
     test.cloud.put_secret("junk").unwrap();
-    for event in [json!({"action": "rotate"}), json!({"action": "rotate", "emergency": "x"}), json!({"action": "x"})] {
+    for event in [
+        json!({"action": "rotate"}),
+        json!({"action": "rotate", "emergency": "x"}),
+        json!({"action": "x"}),
+        // Mistyped, and so no rotation.
+        json!({"action": "rotate", "Emergency": "x"}),
+    ] {
         let failed = function.call(event).await;
         assert!(failed["failed"].is_string(), "{failed}");
     }

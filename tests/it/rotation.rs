@@ -69,18 +69,18 @@ async fn s_505_a_key_signs_only_after_it_was_public_for_long_enough() {
     let (current, next, _) = kids(&test);
     for passed in [0, PUBLIC_FOR - 1] {
         test.pass(passed);
-        assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+        assert_unchanged(&rotation.run(Request::Rotate { after: 0 }).await.unwrap(), "public for long enough");
     }
     // Nor if the clock is set back.
     test.pass(-PUBLIC_FOR);
-    assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+    assert_unchanged(&rotation.run(Request::Rotate { after: 0 }).await.unwrap(), "public for long enough");
     test.pass(PUBLIC_FOR + 1);
-    assert!(rotation.run(Request::Rotate).await.unwrap().changed);
+    assert!(rotation.run(Request::Rotate { after: 0 }).await.unwrap().changed);
     let (signs, fresh, previous) = kids(&test);
     assert_eq!((signs, previous), (next.clone(), vec![current.clone()]));
     assert!(fresh != current && fresh != next);
     // A repeated event finds the fresh one too young.
-    assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+    assert_unchanged(&rotation.run(Request::Rotate { after: 0 }).await.unwrap(), "public for long enough");
 }
 
 #[tokio::test]
@@ -88,18 +88,22 @@ async fn s_505_a_key_leaves_the_public_set_only_after_its_last_token() {
     let (test, rotation) = provided("ES256").await;
     let first = kids(&test).0;
     test.pass(PUBLIC_FOR);
-    rotation.run(Request::Rotate).await.unwrap();
+    rotation.run(Request::Rotate { after: 0 }).await.unwrap();
     let retired = &document(&test)["previous"][0];
     assert_eq!(retired["leaves_at"], json!(NOW + 10_800 + 7 * 86_400 + 3_600));
     assert!(retired.get("private_key").is_none() && retired["public_key"].get("d").is_none());
 
+    let published = async || {
+        let set = test.app.keyring.load().await.unwrap();
+        set.jwks.contains(&first)
+    };
     test.pass(TOKENS_GONE - 1);
-    rotation.run(Request::Rotate).await.unwrap();
-    assert!(kids(&test).2.contains(&first));
-    test.pass(PUBLIC_FOR);
-    rotation.run(Request::Rotate).await.unwrap();
+    assert!(published().await);
+    test.pass(1);
+    assert!(!published().await, "to the second, without a rotation");
+    rotation.run(Request::Rotate { after: 0 }).await.unwrap();
     assert!(!kids(&test).2.contains(&first));
-    assert_eq!(kids(&test).2.len(), 2);
+    assert_eq!(kids(&test).2.len(), 1);
 }
 
 #[tokio::test]
@@ -118,13 +122,13 @@ async fn refresh_tokens_live_through_rotations_and_their_keys_are_staged_too() {
     let mut token = test.log_in().await;
     for _ in 0..5 {
         test.pass(PUBLIC_FOR);
-        // One environment has rotated and the other has not looked yet: each knows what the other makes.
-        assert!(rotation.run(Request::Rotate).await.unwrap().changed);
+        other.app.keyring.load().await.unwrap();
+        // One environment has seen the rotation and the other has not looked yet: each knows what the other makes.
+        assert!(rotation.run(Request::Rotate { after: 0 }).await.unwrap().changed);
         test.app.keyring.load().await.unwrap();
         token = test.refresh(&token).await.refresh_token();
         token = other.refresh(&token).await.refresh_token();
         token = test.refresh(&token).await.refresh_token();
-        other.app.keyring.load().await.unwrap();
     }
     let references = document(&test)["refresh"].clone();
     assert_eq!(references["previous"].as_array().unwrap().len(), 5);
@@ -133,7 +137,7 @@ async fn refresh_tokens_live_through_rotations_and_their_keys_are_staged_too() {
     assert!(references["current"] != references["next"]);
     // When no reference under it can be alive, a key goes.
     test.pass(REFERENCES_GONE);
-    rotation.run(Request::Rotate).await.unwrap();
+    rotation.run(Request::Rotate { after: 0 }).await.unwrap();
     assert_eq!(document(&test)["refresh"]["previous"].as_array().unwrap().len(), 1);
 }
 
@@ -155,7 +159,7 @@ async fn an_emergency_drops_a_key_at_once() {
     assert_eq!(kids(&test).0, second);
     assert_ne!(kids(&test).1, third);
     test.pass(PUBLIC_FOR);
-    rotation.run(Request::Rotate).await.unwrap();
+    rotation.run(Request::Rotate { after: 0 }).await.unwrap();
     assert_eq!(kids(&test).2, [second.as_str()]);
     assert!(rotation.run(Request::Emergency(&second)).await.unwrap().changed);
     assert!(kids(&test).2.is_empty());
@@ -170,9 +174,9 @@ async fn another_algorithm_comes_through_the_same_staging() {
     assert!(changed.run(Request::Provide).await.unwrap().changed);
     assert_eq!(kids(&test).0, current, "what signs goes on signing");
     assert_eq!(document(&test)["next"]["alg"], "EdDSA");
-    assert_unchanged(&changed.run(Request::Rotate).await.unwrap(), "public for long enough");
+    assert_unchanged(&changed.run(Request::Rotate { after: 0 }).await.unwrap(), "public for long enough");
     test.pass(PUBLIC_FOR);
-    assert!(changed.run(Request::Rotate).await.unwrap().changed);
+    assert!(changed.run(Request::Rotate { after: 0 }).await.unwrap().changed);
     assert_eq!(document(&test)["current"]["alg"], "EdDSA");
     test.app.keyring.load().await.unwrap();
     assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
@@ -187,13 +191,13 @@ async fn of_rotations_at_once_one_happens() {
     let mut rotations = Vec::new();
     for _ in 0..8 {
         let rotation = rotation(&test, "ES256").await;
-        rotations.push(tokio::spawn(async move { rotation.run(Request::Rotate).await.unwrap() }));
+        rotations.push(tokio::spawn(async move { rotation.run(Request::Rotate { after: 0 }).await.unwrap() }));
     }
     // All have read before any has written.
     test.door.let_through(8).await;
     assert_eq!(test.door.let_through(8).await, ["PutSecretValue"; 8]);
     // Those that were too late look again, and find that it is done.
-    test.door.let_through(7).await;
+    assert_eq!(test.door.let_through(7).await, ["GetSecretValue"; 7]);
     let mut changed = 0;
     for rotation in rotations {
         changed += u8::from(rotation.await.unwrap().changed);
@@ -204,14 +208,31 @@ async fn of_rotations_at_once_one_happens() {
 }
 
 #[tokio::test]
-async fn an_earlier_version_that_was_put_back_can_be_rotated_again() {
+async fn what_follows_from_a_version_is_written_once() {
     let (test, rotation) = provided("ES256").await;
     let (id, text) = test.cloud.secret_version().unwrap().unwrap();
     test.pass(PUBLIC_FOR);
-    rotation.run(Request::Rotate).await.unwrap();
+    rotation.run(Request::Rotate { after: 0 }).await.unwrap();
+    // Whoever still sees the version before, as Secrets Manager may show it for a moment, cannot write over this one.
     test.cloud.put_secret_version(&id, &text).unwrap();
-    assert!(rotation.run(Request::Rotate).await.unwrap().changed);
-    KeySet::parse(&test.cloud.secret().unwrap().unwrap()).unwrap();
+    assert!(matches!(rotation.run(Request::Rotate { after: 0 }).await, Err(RotationError::Busy)));
+    // A person puts it back as a version of its own.
+    test.cloud.put_secret(&text).unwrap();
+    assert!(rotation.run(Request::Rotate { after: 0 }).await.unwrap().changed);
+    KeySet::parse(&test.cloud.secret().unwrap().unwrap(), NOW).unwrap();
+}
+
+#[tokio::test]
+async fn the_schedule_asks_daily_and_rotates_when_it_is_time() {
+    let (test, rotation) = provided("ES256").await;
+    let after = 30 * 86_400;
+    for _ in 0..29 {
+        test.pass(86_400);
+        assert_unchanged(&rotation.run(Request::Rotate { after }).await.unwrap(), "has not signed for long enough");
+    }
+    test.pass(86_400);
+    assert!(rotation.run(Request::Rotate { after }).await.unwrap().changed);
+    assert_unchanged(&rotation.run(Request::Rotate { after }).await.unwrap(), "has not signed for long enough");
 }
 
 #[tokio::test]
@@ -222,7 +243,7 @@ async fn what_cannot_be_used_is_never_written_over() {
     broken["next"] = json!({"kid": "x", "alg": "ES256", "private_key": p256_pem()});
     for secret in ["junk".to_owned(), "{}".to_owned(), broken.to_string()] {
         test.cloud.put_secret(&secret).unwrap();
-        for request in [Request::Provide, Request::Rotate, Request::Emergency("x")] {
+        for request in [Request::Provide, Request::Rotate { after: 0 }, Request::Emergency("x")] {
             let Err(RotationError::Keys(error)) = rotation.run(request).await else { panic!("{secret}") };
             assert!(!error.to_string().contains("junk"));
         }
@@ -230,7 +251,7 @@ async fn what_cannot_be_used_is_never_written_over() {
     }
     let pem = p256_pem();
     test.cloud.put_secret(&pem).unwrap();
-    for request in [Request::Provide, Request::Rotate] {
+    for request in [Request::Provide, Request::Rotate { after: 0 }] {
         assert_unchanged(&rotation.run(request).await.unwrap(), "of your own");
     }
     assert!(rotation.run(Request::Emergency("x")).await.is_err());
@@ -244,14 +265,18 @@ async fn a_document_that_a_person_wrote_is_taken_up() {
     let old = key_record(&p256_pem());
     let mut written = document(&test);
     written["previous"] = json!([old]);
+    written["next"] = key_record(&p256_pem());
+    written["next"]["created_at"] = json!(1);
     written["refresh"] = json!({"current": written["refresh"]["current"], "previous": written["refresh"]["current"]});
     test.cloud.put_secret(&written.to_string()).unwrap();
     let token = test.log_in().await;
-    // It has no next key yet; then it has one, which waits its time like any other.
-    assert!(rotation.run(Request::Rotate).await.unwrap().changed);
-    assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+    // Its next key says that it is old, but only the rotation knows since when it is public: it waits its time.
+    assert!(rotation.run(Request::Rotate { after: 0 }).await.unwrap().changed);
+    assert_unchanged(&rotation.run(Request::Rotate { after: 0 }).await.unwrap(), "public for long enough");
+    let next = kids(&test).1;
     test.pass(PUBLIC_FOR);
-    assert!(rotation.run(Request::Rotate).await.unwrap().changed);
+    assert!(rotation.run(Request::Rotate { after: 0 }).await.unwrap().changed);
+    assert_eq!(kids(&test).0, next);
     let previous = kids(&test).2;
     assert_eq!(previous, [written["current"]["kid"].as_str().unwrap(), old["kid"].as_str().unwrap()]);
     assert!(!document(&test)["previous"].to_string().contains("private_key"));
@@ -265,9 +290,9 @@ async fn an_answer_that_is_lost_leaves_one_rotation() {
     let (_, next, _) = kids(&test);
     test.pass(PUBLIC_FOR);
     test.door.lose_answer("PutSecretValue");
-    let _ = rotation.run(Request::Rotate).await;
-    test.door.mend();
+    // The SDK sends it again: the same name, the same content, so that it is our own.
+    assert!(rotation.run(Request::Rotate { after: 0 }).await.unwrap().changed);
     assert_eq!(kids(&test).0, next);
-    assert_unchanged(&rotation.run(Request::Rotate).await.unwrap(), "public for long enough");
+    assert_unchanged(&rotation.run(Request::Rotate { after: 0 }).await.unwrap(), "public for long enough");
     assert_eq!(kids(&test).2.len(), 1);
 }
