@@ -109,7 +109,8 @@ impl Rotation {
     /// # Errors
     /// [`RotationError`]; the secret is as it was, or as somebody else made it meanwhile.
     pub async fn run(&self, request: Request<'_>) -> Result<Report, RotationError> {
-        let done = self.stage(request).await;
+        // Boxed: the futures of two SDK calls within those of the runtime are too deep for the compiler otherwise.
+        let done = Box::pin(self.stage(request)).await;
         match &done {
             Ok(Report { changed, reason, current, next, .. }) => {
                 tracing::info!(outcome = "keys", ?request, changed, reason, current, next);
