@@ -103,7 +103,7 @@ def watched(cloud, deployment):
     port = free_port()
     say("building the function for cargo lambda watch ...")
     with watch.start(deployment.stack, port, cloud.folder / "watch.txt") as program:
-        watch.wait_until_ready(program, deployment.stack, port)
+        watch.wait_until_ready(program, deployment.stack, port, patience=1200)
         yield Service("watch", watch.token_url(port), f"http://127.0.0.1:{port}", deployment.public_key)
 
 

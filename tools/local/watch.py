@@ -27,16 +27,21 @@ def start(stack, port, log=None):
     require_free(port, "PORT")
     environment = stack.cloud.environment() | stack.function_environment(f"http://127.0.0.1:{port}")
     environment["PATH"] = f"{CARGO_LAMBDA.parent}:{os.environ['PATH']}"
-    command = [CARGO_LAMBDA, "lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", port]
+    # Of several functions none would have the root path.
+    command = [CARGO_LAMBDA, "lambda", "watch", "--bin", "api"]
+    command += ["--invoke-address", "127.0.0.1", "--invoke-port", port]
     return Program.start("cargo lambda watch", command, environment, log)
 
 
-def wait_until_ready(program, stack, port):
-    """Waits until the function is built, which the first request has it be, and answers. That may take its time: the
-    sources may have to be mended first."""
+def wait_until_ready(program, stack, port, patience=None):
+    """Waits until the function is built, which the first request has it be, and answers. Without an end to its patience
+    (in seconds), for the sources may have to be mended first."""
+    deadline = patience and time.monotonic() + patience
     while not answers(token_url(port)):
         program.require_alive()
         stack.cloud.require_alive()
+        if deadline and time.monotonic() > deadline:
+            raise Fault(f"the function does not answer{program.last_words()}")
         time.sleep(0.2)
 
 
