@@ -25,14 +25,14 @@ const SIGNED_BYTES: usize = 1 + FAMILY_BYTES + 4;
 /// The keys under which references are made and recognised.
 pub struct ReferenceKeys {
     current: hmac::Key,
-    previous: Vec<hmac::Key>,
+    others: Vec<hmac::Key>,
 }
 
 impl ReferenceKeys {
-    /// Keys from their bytes: new references are made under `current`, those under `previous` stay valid.
-    pub fn new<'a>(current: &'a [u8], previous: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    /// Keys from their bytes: new references are made under `current`, those under the others are valid too: they were current, or will be.
+    pub fn new<'a>(current: &'a [u8], others: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let key = |bytes| hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        Self { current: key(current), previous: previous.into_iter().map(key).collect() }
+        Self { current: key(current), others: others.into_iter().map(key).collect() }
     }
 }
 
@@ -70,7 +70,7 @@ impl Reference {
         let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
         let (signed, tag) = bytes.split_at_checked(SIGNED_BYTES)?;
         std::iter::once(&keys.current)
-            .chain(&keys.previous)
+            .chain(&keys.others)
             .any(|key| hmac::verify(key, signed, tag).is_ok())
             .then_some(())?;
         let (version, rest) = signed.split_first()?;
