@@ -16,6 +16,10 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+
+/// More than any API of ours answers.
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 /// Loads the SDK's settings, with timeouts that leave a caller its answer: by default the SDK waits for one for ever.
 pub async fn load(settings: ConfigLoader) -> SdkConfig {
@@ -37,26 +41,48 @@ pub fn https() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
-/// Puts a text where a URL that was signed beforehand says: how a custom resource answers CloudFormation.
+/// What a URL answered.
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The header `Date`, if there is one.
+    pub date: Option<String>,
+    /// The body, if it is text.
+    pub text: String,
+}
+
+/// Asks a URL that is not of the SDK's: one that was signed beforehand, or an API's.
 ///
 /// # Errors
-/// What went wrong, in one line.
-pub async fn put(url: &str, text: String) -> Result<(), String> {
-    let mut request = Request::new(SdkBody::from(text));
-    request.set_method("PUT").map_err(|error| error.to_string())?;
-    request.set_uri(url).map_err(|error| error.to_string())?;
+/// Why there is no answer, in one line.
+pub async fn ask(method: &str, url: &str, headers: &[(&'static str, String)], body: String) -> Result<Answer, String> {
+    let mut request = Request::new(SdkBody::from(body));
+    request.set_method(method).map_err(|error| error.to_string())?;
+    request.set_uri(url).map_err(|_| "it is no URL".to_owned())?;
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.clone());
+    }
     let settings =
         HttpConnectorSettings::builder().connect_timeout(Duration::from_secs(2)).read_timeout(Duration::from_secs(5));
     let connector = Connector::builder()
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .connector_settings(settings.build())
         .build();
-    let answer = connector.call(request).await.map_err(|error| error.to_string())?;
-    if answer.status().is_success() { Ok(()) } else { Err(format!("status {}", answer.status().as_u16())) }
+    let answer = connector.call(request).await.map_err(|error| chain(&error))?;
+    let (status, date) = (answer.status().as_u16(), answer.headers().get("date").map(ToOwned::to_owned));
+    let mut body = ByteStream::new(answer.into_body());
+    let mut text = Vec::new();
+    while let Some(part) = body.try_next().await.map_err(|error| chain(&error))? {
+        text.extend_from_slice(&part);
+        if text.len() > MAX_ANSWER_BYTES {
+            return Err("the answer has no end".to_owned());
+        }
+    }
+    Ok(Answer { status, date, text: String::from_utf8_lossy(&text).into_owned() })
 }
 
 /// An SDK error in one line, for the log. Leaves out what `Debug` would show: the whole answer, secrets and all.
-pub(crate) fn cause<E, R>(error: &SdkError<E, R>) -> String
+pub fn cause<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
     R: std::fmt::Debug + 'static,
@@ -64,6 +90,11 @@ where
     if let Some(code) = error.code() {
         return format!("{code}: {}", error.message().unwrap_or("no message"));
     }
+    chain(error)
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

@@ -3,16 +3,23 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use crate::scope::{AllowedScopes, Scope, ScopeError};
-use crate::secret::Hash;
+use crate::secret::{Hash, HashError, fill_random, generate_client_secret, hash_client_secret};
+
+/// How many secrets may live at once: one that is in use, and one that is on its way to where it will be.
+pub const MAX_LIVE_SECRETS: usize = 2;
 
 /// A client as the table `clients` holds it.
 #[derive(Debug, Deserialize)]
 pub struct Client {
     /// Its public identifier (RFC 6749 section 2.2).
     pub client_id: String,
+    /// Its name, for people.
+    #[serde(default, deserialize_with = "for_people")]
+    pub name: Option<String>,
     /// Its secrets. Any live one authenticates.
     #[serde(default)]
     pub secrets: Vec<Secret>,
@@ -34,24 +41,104 @@ pub struct Client {
     pub refresh_token_ttl: Option<NonZeroU32>,
     /// Whether it may authenticate at all.
     pub enabled: bool,
+    /// When it was made, in seconds since the epoch, for people.
+    #[serde(default, deserialize_with = "for_people")]
+    pub created_at: Option<u64>,
+    /// When it was changed last, in seconds since the epoch, for people.
+    #[serde(default, deserialize_with = "for_people")]
+    pub updated_at: Option<u64>,
 }
 
 /// One of a client's secrets.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Secret {
+    /// What operators call it.
+    #[serde(default, deserialize_with = "for_people")]
+    pub id: Option<String>,
     /// What verifies it.
     pub hash: Hash,
+    /// When it was made, in seconds since the epoch, for people.
+    #[serde(default, deserialize_with = "for_people")]
+    pub created_at: Option<u64>,
     /// When it dies, in seconds since the epoch. Absent means never.
     pub expires_at: Option<u64>,
 }
 
+/// What is of use to people alone: one that is not as expected is none, and no fault of the record.
+fn for_people<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Found<T> {
+        Expected(T),
+        Other(IgnoredAny),
+    }
+    Ok(match Found::deserialize(deserializer)? {
+        Found::Expected(value) => Some(value),
+        Found::Other(_) => None,
+    })
+}
+
+impl Secret {
+    /// Makes a secret: what the client is told, once, and what is kept of it.
+    ///
+    /// # Errors
+    /// [`HashError`], which its form rules out.
+    pub fn generate(now: u64) -> Result<(String, Self), HashError> {
+        let secret = generate_client_secret();
+        let hash = Hash::try_from(hash_client_secret(&secret))?;
+        Ok((secret, Self::new(hash, now)))
+    }
+
+    /// The record of a secret that has this hash.
+    pub fn new(hash: Hash, now: u64) -> Self {
+        let mut id = [0; 4];
+        fill_random(&mut id);
+        Self { id: Some(format!("{:08x}", u32::from_be_bytes(id))), hash, created_at: Some(now), expires_at: None }
+    }
+
+    /// Whether it authenticates at `now`.
+    pub fn is_live(&self, now: u64) -> bool {
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
 impl Client {
-    /// The hashes of the secrets that live at `now`.
-    pub fn live_secrets(&self, now: u64) -> impl Iterator<Item = &Hash> {
-        self.secrets
-            .iter()
-            .filter(move |secret| secret.expires_at.is_none_or(|expires_at| now < expires_at))
-            .map(|secret| &secret.hash)
+    /// A client that may do nothing yet.
+    pub fn new(client_id: String, now: u64) -> Self {
+        Self {
+            client_id,
+            name: None,
+            secrets: Vec::new(),
+            grant_types: BTreeSet::new(),
+            scopes: AllowedScopes::default(),
+            default_scopes: None,
+            audience: None,
+            system: None,
+            access_token_ttl: None,
+            refresh_token_ttl: None,
+            enabled: true,
+            created_at: Some(now),
+            updated_at: Some(now),
+        }
+    }
+
+    /// The secrets that live at `now`.
+    pub fn live_secrets(&self, now: u64) -> impl Iterator<Item = &Secret> {
+        self.secrets.iter().filter(move |secret| secret.is_live(now))
+    }
+
+    /// Takes a new secret, and has those that live die at `others_expire_at`, if they would not sooner. Those that are
+    /// dead go. Whether it was taken: with two live ones it is not.
+    pub fn take_secret(&mut self, secret: Secret, now: u64, others_expire_at: u64) -> bool {
+        if self.live_secrets(now).count() >= MAX_LIVE_SECRETS {
+            return false;
+        }
+        self.secrets.retain(|secret| secret.is_live(now));
+        for other in &mut self.secrets {
+            other.expires_at = Some(other.expires_at.map_or(others_expire_at, |at| at.min(others_expire_at)));
+        }
+        self.secrets.push(secret);
+        true
     }
 
     /// The scope of a token for this client: what was asked for, if it may have all of it, or its defaults.

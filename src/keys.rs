@@ -16,11 +16,13 @@ use crate::refresh::ReferenceKeys;
 mod document;
 mod keyring;
 mod signing_key;
+mod stages;
 mod staging;
 
 pub use document::Document;
 pub use keyring::Keyring;
 pub use signing_key::SigningKey;
+pub use stages::{KeyState, Stage};
 pub use staging::{Staged, Staging};
 
 /// Seconds that no access token outlives, whatever a client's record says: for so long a key stays public after it has

@@ -45,7 +45,10 @@ impl Name {
 ///
 /// A scope's grammar is left to [`Scope::parse`](crate::scope::Scope::parse): a fault in it has an error code of its
 /// own, later in the order of checks. A malformed refresh token is just one that is not ours.
-pub(crate) fn check(name: Name, value: &str) -> Result<(), Error> {
+///
+/// # Errors
+/// `invalid_request`
+pub fn check(name: Name, value: &str) -> Result<(), Error> {
     let (limit, too_long) = match name {
         // Whatever is not one of the few that there are is unsupported, however long.
         Name::GrantType => return Ok(()),

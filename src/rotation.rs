@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::aws;
 use crate::clock::Clock;
-use crate::keys::{Document, KeyError, KeySet, Staged, Staging};
+use crate::keys::{Document, KeyError, KeySet, KeyState, Staged, Staging};
 
 /// How often a rotation begins anew because another one was quicker.
 const ATTEMPTS: u8 = 5;
@@ -50,6 +50,16 @@ pub struct Report {
     pub next: Option<String>,
     /// The kids of those that did.
     pub previous: Vec<String>,
+}
+
+/// The keys of the secret, as people see them.
+pub struct Keys {
+    /// Where each stands.
+    pub states: Vec<KeyState>,
+    /// What verifiers should get: a JWK set (RFC 7517 section 5), in JSON.
+    pub jwks: String,
+    /// Whether they are rotated: a key that somebody brought along is not.
+    pub are_rotated: bool,
 }
 
 /// Why the keys are as they were.
@@ -118,6 +128,20 @@ impl Rotation {
             Err(error) => tracing::error!(outcome = "failed", ?request, reason = %error),
         }
         done
+    }
+
+    /// The keys as they are.
+    ///
+    /// # Errors
+    /// [`RotationError::Keys`] if they cannot be read or used; [`RotationError::Nothing`] if there are none.
+    pub async fn keys(&self) -> Result<Keys, RotationError> {
+        let version = Box::pin(self.read()).await?.ok_or(RotationError::Nothing("the secret has no keys yet"))?;
+        let now = self.clock.now();
+        let set = KeySet::parse(&version.text, now)?;
+        if !Document::is_one(&version.text) {
+            return Ok(Keys { states: vec![KeyState::of_own(&set.current)], jwks: set.jwks, are_rotated: false });
+        }
+        Ok(Keys { states: Document::parse(&version.text)?.states(now), jwks: set.jwks, are_rotated: true })
     }
 
     async fn stage(&self, request: Request<'_>) -> Result<Report, RotationError> {

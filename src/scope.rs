@@ -122,6 +122,32 @@ impl TryFrom<BTreeSet<String>> for Scope {
 pub struct AllowedScopes(BTreeSet<String>);
 
 impl AllowedScopes {
+    /// Takes tokens that may end in `*`, but hold none elsewhere.
+    ///
+    /// # Errors
+    /// The first token that is none, with what is wrong with it.
+    pub fn parse(tokens: BTreeSet<String>) -> Result<Self, (String, ScopeError)> {
+        let fault = |token: &str| {
+            let exact = token.strip_suffix('*').unwrap_or(token);
+            match Scope::parse(exact) {
+                // All of them.
+                _ if token == "*" => None,
+                Ok(scope) if scope.0.len() == 1 => None,
+                Err(ScopeError::Wildcard) => Some(ScopeError::Wildcard),
+                _ => Some(ScopeError::Malformed),
+            }
+        };
+        match tokens.iter().find_map(|token| fault(token).map(|fault| (token.clone(), fault))) {
+            Some(fault) => Err(fault),
+            None => Ok(Self(tokens)),
+        }
+    }
+
+    /// The tokens, in the order of their letters.
+    pub fn tokens(&self) -> &BTreeSet<String> {
+        &self.0
+    }
+
     /// Whether a token of a request is among them. `legacy:*` allows `legacy:` and at least one more character.
     pub fn allows(&self, token: &str) -> bool {
         self.0.iter().any(|allowed| match allowed.strip_suffix('*') {

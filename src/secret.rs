@@ -31,13 +31,14 @@ const ARGON2_SALT_BYTES: usize = 16;
 const ARGON2_OUTPUT_BYTES: usize = 32;
 
 /// A stored hash. Its scheme is known to the [`Hasher`] alone; `Debug` shows nothing.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Hash {
     text: String,
     scheme: Scheme,
 }
 
+#[derive(Clone)]
 enum Scheme {
     Sha256([u8; digest::SHA256_OUTPUT_LEN]),
     Argon2 { algorithm: Algorithm, version: Version, params: Params, salt: Vec<u8>, output: Vec<u8> },
@@ -46,6 +47,17 @@ enum Scheme {
 }
 
 impl Hash {
+    /// The name of its scheme, for people.
+    pub fn scheme(&self) -> &'static str {
+        match &self.scheme {
+            Scheme::Sha256(_) => "sha256",
+            Scheme::Argon2 { algorithm, .. } => algorithm.as_str(),
+            Scheme::Bcrypt => "bcrypt",
+            Scheme::Pbkdf2 { algorithm, .. } if *algorithm == pbkdf2::PBKDF2_HMAC_SHA512 => "pbkdf2-sha512",
+            Scheme::Pbkdf2 { .. } => "pbkdf2-sha256",
+        }
+    }
+
     /// Its text, for the store and nobody else.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -278,10 +290,23 @@ pub fn generate_client_secret() -> String {
     let mut bits = [0; 32];
     fill_random(&mut bits);
     let secret = format!("cs_{}", URL_SAFE_NO_PAD.encode(bits));
-    let checksum = URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()));
-    secret.chars().chain(checksum.chars().take(CHECKSUM_CHARACTERS)).collect()
+    secret.chars().chain(checksum(&secret)).collect()
 }
 
+/// Whether a secret has the form, and the checksum, of those that [`generate_client_secret`] makes: no person chose it.
+pub fn is_generated(secret: &str) -> bool {
+    let (start, end) = secret.split_at_checked(GENERATED_BYTES).unwrap_or_default();
+    let bits = start.strip_prefix("cs_").and_then(|bits| URL_SAFE_NO_PAD.decode(bits).ok());
+    bits.is_some_and(|bits| bits.len() == 32) && end.chars().eq(checksum(start))
+}
+
+fn checksum(secret: &str) -> impl Iterator<Item = char> {
+    let digest = URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()));
+    digest.chars().take(CHECKSUM_CHARACTERS).collect::<Vec<_>>().into_iter()
+}
+
+/// `cs_`, and 256 bits in base64url.
+const GENERATED_BYTES: usize = 3 + 43;
 const CHECKSUM_CHARACTERS: usize = 6;
 
 /// The form in which a machine-made client secret is stored.
@@ -290,7 +315,7 @@ pub fn hash_client_secret(secret: &str) -> String {
 }
 
 /// An identifier that nobody guesses: 128 random bits in base64url.
-pub(crate) fn random_id() -> String {
+pub fn random_id() -> String {
     let mut bits = [0; 16];
     fill_random(&mut bits);
     URL_SAFE_NO_PAD.encode(bits)

@@ -6,6 +6,8 @@
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh::Family) | `store/refresh_families.rs` |
 //!
+//! What operators do to clients and users is in `store/administration.rs`.
+//!
 //! Every authorising read is strongly consistent. A record that is not as it must be is an error, never a default.
 
 use std::collections::HashMap;
@@ -20,10 +22,12 @@ use serde::de::DeserializeOwned;
 use crate::aws;
 use crate::config::Config;
 
+mod administration;
 mod clients;
 mod refresh_families;
 mod users;
 
+pub use administration::{Created, Record, Stored};
 pub use refresh_families::Rotation;
 
 /// The tables of one deployment.

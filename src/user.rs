@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 use crate::secret::Hash;
@@ -35,9 +36,16 @@ impl Username {
     }
 }
 
+/// A password in the form in which it is hashed: NFC (RFC 8265 section 4.2).
+pub fn password_form(password: &str) -> String {
+    password.nfc().collect()
+}
+
 /// A user as the table `users` holds it.
 #[derive(Debug, Deserialize)]
 pub struct User {
+    /// The username, in its form for comparison.
+    pub username: String,
     /// The stable identifier that becomes `sub`; never used again for another user.
     pub user_id: String,
     /// What verifies the password. A user without one cannot log in with a password.

@@ -95,8 +95,11 @@ async fn handle(rotation: &Rotation, event: Event) -> Result<Value, lambda_runti
                 "Delete" => None,
                 _ => provide(rotation).await.err(),
             };
-            aws::put(&resource.response_url, resource.answer(fault.as_ref())).await?;
-            Ok(Value::Null)
+            let answer = aws::ask("PUT", &resource.response_url, &[], resource.answer(fault.as_ref())).await?;
+            match answer.status {
+                200..300 => Ok(Value::Null),
+                status => Err(format!("CloudFormation does not take the answer: status {status}").into()),
+            }
         }
         Event::Rotate(Rotate { emergency, after_days, .. }) => {
             let after = u64::from(after_days) * 24 * 60 * 60;

@@ -7,8 +7,6 @@
 //! 5. The scope is one that the user may have.
 //! 6. A refresh family begins, if the client may use it; a hash of an old scheme is replaced by a current one.
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::{GrantType, Issued, access_token, invalid_scope, refresh_token_expires_at};
 use crate::app::App;
 use crate::client::Client;
@@ -18,7 +16,7 @@ use crate::refresh::{Family, FamilyId, Reference};
 use crate::secret::{Hash, random_id};
 use crate::store::StoreError;
 use crate::token::{AccessToken, TokenVersion};
-use crate::user::{User, Username};
+use crate::user::{User, Username, password_form};
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
 
@@ -51,7 +49,7 @@ impl Request {
             }
             None => None,
         };
-        Ok(Self { scope, password: password.nfc().collect(), username, user, asked_at })
+        Ok(Self { scope, password: password_form(&password), username, user, asked_at })
     }
 }
 

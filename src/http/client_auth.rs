@@ -77,7 +77,7 @@ pub(super) async fn authenticate(app: &App, credentials: Option<Credentials>) ->
     };
     let client = app.store.client(&credentials.client_id).await?;
     let now = app.clock.now();
-    let live = client.iter().flat_map(|client| client.live_secrets(now));
+    let live = client.iter().flat_map(|client| client.live_secrets(now)).map(|secret| &secret.hash);
     let proven = app.hasher.verify_secret(live, &credentials.client_secret);
     let client = client.ok_or(Error::InvalidClient("unknown client"))?;
     // Only a name that is on record gets into the log: an unknown one may be a secret in the wrong place.

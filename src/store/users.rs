@@ -2,7 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{Store, StoreError, record, unless_condition_failed};
+use super::administration::{Attributes, Record};
+use super::{Item, Store, StoreError, record, unless_condition_failed};
+use crate::scope::AllowedScopes;
 use crate::secret::Hash;
 use crate::user::{User, Username};
 
@@ -34,5 +36,27 @@ impl Store {
             .send()
             .await;
         unless_condition_failed("UpdateItem", result)
+    }
+}
+
+impl Record for User {
+    const TABLE: &'static str = "users";
+    const KEY: &'static str = "username";
+
+    fn table(store: &Store) -> &str {
+        &store.users_table
+    }
+
+    fn attributes(&self) -> Result<Item, StoreError> {
+        let mut attributes = Attributes::default();
+        attributes
+            .text("username", Some(&self.username))
+            .text("user_id", Some(&self.user_id))
+            .text("password_hash", self.password_hash.as_ref().map(Hash::as_str))
+            .set("scopes", self.scopes.iter().flat_map(AllowedScopes::tokens))
+            .flag("enabled", self.enabled)
+            .number("sessions_valid_from", self.sessions_valid_from)
+            .map(Self::TABLE, "dealer", self.dealer.as_ref())?;
+        Ok(attributes.0)
     }
 }

@@ -19,6 +19,7 @@ mod support;
 
 mod cases;
 mod clients;
+mod command_line;
 mod config;
 mod events;
 mod faults;

@@ -29,13 +29,16 @@ use crate::demo;
 
 mod answer;
 mod ask;
+mod command_line;
 mod contract;
 mod door;
 mod function;
 mod log_lines;
+mod stack;
 
 pub use answer::{Answer, Claims};
 pub use ask::{Ask, form, percent, raw_form, raw_json};
+pub use command_line::{CommandLine, Ran};
 pub use contract::{CONTRACT, assert_documented, resolved, schema};
 pub use door::Door;
 pub use function::Function;
@@ -155,6 +158,27 @@ impl TestApp {
 
     pub async fn sdk(&self) -> SdkConfig {
         patient(self.address).await
+    }
+
+    /// The operators' command line for this deployment.
+    pub fn command_line(&self) -> CommandLine {
+        CommandLine::new(self.address)
+    }
+
+    /// Serves the API on a port, and yields its URL.
+    pub async fn serve(&self) -> String {
+        format!("http://{}", cloud::serve(self.router.clone()).await.unwrap())
+    }
+
+    /// Has it be the machine's time, by which programs go that are not in this process.
+    #[expect(clippy::disallowed_methods, reason = "the machine's time is what this is about")]
+    pub async fn keep_machine_time(&self) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        self.clock.store(now, Ordering::SeqCst);
+        // As if it had always been so: nothing is to be read again for the step.
+        if self.cloud.secret().unwrap().is_some() {
+            self.app.keyring.load().await.unwrap();
+        }
     }
 
     pub fn clock(&self) -> Clock {

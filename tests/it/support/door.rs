@@ -12,6 +12,8 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::stack;
+
 #[derive(Clone, Default)]
 pub struct Door(Arc<Mutex<Inside>>);
 
@@ -101,7 +103,7 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
     let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
     let call = match sent["TableName"].as_str() {
         Some(table) => format!("{operation} {table}"),
-        None => operation,
+        None => operation.clone(),
     };
     // What every read of ours must be.
     if call.starts_with("GetItem") {
@@ -123,8 +125,14 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
         turn.await.unwrap();
     }
     if let Some((_, status, code)) = fault {
-        let body = Json(json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": "a fault"}));
+        // As IAM words it.
+        let message = format!("User: operator is not authorized to perform: dynamodb:{operation} on resource: a-table");
+        let message = if code == "AccessDeniedException" { &message } else { "a fault" };
+        let body = Json(json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message}));
         return (StatusCode::from_u16(status).unwrap(), body).into_response();
+    }
+    if let Some(answer) = stack::answer(&body) {
+        return answer;
     }
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
     if lost { StatusCode::INTERNAL_SERVER_ERROR.into_response() } else { answer }

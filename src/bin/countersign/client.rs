@@ -1,0 +1,428 @@
+//! `countersign client`: applications and services, and their secrets.
+
+use clap::{Args, Subcommand, ValueEnum};
+use countersign::client::{Client, MAX_LIVE_SECRETS, Secret};
+use countersign::clock::Clock;
+use countersign::store::{Created, Stored};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::deployment::{Deployment, Target};
+use crate::fault::Fault;
+use crate::spec::{GRANT_TYPES, Spec, check_new_id};
+use crate::{Outcome, input, output};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Makes a client, and prints its id and its secret, once
+    #[command(after_help = "Examples:
+  countersign client create billing-cron --name 'Billing cron job' \\
+    --grant-type client_credentials --scope 'billing:*' --default-scope billing:read
+  countersign client create shop --grant-type password --grant-type refresh_token \\
+    --scope orders:read --scope orders:write --system '{\"id\":7}'")]
+    Create {
+        /// Its id: letters, digits, - and _
+        #[arg(value_parser = check_new_id)]
+        client_id: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Lists all clients
+    List,
+    /// Shows a client, with what is known of its secrets
+    Show {
+        /// Its id
+        client_id: String,
+    },
+    /// Changes a client; what is not named stays
+    #[command(after_help = "Examples:
+  countersign client update billing-cron --add-scope invoices:read --access-token-ttl 1h
+  countersign client update billing-cron --unset audience")]
+    Update {
+        /// Its id
+        client_id: String,
+        #[command(flatten)]
+        settings: Settings,
+        /// A scope that it may have besides
+        #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
+        add_scope: Vec<String>,
+        /// A scope that it may not have any more
+        #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
+        remove_scope: Vec<String>,
+        /// Takes an attribute away, so that the deployment's default counts
+        #[arg(long, value_name = "ATTRIBUTE")]
+        unset: Vec<Attribute>,
+    },
+    /// Gives a client a second secret, and has the first one die after a while
+    #[command(
+        after_help = "Both secrets work until then, so that nothing fails while the new one is brought to where it is used.
+
+Example:
+  countersign client rotate-secret billing-cron --expires-in 7d"
+    )]
+    RotateSecret {
+        /// Its id
+        client_id: String,
+        /// How long the old secret lives yet (seconds, or 30m, 24h, 7d)
+        #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = input::span)]
+        expires_in: u64,
+    },
+    /// Takes one of a client's secrets away at once
+    RetireSecret {
+        /// Its id
+        client_id: String,
+        /// The id of the secret, as `client show` has it
+        secret_id: String,
+        /// Does not ask, even if it is the last secret that lives
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Has a client get no more tokens, as if it were unknown
+    Disable {
+        /// Its id
+        client_id: String,
+    },
+    /// Undoes `disable`
+    Enable {
+        /// Its id
+        client_id: String,
+    },
+    /// Deletes a client with its secrets
+    Delete {
+        /// Its id
+        client_id: String,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What may be said of a client.
+#[derive(Args)]
+pub struct Settings {
+    /// Its name, for people
+    #[arg(long)]
+    name: Option<String>,
+    /// A grant that it may use (once for each)
+    #[arg(long = "grant-type", value_name = "GRANT", value_parser = GRANT_TYPES)]
+    grant_types: Vec<String>,
+    /// A scope that it may have, exact or ending in * (once for each)
+    #[arg(id = "scope", long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// A scope of a request that names none (once for each)
+    #[arg(long = "default-scope", value_name = "SCOPE")]
+    default_scopes: Vec<String>,
+    /// The audience of its tokens of structure 2, if not the issuer
+    #[arg(long)]
+    audience: Option<String>,
+    /// How long its access tokens live (seconds, or 30m, 12h)
+    #[arg(long, value_name = "SPAN", value_parser = ttl)]
+    access_token_ttl: Option<u32>,
+    /// How long its refresh tokens live unused (seconds, or 12h, 30d)
+    #[arg(long, value_name = "SPAN", value_parser = ttl)]
+    refresh_token_ttl: Option<u32>,
+    /// What its tokens of structure 1 have as `system`
+    #[arg(long, value_name = "JSON", value_parser = input::object)]
+    system: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Attribute {
+    Name,
+    GrantTypes,
+    Scopes,
+    DefaultScopes,
+    Audience,
+    AccessTokenTtl,
+    RefreshTokenTtl,
+    System,
+}
+
+fn ttl(text: &str) -> Result<u32, String> {
+    input::span(text)?.try_into().map_err(|_| "longer than anything lives".to_owned())
+}
+
+impl Settings {
+    /// Has a spec be as was said.
+    fn write_to(self, spec: &mut Spec) {
+        fn set<T>(named: Option<T>, attribute: &mut Option<T>) {
+            if named.is_some() {
+                *attribute = named;
+            }
+        }
+        set(self.name, &mut spec.name);
+        set(self.audience, &mut spec.audience);
+        set(self.access_token_ttl, &mut spec.access_token_ttl);
+        set(self.refresh_token_ttl, &mut spec.refresh_token_ttl);
+        set(self.system, &mut spec.system);
+        for (named, attribute) in [
+            (self.grant_types, &mut spec.grant_types),
+            (self.scopes, &mut spec.scopes),
+            (self.default_scopes, &mut spec.default_scopes),
+        ] {
+            if !named.is_empty() {
+                *attribute = named.into_iter().collect();
+            }
+        }
+    }
+}
+
+impl Attribute {
+    fn unset(self, spec: &mut Spec) {
+        match self {
+            Self::Name => spec.name = None,
+            Self::GrantTypes => spec.grant_types.clear(),
+            Self::Scopes => spec.scopes.clear(),
+            Self::DefaultScopes => spec.default_scopes.clear(),
+            Self::Audience => spec.audience = None,
+            Self::AccessTokenTtl => spec.access_token_ttl = None,
+            Self::RefreshTokenTtl => spec.refresh_token_ttl = None,
+            Self::System => spec.system = None,
+        }
+    }
+}
+
+pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
+    let deployment = target.find().await?;
+    let now = Clock::System.now();
+    match command {
+        Command::Create { client_id, settings } => create(&deployment, json, client_id, settings).await?,
+        Command::List => list(&deployment, json).await?,
+        Command::Show { client_id } => {
+            let client = read(&deployment, &client_id).await?.record;
+            output::result(json, &View::new(&client, now), || show(&client, now))?;
+        }
+        Command::Update { client_id, settings, add_scope, remove_scope, unset } => {
+            let mut stored = read(&deployment, &client_id).await?;
+            let mut spec = Spec::from(&stored.record);
+            settings.write_to(&mut spec);
+            spec.scopes.extend(add_scope);
+            if let Some(unknown) = remove_scope.iter().find(|scope| !spec.scopes.remove(*scope)) {
+                return Err(Fault::new(format!("{client_id} has no scope {unknown:?} to be taken away")));
+            }
+            unset.into_iter().for_each(|attribute| attribute.unset(&mut spec));
+            spec.write_to(&mut stored.record, now).map_err(Fault::new)?;
+            write(&deployment, json, stored).await?;
+        }
+        Command::RotateSecret { client_id, expires_in } => {
+            rotate_secret(&deployment, json, &client_id, expires_in).await?;
+        }
+        Command::RetireSecret { client_id, secret_id, yes } => {
+            retire_secret(&deployment, json, &client_id, (&secret_id, yes)).await?;
+        }
+        Command::Disable { client_id } => enable(&deployment, json, &client_id, false).await?,
+        Command::Enable { client_id } => enable(&deployment, json, &client_id, true).await?,
+        Command::Delete { client_id, yes } => delete(&deployment, &client_id, yes).await?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// A client as it is shown: of its secrets everything but what they are.
+#[derive(Serialize)]
+struct View {
+    client_id: String,
+    #[serde(flatten)]
+    spec: Spec,
+    created_at: Option<u64>,
+    updated_at: Option<u64>,
+    secrets: Vec<SecretView>,
+}
+
+#[derive(Serialize)]
+struct SecretView {
+    id: Option<String>,
+    live: bool,
+    created_at: Option<u64>,
+    expires_at: Option<u64>,
+    scheme: &'static str,
+}
+
+impl View {
+    fn new(client: &Client, now: u64) -> Self {
+        let secrets = client.secrets.iter().map(|secret| SecretView {
+            id: secret.id.clone(),
+            live: secret.is_live(now),
+            created_at: secret.created_at,
+            expires_at: secret.expires_at,
+            scheme: secret.hash.scheme(),
+        });
+        Self {
+            client_id: client.client_id.clone(),
+            spec: Spec::from(client),
+            created_at: client.created_at,
+            updated_at: client.updated_at,
+            secrets: secrets.collect(),
+        }
+    }
+}
+
+fn show(client: &Client, now: u64) -> String {
+    let view = View::new(client, now);
+    let span = |ttl: Option<u32>| ttl.map(|ttl| output::span(ttl.into()));
+    let record = output::record([
+        ("client_id", Some(view.client_id)),
+        ("name", view.spec.name),
+        ("enabled", Some(view.spec.enabled.to_string())),
+        ("grant_types", Some(output::list(&view.spec.grant_types))),
+        ("scopes", Some(output::list(&view.spec.scopes))),
+        ("default_scopes", Some(output::list(&view.spec.default_scopes))),
+        ("audience", view.spec.audience),
+        ("access_token_ttl", span(view.spec.access_token_ttl)),
+        ("refresh_token_ttl", span(view.spec.refresh_token_ttl)),
+        ("system", view.spec.system.map(|system| serde_json::Value::Object(system).to_string())),
+        ("created_at", view.created_at.map(output::time)),
+        ("updated_at", view.updated_at.map(output::time)),
+    ]);
+    let secrets = output::table(
+        &["SECRET", "MADE", "STATE", "HASH"],
+        view.secrets.into_iter().map(|secret| {
+            let state = match (secret.live, secret.expires_at) {
+                (false, _) => "dead".to_owned(),
+                (true, None) => "live".to_owned(),
+                (true, Some(at)) => format!("live until {}", output::time(at)),
+            };
+            let made = secret.created_at.map_or_else(|| "-".to_owned(), output::time);
+            vec![secret.id.unwrap_or_else(|| "-".to_owned()), made, state, secret.scheme.to_owned()]
+        }),
+    );
+    format!("{record}\n\n{secrets}")
+}
+
+/// Reads a client that has to be there.
+async fn read(deployment: &Deployment, client_id: &str) -> Result<Stored<Client>, Fault> {
+    let stored = deployment.store.stored(client_id).await?;
+    stored.ok_or_else(|| Fault::new(format!("there is no client {client_id}; `countersign client list` shows all")))
+}
+
+/// Writes what was changed in a client, and shows it.
+async fn write(deployment: &Deployment, json: bool, stored: Stored<Client>) -> Result<(), Fault> {
+    deployment.announce().await?;
+    deployment.store.replace(&stored).await?;
+    let now = Clock::System.now();
+    output::result(json, &View::new(&stored.record, now), || show(&stored.record, now))
+}
+
+async fn create(deployment: &Deployment, json: bool, client_id: String, settings: Settings) -> Result<(), Fault> {
+    let now = Clock::System.now();
+    let mut client = Client::new(client_id, now);
+    let mut spec = Spec::default();
+    settings.write_to(&mut spec);
+    spec.write_to(&mut client, now).map_err(Fault::new)?;
+    deployment.announce().await?;
+    let client_id = client.client_id.clone();
+    print_secret(json, &client_id, &make(deployment, client).await?)
+}
+
+/// Makes a client with a fresh secret, and yields that.
+pub async fn make(deployment: &Deployment, mut client: Client) -> Result<String, Fault> {
+    let now = Clock::System.now();
+    let (secret, record) = Secret::generate(now)?;
+    client.secrets = vec![record];
+    match deployment.store.create(&client).await? {
+        Created::New | Created::Same => Ok(secret),
+        Created::Taken(_) => Err(Fault::new(format!(
+            "the id {} is taken; choose another one, or change that client by `countersign client update`",
+            client.client_id
+        ))),
+    }
+}
+
+fn print_secret(json: bool, client_id: &str, secret: &str) -> Result<(), Fault> {
+    output::result(json, &json!({"client_id": client_id, "client_secret": secret}), || {
+        output::record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))])
+    })?;
+    output::remark("the secret is shown this once: put it where it is used");
+    Ok(())
+}
+
+async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
+    let now = Clock::System.now();
+    let (mut views, mut rows) = (Vec::new(), Vec::new());
+    let see = |client_id: String, stored: Result<Stored<Client>, _>| {
+        let Ok(Stored { record, .. }) = stored else {
+            output::remark(&format!("the record of {client_id} is malformed; `countersign doctor` says more"));
+            return Ok::<_, Fault>(());
+        };
+        let live = record.live_secrets(now).count();
+        let state = if record.enabled { "enabled" } else { "disabled" };
+        let view = View::new(&record, now);
+        let grants = output::list(&view.spec.grant_types);
+        let name = view.spec.name.clone().unwrap_or_default();
+        rows.push(vec![client_id, state.to_owned(), grants, format!("{live} of {MAX_LIVE_SECRETS}"), name]);
+        views.push(view);
+        Ok(())
+    };
+    deployment.store.each(see).await?;
+    views.sort_by(|one, other| one.client_id.cmp(&other.client_id));
+    rows.sort();
+    output::result(json, &views, || match rows.is_empty() {
+        true => "There are no clients. `countersign client create` makes one.".to_owned(),
+        false => output::table(&["CLIENT", "STATE", "GRANTS", "SECRETS", "NAME"], rows),
+    })
+}
+
+async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, expires_in: u64) -> Result<(), Fault> {
+    let now = Clock::System.now();
+    let mut stored = read(deployment, client_id).await?;
+    let (secret, record) = Secret::generate(now)?;
+    let expires_at = now.saturating_add(expires_in);
+    let live: Vec<_> = stored.record.live_secrets(now).filter_map(|secret| secret.id.clone()).collect();
+    if !stored.record.take_secret(record, now, expires_at) {
+        return Err(Fault::new(format!(
+            "{client_id} has {MAX_LIVE_SECRETS} secrets that live ({}); retire one by `countersign client retire-secret`",
+            live.join(", ")
+        )));
+    }
+    stored.record.updated_at = Some(now);
+    deployment.announce().await?;
+    deployment.store.replace(&stored).await?;
+    print_secret(json, client_id, &secret)?;
+    if !live.is_empty() {
+        output::remark(&format!("the secret before it dies at {}", output::time(expires_at)));
+    }
+    Ok(())
+}
+
+async fn retire_secret(
+    deployment: &Deployment,
+    json: bool,
+    client_id: &str,
+    (secret_id, yes): (&str, bool),
+) -> Result<(), Fault> {
+    let now = Clock::System.now();
+    let mut stored = read(deployment, client_id).await?;
+    let before = stored.record.secrets.len();
+    stored.record.secrets.retain(|secret| secret.id.as_deref() != Some(secret_id));
+    if stored.record.secrets.len() == before {
+        return Err(Fault::new(format!("{client_id} has no secret {secret_id}; `countersign client show` lists them")));
+    }
+    if stored.record.live_secrets(now).next().is_none() {
+        input::confirm(
+            yes,
+            &format!("That is the last secret of {client_id} that lives: it gets no tokens then. Go on?"),
+        )?;
+    }
+    stored.record.updated_at = Some(now);
+    write(deployment, json, stored).await
+}
+
+async fn enable(deployment: &Deployment, json: bool, client_id: &str, enabled: bool) -> Result<(), Fault> {
+    let mut stored = read(deployment, client_id).await?;
+    if stored.record.enabled != enabled {
+        stored.record.enabled = enabled;
+        stored.record.updated_at = Some(Clock::System.now());
+    }
+    write(deployment, json, stored).await
+}
+
+async fn delete(deployment: &Deployment, client_id: &str, yes: bool) -> Result<(), Fault> {
+    // A record that is malformed can be deleted, too.
+    if deployment.store.stored::<Client>(client_id).await.is_ok_and(|stored| stored.is_none()) {
+        return Err(Fault::new(format!("there is no client {client_id}; `countersign client list` shows all")));
+    }
+    deployment.announce().await?;
+    input::confirm(yes, &format!("Delete the client {client_id}? It gets no tokens from then on."))?;
+    deployment.store.delete::<Client>(client_id).await?;
+    output::remark(&format!("{client_id} is deleted"));
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Which deployment a command is about: a stack of CloudFormation, or what the function's environment names.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use clap::Args;
+use countersign::aws;
+use countersign::clock::Clock;
+use countersign::config::{Config, RotationConfig};
+use countersign::keys::Staging;
+use countersign::rotation::Rotation;
+use countersign::secret::Hasher;
+use countersign::store::Store;
+
+use crate::fault::Fault;
+use crate::output;
+
+/// Which variable of a function's environment is which output or parameter of the stack, as `template.yaml` has it.
+const VARIABLES: [(&str, &str); 16] = [
+    ("CLIENTS_TABLE", "ClientsTableName"),
+    ("USERS_TABLE", "UsersTableName"),
+    ("GRANTS_TABLE", "GrantsTableName"),
+    ("SIGNING_SECRET_ID", "SigningSecretArn"),
+    ("ISSUER", "Issuer"),
+    ("USER_TOKEN_TTL", "UserTokenTtl"),
+    ("SERVICE_TOKEN_TTL", "ServiceTokenTtl"),
+    ("REFRESH_TOKEN_IDLE_TTL", "RefreshTokenIdleTtl"),
+    ("REFRESH_TOKEN_MAX_TTL", "RefreshTokenMaxTtl"),
+    ("REFRESH_GRACE", "RefreshGrace"),
+    ("KEYS_MAX_AGE", "KeysMaxAge"),
+    ("ARGON2_MEMORY_KIB", "Argon2MemoryKib"),
+    ("ARGON2_ITERATIONS", "Argon2Iterations"),
+    ("ARGON2_PARALLELISM", "Argon2Parallelism"),
+    ("SIGNING_ALGORITHM", "SigningAlgorithm"),
+    ("KEY_PUBLIC_FOR", "KeyPublicFor"),
+];
+
+/// How a command line names its deployment.
+#[derive(Args)]
+pub struct Target {
+    /// The CloudFormation stack of the deployment
+    #[arg(long, global = true, env = "COUNTERSIGN_STACK", value_name = "NAME")]
+    stack: Option<String>,
+    /// The AWS region, if not the usual one
+    #[arg(long, global = true)]
+    region: Option<String>,
+    /// The profile of the AWS configuration to use
+    #[arg(long, global = true)]
+    profile: Option<String>,
+    /// Where the API answers, if not at its issuer: behind a proxy, or on this machine
+    #[arg(long, global = true, env = "COUNTERSIGN_URL")]
+    url: Option<String>,
+}
+
+/// A deployment that was found.
+pub struct Deployment {
+    /// How to talk to AWS.
+    pub sdk: SdkConfig,
+    /// The settings of the API.
+    pub config: Config,
+    /// The settings of the rotation.
+    pub rotation_config: RotationConfig,
+    /// Its tables.
+    pub store: Store,
+    /// Where the API answers, without a slash at its end.
+    pub url: String,
+    /// The stack, if it was named: its name, its status, and how many days a key signs.
+    pub stack: Option<Stack>,
+}
+
+/// What CloudFormation says of the stack.
+pub struct Stack {
+    pub name: String,
+    pub status: String,
+    /// Parameters and outputs.
+    values: HashMap<String, String>,
+}
+
+impl Stack {
+    /// The value of an output or a parameter.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+}
+
+impl Target {
+    /// Where the API answers, if that was said; enough for what needs nothing else.
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref().map(|url| url.trim_end_matches('/'))
+    }
+
+    /// Finds the deployment.
+    ///
+    /// # Errors
+    /// That none was named, or the one that was is not there.
+    pub async fn find(&self) -> Result<Deployment, Fault> {
+        let sdk = self.sdk().await?;
+        let stack = match &self.stack {
+            Some(name) => Some(describe(&sdk, name).await?),
+            None => None,
+        };
+        let (config, rotation_config) = match &stack {
+            Some(stack) => {
+                let lookup = |variable: &str| -> Option<OsString> {
+                    let (_, name) = VARIABLES.iter().find(|(known, _)| *known == variable)?;
+                    stack.value(name).map(Into::into)
+                };
+                let foreign = |_| {
+                    Fault::new(format!(
+                        "the stack {} is not a deployment of countersign: outputs are missing",
+                        stack.name
+                    ))
+                };
+                let config = Config::from_variables(lookup).map_err(foreign)?;
+                (config, RotationConfig::from_variables(lookup).map_err(foreign)?)
+            }
+            None => {
+                let unnamed = |error| Fault::new(format!("no deployment is named ({error}); say --stack NAME"));
+                (Config::from_env().map_err(unnamed)?, RotationConfig::from_env().map_err(unnamed)?)
+            }
+        };
+        let url = self.url().map_or_else(|| config.issuer.clone(), ToOwned::to_owned);
+        Ok(Deployment { store: Store::new(&sdk, &config), sdk, config, rotation_config, url, stack })
+    }
+
+    async fn sdk(&self) -> Result<SdkConfig, Fault> {
+        let mut settings = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(aws::https())
+            // People wait, and from further away than the function does.
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(3))
+                    .operation_attempt_timeout(Duration::from_secs(15))
+                    .operation_timeout(Duration::from_mins(1))
+                    .build(),
+            )
+            .retry_config(RetryConfig::standard().with_max_attempts(8));
+        if let Some(region) = &self.region {
+            settings = settings.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &self.profile {
+            settings = settings.profile_name(profile);
+        }
+        let sdk = settings.load().await;
+        if sdk.region().is_none() {
+            return Err(Fault::new("no AWS region is set; say --region, or set AWS_REGION"));
+        }
+        Ok(sdk)
+    }
+}
+
+async fn describe(sdk: &SdkConfig, name: &str) -> Result<Stack, Fault> {
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    let unknown =
+        || Fault::new(format!("there is no stack {name} in {region}; is it another --region, --profile or name?"));
+    let request = aws_sdk_cloudformation::Client::new(sdk).describe_stacks().stack_name(name);
+    let output = request.send().await.map_err(|error| {
+        let cause = aws::cause(&error);
+        if cause.starts_with("ValidationError") { unknown() } else { Fault::aws(&format!("DescribeStacks: {cause}")) }
+    })?;
+    let stack = output.stacks.unwrap_or_default().into_iter().next().ok_or_else(unknown)?;
+    let status = stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
+    let parameters = stack.parameters.unwrap_or_default().into_iter();
+    let parameters = parameters.filter_map(|one| Some((one.parameter_key?, one.parameter_value?)));
+    let outputs = stack.outputs.unwrap_or_default().into_iter();
+    let outputs = outputs.filter_map(|one| Some((one.output_key?, one.output_value?)));
+    // Issuer is both, and what counts is the output.
+    Ok(Stack { name: name.to_owned(), status, values: parameters.chain(outputs).collect() })
+}
+
+impl Deployment {
+    /// Says on which deployment the next command acts.
+    ///
+    /// # Errors
+    /// That AWS does not know who asks.
+    pub async fn announce(&self) -> Result<(), Fault> {
+        let identity = aws_sdk_sts::Client::new(&self.sdk).get_caller_identity().send().await;
+        let identity = identity.map_err(|error| Fault::aws(&format!("GetCallerIdentity: {}", aws::cause(&error))))?;
+        let account = identity.account().unwrap_or("unknown").to_owned();
+        let region = self.sdk.region().map(ToString::to_string).unwrap_or_default();
+        let what = match &self.stack {
+            Some(stack) => format!("the stack {}", stack.name),
+            None => format!("the tables {} and {}", self.config.clients_table, self.config.users_table),
+        };
+        output::remark(&format!("changing {what} in account {account}, {region}"));
+        Ok(())
+    }
+
+    /// What makes and verifies hashes, with the deployment's parameters.
+    ///
+    /// # Errors
+    /// That the parameters are none.
+    pub fn hasher(&self) -> Result<Hasher, Fault> {
+        let config = &self.config;
+        Ok(Hasher::new(config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism)?)
+    }
+
+    /// What rotates the deployment's keys: the same that the function runs.
+    ///
+    /// # Errors
+    /// That the algorithm is none.
+    pub fn rotation(&self) -> Result<Rotation, Fault> {
+        let config = &self.rotation_config;
+        let algorithm = config.signing_algorithm.parse().map_err(|_| Fault::new("the signing algorithm is none"))?;
+        let staging = Staging {
+            algorithm,
+            public_for: config.key_public_for,
+            refresh_token_max_ttl: config.refresh_token_max_ttl,
+        };
+        Ok(Rotation::new(&self.sdk, config.signing_secret_id.clone(), staging, Clock::System))
+    }
+}

@@ -1,0 +1,161 @@
+//! `countersign doctor`: whether a deployment is well. All that is looked at is a finding, good or bad, with what mends
+//! it; and so is what could not be looked at. Nothing is changed.
+
+use clap::Args;
+use countersign::clock::Clock;
+use serde::Serialize;
+
+use crate::deployment::{Stack, Target};
+use crate::fault::Fault;
+use crate::{Outcome, output};
+
+mod endpoint;
+mod keys;
+mod records;
+mod tables;
+
+/// How many records a finding names.
+const NAMED: usize = 5;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  countersign --stack countersign doctor
+  countersign --stack countersign --json doctor --no-users | jq '.findings[] | select(.level != \"ok\")'
+
+Changes nothing. Exit codes: 0 all is well; 3 there are warnings; 1 there are faults.")]
+pub struct Options {
+    /// Does not count users, for which the whole table is read
+    #[arg(long)]
+    no_users: bool,
+}
+
+/// How bad something is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Works, and is not as it should be.
+    Warning,
+    /// Does not work.
+    Fault,
+}
+
+/// What was looked at, what was found, and what to do about it.
+#[derive(Serialize)]
+pub struct Finding {
+    level: Level,
+    check: &'static str,
+    finding: String,
+    mend: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    worst: Level,
+    findings: &'a [Finding],
+}
+
+pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> Result<Outcome, Fault> {
+    let deployment = target.find().await?;
+    let now = Clock::System.now();
+    let mut findings: Vec<_> = deployment.stack.as_ref().map(stack).into_iter().collect();
+    // Boxed, as everywhere: the futures of so many SDK calls in one are too deep for the compiler.
+    findings.extend(Box::pin(endpoint::look(&deployment)).await);
+    findings.extend(Box::pin(keys::look(&deployment, now)).await);
+    findings.extend(Box::pin(tables::look(&deployment)).await);
+    findings.extend(Box::pin(records::clients(&deployment, now)).await);
+    if !no_users {
+        findings.extend(Box::pin(records::users(&deployment)).await);
+    }
+    conclude(json, &findings)
+}
+
+fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Fault> {
+    let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
+    output::result(json, &Report { worst, findings }, || {
+        findings.iter().map(Finding::in_words).collect::<Vec<_>>().join("\n")
+    })?;
+    match worst {
+        Level::Ok => Ok(Outcome::Done),
+        Level::Warning => Ok(Outcome::LookCloser),
+        Level::Fault => {
+            let faults = findings.iter().filter(|finding| finding.level == Level::Fault).count();
+            Err(Fault::new(format!("{}; each says how to mend it", counted(faults, "fault"))))
+        }
+    }
+}
+
+/// What CloudFormation thinks of the stack.
+fn stack(stack: &Stack) -> Finding {
+    const CHECK: &str = "stack";
+    let found = format!("{} is {}", stack.name, stack.status);
+    match stack.status.as_str() {
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Finding::ok(CHECK, found),
+        "UPDATE_ROLLBACK_COMPLETE" => Finding::warning(
+            CHECK,
+            format!("{found}: the last deployment failed, and was undone"),
+            format!("`aws cloudformation describe-stack-events --stack-name {}` says why; deploy again", stack.name),
+        ),
+        status if status.ends_with("_IN_PROGRESS") => {
+            Finding::warning(CHECK, found, "wait for its end, and look again")
+        }
+        _ => Finding::fault(
+            CHECK,
+            found,
+            format!("`aws cloudformation describe-stack-events --stack-name {}` says why", stack.name),
+        ),
+    }
+}
+
+impl Finding {
+    fn ok(check: &'static str, finding: impl Into<String>) -> Self {
+        Self { level: Level::Ok, check, finding: finding.into(), mend: None }
+    }
+
+    fn warning(check: &'static str, finding: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { level: Level::Warning, check, finding: finding.into(), mend: Some(mend.into()) }
+    }
+
+    fn fault(check: &'static str, finding: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { level: Level::Fault, check, finding: finding.into(), mend: Some(mend.into()) }
+    }
+
+    /// That something could not be looked at. The words of a fault end in what to do.
+    fn unseen(level: Level, check: &'static str, fault: Fault) -> Self {
+        let message = match fault {
+            Fault::Told(message) => message,
+            Fault::NobodyReads => String::new(),
+        };
+        let (finding, mend) =
+            message.rsplit_once("; ").map_or((message.as_str(), None), |(what, mend)| (what, Some(mend)));
+        Self { level, check, finding: finding.to_owned(), mend: mend.map(ToOwned::to_owned) }
+    }
+
+    fn in_words(&self) -> String {
+        let (style, level) = match self.level {
+            Level::Ok => (output::GOOD, "ok"),
+            Level::Warning => (output::WARNING, "warning"),
+            Level::Fault => (output::BAD, "fault"),
+        };
+        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.finding);
+        match &self.mend {
+            Some(mend) => format!("{line}\n{:25}-> {mend}", ""),
+            None => line,
+        }
+    }
+}
+
+/// A number of things, in words.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The first few names of a list, and how many more there are.
+fn named(names: &[String]) -> String {
+    let first: Vec<_> = names.iter().take(NAMED).map(String::as_str).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}

@@ -1,0 +1,148 @@
+//! Whether the keys of the secret are good, are published, and are rotated.
+
+use countersign::keys::{KeyState, Stage};
+use countersign::rotation::{Keys, RotationError};
+use serde_json::Value;
+
+use super::endpoint::{self, document};
+use super::{Finding, Level, named};
+use crate::deployment::Deployment;
+use crate::fault::Fault;
+use crate::output;
+
+const DAY: u64 = 24 * 60 * 60;
+/// What the template has, for a deployment without a stack.
+const DEFAULT_ROTATION_DAYS: u64 = 30;
+/// Days in which the schedule makes up for one that failed.
+const LATE_DAYS: u64 = 2;
+/// The members of a JWK that are nobody else's business (RFC 7518 section 6).
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
+    let keys = Box::pin(read(deployment)).await;
+    let published = published(deployment).await;
+    let mut findings = Vec::new();
+    if let Ok(keys) = &keys {
+        findings.push(Finding::ok("secret", "its keys are good"));
+        findings.extend(rotation(deployment, keys, now));
+    }
+    if let Ok(published) = &published {
+        findings.extend(private_halves(&deployment.url, published));
+        findings.extend(keys.iter().flat_map(|keys| compare(deployment, keys, published)));
+    }
+    findings.extend(keys.err());
+    findings.extend(published.err());
+    findings
+}
+
+async fn read(deployment: &Deployment) -> Result<Keys, Finding> {
+    const CHECK: &str = "secret";
+    let unseen = |fault| Finding::unseen(Level::Fault, CHECK, fault);
+    deployment.rotation().map_err(unseen)?.keys().await.map_err(|error| match error {
+        RotationError::Nothing(reason) => {
+            Finding::fault(CHECK, reason, "`countersign key rotate` makes the first ones")
+        }
+        error => unseen(Fault::from(error)),
+    })
+}
+
+/// The keys that verifiers get.
+async fn published(deployment: &Deployment) -> Result<Vec<Value>, Finding> {
+    let unseen = |cause: String| Finding::fault("published keys", cause, endpoint::mend(deployment));
+    let url = format!("{}/.well-known/jwks.json", deployment.url);
+    let (document, _) = document(&url).await.map_err(unseen)?;
+    match document.get("keys").and_then(Value::as_array) {
+        Some(keys) => Ok(keys.clone()),
+        None => Err(unseen(format!("{url} answers no JWK set"))),
+    }
+}
+
+fn kid(key: &Value) -> &str {
+    key.get("kid").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
+    let is_private = |key: &&Value| PRIVATE_MEMBERS.iter().any(|member| key.get(member).is_some());
+    let in_words = |key: &Value| {
+        let kid = kid(key);
+        Finding::fault(
+            "published keys",
+            format!("{kid} is published with its private half: anybody can sign tokens"),
+            format!("`countersign key rotate --emergency {kid}` at once; then find out what answers at {url}"),
+        )
+    };
+    published.iter().filter(is_private).map(in_words).collect()
+}
+
+/// Whether verifiers get the keys of the secret.
+fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Finding> {
+    const CHECK: &str = "published keys";
+    let caches = output::span(deployment.config.keys_max_age.into());
+    let wait = || format!("wait {caches}, for so long caches keep them; after that, look at the function's log");
+    let is_missing = |key: &&KeyState| !published.iter().any(|published| kid(published) == key.kid);
+    let (current, others): (Vec<_>, Vec<_>) =
+        keys.states.iter().filter(is_missing).partition(|key| key.stage == Stage::Current);
+    let others: Vec<_> = others.into_iter().map(|key| key.kid.clone()).collect();
+    let foreign = published.iter().map(kid).filter(|kid| !keys.states.iter().any(|key| key.kid == *kid));
+    let foreign: Vec<_> = foreign.map(ToOwned::to_owned).collect();
+
+    let mut findings = Vec::new();
+    for key in current {
+        let finding = format!("{} signs, and is not published: no verifier takes its tokens", key.kid);
+        findings.push(Finding::fault(CHECK, finding, wait()));
+    }
+    if !others.is_empty() {
+        findings.push(Finding::warning(CHECK, format!("not published yet: {}", named(&others)), wait()));
+    }
+    if !foreign.is_empty() {
+        let finding = format!("published, and not in the secret: {}", named(&foreign));
+        findings.push(Finding::warning(CHECK, finding, wait()));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(CHECK, format!("they are the {} of the secret", published.len())));
+    }
+    findings
+}
+
+/// Whether the next key takes its turn when it should.
+fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
+    const CHECK: &str = "rotation";
+    let of_stage = |stage: Stage| keys.states.iter().find(|key| key.stage == stage);
+    let algorithm = of_stage(Stage::Current).map(|key| key.algorithm.as_str()).unwrap_or_default();
+    if !keys.are_rotated {
+        return vec![Finding::ok(CHECK, format!("the key ({algorithm}) is one of your own, and never rotated"))];
+    }
+    let mut findings = Vec::new();
+    match of_stage(Stage::Next) {
+        None => findings.push(Finding::warning(CHECK, "there is no next key", "`countersign key rotate` makes one")),
+        Some(next) if next.algorithm != deployment.rotation_config.signing_algorithm => {
+            let wanted = &deployment.rotation_config.signing_algorithm;
+            findings.push(Finding::warning(
+                CHECK,
+                format!("the next key is of {}, and the deployment of {wanted}", next.algorithm),
+                format!("`countersign key rotate --emergency {}` makes another; that one never signed", next.kid),
+            ));
+        }
+        Some(_) => {}
+    }
+    let age = of_stage(Stage::Current).and_then(|key| key.signs_since).map(|since| now.saturating_sub(since));
+    findings.extend(age.and_then(|age| lateness(deployment, age)));
+    if findings.is_empty() {
+        let age = age.map(|age| format!(" for {}", output::span(age))).unwrap_or_default();
+        findings.push(Finding::ok(CHECK, format!("the current key ({algorithm}) signs{age}; the next one is there")));
+    }
+    findings
+}
+
+/// That the current key signs for longer than it should.
+fn lateness(deployment: &Deployment, age: u64) -> Option<Finding> {
+    let value = |name| deployment.stack.as_ref().and_then(|stack| stack.value(name));
+    let days = value("RotationDays").and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_ROTATION_DAYS);
+    let function = value("RotateFunctionName").unwrap_or("RotateFunction");
+    if age <= days.saturating_add(LATE_DAYS).saturating_mul(DAY) {
+        return None;
+    }
+    let finding = format!("the current key has signed for {}, and should for {days} days", output::span(age));
+    let mend = format!("look at RotationAlarm and at the log of {function}; `countersign key rotate` makes up for it");
+    Some(Finding::warning("rotation", finding, mend))
+}

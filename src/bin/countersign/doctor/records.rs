@@ -1,0 +1,164 @@
+//! Whether the clients can get tokens, and how the users' passwords are hashed.
+
+use std::collections::BTreeMap;
+
+use countersign::client::Client;
+use countersign::keys::MAX_ACCESS_TOKEN_TTL;
+use countersign::secret::Hash;
+use countersign::store::{StoreError, Stored};
+use countersign::user::User;
+
+use super::{Finding, Level, counted, named};
+use crate::deployment::Deployment;
+use crate::fault::Fault;
+
+/// Seconds before the end of its last secret at which a client should have another one.
+const SOON: u64 = 7 * 24 * 60 * 60;
+
+pub async fn clients(deployment: &Deployment, now: u64) -> Vec<Finding> {
+    const CHECK: &str = "clients";
+    const DELETE: &str = "mend it in the table, or delete it: `countersign client delete ID`";
+    let (mut count, mut tally) = (0, Tally::default());
+    let see = |client_id: String, client: Result<Stored<Client>, StoreError>| {
+        count += 1;
+        match client {
+            Ok(client) => {
+                for (finding, mend) in complaints(&client.record, now) {
+                    tally.add(Level::Warning, finding.to_owned(), mend, &client_id);
+                }
+            }
+            Err(error) => tally.add(Level::Fault, malformed(&error), DELETE, &client_id),
+        }
+        Ok::<_, Fault>(())
+    };
+    let read = deployment.store.each(see).await;
+    let mut findings = tally.findings(CHECK);
+    match read {
+        Err(fault) => findings.push(Finding::unseen(Level::Fault, CHECK, fault)),
+        Ok(()) if count == 0 => {
+            findings.push(Finding::warning(CHECK, "there are none", "`countersign client create` makes one"));
+        }
+        Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(count, "client"))),
+        Ok(()) => {}
+    }
+    findings
+}
+
+/// What is wrong with a client that is enabled, and what mends it.
+fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
+    let live: Vec<_> = client.live_secrets(now).collect();
+    let dies_soon = |at: u64| at.saturating_sub(now) <= SOON;
+    let defaults = client.default_scopes.clone();
+    let complaints = [
+        (
+            client.scopes.tokens().is_empty(),
+            "no scopes, and so no tokens",
+            "`countersign client update ID --scope SCOPE`, or `countersign client disable ID`",
+        ),
+        (
+            client.grant_types.is_empty(),
+            "no grant types, and so no tokens",
+            "`countersign client update ID --grant-type GRANT`, or `countersign client disable ID`",
+        ),
+        (
+            live.is_empty(),
+            "no live secret, and so no tokens",
+            "`countersign client rotate-secret ID`, or `countersign client disable ID`",
+        ),
+        (
+            !live.is_empty() && live.iter().all(|secret| secret.expires_at.is_some_and(dies_soon)),
+            "the last live secret dies within 7 days",
+            "`countersign client rotate-secret ID`, and bring the new one to where it is used",
+        ),
+        (
+            defaults.is_some_and(|scope| scope.allowed_by(&client.scopes).is_err()),
+            "default scopes that are not among the scopes",
+            "`countersign client update ID --add-scope SCOPE`, or `--default-scope SCOPE`",
+        ),
+        (
+            client.grant_types.contains("client_credentials") && live.iter().any(|one| one.hash.scheme() != "sha256"),
+            "a secret from elsewhere, whose slow hash runs for each token",
+            "`countersign client rotate-secret ID`",
+        ),
+        (
+            client.access_token_ttl.is_some_and(|ttl| ttl.get() > MAX_ACCESS_TOKEN_TTL),
+            "an access_token_ttl above 7 days, which counts as 7 days",
+            "`countersign client update ID --access-token-ttl 7d`",
+        ),
+    ];
+    let complaints = complaints.into_iter().filter(|(is_so, ..)| client.enabled && *is_so);
+    complaints.map(|(_, finding, mend)| (finding, mend)).collect()
+}
+
+pub async fn users(deployment: &Deployment) -> Vec<Finding> {
+    const CHECK: &str = "users";
+    const DELETE: &str = "mend it in the table, or delete it: `countersign user delete USERNAME`";
+    const RESET: &str = "each is replaced at its user's next login; for those who never come: \
+                         `countersign user set-password`, or `countersign user disable`";
+    let hasher = match deployment.hasher() {
+        Ok(hasher) => hasher,
+        Err(fault) => return vec![Finding::unseen(Level::Fault, CHECK, fault)],
+    };
+    let (mut count, mut old, mut tally) = (0, BTreeMap::<_, usize>::new(), Tally::default());
+    let see = |username: String, user: Result<Stored<User>, StoreError>| {
+        count += 1;
+        match user {
+            Ok(Stored { record: user, .. }) => {
+                // Nobody logs in with the hash of a user who is disabled.
+                let hash = user.password_hash.as_ref().filter(|hash| user.enabled && !hasher.is_current(hash));
+                if let Some(hash) = hash {
+                    *old.entry(scheme(hash)).or_default() += 1;
+                }
+            }
+            Err(error) => tally.add(Level::Fault, malformed(&error), DELETE, &username),
+        }
+        Ok::<_, Fault>(())
+    };
+    let read = deployment.store.each(see).await;
+    let mut findings = tally.findings(CHECK);
+    if !old.is_empty() {
+        let schemes: Vec<_> = old.iter().map(|(scheme, count)| format!("{scheme} {count}")).collect();
+        let (all, old) = (counted(count, "user"), old.values().sum::<usize>());
+        let finding = format!("{old} of {all} still have a hash of an old scheme ({})", schemes.join(", "));
+        findings.push(Finding::warning(CHECK, finding, RESET));
+    }
+    match read {
+        Err(fault) => findings.push(Finding::unseen(Level::Fault, CHECK, fault)),
+        Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(count, "user"))),
+        Ok(()) => {}
+    }
+    findings
+}
+
+/// The scheme of a hash that is not current.
+fn scheme(hash: &Hash) -> &'static str {
+    match hash.scheme() {
+        "argon2id" => "argon2id with other parameters",
+        other => other,
+    }
+}
+
+fn malformed(error: &StoreError) -> String {
+    match error {
+        StoreError::Malformed { attribute, .. } => format!("malformed ({attribute})"),
+        other => other.to_string(),
+    }
+}
+
+/// What was found in many records: who has what, in one finding for each kind of thing.
+#[derive(Default)]
+struct Tally(BTreeMap<(Level, String, &'static str), Vec<String>>);
+
+impl Tally {
+    fn add(&mut self, level: Level, finding: String, mend: &'static str, name: &str) {
+        self.0.entry((level, finding, mend)).or_default().push(name.to_owned());
+    }
+
+    fn findings(self, check: &'static str) -> Vec<Finding> {
+        let finding = |((level, finding, mend), mut names): ((Level, String, &str), Vec<String>)| {
+            names.sort();
+            Finding { level, check, finding: format!("{}: {finding}", named(&names)), mend: Some(mend.to_owned()) }
+        };
+        self.0.into_iter().map(finding).collect()
+    }
+}

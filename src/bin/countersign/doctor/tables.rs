@@ -1,0 +1,155 @@
+//! Whether the tables are as the template makes them.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::{
+    BillingMode, BillingModeSummary, ContinuousBackupsDescription, KeyType, PointInTimeRecoveryDescription,
+    PointInTimeRecoveryStatus, SseDescription, SseStatus, TableDescription, TableStatus, TimeToLiveStatus,
+};
+use countersign::aws;
+
+use super::{Finding, Level};
+use crate::deployment::Deployment;
+use crate::fault::Fault;
+
+/// The attribute by which DynamoDB deletes what is over.
+const EXPIRES_AT: &str = "expires_at";
+
+/// A table, with what it should be.
+struct Table<'a> {
+    check: &'static str,
+    name: &'a str,
+    key: &'static str,
+    /// Whether its items go by themselves; those of the others are to be lost in no way.
+    expires: bool,
+}
+
+pub async fn look(deployment: &Deployment) -> Vec<Finding> {
+    let client = Client::new(&deployment.sdk);
+    let config = &deployment.config;
+    let tables = [
+        Table { check: "table clients", name: &config.clients_table, key: "client_id", expires: false },
+        Table { check: "table users", name: &config.users_table, key: "username", expires: false },
+        Table { check: "table grants", name: &config.grants_table, key: "id", expires: true },
+    ];
+    let mut findings = Vec::new();
+    for table in tables {
+        findings.extend(Box::pin(table.look(&client)).await);
+    }
+    findings
+}
+
+impl Table<'_> {
+    async fn look(&self, client: &Client) -> Vec<Finding> {
+        let mut findings = match client.describe_table().table_name(self.name).send().await {
+            Ok(output) => output.table().map(|description| self.settings(description)).unwrap_or_default(),
+            // Whether it can be read, its records show.
+            Err(error) if error.code() == Some("AccessDeniedException") => {
+                vec![self.unseen(Level::Warning, "DescribeTable", &aws::cause(&error))]
+            }
+            Err(error) => return vec![self.unseen(Level::Fault, "DescribeTable", &aws::cause(&error))],
+        };
+        findings.extend(self.backups(client).await);
+        if self.expires {
+            findings.extend(self.time_to_live(client).await);
+        }
+        if findings.is_empty() {
+            findings.push(Finding::ok(self.check, format!("{} is as it should be", self.name)));
+        }
+        findings
+    }
+
+    fn unseen(&self, level: Level, operation: &str, cause: &str) -> Finding {
+        Finding::unseen(level, self.check, Fault::aws(&format!("{operation}: {cause}")))
+    }
+
+    fn settings(&self, description: &TableDescription) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        match description.table_status() {
+            Some(TableStatus::Active) => {}
+            Some(TableStatus::Updating) => {
+                let finding = format!("{} is being changed", self.name);
+                findings.push(Finding::warning(self.check, finding, "wait for its end, and look again"));
+            }
+            status => {
+                let status = status.map(TableStatus::as_str).unwrap_or_default();
+                let finding = format!("{} is {status}", self.name);
+                findings.push(Finding::fault(self.check, finding, "wait for its end, or restore it from a backup"));
+            }
+        }
+        let is_keyed = matches!(
+            description.key_schema(),
+            [key] if key.attribute_name() == self.key && *key.key_type() == KeyType::Hash
+        );
+        if !is_keyed {
+            findings.push(Finding::fault(
+                self.check,
+                format!("the key of {} is not {} alone", self.name, self.key),
+                "is it the right table? If so, it has to be made anew: a key cannot be changed",
+            ));
+        }
+        findings.extend(self.options(description));
+        findings
+    }
+
+    /// What works otherwise, too, but should not be otherwise.
+    fn options(&self, description: &TableDescription) -> Vec<Finding> {
+        let billing = description.billing_mode_summary().and_then(BillingModeSummary::billing_mode);
+        let encryption = description.sse_description().and_then(SseDescription::status);
+        let options = [
+            (
+                billing == Some(&BillingMode::PayPerRequest),
+                "throttles above what is provisioned",
+                "--billing-mode PAY_PER_REQUEST",
+            ),
+            (
+                matches!(encryption, Some(SseStatus::Enabled | SseStatus::Updating)),
+                "is not encrypted by a key of KMS",
+                "--sse-specification Enabled=true",
+            ),
+            (
+                self.expires || description.deletion_protection_enabled() == Some(true),
+                "is not protected from deletion",
+                "--deletion-protection-enabled",
+            ),
+        ];
+        let wrong = options.into_iter().filter(|(is_right, ..)| !is_right);
+        wrong.map(|(_, finding, option)| self.warning(finding, "update-table", option)).collect()
+    }
+
+    fn warning(&self, finding: &str, command: &str, option: &str) -> Finding {
+        let mend = format!("`aws dynamodb {command} --table-name {} {option}`", self.name);
+        Finding::warning(self.check, format!("{} {finding}", self.name), mend)
+    }
+
+    async fn backups(&self, client: &Client) -> Option<Finding> {
+        let output = match client.describe_continuous_backups().table_name(self.name).send().await {
+            Ok(output) => output,
+            Err(error) => return Some(self.unseen(Level::Warning, "DescribeContinuousBackups", &aws::cause(&error))),
+        };
+        let status = output
+            .continuous_backups_description()
+            .and_then(ContinuousBackupsDescription::point_in_time_recovery_description)
+            .and_then(PointInTimeRecoveryDescription::point_in_time_recovery_status);
+        (status != Some(&PointInTimeRecoveryStatus::Enabled)).then(|| {
+            let option = "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true";
+            self.warning("has no point-in-time recovery", "update-continuous-backups", option)
+        })
+    }
+
+    async fn time_to_live(&self, client: &Client) -> Option<Finding> {
+        let output = match client.describe_time_to_live().table_name(self.name).send().await {
+            Ok(output) => output,
+            Err(error) => return Some(self.unseen(Level::Warning, "DescribeTimeToLive", &aws::cause(&error))),
+        };
+        let is_on = output.time_to_live_description().is_some_and(|description| {
+            let status = description.time_to_live_status();
+            matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+                && description.attribute_name() == Some(EXPIRES_AT)
+        });
+        (!is_on).then(|| {
+            let option = format!("--time-to-live-specification Enabled=true,AttributeName={EXPIRES_AT}");
+            self.warning("keeps what is over for ever", "update-time-to-live", &option)
+        })
+    }
+}

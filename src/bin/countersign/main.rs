@@ -1,0 +1,131 @@
+//! The operators' command line: clients, users, keys and tokens of a deployment, and whether it is well. Whoever may
+//! write the deployment's tables may use it: IAM decides.
+//!
+//! | room | what it decides |
+//! |---|---|
+//! | `deployment` | which deployment a command is about |
+//! | `client`, `user`, `import`, `key`, `token`, `doctor`, `plan` | one command each |
+//! | `spec` | what a client is to be, as flags, files and tables say it |
+//! | `input`, `output`, `fault` | questions and secrets; tables and JSON; what went wrong, in one line |
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+mod client;
+mod deployment;
+mod doctor;
+mod fault;
+mod import;
+mod input;
+mod key;
+mod output;
+mod plan;
+mod spec;
+mod token;
+mod user;
+
+use deployment::Target;
+use fault::Fault;
+
+/// Clients, users, keys and tokens of a countersign deployment.
+#[derive(Parser)]
+#[command(
+    name = "countersign",
+    version,
+    after_help = "Examples:
+  countersign --stack countersign client create billing-cron --grant-type client_credentials --scope 'billing:*'
+  countersign --stack countersign import users users.jsonl --dry-run
+  countersign --stack countersign doctor
+
+Which deployment it is about is said by --stack, or else by the environment variables of the function
+(CLIENTS_TABLE, USERS_TABLE, GRANTS_TABLE, SIGNING_SECRET_ID, ISSUER). Credentials and region are found as by
+the AWS command line.
+
+Exit codes: 0 done; 1 failed, and nothing is half written; 2 the command line is wrong; 3 done, but look at
+what it says (a warning, a bad line, a difference); 130 stopped by Ctrl-C."
+)]
+struct Options {
+    #[command(flatten)]
+    target: Target,
+    /// Prints JSON, for scripts
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Applications and services that may ask for tokens
+    #[command(subcommand)]
+    Client(client::Command),
+    /// People who log in through an application
+    #[command(subcommand)]
+    User(user::Command),
+    /// Brings users and clients over from elsewhere, with their hashes
+    #[command(subcommand)]
+    Import(import::Command),
+    /// The keys that sign tokens
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Access tokens: what is in one, and a fresh one
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Looks whether a deployment is well, and says how to mend what is not
+    Doctor(doctor::Options),
+    /// Shows what `apply` would change
+    Plan(plan::Options),
+    /// Makes the clients what a file says they are
+    Apply(plan::ApplyOptions),
+    /// Prints a script that completes this command line in a shell
+    #[command(after_help = "Example:
+  countersign completions bash > ~/.local/share/bash-completion/completions/countersign")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// All is well.
+    Done,
+    /// There is something to look at.
+    LookCloser,
+    /// Somebody pressed Ctrl-C.
+    Stopped,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(Outcome::Done) | Err(Fault::NobodyReads) => ExitCode::SUCCESS,
+        Ok(Outcome::LookCloser) => ExitCode::from(3),
+        Ok(Outcome::Stopped) => ExitCode::from(130),
+        Err(Fault::Told(message)) => {
+            output::complain(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Options { target, json, command }: Options) -> Result<Outcome, Fault> {
+    match command {
+        Command::Client(command) => client::run(&target, json, command).await,
+        Command::User(command) => user::run(&target, json, command).await,
+        Command::Import(command) => import::run(&target, json, command).await,
+        Command::Key(command) => key::run(&target, json, command).await,
+        Command::Token(command) => token::run(&target, json, command).await,
+        Command::Doctor(options) => doctor::run(&target, json, options).await,
+        Command::Plan(options) => plan::run(&target, json, options).await,
+        Command::Apply(options) => plan::apply(&target, json, options).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Options::command(), "countersign", &mut io::stdout());
+            Ok(Outcome::Done)
+        }
+    }
+}

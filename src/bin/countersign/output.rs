@@ -1,0 +1,96 @@
+//! What a command prints: tables for people, JSON for scripts, and remarks beside both. Colours on a terminal alone.
+
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table, TableStyle};
+use serde::Serialize;
+
+use crate::fault::Fault;
+
+pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const WARNING: Style = AnsiColor::Yellow.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+const HEADING: Style = Style::new().bold();
+
+/// Prints a result: as JSON, or in the words that `people` makes of it.
+pub fn result(json: bool, value: &impl Serialize, people: impl FnOnce() -> String) -> Result<(), Fault> {
+    if json {
+        let text = serde_json::to_string_pretty(value).map_err(|error| Fault::new(error.to_string()))?;
+        return line(&text);
+    }
+    line(&people())
+}
+
+/// Prints a line of a result.
+pub fn line(text: &str) -> Result<(), Fault> {
+    Ok(writeln!(anstream::stdout().lock(), "{}", text.trim_end())?)
+}
+
+/// Says something beside the result.
+pub fn remark(text: &str) {
+    // Nobody who would hear of it is left.
+    let _ = writeln!(anstream::stderr().lock(), "countersign: {text}");
+}
+
+/// Says what went wrong.
+pub fn complain(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{BAD}countersign:{BAD:#} {}", text.replace('\n', " "));
+}
+
+/// A table with a heading.
+pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = bare();
+    table.set_header(heading.iter().copied());
+    table.add_rows(rows);
+    let text = trimmed(&table);
+    // Styled when it is laid out: a cell would be as wide as its escape codes.
+    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    format!("{HEADING}{first}{HEADING:#}\n{rest}")
+}
+
+/// A record: a name and a value in each line. What has no value is left out.
+pub fn record(rows: impl IntoIterator<Item = (&'static str, Option<String>)>) -> String {
+    let mut table = bare();
+    for (name, value) in rows {
+        if let Some(value) = value {
+            table.add_row([name.to_owned(), value]);
+        }
+    }
+    trimmed(&table)
+}
+
+fn bare() -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn trimmed(table: &Table) -> String {
+    let lines = table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The first second of the year 10000, which has no form in RFC 3339.
+const END_OF_CALENDAR: u64 = 253_402_300_800;
+
+/// A time in seconds since the epoch, for people; as it is, if no calendar has it.
+pub fn time(seconds: u64) -> String {
+    if seconds >= END_OF_CALENDAR {
+        return seconds.to_string();
+    }
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+}
+
+/// A span in seconds, for people: its two largest units.
+pub fn span(seconds: u64) -> String {
+    let words = humantime::format_duration(Duration::from_secs(seconds)).to_string();
+    words.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// Words in a row, or a dash.
+pub fn list<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
+    let words: Vec<_> = words.into_iter().map(String::as_str).collect();
+    if words.is_empty() { "-".to_owned() } else { words.join(" ") }
+}

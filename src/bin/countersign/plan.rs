@@ -1,0 +1,252 @@
+//! `countersign plan` and `countersign apply`: clients as a file says they are to be. Secrets are never in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use countersign::client::Client;
+use countersign::clock::Clock;
+use countersign::store::Stored;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, Target};
+use crate::fault::Fault;
+use crate::spec::{Spec, check_new_id};
+use crate::{Outcome, client, input, output};
+
+const EXAMPLE: &str = "The file:
+  [clients.billing-cron]
+  name = \"Billing cron job\"
+  grant_types = [\"client_credentials\"]
+  scopes = [\"billing:*\"]
+  default_scopes = [\"billing:read\"]      # and audience, access_token_ttl, refresh_token_ttl, enabled, [..system]
+
+What the file does not say of a client, the client does not have. Clients that are not in the file are left as
+they are, but for --prune. A new client gets a secret, which is printed once.
+
+Examples:
+  countersign plan clients.toml            exit code 3 if there is anything to do
+  countersign apply clients.toml --yes";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Options {
+    /// The file
+    #[arg(default_value = "clients.toml")]
+    file: PathBuf,
+    /// Deletes clients that are not in the file
+    #[arg(long)]
+    prune: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub struct ApplyOptions {
+    #[command(flatten)]
+    plan: Options,
+    /// Does not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    clients: BTreeMap<String, Spec>,
+}
+
+/// What is to be done, client by client.
+enum Step {
+    Create(Client),
+    Update(Box<Stored<Client>>, Vec<Difference>),
+    Delete(String),
+}
+
+/// An attribute that is to be another.
+#[derive(Serialize)]
+struct Difference {
+    attribute: String,
+    from: Option<Value>,
+    to: Option<Value>,
+}
+
+pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcome, Fault> {
+    let wanted = read(&options.file)?;
+    let deployment = target.find().await?;
+    let steps = steps(&deployment, wanted, options.prune).await?;
+    show(json, &steps)?;
+    Ok(if steps.is_empty() { Outcome::Done } else { Outcome::LookCloser })
+}
+
+pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: ApplyOptions) -> Result<Outcome, Fault> {
+    let wanted = read(&plan.file)?;
+    let deployment = target.find().await?;
+    let steps = steps(&deployment, wanted, plan.prune).await?;
+    if !json || steps.is_empty() {
+        show(json, &steps)?;
+    }
+    if steps.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    deployment.announce().await?;
+    input::confirm(yes, "Do that?")?;
+    let mut done = Vec::new();
+    let count = steps.len();
+    for step in steps {
+        let name = step.client_id().to_owned();
+        let secret = take(&deployment, step).await.map_err(|fault| match fault {
+            Fault::Told(cause) => {
+                Fault::new(format!("{name}: {cause} ({} of {count} are done; apply again for the others)", done.len()))
+            }
+            Fault::NobodyReads => Fault::NobodyReads,
+        })?;
+        if let (false, Some(secret)) = (json, &secret) {
+            // At once: what comes after it may fail.
+            let rows = [("client_id", Some(name.clone())), ("client_secret", Some(secret.clone()))];
+            output::line(&output::record(rows))?;
+        }
+        done.push(json!({"client_id": name, "client_secret": secret}));
+    }
+    if json {
+        output::result(true, &done, String::new)?;
+    }
+    output::remark(&format!("{} done; secrets are shown this once", done.len()));
+    Ok(Outcome::Done)
+}
+
+/// Does one thing; the secret of a client that it makes.
+async fn take(deployment: &Deployment, step: Step) -> Result<Option<String>, Fault> {
+    match step {
+        Step::Create(new) => client::make(deployment, new).await.map(Some),
+        Step::Update(stored, _) => {
+            deployment.store.replace(&stored).await?;
+            Ok(None)
+        }
+        Step::Delete(client_id) => {
+            deployment.store.delete::<Client>(&client_id).await?;
+            Ok(None)
+        }
+    }
+}
+
+/// Reads the file, with every client in it as it can be.
+fn read(file: &Path) -> Result<Vec<(Client, Spec)>, Fault> {
+    let name = file.display();
+    let text = fs::read_to_string(file).map_err(|error| Fault::new(format!("{name} cannot be read: {error}")))?;
+    let parsed: File = toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+        let hint = if error.message().contains("`secret") { "; secrets have no place in a file" } else { "" };
+        // What stands in quotes is a value, and may be anything.
+        let message = error.message().split('"').step_by(2).collect::<Vec<_>>().join("\"..\"");
+        Fault::new(format!("{name}, line {line}: {message}{hint}"))
+    })?;
+    let now = Clock::System.now();
+    let check = |(client_id, spec): (String, Spec)| {
+        let fault = |fault: String| Fault::new(format!("{name}, client {client_id}: {fault}"));
+        let mut client = Client::new(client_id.clone(), now);
+        spec.clone().write_to(&mut client, now).map_err(fault)?;
+        Ok((client, spec))
+    };
+    parsed.clients.into_iter().map(check).collect()
+}
+
+/// What has to be done for the clients to be as wanted.
+async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool) -> Result<Vec<Step>, Fault> {
+    let mut stored = BTreeMap::new();
+    let see = |client_id, client: Result<Stored<Client>, _>| {
+        stored.insert(client_id, client);
+        Ok::<_, Fault>(())
+    };
+    deployment.store.each(see).await?;
+    let mut steps = Vec::new();
+    let now = Clock::System.now();
+    for (client, spec) in wanted {
+        let Some(found) = stored.remove(&client.client_id) else {
+            check_new_id(&client.client_id).map_err(|fault| Fault::new(format!("{}: {fault}", client.client_id)))?;
+            steps.push(Step::Create(client));
+            continue;
+        };
+        let mut found = found?;
+        let differences = differences(&Spec::from(&found.record), &spec);
+        if !differences.is_empty() {
+            spec.write_to(&mut found.record, now).map_err(Fault::new)?;
+            steps.push(Step::Update(Box::new(found), differences));
+        }
+    }
+    if prune {
+        steps.extend(stored.into_keys().map(Step::Delete));
+    } else if !stored.is_empty() {
+        let ids: Vec<_> = stored.into_keys().collect();
+        output::remark(&format!("not in the file, and left as they are: {}", ids.join(", ")));
+    }
+    Ok(steps)
+}
+
+fn differences(from: &Spec, to: &Spec) -> Vec<Difference> {
+    let attributes = |spec: &Spec| match json!(spec) {
+        Value::Object(attributes) => attributes,
+        _ => serde_json::Map::new(),
+    };
+    let (from, to) = (attributes(from), attributes(to));
+    let names: BTreeSet<_> = from.keys().chain(to.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| from.get(*name) != to.get(*name))
+        .map(|name| Difference { attribute: name.clone(), from: from.get(name).cloned(), to: to.get(name).cloned() })
+        .collect()
+}
+
+impl Step {
+    fn client_id(&self) -> &str {
+        match self {
+            Self::Create(client) => &client.client_id,
+            Self::Update(stored, _) => &stored.record.client_id,
+            Self::Delete(client_id) => client_id,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Create(client) => {
+                json!({"client_id": client.client_id, "step": "create", "client": Spec::from(client)})
+            }
+            Self::Update(stored, differences) => {
+                json!({"client_id": stored.record.client_id, "step": "update", "differences": differences})
+            }
+            Self::Delete(client_id) => json!({"client_id": client_id, "step": "delete"}),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let (good, bad, warning) = (output::GOOD, output::BAD, output::WARNING);
+        match self {
+            Self::Create(client) => {
+                let attributes = differences(&Spec { enabled: false, ..Spec::default() }, &Spec::from(client));
+                let lines = attributes.iter().map(|one| format!("    {}: {}", one.attribute, words(one.to.as_ref())));
+                format!("{good}+ {}{good:#}\n{}", client.client_id, lines.collect::<Vec<_>>().join("\n"))
+            }
+            Self::Update(stored, differences) => {
+                let lines = differences.iter().map(|one| {
+                    format!("    {}: {} -> {}", one.attribute, words(one.from.as_ref()), words(one.to.as_ref()))
+                });
+                format!("{warning}~ {}{warning:#}\n{}", stored.record.client_id, lines.collect::<Vec<_>>().join("\n"))
+            }
+            Self::Delete(client_id) => format!("{bad}- {client_id}{bad:#}"),
+        }
+    }
+}
+
+fn words(value: Option<&Value>) -> String {
+    value.map_or_else(|| "none".to_owned(), Value::to_string)
+}
+
+fn show(json: bool, steps: &[Step]) -> Result<(), Fault> {
+    let value: Vec<_> = steps.iter().map(Step::to_json).collect();
+    output::result(json, &value, || match steps.is_empty() {
+        true => "The clients are as the file says.".to_owned(),
+        false => steps.iter().map(Step::in_words).collect::<Vec<_>>().join("\n"),
+    })
+}

@@ -1,0 +1,145 @@
+//! What a client is to be, apart from its secrets: as flags say it, as a line of an import does, and as `clients.toml`.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+
+use countersign::client::Client;
+use countersign::keys::MAX_ACCESS_TOKEN_TTL;
+use countersign::scope::{AllowedScopes, Scope, ScopeError};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The grant types that there are.
+pub const GRANT_TYPES: [&str; 3] = ["password", "client_credentials", "refresh_token"];
+
+/// A client's record, in the words of the table. What is absent is not in the record either.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub grant_types: BTreeSet<String>,
+    #[serde(default)]
+    pub scopes: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub default_scopes: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_ttl: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token_ttl: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<Map<String, Value>>,
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+impl Default for Spec {
+    fn default() -> Self {
+        Self {
+            name: None,
+            grant_types: BTreeSet::new(),
+            scopes: BTreeSet::new(),
+            default_scopes: BTreeSet::new(),
+            audience: None,
+            access_token_ttl: None,
+            refresh_token_ttl: None,
+            system: None,
+            enabled: true,
+        }
+    }
+}
+
+impl From<&Client> for Spec {
+    fn from(client: &Client) -> Self {
+        Self {
+            name: client.name.clone(),
+            grant_types: client.grant_types.clone(),
+            scopes: client.scopes.tokens().clone(),
+            default_scopes: client.default_scopes.iter().flat_map(Scope::tokens).cloned().collect(),
+            audience: client.audience.clone(),
+            access_token_ttl: client.access_token_ttl.map(NonZeroU32::get),
+            refresh_token_ttl: client.refresh_token_ttl.map(NonZeroU32::get),
+            system: client.system.clone(),
+            enabled: client.enabled,
+        }
+    }
+}
+
+impl Spec {
+    /// Has a client be so, if that is possible; the client is as it was otherwise.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn write_to(self, client: &mut Client, now: u64) -> Result<(), String> {
+        if let Some(unknown) = self.grant_types.iter().find(|name| !GRANT_TYPES.contains(&name.as_str())) {
+            return Err(format!("the grant type {unknown:?} is none of {}", GRANT_TYPES.join(", ")));
+        }
+        let scopes = AllowedScopes::parse(self.scopes).map_err(|(token, fault)| scope_fault(&token, fault))?;
+        let default_scopes = match self.default_scopes {
+            none if none.is_empty() => None,
+            tokens => Some(default_scopes(tokens, &scopes)?),
+        };
+        for (name, value) in [("name", &self.name), ("audience", &self.audience)] {
+            if value.as_ref().is_some_and(|value| value.is_empty() || value.contains(char::is_control)) {
+                return Err(format!("the {name} is empty or has control characters"));
+            }
+        }
+        if self.access_token_ttl.is_some_and(|ttl| ttl > MAX_ACCESS_TOKEN_TTL) {
+            return Err(format!("no access token lives longer than 7 days ({MAX_ACCESS_TOKEN_TTL} seconds)"));
+        }
+        let positive = |name, ttl: Option<u32>| match ttl.map(NonZeroU32::new) {
+            Some(None) => Err(format!("the {name} is 0")),
+            Some(ttl) => Ok(ttl),
+            None => Ok(None),
+        };
+        let access_token_ttl = positive("access_token_ttl", self.access_token_ttl)?;
+        let refresh_token_ttl = positive("refresh_token_ttl", self.refresh_token_ttl)?;
+
+        client.name = self.name;
+        client.grant_types = self.grant_types;
+        client.scopes = scopes;
+        client.default_scopes = default_scopes;
+        client.audience = self.audience;
+        client.access_token_ttl = access_token_ttl;
+        client.refresh_token_ttl = refresh_token_ttl;
+        client.system = self.system;
+        client.enabled = self.enabled;
+        client.updated_at = Some(now);
+        Ok(())
+    }
+}
+
+fn default_scopes(tokens: BTreeSet<String>, allowed: &AllowedScopes) -> Result<Scope, String> {
+    for token in &tokens {
+        let scope = Scope::try_from(BTreeSet::from([token.clone()])).map_err(|fault| scope_fault(token, fault))?;
+        scope.allowed_by(allowed).map_err(|_| format!("the default scope {token:?} is not among the scopes"))?;
+    }
+    Scope::try_from(tokens).map_err(|fault| fault.description().to_owned())
+}
+
+/// What is wrong with a scope token, in words.
+pub fn scope_fault(token: &str, fault: ScopeError) -> String {
+    match fault {
+        _ if token.contains(' ') => format!("the scope {token:?} has a space in it; give each scope by itself"),
+        ScopeError::Wildcard => {
+            format!("the scope {token:?} has a * where none can be: only what is allowed may end in it")
+        }
+        _ => format!("the scope {token:?} is empty, or has a character that no scope has"),
+    }
+}
+
+/// Refuses an id that client libraries would encode in different ways for Basic, or that no request could have.
+pub fn check_new_id(client_id: &str) -> Result<String, String> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if client_id.is_empty() || client_id.len() > 256 || !client_id.bytes().all(known) {
+        return Err("an id has 1 to 256 characters, each of A-Z, a-z, 0-9, - and _".to_owned());
+    }
+    Ok(client_id.to_owned())
+}

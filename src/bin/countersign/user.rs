@@ -1,0 +1,276 @@
+//! `countersign user`: people, their passwords, and how long their logins count.
+
+use std::collections::BTreeSet;
+
+use clap::Subcommand;
+use countersign::clock::Clock;
+use countersign::params::{self, Name};
+use countersign::scope::AllowedScopes;
+use countersign::secret::{Hash, random_id};
+use countersign::store::{Created, Stored};
+use countersign::user::{User, Username, password_form};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::deployment::{Deployment, Target};
+use crate::fault::Fault;
+use crate::spec::scope_fault;
+use crate::{Outcome, input, output};
+
+/// NIST SP 800-63B section 3.1.1: what is shorter is guessed.
+const MIN_PASSWORD_CHARACTERS: usize = 8;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Makes a user. The password is asked for, or taken from the input
+    #[command(after_help = "Examples:
+  countersign user create john.smith@example.com
+  countersign user create john.smith@example.com --scope 'legacy:*' --dealer '{\"id\":42}' < password.txt")]
+    Create {
+        /// The username, which is stored in its RFC 8265 form: in lower case
+        username: String,
+        /// What becomes `sub` of the user's tokens; a random one if it is not said
+        #[arg(long, value_name = "ID")]
+        user_id: Option<String>,
+        /// A scope that tokens for the user may have (once for each); without any, whatever the client may
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// What the user's tokens of structure 1 have as `dealer`
+        #[arg(long, value_name = "JSON", value_parser = input::object)]
+        dealer: Option<Map<String, Value>>,
+        /// Makes a user who cannot log in with a password yet
+        #[arg(long)]
+        no_password: bool,
+    },
+    /// Gives a user another password, and ends all logins with the old one
+    #[command(after_help = "Examples:
+  countersign user set-password john.smith@example.com
+  pass show john | countersign user set-password john.smith@example.com")]
+    SetPassword {
+        /// The username
+        username: String,
+    },
+    /// Has a user get no more tokens
+    Disable {
+        /// The username
+        username: String,
+    },
+    /// Undoes `disable`
+    Enable {
+        /// The username
+        username: String,
+    },
+    /// Ends all logins of a user; access tokens that are out live until they expire
+    LogOut {
+        /// The username
+        username: String,
+    },
+    /// Shows a user
+    Show {
+        /// The username
+        username: String,
+    },
+    /// Lists all users; reads the whole table
+    List,
+    /// Deletes a user
+    Delete {
+        /// The username
+        username: String,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
+    let deployment = target.find().await?;
+    match command {
+        Command::Create { username, user_id, scopes, dealer, no_password } => {
+            let user = User {
+                username: form(&username)?,
+                user_id: user_id.unwrap_or_else(random_id),
+                password_hash: None,
+                scopes: (!scopes.is_empty()).then(|| allowed(scopes.into_iter().collect())).transpose()?,
+                dealer,
+                enabled: true,
+                sessions_valid_from: None,
+            };
+            create(&deployment, json, user, no_password).await?;
+        }
+        Command::SetPassword { username } => set_password(&deployment, json, &username).await?,
+        Command::Disable { username } => {
+            change(&deployment, json, &username, |user| user.enabled = false).await?;
+        }
+        Command::Enable { username } => {
+            change(&deployment, json, &username, |user| user.enabled = true).await?;
+        }
+        Command::LogOut { username } => change(&deployment, json, &username, end_logins).await?,
+        Command::Show { username } => {
+            let user = read(&deployment, &username).await?.record;
+            output::result(json, &View::new(&user), || show(&user))?;
+        }
+        Command::List => list(&deployment, json).await?,
+        Command::Delete { username, yes } => delete(&deployment, &username, yes).await?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// A user as one is shown: of the password, how it is hashed.
+#[derive(Serialize)]
+struct View<'a> {
+    username: &'a str,
+    user_id: &'a str,
+    enabled: bool,
+    password_scheme: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<&'a BTreeSet<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dealer: Option<&'a Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions_valid_from: Option<u64>,
+}
+
+impl<'a> View<'a> {
+    fn new(user: &'a User) -> Self {
+        Self {
+            username: &user.username,
+            user_id: &user.user_id,
+            enabled: user.enabled,
+            password_scheme: user.password_hash.as_ref().map(Hash::scheme),
+            scopes: user.scopes.as_ref().map(AllowedScopes::tokens),
+            dealer: user.dealer.as_ref(),
+            sessions_valid_from: user.sessions_valid_from,
+        }
+    }
+}
+
+fn show(user: &User) -> String {
+    let view = View::new(user);
+    output::record([
+        ("username", Some(view.username.to_owned())),
+        ("user_id", Some(view.user_id.to_owned())),
+        ("enabled", Some(view.enabled.to_string())),
+        ("password", Some(view.password_scheme.map_or_else(|| "none".to_owned(), |scheme| format!("set ({scheme})")))),
+        ("scopes", view.scopes.map(output::list)),
+        ("dealer", view.dealer.map(|dealer| Value::Object(dealer.clone()).to_string())),
+        ("logins count from", view.sessions_valid_from.map(output::time)),
+    ])
+}
+
+/// A username in its form for comparison.
+pub fn form(username: &str) -> Result<String, Fault> {
+    params::check(Name::Username, username).map_err(|error| Fault::new(error.reason()))?;
+    let form = Username::parse(username);
+    let form = form.ok_or_else(|| Fault::new(format!("{username:?} can be no username (RFC 8265)")))?;
+    Ok(form.as_str().to_owned())
+}
+
+fn allowed(scopes: BTreeSet<String>) -> Result<AllowedScopes, Fault> {
+    AllowedScopes::parse(scopes).map_err(|(token, fault)| Fault::new(scope_fault(&token, fault)))
+}
+
+/// Asks for a password that can be logged in with, in its form for hashing.
+fn new_password() -> Result<String, Fault> {
+    let password = password_form(&input::new_secret("Password")?);
+    params::check(Name::Password, &password).map_err(|error| Fault::new(error.reason()))?;
+    if password.chars().count() < MIN_PASSWORD_CHARACTERS {
+        return Err(Fault::new(format!(
+            "a password has {MIN_PASSWORD_CHARACTERS} characters or more; nothing was done"
+        )));
+    }
+    Ok(password)
+}
+
+/// Has no login count that began before now. Times are whole seconds: one of this second may have begun before.
+fn end_logins(user: &mut User) {
+    user.sessions_valid_from = Some(Clock::System.now().saturating_add(1));
+}
+
+/// Reads a user who has to be there.
+async fn read(deployment: &Deployment, username: &str) -> Result<Stored<User>, Fault> {
+    let username = form(username)?;
+    let stored = deployment.store.stored(&username).await?;
+    stored.ok_or_else(|| Fault::new(format!("there is no user {username}; `countersign user list` shows all")))
+}
+
+/// Changes a user who has to be there, and shows what came of it.
+async fn change(
+    deployment: &Deployment,
+    json: bool,
+    username: &str,
+    change: impl FnOnce(&mut User),
+) -> Result<(), Fault> {
+    let mut stored = read(deployment, username).await?;
+    change(&mut stored.record);
+    deployment.announce().await?;
+    deployment.store.replace(&stored).await?;
+    output::result(json, &View::new(&stored.record), || show(&stored.record))
+}
+
+async fn create(deployment: &Deployment, json: bool, mut user: User, no_password: bool) -> Result<(), Fault> {
+    if user.user_id.is_empty() || user.user_id.contains(char::is_control) {
+        return Err(Fault::new("the user_id is empty or has control characters"));
+    }
+    let taken = |user: &User| {
+        Fault::new(format!("the username {} is taken; `countersign user show` shows by whom", user.username))
+    };
+    // Before anybody thinks of a password.
+    if deployment.store.stored::<User>(&user.username).await?.is_some() {
+        return Err(taken(&user));
+    }
+    deployment.announce().await?;
+    if !no_password {
+        user.password_hash = Some(deployment.hasher()?.hash(&new_password()?)?);
+    }
+    match deployment.store.create(&user).await? {
+        Created::New | Created::Same => output::result(json, &View::new(&user), || show(&user)),
+        Created::Taken(_) => Err(taken(&user)),
+    }
+}
+
+async fn set_password(deployment: &Deployment, json: bool, username: &str) -> Result<(), Fault> {
+    let mut stored = read(deployment, username).await?;
+    deployment.announce().await?;
+    stored.record.password_hash = Some(deployment.hasher()?.hash(&new_password()?)?);
+    end_logins(&mut stored.record);
+    deployment.store.replace(&stored).await?;
+    output::result(json, &View::new(&stored.record), || show(&stored.record))
+}
+
+async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
+    let mut rows = Vec::new();
+    let see = |username: String, stored: Result<Stored<User>, _>| {
+        let Ok(Stored { record: user, .. }) = stored else {
+            output::remark(&format!("the record of {username} is malformed; `countersign doctor` says more"));
+            return Ok(());
+        };
+        if json {
+            // One in a line: there may be millions.
+            let line = serde_json::to_string(&View::new(&user)).map_err(|error| Fault::new(error.to_string()))?;
+            return output::line(&line);
+        }
+        let state = if user.enabled { "enabled" } else { "disabled" };
+        let scheme = user.password_hash.as_ref().map_or("no password", Hash::scheme);
+        rows.push(vec![username, state.to_owned(), scheme.to_owned(), user.user_id]);
+        Ok::<_, Fault>(())
+    };
+    deployment.store.each(see).await?;
+    match (json, rows.is_empty()) {
+        (true, _) => Ok(()),
+        (false, true) => output::line("There are no users. `countersign user create` makes one."),
+        (false, false) => output::line(&output::table(&["USERNAME", "STATE", "PASSWORD", "USER_ID"], rows)),
+    }
+}
+
+async fn delete(deployment: &Deployment, username: &str, yes: bool) -> Result<(), Fault> {
+    let username = form(username)?;
+    // A record that is malformed can be deleted, too.
+    if deployment.store.stored::<User>(&username).await.is_ok_and(|stored| stored.is_none()) {
+        return Err(Fault::new(format!("there is no user {username}; `countersign user list` shows all")));
+    }
+    deployment.announce().await?;
+    input::confirm(yes, &format!("Delete the user {username}? The user_id is never to be given to another one."))?;
+    deployment.store.delete::<User>(&username).await?;
+    output::remark(&format!("{username} is deleted"));
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! `countersign doctor`: each thing that can be wrong with a deployment is found, and says how to mend it.
+
+use serde_json::{Value, json};
+
+use super::keys::made;
+use super::started;
+use crate::keys::p256_pem;
+use crate::support::{CommandLine, ISSUER, Ran, TestApp};
+
+const ROTATING: [&str; 2] = ["SIGNING_ALGORITHM", "ES256"];
+
+async fn doctor(line: &CommandLine, url: &str, more: &[[&str; 2]]) -> Ran {
+    let mut command = line.bare(&["--url", url, "doctor", "--json"]);
+    command.envs(crate::cloud::environment(ISSUER)).envs(more.iter().map(|[name, value]| (name, value)));
+    Ran::of(command.spawn().unwrap(), "").await
+}
+
+/// The findings of a check, as level and words.
+fn of(ran: &Ran, check: &str) -> Vec<(String, String)> {
+    let report = ran.json();
+    let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["check"] == check);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    findings.map(|one| (text(&one["level"]), format!("{} -> {}", text(&one["finding"]), text(&one["mend"])))).collect()
+}
+
+#[track_caller]
+fn assert_found(ran: &Ran, check: &str, level: &str, said: &str) {
+    let found = of(ran, check);
+    assert!(found.iter().any(|(found, words)| found == level && words.contains(said)), "{level} {said:?}: {found:?}");
+}
+
+#[tokio::test]
+async fn what_is_well_is_said_to_be() {
+    let test = made(5 * 86_400).await;
+    let url = test.serve().await;
+    let ran = doctor(&test.command_line(), &url, &[ROTATING]).await;
+    for check in ["endpoint", "clock", "secret", "rotation", "published keys"] {
+        assert_eq!(of(&ran, check).len(), 1, "{check}");
+        assert_found(&ran, check, "ok", "");
+    }
+    let shown = test.command_line().run(&["--url", &url, "doctor"]).await;
+    shown.assert(shown.code, "ok       endpoint        http://127.0.0.1").assert(shown.code, "warning  table clients");
+    assert!(!shown.out.contains("\u{1b}["));
+    let mut of_stack = test.command_line().bare(&["--stack", "countersign", "--url", &url, "doctor", "--json"]);
+    assert_found(&Ran::of(of_stack.spawn().unwrap(), "").await, "stack", "ok", "countersign is UPDATE_COMPLETE");
+}
+
+#[tokio::test]
+async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
+    let test = started().await;
+    let line = test.command_line();
+    let nobody = doctor(&line, "http://127.0.0.1:9", &[]).await;
+    assert_found(&nobody, "endpoint", "fault", "does not answer");
+    assert_eq!(nobody.code, 1);
+    assert!(nobody.err.contains("each says how to mend it"));
+    let url = test.serve().await;
+    let other = doctor(&line, &url, &[["ISSUER", "https://other.example"]]).await;
+    assert_found(&other, "endpoint", "fault", "and not https://other.example");
+    let elsewhere = doctor(&line, &format!("{url}/elsewhere"), &[]).await;
+    assert_found(&elsewhere, "endpoint", "fault", "answers 404");
+
+    test.app.warm_up().await;
+    let clock = crate::cloud::serve(axum::Router::new().fallback(async || {
+        let metadata = json!({"issuer": ISSUER, "token_endpoint": format!("{ISSUER}/oauth/token"),
+                              "jwks_uri": format!("{ISSUER}/.well-known/jwks.json"), "keys": [{"kid": "x", "d": "y"}]});
+        ([("date", "Sun, 22 Nov 2020 00:00:00 GMT")], metadata.to_string())
+    }));
+    let skewed = doctor(&line, &format!("http://{}", clock.await.unwrap()), &[]).await;
+    assert_found(&skewed, "clock", "fault", "this machine's is ahead by");
+    assert_found(&skewed, "published keys", "fault", "is published with its private half");
+    assert_found(&skewed, "published keys", "warning", "not in the secret: x");
+}
+
+#[tokio::test]
+async fn keys_that_are_broken_unpublished_or_late_are_found() {
+    let late = made(40 * 86_400).await;
+    let url = late.serve().await;
+    let ran = doctor(&late.command_line(), &url, &[ROTATING]).await;
+    assert_found(&ran, "rotation", "warning", "the current key signs for");
+    let ran = doctor(&late.command_line(), &url, &[["SIGNING_ALGORITHM", "EdDSA"]]).await;
+    assert_found(&ran, "rotation", "warning", "the next key is of ES256, and the deployment of EdDSA");
+
+    let test = started().await;
+    let url = test.serve().await;
+    let line = test.command_line();
+    let ran = doctor(&line, &url, &[]).await;
+    assert_found(&ran, "rotation", "warning", "there is no next key");
+    test.cloud.put_secret(&p256_pem()).unwrap();
+    let ran = doctor(&line, &url, &[]).await;
+    assert_found(&ran, "rotation", "ok", "one of your own");
+    assert_found(&ran, "published keys", "fault", "signs, and is not published");
+    for (text, said) in [("{", "put a good one in its place"), (" ", "makes the first ones")] {
+        test.cloud.put_secret(text).unwrap();
+        assert_found(&doctor(&line, &url, &[]).await, "secret", "fault", said);
+    }
+    test.door.fail("GetSecretValue", 400, "AccessDeniedException");
+    let ran = doctor(&line, &url, &[]).await;
+    assert_found(&ran, "secret", "fault", "GetSecretValue");
+}
+
+#[tokio::test]
+async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
+    let test = started().await;
+    let url = test.serve().await;
+    let put = |item: Value| test.cloud.put("ClientsTable", &item).unwrap();
+    put(json!({"client_id": "malformed", "enabled": "yes"}));
+    put(json!({"client_id": "empty", "enabled": true}));
+    let hash = countersign::secret::hash_client_secret("secret");
+    let dying = json!([{"hash": hash, "expires_at": test.now() + 3 * 86_400}]);
+    put(json!({"client_id": "dying", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": dying,
+               "default_scopes": ["b"], "access_token_ttl": 999_999}));
+    test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
+    let ran = doctor(&test.command_line(), &url, &[]).await;
+    for (level, said) in [
+        ("fault", "malformed: malformed (enabled)"),
+        ("warning", "empty: no scopes, and so no tokens"),
+        ("warning", "empty, no-grants: no grant types, and so no tokens"),
+        ("warning", "empty: no live secret, and so no tokens"),
+        ("warning", "dying: the last live secret dies within 7 days"),
+        ("warning", "dying: default scopes that are not among the scopes"),
+        ("warning", "imported: a secret from elsewhere, whose slow hash runs for each token"),
+        ("warning", "dying: an access_token_ttl above 7 days, which counts as 7 days"),
+    ] {
+        assert_found(&ran, "clients", level, said);
+    }
+    assert_found(&ran, "users", "fault", "odd");
+    assert_found(&ran, "users", "warning", "1 of 6 users still have a hash of an old scheme (bcrypt 1)");
+    // The emulator has none of these.
+    assert_found(&ran, "table clients", "warning", "is not protected from deletion");
+    assert_found(&ran, "table users", "warning", "is not encrypted by a key of KMS");
+    assert_found(&ran, "table grants", "warning", "keeps what is over for ever");
+
+    let mut quick = test.command_line().bare(&["--url", &url, "doctor", "--json", "--no-users"]);
+    let quick = Ran::of(quick.envs(crate::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
+    assert!(of(&quick, "users").is_empty());
+    let gone = doctor(&test.command_line(), &url, &[["USERS_TABLE", "Nowhere"], ["GRANTS_TABLE", "UsersTable"]]).await;
+    assert_found(&gone, "table users", "fault", "ResourceNotFoundException");
+    assert_found(&gone, "table grants", "fault", "the key of UsersTable is not id alone");
+    test.door.fail("DescribeTable", 400, "AccessDeniedException");
+    let blind = doctor(&test.command_line(), &url, &[]).await;
+    assert_found(&blind, "table clients", "warning", "the right to dynamodb:DescribeTable");
+}
+
+/// Nothing is changed, whatever is found.
+#[tokio::test]
+async fn it_only_reads() {
+    let test: TestApp = started().await;
+    let url = test.serve().await;
+    test.door.forget();
+    doctor(&test.command_line(), &url, &[]).await;
+    let reads = ["GetSecretValue", "DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive", "Scan"];
+    for call in test.door.calls() {
+        assert!(reads.iter().any(|read| call.starts_with(read)), "{call}");
+    }
+}

@@ -1,0 +1,77 @@
+//! `countersign key`: the rotation itself is tested in `rotation.rs`; here, that the command line does it.
+
+use countersign::keys::Staging;
+use countersign::rotation::{Request, Rotation};
+use serde_json::{Value, json};
+
+use crate::keys::p256_pem;
+use crate::support::TestApp;
+
+/// A deployment whose keys were made this many seconds ago.
+pub async fn made(seconds: i64) -> TestApp {
+    let test = TestApp::start_cold(|_| {}).await;
+    test.keep_machine_time().await;
+    test.pass(-seconds);
+    let staging = Staging { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
+    let secret_id = test.app.config.signing_secret_id.clone();
+    let rotation = Rotation::new(&test.sdk().await, secret_id, staging, test.clock());
+    assert!(rotation.run(Request::Provide).await.unwrap().changed);
+    test.keep_machine_time().await;
+    test
+}
+
+fn kid(test: &TestApp, stage: &str) -> String {
+    let document: Value = serde_json::from_str(&test.cloud.secret().unwrap().unwrap()).unwrap();
+    document[stage]["kid"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
+    let test = made(5 * 86_400).await;
+    let line = test.command_line();
+    let keys = line.json(&["key", "list"]).await;
+    assert_eq!((&keys[0]["kid"], &keys[0]["stage"]), (&json!(kid(&test, "current")), &json!("current")));
+    assert_eq!((&keys[1]["kid"], &keys[1]["stage"]), (&json!(kid(&test, "next")), &json!("next")));
+    let listed = line.run(&["key", "list"]).await;
+    listed.assert(0, "retires at the next rotation").assert(0, "may sign from 20").assert(0, "5days");
+    assert!(!listed.out.contains("PRIVATE"));
+    let mut of_stack = line.bare(&["--stack", "countersign", "key", "list"]);
+    crate::support::Ran::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
+
+    test.cloud.put_secret(&p256_pem()).unwrap();
+    line.run(&["key", "list"]).await.assert(0, "a key of your own");
+    line.run(&["key", "rotate"]).await.assert(3, "a key of your own, which is not rotated");
+    line.run(&["key", "rotate", "--emergency", "--yes"]).await.assert(1, "a key of your own: put another one there");
+    test.cloud.put_secret("{").unwrap();
+    line.run(&["key", "list"]).await.assert(1, "put a good one in its place");
+}
+
+#[tokio::test]
+async fn a_rotation_happens_when_verifiers_can_have_seen_the_key_and_an_emergency_at_once() {
+    let young = made(60).await;
+    let (current, next) = (kid(&young, "current"), kid(&young, "next"));
+    young
+        .command_line()
+        .run(&["key", "rotate"])
+        .await
+        .assert(3, "no: the next key has not been public for long enough");
+    assert_eq!(kid(&young, "current"), current);
+    let line = young.command_line();
+    line.run(&["key", "rotate", "--emergency"]).await.assert(1, "say --yes");
+    line.run(&["key", "rotate", "--emergency", "nobody", "--yes"]).await.assert(1, "there is no key nobody");
+    assert_eq!(kid(&young, "current"), current);
+    line.run(&["key", "rotate", "--emergency", "--yes"]).await.assert(0, &next);
+    assert_eq!(kid(&young, "current"), next);
+
+    let old = made(10_801).await;
+    let (current, next) = (kid(&old, "current"), kid(&old, "next"));
+    let report = old.command_line().json(&["key", "rotate"]).await;
+    assert_eq!(
+        (&report["changed"], &report["current"], &report["previous"]),
+        (&json!(true), &json!(next), &json!([current]))
+    );
+    old.command_line().run(&["key", "list"]).await.assert(0, "leaves on 20");
+    let named = ["key", "rotate", "--emergency", &current, "--yes"];
+    old.command_line().run(&named).await.assert(0, "yes");
+    assert_eq!(kid(&old, "current"), next, "the one that signs stays");
+}

@@ -1,0 +1,121 @@
+//! `countersign plan` and `countersign apply`.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::started;
+use crate::support::{Ran, SERVICE, TestApp};
+
+const FILE: &str = r#"
+[clients.billing-cron]
+name = "Billing cron job"
+grant_types = ["client_credentials"]
+scopes = ["legacy:autonomy.read", "legacy:autonomy.write"]
+default_scopes = ["legacy:autonomy.read"]
+
+[clients.shop]
+grant_types = ["password", "refresh_token"]
+scopes = ["orders:*"]
+access_token_ttl = 600
+[clients.shop.system]
+id = 7
+"#;
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("countersign-{}-{name}.toml", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+async fn run(test: &TestApp, verb: &str, path: &PathBuf, more: &[&str]) -> Ran {
+    test.command_line().run(&[&[verb, path.to_str().unwrap()], more].concat()).await
+}
+
+fn stored(test: &TestApp, client_id: &str) -> Value {
+    test.cloud.item("ClientsTable", &json!({"client_id": client_id})).unwrap().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do() {
+    let test = started().await;
+    let path = file("apply", FILE);
+    let before = stored(&test, SERVICE.0);
+    let planned = run(&test, "plan", &path, &["--json"]).await;
+    let steps = planned.assert(3, "not in the file, and left as they are").json();
+    assert_eq!((&steps[0]["client_id"], &steps[0]["step"]), (&json!(SERVICE.0), &json!("update")));
+    assert_eq!((&steps[1]["client_id"], &steps[1]["step"]), (&json!("shop"), &json!("create")));
+    assert_eq!(
+        (stored(&test, SERVICE.0), stored(&test, "shop")),
+        (before.clone(), Value::Null),
+        "a plan writes nothing"
+    );
+
+    run(&test, "apply", &path, &[]).await.assert(1, "say --yes");
+    assert_eq!(stored(&test, "shop"), Value::Null);
+    let applied = run(&test, "apply", &path, &["--yes"]).await;
+    let secret =
+        applied.assert(0, "2 done").out.split_whitespace().find(|word| word.starts_with("cs_")).unwrap().to_owned();
+    assert_eq!(stored(&test, SERVICE.0)["secrets"], before["secrets"], "secrets are not of the file");
+    assert_eq!(stored(&test, "shop")["system"]["M"]["id"]["N"], "7");
+    let password = [("grant_type", "client_credentials")];
+    test.form(("shop", &secret), &password).await.assert_refused(400, "unauthorized_client");
+
+    run(&test, "plan", &path, &[]).await.assert(0, "The clients are as the file says.");
+    run(&test, "apply", &path, &[]).await.assert(0, "The clients are as the file says.");
+
+    // What is not said any more is not there any more.
+    let path = file("apply", &FILE.replace("access_token_ttl = 600\n", ""));
+    let planned = run(&test, "plan", &path, &[]).await;
+    planned.assert(3, "access_token_ttl: 600 -> none");
+    assert_eq!(planned.out.lines().count(), 2, "{planned:?}");
+    run(&test, "apply", &path, &["--yes"]).await.assert(0, "1 done");
+    assert_eq!(stored(&test, "shop")["access_token_ttl"], Value::Null);
+    run(&test, "plan", &path, &["--prune"]).await.assert(3, "- autonomy-web");
+    run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(0, "done");
+    let left = test.command_line().json(&["client", "list"]).await;
+    assert_eq!(left.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_is_refused_whole() {
+    let test = started().await;
+    let table = [
+        ("[clients.a", "line 1"),
+        ("[clients.a]\nscope = [\"x\"]", "unknown field `scope`"),
+        ("[clients.a]\nsecret = \"cAnArY\"", "secrets have no place in a file"),
+        ("[clients.a]\nname = 7", "line 2"),
+        ("clients.a = \"cAnArY\"", "invalid type"),
+        ("[client.a]", "unknown field `client`"),
+        ("[clients.good]\n[clients.a]\nscopes = [\"x y\"]", "client a: the scope \"x y\" has a space in it"),
+        ("[clients.good]\n[clients.a]\ngrant_types = [\"implicit\"]", "client a: the grant type"),
+        ("[clients.good]\n[clients.\"a b\"]", "a b: an id has 1 to 256 characters"),
+        ("[clients.good]\n[clients.a]\naccess_token_ttl = 0", "client a: the access_token_ttl is 0"),
+    ];
+    for (number, (text, said)) in table.iter().enumerate() {
+        let path = file(&format!("bad-{number}"), text);
+        for (verb, more) in [("plan", &[][..]), ("apply", &["--yes"])] {
+            let ran = run(&test, verb, &path, more).await;
+            ran.assert(1, said);
+            assert!(!format!("{ran:?}").contains("cAnArY"), "{ran:?}");
+        }
+        assert_eq!(stored(&test, "good"), Value::Null);
+    }
+    run(&test, "plan", &PathBuf::from("nowhere.toml"), &[]).await.assert(1, "nowhere.toml cannot be read");
+}
+
+/// It fails in the middle: what was made is told, with its secret, and the same command does the rest.
+#[tokio::test]
+async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same_command() {
+    let test = started().await;
+    let path = file("half", "[clients.a]\n[clients.billing-cron]\n");
+    test.door.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
+    let half = run(&test, "apply", &path, &["--yes"]).await;
+    assert_eq!(half.code, 1);
+    assert!(half.out.contains("cs_") && half.err.contains("billing-cron: you may not do that"), "{half:?}");
+    assert!(half.err.contains("1 of 2 are done; apply again"), "{half:?}");
+    test.door.mend();
+    let rest = run(&test, "apply", &path, &["--yes"]).await;
+    rest.assert(0, "1 done");
+    assert!(!rest.out.contains("cs_"));
+}

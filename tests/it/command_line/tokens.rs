@@ -1,0 +1,129 @@
+//! `countersign token`: one to try things with, and what is wrong with one that was refused.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::started;
+use crate::support::{APPLICATION, ISSUER, Ran, SERVICE, TestApp};
+
+async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> Ran {
+    let arguments = ["--url", url, "token", "get", "--client-id", SERVICE.0];
+    test.command_line().run_with(&[&arguments[..], more].concat(), secret).await
+}
+
+async fn inspect(test: &TestApp, url: &str, token: &str) -> Ran {
+    test.command_line().run_with(&["--url", url, "token", "inspect", "--json"], token).await
+}
+
+/// The token with its header and its claims changed, and the signature that it had.
+fn changed(token: &str, change: impl FnOnce(&mut Value, &mut Value)) -> String {
+    let parts: Vec<&str> = token.split('.').collect();
+    let decode = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+    let (mut header, mut claims) = (decode(parts[0]), decode(parts[1]));
+    change(&mut header, &mut claims);
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{}", encode(header), encode(claims), parts[2])
+}
+
+#[tokio::test]
+async fn a_token_that_was_got_is_good_in_both_structures() {
+    let test = started().await;
+    let url = test.serve().await;
+    for structure in ["1", "2"] {
+        let got = get(&test, &url, &["--structure", structure], &format!("{}\n", SERVICE.1)).await;
+        got.assert(0, "");
+        assert_eq!((got.err.as_str(), got.out.lines().count()), ("", 1), "so that a shell can take it");
+        let inspected = inspect(&test, &url, &got.out).await;
+        let found = inspected.assert(0, "").json();
+        assert_eq!((&found["valid"], &found["structure"]), (&json!(true), &json!(structure.parse::<u8>().unwrap())));
+        assert_eq!(found["claims"]["iss"], ISSUER);
+        let shown = test.command_line().run_with(&["token", "inspect", "--url", &url], &got.out).await;
+        shown.assert(0, "The token is good. It lives for 1").assert(0, SERVICE.0);
+    }
+    let scoped = get(&test, &url, &["--scope", "legacy:autonomy.read", "--json"], SERVICE.1).await;
+    assert_eq!(scoped.json()["scope"], "legacy:autonomy.read");
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_do_and_never_the_secret() {
+    let test = started().await;
+    let url = test.serve().await;
+    for (more, secret, said) in [
+        (&[][..], "cAnArY-secret", "invalid_client: Client authentication failed); the id or the secret is wrong"),
+        (&["--scope", "never:had"], SERVICE.1, "which scopes it may have"),
+        (&[], "", "the input has no client secret"),
+        (&["--client-id", "x"], "cAnArY-secret", "the argument '--client-id <ID>' cannot be used multiple times"),
+    ] {
+        let refused = get(&test, &url, more, secret).await;
+        assert!(refused.code == 1 || refused.code == 2);
+        refused.assert(refused.code, said);
+        assert!(!format!("{refused:?}").contains("cAnArY") && !format!("{refused:?}").contains(SERVICE.1));
+    }
+    get(&test, "http://127.0.0.1:9", &[], "secret").await.assert(1, "does not answer");
+    get(&test, &format!("{url}/elsewhere"), &[], "secret").await.assert(1, "is it another --url?");
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_token_is_said_in_words() {
+    let test = started().await;
+    let url = test.serve().await;
+    let good = test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    let good = good.body["access_token"].as_str().unwrap();
+    let other = TestApp::start().await;
+    other.cloud.put_secret(&crate::keys::p256_pem()).unwrap();
+    other.keep_machine_time().await;
+    let foreign = other.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    let foreign = foreign.body["access_token"].as_str().unwrap();
+    let refresh = test.log_in().await;
+    let day = 86_400;
+    let expired = test.now() - 2 * day;
+    let (first, last) = good.split_at(good.len() - 40);
+    let flipped = format!("{first}{}{}", if last.starts_with('A') { "B" } else { "A" }, &last[1..]);
+    let table: [(&str, String, &str); 19] = [
+        ("changed", changed(good, |_, claims| claims["sub"] = json!("root")), "Its signature is wrong"),
+        ("flipped", flipped, "Its signature is wrong"),
+        ("foreign", foreign.to_owned(), "Its key is not published"),
+        ("none", changed(good, |header, _| header["alg"] = json!("none")), "It is not signed"),
+        ("HS256", changed(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
+        (
+            "RS256",
+            changed(good, |header, _| header["alg"] = json!("RS256")),
+            "Its alg is not that of its key, which is ES256",
+        ),
+        ("no kid", changed(good, |header, _| header["kid"] = Value::Null), "has no kid"),
+        ("crit", changed(good, |header, _| header["crit"] = json!(["b64"])), "has a crit"),
+        ("typ", changed(good, |header, _| header["typ"] = json!("logout+jwt")), "neither at+jwt"),
+        (
+            "iss",
+            changed(good, |_, claims| claims["iss"] = json!(format!("{ISSUER}/"))),
+            "Its issuer is not https://auth.example",
+        ),
+        ("exp", changed(good, |_, claims| claims["exp"] = json!(expired)), "It expired 2days"),
+        ("nbf", changed(good, |_, claims| claims["nbf"] = json!(expired + 3 * day)), "It is not valid for another"),
+        (
+            "iat",
+            changed(good, |_, claims| claims["iat"] = json!(expired + 9 * day)),
+            "It expires no later than it was issued",
+        ),
+        ("no scope", changed(good, |_, claims| claims["scope"] = Value::Null), "Its scope is not a text"),
+        (
+            "exp as text",
+            changed(good, |_, claims| claims["exp"] = json!("1")),
+            "Its exp is not a whole number of seconds",
+        ),
+        ("refresh token", refresh, "It is a refresh token"),
+        ("secret", APPLICATION.1.to_owned(), "It looks like a client secret"),
+        ("five parts", "a.b.c.d.e".to_owned(), "It is encrypted"),
+        ("junk", "not-a-token".to_owned(), "It is no JWT"),
+    ];
+    for (name, token, said) in table {
+        let inspected = inspect(&test, &url, &token).await;
+        assert_eq!(inspected.code, 3, "{name}: {inspected:?}");
+        let faults = inspected.json()["faults"].to_string();
+        assert!(faults.contains(said), "{name}: {faults}");
+    }
+    let shown = test.command_line().run_with(&["token", "inspect", "--url", &url], foreign).await;
+    shown.assert(3, "The token is not good:").assert(3, "has left");
+    test.command_line().run_with(&["token", "inspect", good], "").await.assert(2, "unexpected argument");
+}

@@ -1,0 +1,135 @@
+//! `countersign user`: passwords come by the input alone, and a change of one ends what was begun with the old one.
+
+use serde_json::{Value, json};
+
+use super::started;
+use crate::support::{PASSWORD, TestApp, USERNAME};
+
+const NEW: &str = "john@example.com";
+
+fn stored(test: &TestApp, username: &str) -> Value {
+    test.cloud.item("UsersTable", &json!({"username": username})).unwrap().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_new_user_logs_in_with_the_password_of_the_input() {
+    let test = started().await;
+    // NFC: what is typed on one machine as two characters is one on another.
+    let made = test
+        .command_line()
+        .run_with(&["user", "create", "John@Example.COM", "--dealer", r#"{"id":7}"#, "--json"], "pa\u{308}ssword\n")
+        .await;
+    made.assert(0, NEW);
+    let user_id = made.json()["user_id"].as_str().unwrap().to_owned();
+    assert_eq!(user_id.len(), 22);
+    let claims = test.password(NEW, "p\u{e4}ssword").await.assert_issued(2).0;
+    assert_eq!(claims["sub"], user_id.as_str());
+    let hash = stored(&test, NEW)["password_hash"]["S"].as_str().unwrap().to_owned();
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    let shown = test.command_line().run(&["user", "show", NEW]).await;
+    shown.assert(0, "set (argon2id)");
+    assert!(!format!("{shown:?}{made:?}").contains(&hash) && !made.out.contains("p\u{e4}"));
+
+    let named = ["user", "create", "other@example.com", "--user-id", "42", "--scope", "legacy:*", "--no-password"];
+    test.command_line().run(&named).await.assert(0, "none");
+    assert_eq!(stored(&test, "other@example.com")["user_id"]["S"], "42");
+    assert_eq!(test.password("other@example.com", "").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_user_that_cannot_be_is_refused_before_the_first_write() {
+    let test = started().await;
+    let long = "a".repeat(4097);
+    let create = ["user", "create", NEW];
+    let table: [(&[&str], &str, i32, &str); 13] = [
+        (&["user", "create", USERNAME], PASSWORD, 1, "is taken"),
+        (&["user", "create", "JOHN.smith@itccompliance.co.uk"], PASSWORD, 1, "is taken"),
+        (&["user", "create", "a b"], PASSWORD, 1, "can be no username"),
+        (&["user", "create", ""], PASSWORD, 1, "can be no username"),
+        (&create, "", 1, "the input has no password"),
+        (&create, "\n", 1, "the input has no password"),
+        (&create, "short", 1, "8 characters or more"),
+        (&create, &long, 1, "The password is too long"),
+        (&create, "one line\nand another", 1, "more than one line"),
+        (&[&create[..], &["--dealer", "7"]].concat(), PASSWORD, 2, "no JSON object"),
+        (&[&create[..], &["--scope", "a b"]].concat(), PASSWORD, 1, "has a space in it"),
+        (&[&create[..], &["--user-id", ""]].concat(), PASSWORD, 1, "the user_id is empty"),
+        (&[&create[..], &["--password", PASSWORD]].concat(), PASSWORD, 2, "unexpected argument"),
+    ];
+    for (arguments, input, code, said) in table {
+        let ran = test.command_line().run_with(arguments, input).await;
+        ran.assert(code, said);
+        assert!(!format!("{ran:?}").contains("short\""), "the password is not told");
+        assert_eq!(stored(&test, NEW), Value::Null, "{arguments:?}");
+    }
+    for verb in ["show", "set-password", "disable", "enable", "log-out", "delete"] {
+        let ran = test.command_line().run_with(&["user", verb, "nobody@example.com"], PASSWORD).await;
+        ran.assert(1, "there is no user nobody@example.com");
+    }
+}
+
+#[tokio::test]
+async fn another_password_ends_the_logins_with_the_old_one() {
+    let test = started().await;
+    let login = test.log_in().await;
+    assert_eq!(test.refresh(&login).await.status, 200);
+    let changed = test.command_line().run_with(&["user", "set-password", USERNAME], "another-password\n").await;
+    changed.assert(0, "logins count from");
+    test.keep_machine_time().await;
+    test.pass(2);
+    assert_eq!(test.password(USERNAME, PASSWORD).await.status, 400);
+    assert_eq!(test.refresh(&login).await.body["error"], "invalid_grant");
+    let login = test.password(USERNAME, "another-password").await.refresh_token();
+    assert_eq!(test.refresh(&login).await.status, 200);
+
+    // Everything but the password stays.
+    let user = stored(&test, USERNAME);
+    assert_eq!((&user["user_id"]["S"], &user["dealer"]["M"]["id"]["S"]), (&json!("1042"), &json!("D-77")));
+}
+
+#[tokio::test]
+async fn logging_out_disabling_and_deleting_end_what_there_is() {
+    let test = started().await;
+    let line = test.command_line();
+    let login = test.log_in().await;
+    line.run(&["user", "log-out", USERNAME]).await.assert(0, "logins count from");
+    assert_eq!(test.refresh(&login).await.body["error"], "invalid_grant");
+    test.keep_machine_time().await;
+    test.pass(2);
+    let login = test.log_in().await;
+    line.run(&["user", "disable", USERNAME]).await.assert(0, "false");
+    assert_eq!(test.password(USERNAME, PASSWORD).await.status, 400);
+    assert_eq!(test.refresh(&login).await.body["error"], "invalid_grant");
+    line.run(&["user", "enable", USERNAME]).await.assert(0, "true");
+    assert_eq!(test.password(USERNAME, PASSWORD).await.status, 200);
+    line.run(&["user", "delete", USERNAME]).await.assert(1, "say --yes");
+    line.run(&["user", "delete", USERNAME, "--yes"]).await.assert(0, "is deleted");
+    assert_eq!(stored(&test, USERNAME), Value::Null);
+}
+
+/// A password that is set while the user logs in for the first time: the hash that the login made does not win.
+#[tokio::test]
+async fn a_password_that_is_set_beside_a_hash_upgrade_is_not_lost() {
+    let test = started().await;
+    let username = "old.hash@itccompliance.co.uk";
+    test.door.hold();
+    let process = test.command_line().start(&["user", "set-password", username]);
+    let setting = tokio::spawn(crate::support::Ran::of(process, "another-password\n"));
+    test.door.let_through(1).await;
+    test.door.let_through(1).await;
+    test.door.wait_for(1).await;
+    // Its UpdateItem waits; the login upgrades the hash meanwhile.
+    let login = tokio::join!(test.password(username, "legacy-pass"), async {
+        test.door.wait_for(3).await;
+        test.door.let_one_through("GetItem ClientsTable");
+        test.door.let_one_through("GetItem UsersTable");
+        test.door.wait_for(3).await;
+        test.door.let_one_through("PutItem GrantsTable");
+        // The login's own, which came later.
+        test.door.let_one_through("UpdateItem UsersTable");
+    });
+    assert_eq!(login.0.status, 200);
+    test.door.let_through(1).await;
+    setting.await.unwrap().assert(1, "somebody else changed it");
+    assert!(stored(&test, username)["password_hash"]["S"].as_str().unwrap().starts_with("$argon2id$"));
+}
