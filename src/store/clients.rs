@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::administration::{Attributes, Record};
 use super::{Item, Store, StoreError, record};
 use crate::client::{Client, Secret};
+use crate::scope::Scope;
 
 impl Store {
     /// Reads a client.
@@ -33,7 +34,7 @@ impl Record for Client {
             .list("secrets", self.secrets.iter().map(secret))
             .set("grant_types", &self.grant_types)
             .set("scopes", self.scopes.tokens())
-            .set("default_scopes", self.default_scopes.iter().flat_map(|scopes| scopes.tokens()))
+            .set("default_scopes", self.default_scopes.iter().flat_map(Scope::tokens))
             .text("audience", self.audience.as_deref())
             .number("access_token_ttl", self.access_token_ttl.map(|ttl| u64::from(ttl.get())))
             .number("refresh_token_ttl", self.refresh_token_ttl.map(|ttl| u64::from(ttl.get())))

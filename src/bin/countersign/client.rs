@@ -4,13 +4,16 @@ use clap::{Args, Subcommand, ValueEnum};
 use countersign::client::{Client, MAX_LIVE_SECRETS, Secret};
 use countersign::clock::Clock;
 use countersign::store::{Created, Stored};
-use serde::Serialize;
 use serde_json::json;
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
 use crate::spec::{GRANT_TYPES, Spec, check_new_id};
 use crate::{Outcome, input, output};
+
+mod view;
+
+use view::{View, show};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -200,7 +203,9 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             if let Some(unknown) = remove_scope.iter().find(|scope| !spec.scopes.remove(*scope)) {
                 return Err(Fault::new(format!("{client_id} has no scope {unknown:?} to be taken away")));
             }
-            unset.into_iter().for_each(|attribute| attribute.unset(&mut spec));
+            for attribute in unset {
+                attribute.unset(&mut spec);
+            }
             spec.write_to(&mut stored.record, now).map_err(Fault::new)?;
             write(&deployment, json, stored).await?;
         }
@@ -215,77 +220,6 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         Command::Delete { client_id, yes } => delete(&deployment, &client_id, yes).await?,
     }
     Ok(Outcome::Done)
-}
-
-/// A client as it is shown: of its secrets everything but what they are.
-#[derive(Serialize)]
-struct View {
-    client_id: String,
-    #[serde(flatten)]
-    spec: Spec,
-    created_at: Option<u64>,
-    updated_at: Option<u64>,
-    secrets: Vec<SecretView>,
-}
-
-#[derive(Serialize)]
-struct SecretView {
-    id: Option<String>,
-    live: bool,
-    created_at: Option<u64>,
-    expires_at: Option<u64>,
-    scheme: &'static str,
-}
-
-impl View {
-    fn new(client: &Client, now: u64) -> Self {
-        let secrets = client.secrets.iter().map(|secret| SecretView {
-            id: secret.id.clone(),
-            live: secret.is_live(now),
-            created_at: secret.created_at,
-            expires_at: secret.expires_at,
-            scheme: secret.hash.scheme(),
-        });
-        Self {
-            client_id: client.client_id.clone(),
-            spec: Spec::from(client),
-            created_at: client.created_at,
-            updated_at: client.updated_at,
-            secrets: secrets.collect(),
-        }
-    }
-}
-
-fn show(client: &Client, now: u64) -> String {
-    let view = View::new(client, now);
-    let span = |ttl: Option<u32>| ttl.map(|ttl| output::span(ttl.into()));
-    let record = output::record([
-        ("client_id", Some(view.client_id)),
-        ("name", view.spec.name),
-        ("enabled", Some(view.spec.enabled.to_string())),
-        ("grant_types", Some(output::list(&view.spec.grant_types))),
-        ("scopes", Some(output::list(&view.spec.scopes))),
-        ("default_scopes", Some(output::list(&view.spec.default_scopes))),
-        ("audience", view.spec.audience),
-        ("access_token_ttl", span(view.spec.access_token_ttl)),
-        ("refresh_token_ttl", span(view.spec.refresh_token_ttl)),
-        ("system", view.spec.system.map(|system| serde_json::Value::Object(system).to_string())),
-        ("created_at", view.created_at.map(output::time)),
-        ("updated_at", view.updated_at.map(output::time)),
-    ]);
-    let secrets = output::table(
-        &["SECRET", "MADE", "STATE", "HASH"],
-        view.secrets.into_iter().map(|secret| {
-            let state = match (secret.live, secret.expires_at) {
-                (false, _) => "dead".to_owned(),
-                (true, None) => "live".to_owned(),
-                (true, Some(at)) => format!("live until {}", output::time(at)),
-            };
-            let made = secret.created_at.map_or_else(|| "-".to_owned(), output::time);
-            vec![secret.id.unwrap_or_else(|| "-".to_owned()), made, state, secret.scheme.to_owned()]
-        }),
-    );
-    format!("{record}\n\n{secrets}")
 }
 
 /// Reads a client that has to be there.
@@ -355,9 +289,11 @@ async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
     deployment.store.each(see).await?;
     views.sort_by(|one, other| one.client_id.cmp(&other.client_id));
     rows.sort();
-    output::result(json, &views, || match rows.is_empty() {
-        true => "There are no clients. `countersign client create` makes one.".to_owned(),
-        false => output::table(&["CLIENT", "STATE", "GRANTS", "SECRETS", "NAME"], rows),
+    output::result(json, &views, || {
+        if rows.is_empty() {
+            return "There are no clients. `countersign client create` makes one.".to_owned();
+        }
+        output::table(&["CLIENT", "STATE", "GRANTS", "SECRETS", "NAME"], rows)
     })
 }
 

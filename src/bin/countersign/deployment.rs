@@ -103,25 +103,19 @@ impl Target {
             Some(name) => Some(describe(&sdk, name).await?),
             None => None,
         };
-        let (config, rotation_config) = match &stack {
-            Some(stack) => {
-                let lookup = |variable: &str| -> Option<OsString> {
-                    let (_, name) = VARIABLES.iter().find(|(known, _)| *known == variable)?;
-                    stack.value(name).map(Into::into)
-                };
-                let foreign = |_| {
-                    Fault::new(format!(
-                        "the stack {} is not a deployment of countersign: outputs are missing",
-                        stack.name
-                    ))
-                };
-                let config = Config::from_variables(lookup).map_err(foreign)?;
-                (config, RotationConfig::from_variables(lookup).map_err(foreign)?)
-            }
-            None => {
-                let unnamed = |error| Fault::new(format!("no deployment is named ({error}); say --stack NAME"));
-                (Config::from_env().map_err(unnamed)?, RotationConfig::from_env().map_err(unnamed)?)
-            }
+        let (config, rotation_config) = if let Some(stack) = &stack {
+            let lookup = |variable: &str| -> Option<OsString> {
+                let (_, name) = VARIABLES.iter().find(|(known, _)| *known == variable)?;
+                stack.value(name).map(Into::into)
+            };
+            let name = &stack.name;
+            let foreign =
+                |_| Fault::new(format!("the stack {name} is no deployment of countersign: outputs are missing"));
+            let config = Config::from_variables(lookup).map_err(foreign)?;
+            (config, RotationConfig::from_variables(lookup).map_err(foreign)?)
+        } else {
+            let unnamed = |error| Fault::new(format!("no deployment is named ({error}); say --stack NAME"));
+            (Config::from_env().map_err(unnamed)?, RotationConfig::from_env().map_err(unnamed)?)
         };
         let url = self.url().map_or_else(|| config.issuer.clone(), ToOwned::to_owned);
         Ok(Deployment { store: Store::new(&sdk, &config), sdk, config, rotation_config, url, stack })

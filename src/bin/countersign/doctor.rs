@@ -46,7 +46,8 @@ pub enum Level {
 pub struct Finding {
     level: Level,
     check: &'static str,
-    finding: String,
+    #[serde(rename = "finding")]
+    found: String,
     mend: Option<String>,
 }
 
@@ -109,16 +110,16 @@ fn stack(stack: &Stack) -> Finding {
 }
 
 impl Finding {
-    fn ok(check: &'static str, finding: impl Into<String>) -> Self {
-        Self { level: Level::Ok, check, finding: finding.into(), mend: None }
+    fn ok(check: &'static str, found: impl Into<String>) -> Self {
+        Self { level: Level::Ok, check, found: found.into(), mend: None }
     }
 
-    fn warning(check: &'static str, finding: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Warning, check, finding: finding.into(), mend: Some(mend.into()) }
+    fn warning(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { level: Level::Warning, check, found: found.into(), mend: Some(mend.into()) }
     }
 
-    fn fault(check: &'static str, finding: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Fault, check, finding: finding.into(), mend: Some(mend.into()) }
+    fn fault(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { level: Level::Fault, check, found: found.into(), mend: Some(mend.into()) }
     }
 
     /// That something could not be looked at. The words of a fault end in what to do.
@@ -127,9 +128,9 @@ impl Finding {
             Fault::Told(message) => message,
             Fault::NobodyReads => String::new(),
         };
-        let (finding, mend) =
+        let (found, mend) =
             message.rsplit_once("; ").map_or((message.as_str(), None), |(what, mend)| (what, Some(mend)));
-        Self { level, check, finding: finding.to_owned(), mend: mend.map(ToOwned::to_owned) }
+        Self { level, check, found: found.to_owned(), mend: mend.map(ToOwned::to_owned) }
     }
 
     fn in_words(&self) -> String {
@@ -138,7 +139,7 @@ impl Finding {
             Level::Warning => (output::WARNING, "warning"),
             Level::Fault => (output::BAD, "fault"),
         };
-        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.finding);
+        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.found);
         match &self.mend {
             Some(mend) => format!("{line}\n{:25}-> {mend}", ""),
             None => line,

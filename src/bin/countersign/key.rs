@@ -9,6 +9,9 @@ use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
 use crate::{Outcome, input, output};
 
+/// The key that signs, in place of its kid.
+const CURRENT: &str = "current";
+
 #[derive(Subcommand)]
 pub enum Command {
     /// Lists the keys: what each does, since when, and until when
@@ -21,9 +24,9 @@ pub enum Command {
 
 An emergency drops the key at once: what it signed is refused as soon as verifiers look again.")]
     Rotate {
-        /// Drops a compromised key: this one, or else the one that signs
-        #[arg(long, value_name = "KID")]
-        emergency: Option<Option<String>>,
+        /// Drops a compromised key: this one, or the one that signs
+        #[arg(long, value_name = "KID", num_args = 0..=1, default_missing_value = CURRENT)]
+        emergency: Option<String>,
         /// Does not ask before an emergency
         #[arg(long)]
         yes: bool,
@@ -39,24 +42,23 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             let report = deployment.rotation()?.run(Request::Rotate { after: 0 }).await?;
             tell(json, &report)
         }
-        Command::Rotate { emergency: Some(kid), yes } => emergency(&deployment, json, kid, yes).await,
+        Command::Rotate { emergency: Some(kid), yes } => emergency(&deployment, json, &kid, yes).await,
     }
 }
 
-async fn emergency(deployment: &Deployment, json: bool, kid: Option<String>, yes: bool) -> Result<Outcome, Fault> {
+async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) -> Result<Outcome, Fault> {
     let rotation = deployment.rotation()?;
     let Keys { states, are_rotated, .. } = rotation.keys().await?;
     if !are_rotated {
         return Err(Fault::new("the secret is a key of your own: put another one there"));
     }
-    let current = states.iter().find(|key| key.stage == Stage::Current).map(|key| key.kid.clone());
-    let kid = kid.or(current).unwrap_or_default();
-    if !states.iter().any(|key| key.kid == kid) {
+    let is_meant = |key: &&KeyState| key.kid == kid || (kid == CURRENT && key.stage == Stage::Current);
+    let Some(KeyState { kid, .. }) = states.iter().find(is_meant) else {
         return Err(Fault::new(format!("there is no key {kid}; `countersign key list` shows all")));
-    }
+    };
     deployment.announce().await?;
     input::confirm(yes, &format!("Drop the key {kid}? All tokens that it signed are refused from then on."))?;
-    let report = rotation.run(Request::Emergency(&kid)).await?;
+    let report = rotation.run(Request::Emergency(kid)).await?;
     tell(json, &report)
 }
 

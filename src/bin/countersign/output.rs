@@ -83,10 +83,12 @@ pub fn time(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
-/// A span in seconds, for people: its two largest units.
+/// A span in seconds, for people: its two largest units, as `input::span` reads them.
 pub fn span(seconds: u64) -> String {
-    let words = humantime::format_duration(Duration::from_secs(seconds)).to_string();
-    words.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let parts = units.iter().skip_while(|(count, _)| *count == 0).take(2).filter(|(count, _)| *count > 0);
+    let words = parts.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ");
+    if words.is_empty() { "0s".to_owned() } else { words }
 }
 
 /// Words in a row, or a dash.

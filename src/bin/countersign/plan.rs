@@ -60,7 +60,7 @@ struct File {
 
 /// What is to be done, client by client.
 enum Step {
-    Create(Client),
+    Create(Box<Client>),
     Update(Box<Stored<Client>>, Vec<Difference>),
     Delete(String),
 }
@@ -120,7 +120,7 @@ pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: Appl
 /// Does one thing; the secret of a client that it makes.
 async fn take(deployment: &Deployment, step: Step) -> Result<Option<String>, Fault> {
     match step {
-        Step::Create(new) => client::make(deployment, new).await.map(Some),
+        Step::Create(new) => client::make(deployment, *new).await.map(Some),
         Step::Update(stored, _) => {
             deployment.store.replace(&stored).await?;
             Ok(None)
@@ -166,7 +166,7 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
     for (client, spec) in wanted {
         let Some(found) = stored.remove(&client.client_id) else {
             check_new_id(&client.client_id).map_err(|fault| Fault::new(format!("{}: {fault}", client.client_id)))?;
-            steps.push(Step::Create(client));
+            steps.push(Step::Create(Box::new(client)));
             continue;
         };
         let mut found = found?;
@@ -211,7 +211,7 @@ impl Step {
     fn to_json(&self) -> Value {
         match self {
             Self::Create(client) => {
-                json!({"client_id": client.client_id, "step": "create", "client": Spec::from(client)})
+                json!({"client_id": client.client_id, "step": "create", "client": Spec::from(&**client)})
             }
             Self::Update(stored, differences) => {
                 json!({"client_id": stored.record.client_id, "step": "update", "differences": differences})
@@ -224,7 +224,7 @@ impl Step {
         let (good, bad, warning) = (output::GOOD, output::BAD, output::WARNING);
         match self {
             Self::Create(client) => {
-                let attributes = differences(&Spec { enabled: false, ..Spec::default() }, &Spec::from(client));
+                let attributes = differences(&Spec { enabled: false, ..Spec::default() }, &Spec::from(&**client));
                 let lines = attributes.iter().map(|one| format!("    {}: {}", one.attribute, words(one.to.as_ref())));
                 format!("{good}+ {}{good:#}\n{}", client.client_id, lines.collect::<Vec<_>>().join("\n"))
             }
@@ -245,8 +245,10 @@ fn words(value: Option<&Value>) -> String {
 
 fn show(json: bool, steps: &[Step]) -> Result<(), Fault> {
     let value: Vec<_> = steps.iter().map(Step::to_json).collect();
-    output::result(json, &value, || match steps.is_empty() {
-        true => "The clients are as the file says.".to_owned(),
-        false => steps.iter().map(Step::in_words).collect::<Vec<_>>().join("\n"),
+    output::result(json, &value, || {
+        if steps.is_empty() {
+            return "The clients are as the file says.".to_owned();
+        }
+        steps.iter().map(Step::in_words).collect::<Vec<_>>().join("\n")
     })
 }

@@ -76,7 +76,7 @@ async fn keys_that_are_broken_unpublished_or_late_are_found() {
     let late = made(40 * 86_400).await;
     let url = late.serve().await;
     let ran = doctor(&late.command_line(), &url, &[ROTATING]).await;
-    assert_found(&ran, "rotation", "warning", "the current key signs for");
+    assert_found(&ran, "rotation", "warning", "the current key has signed for 40d, and should for 30 days");
     let ran = doctor(&late.command_line(), &url, &[["SIGNING_ALGORITHM", "EdDSA"]]).await;
     assert_found(&ran, "rotation", "warning", "the next key is of ES256, and the deployment of EdDSA");
 

@@ -1,7 +1,7 @@
 //! `countersign import`: what comes over from elsewhere, and what does not.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_lc_rs::pbkdf2;
@@ -22,7 +22,7 @@ fn file(name: &str, text: &str) -> PathBuf {
     path
 }
 
-async fn import(test: &TestApp, kind: &str, path: &PathBuf, more: &[&str]) -> Ran {
+async fn import(test: &TestApp, kind: &str, path: &Path, more: &[&str]) -> Ran {
     let path = path.to_str().unwrap();
     test.command_line().run(&[&["import", kind, path, "--json"], more].concat()).await
 }
@@ -203,7 +203,7 @@ async fn a_csv_says_the_same_as_json_lines() {
     let odd = import(&test, "users", &file("odd.csv", "username,password\na,b\n"), &[]).await;
     odd.assert(1, "the CSV has a column \"password\"");
     import(&test, "users", &file("odd.txt", ""), &[]).await.assert(1, "say --format");
-    import(&test, "users", &PathBuf::from("/nowhere/users.csv"), &[]).await.assert(1, "cannot be read");
+    import(&test, "users", Path::new("/nowhere/users.csv"), &[]).await.assert(1, "cannot be read");
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
     assert_eq!((&keys[0]["kid"], &keys[0]["stage"]), (&json!(kid(&test, "current")), &json!("current")));
     assert_eq!((&keys[1]["kid"], &keys[1]["stage"]), (&json!(kid(&test, "next")), &json!("next")));
     let listed = line.run(&["key", "list"]).await;
-    listed.assert(0, "retires at the next rotation").assert(0, "may sign from 20").assert(0, "5days");
+    listed.assert(0, "retires at the next rotation").assert(0, "may sign from 20").assert(0, "5d");
     assert!(!listed.out.contains("PRIVATE"));
     let mut of_stack = line.bare(&["--stack", "countersign", "key", "list"]);
     crate::support::Ran::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");

@@ -1,6 +1,6 @@
 //! `countersign plan` and `countersign apply`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn file(name: &str, text: &str) -> PathBuf {
     path
 }
 
-async fn run(test: &TestApp, verb: &str, path: &PathBuf, more: &[&str]) -> Ran {
+async fn run(test: &TestApp, verb: &str, path: &Path, more: &[&str]) -> Ran {
     test.command_line().run(&[&[verb, path.to_str().unwrap()], more].concat()).await
 }
 
@@ -101,7 +101,7 @@ async fn a_file_that_cannot_be_is_refused_whole() {
         }
         assert_eq!(stored(&test, "good"), Value::Null);
     }
-    run(&test, "plan", &PathBuf::from("nowhere.toml"), &[]).await.assert(1, "nowhere.toml cannot be read");
+    run(&test, "plan", Path::new("nowhere.toml"), &[]).await.assert(1, "nowhere.toml cannot be read");
 }
 
 /// It fails in the middle: what was made is told, with its secret, and the same command does the rest.

@@ -99,7 +99,7 @@ async fn whatever_is_wrong_with_a_token_is_said_in_words() {
             changed(good, |_, claims| claims["iss"] = json!(format!("{ISSUER}/"))),
             "Its issuer is not https://auth.example",
         ),
-        ("exp", changed(good, |_, claims| claims["exp"] = json!(expired)), "It expired 2days"),
+        ("exp", changed(good, |_, claims| claims["exp"] = json!(expired)), "It expired 2d"),
         ("nbf", changed(good, |_, claims| claims["nbf"] = json!(expired + 3 * day)), "It is not valid for another"),
         (
             "iat",

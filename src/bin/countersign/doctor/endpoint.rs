@@ -79,5 +79,5 @@ fn clock(date: Option<&str>) -> Finding {
     let level = if difference > MAX_DRIFT { Level::Fault } else { Level::Warning };
     let whose = if ours > theirs { "this machine's" } else { "the API's" };
     let finding = format!("{whose} is ahead by {}", output::span(difference));
-    Finding { level, check: CHECK, finding, mend: Some("have this machine's clock set by NTP".to_owned()) }
+    Finding { level, check: CHECK, found: finding, mend: Some("have this machine's clock set by NTP".to_owned()) }
 }

@@ -157,7 +157,7 @@ impl Tally {
     fn findings(self, check: &'static str) -> Vec<Finding> {
         let finding = |((level, finding, mend), mut names): ((Level, String, &str), Vec<String>)| {
             names.sort();
-            Finding { level, check, finding: format!("{}: {finding}", named(&names)), mend: Some(mend.to_owned()) }
+            Finding { level, check, found: format!("{}: {finding}", named(&names)), mend: Some(mend.to_owned()) }
         };
         self.0.into_iter().map(finding).collect()
     }

@@ -1,0 +1,79 @@
+//! How a client is shown: of its secrets everything but what they are.
+
+use countersign::client::Client;
+use serde::Serialize;
+
+use crate::output;
+use crate::spec::Spec;
+
+/// A client as it is shown: of its secrets everything but what they are.
+#[derive(Serialize)]
+pub struct View {
+    pub client_id: String,
+    #[serde(flatten)]
+    pub spec: Spec,
+    created_at: Option<u64>,
+    updated_at: Option<u64>,
+    secrets: Vec<SecretView>,
+}
+
+#[derive(Serialize)]
+struct SecretView {
+    id: Option<String>,
+    live: bool,
+    created_at: Option<u64>,
+    expires_at: Option<u64>,
+    scheme: &'static str,
+}
+
+impl View {
+    pub fn new(client: &Client, now: u64) -> Self {
+        let secrets = client.secrets.iter().map(|secret| SecretView {
+            id: secret.id.clone(),
+            live: secret.is_live(now),
+            created_at: secret.created_at,
+            expires_at: secret.expires_at,
+            scheme: secret.hash.scheme(),
+        });
+        Self {
+            client_id: client.client_id.clone(),
+            spec: Spec::from(client),
+            created_at: client.created_at,
+            updated_at: client.updated_at,
+            secrets: secrets.collect(),
+        }
+    }
+}
+
+/// A client as it is shown to people.
+pub fn show(client: &Client, now: u64) -> String {
+    let view = View::new(client, now);
+    let span = |ttl: Option<u32>| ttl.map(|ttl| output::span(ttl.into()));
+    let record = output::record([
+        ("client_id", Some(view.client_id)),
+        ("name", view.spec.name),
+        ("enabled", Some(view.spec.enabled.to_string())),
+        ("grant_types", Some(output::list(&view.spec.grant_types))),
+        ("scopes", Some(output::list(&view.spec.scopes))),
+        ("default_scopes", Some(output::list(&view.spec.default_scopes))),
+        ("audience", view.spec.audience),
+        ("access_token_ttl", span(view.spec.access_token_ttl)),
+        ("refresh_token_ttl", span(view.spec.refresh_token_ttl)),
+        ("system", view.spec.system.map(|system| serde_json::Value::Object(system).to_string())),
+        ("created_at", view.created_at.map(output::time)),
+        ("updated_at", view.updated_at.map(output::time)),
+    ]);
+    let secrets = output::table(
+        &["SECRET", "MADE", "STATE", "HASH"],
+        view.secrets.into_iter().map(|secret| {
+            let state = match (secret.live, secret.expires_at) {
+                (false, _) => "dead".to_owned(),
+                (true, None) => "live".to_owned(),
+                (true, Some(at)) => format!("live until {}", output::time(at)),
+            };
+            let made = secret.created_at.map_or_else(|| "-".to_owned(), output::time);
+            vec![secret.id.unwrap_or_else(|| "-".to_owned()), made, state, secret.scheme.to_owned()]
+        }),
+    );
+    format!("{record}\n\n{secrets}")
+}
