@@ -6,13 +6,14 @@
 //! |---|---|
 //! | `bin/api.rs` | how the API's function starts, and how a gateway event becomes a request |
 //! | `bin/rotate.rs` | the function that makes and rotates the signing keys: who calls it, and with what |
+//! | `bin/countersign/` | the operators' command line: one file per command |
 //! | [`config`], [`app`], [`aws`] | the settings, all that a request may touch, how we talk to AWS |
 //! | [`http`] | the routes; in `http/`: body, credentials and `Accept` to a request, [`error`] to an answer |
 //! | [`grant`] | what a token request asks for; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`params`], [`client`], [`user`], [`scope`] | what a request says, who asks, and what they may do |
 //! | [`token`], [`keys`], [`refresh`], [`secret`] | access tokens, signing keys, refresh tokens, hashes |
 //! | [`rotation`] | how keys are made and rotated: when, `keys/staging.rs` decides |
-//! | [`store`] | the three tables; in `store/`: one file per kind of record |
+//! | [`store`] | the three tables; in `store/`: one file per kind of record, and what operators do to them |
 //! | [`clock`], [`log`] | the time, and the lines that say what was decided |
 //!
 //! # The path of a request

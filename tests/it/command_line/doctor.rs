@@ -141,6 +141,28 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     assert_found(&blind, "table clients", "warning", "the right to dynamodb:DescribeTable");
 }
 
+/// As the template makes it, nothing is wrong: and exit code 0 says so.
+#[tokio::test]
+async fn a_new_deployment_with_a_client_of_ours_is_well() {
+    let test = made(5 * 86_400).await;
+    let url = test.serve().await;
+    test.door.describe_as_deployed();
+    for id in ["billing-cron", "autonomy-web", "no-grants", "switched-off", "two-secrets", "imported"] {
+        test.command_line().run(&["client", "delete", id, "--yes"]).await.assert(0, "");
+    }
+    test.command_line().run(&["user", "delete", "old.hash@itccompliance.co.uk", "--yes"]).await.assert(0, "");
+    let ran = doctor(&test.command_line(), &url, &[ROTATING]).await;
+    assert_found(&ran, "clients", "warning", "there are none");
+    assert_eq!(ran.code, 3);
+    let create = ["client", "create", "cron", "--grant-type", "client_credentials", "--scope", "a"];
+    test.command_line().run(&create).await.assert(0, "");
+    let ran = doctor(&test.command_line(), &url, &[ROTATING]).await;
+    assert_eq!((ran.code, &ran.json()["worst"], ran.err.as_str()), (0, &json!("ok"), ""), "{ran:?}");
+    for check in ["table clients", "table users", "table grants", "clients", "users"] {
+        assert_found(&ran, check, "ok", "");
+    }
+}
+
 /// Nothing is changed, whatever is found.
 #[tokio::test]
 async fn it_only_reads() {

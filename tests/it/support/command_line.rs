@@ -30,7 +30,12 @@ impl CommandLine {
 
     /// A command that names no deployment; on no terminal, and with nothing of this process's environment.
     pub fn bare(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        self.program(env!("CARGO_BIN_EXE_countersign"), arguments)
+    }
+
+    /// A program that talks to the same cloud.
+    pub fn program(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()

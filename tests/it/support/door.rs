@@ -26,6 +26,8 @@ struct Inside {
     fault: Option<(&'static str, u16, &'static str)>,
     /// The next call that begins like this is done, and its answer lost.
     lost: Option<&'static str>,
+    /// Whether tables are described as the template has them, with what the emulator does not know.
+    as_deployed: bool,
 }
 
 impl Door {
@@ -89,6 +91,11 @@ impl Door {
         self.0.lock().unwrap().lost = Some(call);
     }
 
+    /// From now on, describes the tables as they would be on AWS.
+    pub fn describe_as_deployed(&self) {
+        self.0.lock().unwrap().as_deployed = true;
+    }
+
     /// From now on, lets everything through again.
     pub fn mend(&self) {
         self.0.lock().unwrap().fault = None;
@@ -109,7 +116,7 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
     if call.starts_with("GetItem") {
         assert_eq!(sent["ConsistentRead"], true);
     }
-    let (fault, lost, turn) = {
+    let (fault, lost, turn, as_deployed) = {
         let mut inside = door.0.lock().unwrap();
         inside.calls.push(call.clone());
         let fault = inside.fault.filter(|(start, ..)| call.starts_with(start));
@@ -119,7 +126,7 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
             held.push((call, pass));
             turn
         });
-        (fault, lost, turn)
+        (fault, lost, turn, inside.as_deployed)
     };
     if let Some(turn) = turn {
         turn.await.unwrap();
@@ -133,6 +140,9 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
     }
     if let Some(answer) = stack::answer(&body) {
         return answer;
+    }
+    if let (true, Some(description)) = (as_deployed, stack::description(&operation, &sent)) {
+        return Json(description).into_response();
     }
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
     if lost { StatusCode::INTERNAL_SERVER_ERROR.into_response() } else { answer }

@@ -3,8 +3,10 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+use serde_json::{Value, json};
+
 use super::ISSUER;
-use crate::cloud::environment;
+use crate::cloud::{environment, template};
 
 /// Answers a call of STS or CloudFormation (AWS's query protocol); `None` if it is of another service.
 pub fn answer(body: &[u8]) -> Option<Response> {
@@ -21,6 +23,34 @@ pub fn answer(body: &[u8]) -> Option<Response> {
             Some((StatusCode::BAD_REQUEST, [("content-type", "text/xml")], text).into_response())
         }
         other => panic!("nobody answers {other}"),
+    }
+}
+
+/// What DynamoDB says of a table that was made by the template; `None` if it is asked for something else.
+pub fn description(operation: &str, sent: &Value) -> Option<Value> {
+    let name = sent["TableName"].as_str()?;
+    let table = template().unwrap()["Resources"][name]["Properties"].take();
+    let status = |enabled: &Value| if *enabled == true { "ENABLED" } else { "DISABLED" };
+    match operation {
+        "DescribeTable" => Some(json!({"Table": {
+            "TableName": name, "TableStatus": "ACTIVE", "KeySchema": table["KeySchema"],
+            "BillingModeSummary": {"BillingMode": table["BillingMode"]},
+            "SSEDescription": {"Status": status(&table["SSESpecification"]["SSEEnabled"])},
+            "DeletionProtectionEnabled": table["DeletionProtectionEnabled"],
+        }})),
+        "DescribeContinuousBackups" => {
+            let enabled = &table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
+            let recovery = json!({"PointInTimeRecoveryStatus": status(enabled)});
+            let description = json!({"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery});
+            Some(json!({"ContinuousBackupsDescription": description}))
+        }
+        "DescribeTimeToLive" => {
+            let specification = &table["TimeToLiveSpecification"];
+            let status = status(&specification["Enabled"]);
+            let attribute = &specification["AttributeName"];
+            Some(json!({"TimeToLiveDescription": {"TimeToLiveStatus": status, "AttributeName": attribute}}))
+        }
+        _ => None,
     }
 }
 

@@ -72,7 +72,8 @@ impl Report {
             text = format!("{text}\n\n{}", output::table(&["LINES", "FAULT"], rows));
         }
         let (lines, bad) = (self.lines, self.bad.len());
+        let plural = if lines == 1 { "" } else { "s" };
         let end = if dry_run { "; nothing was written" } else { "" };
-        format!("{text}\n\n{lines} lines, {bad} of them bad{end}")
+        format!("{text}\n\n{lines} line{plural}, {bad} bad{end}")
     }
 }
