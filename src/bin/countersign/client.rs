@@ -58,7 +58,8 @@ pub enum Command {
     },
     /// Gives a client a second secret, and has the first one die after a while
     #[command(
-        after_help = "Both secrets work until then, so that nothing fails while the new one is brought to where it is used.
+        after_help = "Both secrets work until then, so that nothing fails while the new one is brought to where it is
+used.
 
 Example:
   countersign client rotate-secret billing-cron --expires-in 7d"

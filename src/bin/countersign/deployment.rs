@@ -41,6 +41,7 @@ const VARIABLES: [(&str, &str); 16] = [
 
 /// How a command line names its deployment.
 #[derive(Args)]
+#[command(next_help_heading = "Deployment")]
 pub struct Target {
     /// The CloudFormation stack of the deployment
     #[arg(long, global = true, env = "COUNTERSIGN_STACK", value_name = "NAME")]
@@ -51,7 +52,7 @@ pub struct Target {
     /// The profile of the AWS configuration to use
     #[arg(long, global = true)]
     profile: Option<String>,
-    /// Where the API answers, if not at its issuer: behind a proxy, or on this machine
+    /// Where the API answers, if not at its issuer
     #[arg(long, global = true, env = "COUNTERSIGN_URL")]
     url: Option<String>,
 }
@@ -81,6 +82,17 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The settings of its functions.
+    fn configs(&self) -> Result<(Config, RotationConfig), Fault> {
+        let lookup = |variable: &str| -> Option<OsString> {
+            let (_, name) = VARIABLES.iter().find(|(known, _)| *known == variable)?;
+            self.value(name).map(Into::into)
+        };
+        let foreign =
+            |_| Fault::new(format!("the stack {} is no deployment of countersign: outputs are missing", self.name));
+        Ok((Config::from_variables(lookup).map_err(foreign)?, RotationConfig::from_variables(lookup).map_err(foreign)?))
+    }
+
     /// The value of an output or a parameter.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
@@ -98,24 +110,18 @@ impl Target {
     /// # Errors
     /// That none was named, or the one that was is not there.
     pub async fn find(&self) -> Result<Deployment, Fault> {
-        let sdk = self.sdk().await?;
-        let stack = match &self.stack {
-            Some(name) => Some(describe(&sdk, name).await?),
-            None => None,
-        };
-        let (config, rotation_config) = if let Some(stack) = &stack {
-            let lookup = |variable: &str| -> Option<OsString> {
-                let (_, name) = VARIABLES.iter().find(|(known, _)| *known == variable)?;
-                stack.value(name).map(Into::into)
-            };
-            let name = &stack.name;
-            let foreign =
-                |_| Fault::new(format!("the stack {name} is no deployment of countersign: outputs are missing"));
-            let config = Config::from_variables(lookup).map_err(foreign)?;
-            (config, RotationConfig::from_variables(lookup).map_err(foreign)?)
-        } else {
-            let unnamed = |error| Fault::new(format!("no deployment is named ({error}); say --stack NAME"));
-            (Config::from_env().map_err(unnamed)?, RotationConfig::from_env().map_err(unnamed)?)
+        let (sdk, stack, config, rotation_config) = match &self.stack {
+            None => {
+                let unnamed = |error| Fault::new(format!("no deployment is named ({error}); say --stack NAME"));
+                let configs = (Config::from_env().map_err(unnamed)?, RotationConfig::from_env().map_err(unnamed)?);
+                (self.sdk().await?, None, configs.0, configs.1)
+            }
+            Some(name) => {
+                let sdk = self.sdk().await?;
+                let stack = describe(&sdk, name).await?;
+                let (config, rotation_config) = stack.configs()?;
+                (sdk, Some(stack), config, rotation_config)
+            }
         };
         let url = self.url().map_or_else(|| config.issuer.clone(), ToOwned::to_owned);
         Ok(Deployment { store: Store::new(&sdk, &config), sdk, config, rotation_config, url, stack })

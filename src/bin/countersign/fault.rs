@@ -31,6 +31,9 @@ impl Fault {
             let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
             return Self::Told(format!("you may not do that: the right to {action}{on} is missing; have it granted"));
         }
+        if cause.contains("no credentials found") {
+            return Self::new("there are no AWS credentials; name a --profile, or log in with `aws sso login`");
+        }
         let hint = if cause.contains("AccessDenied") {
             "; have the right to it granted"
         } else if cause.contains("credentials") {

@@ -38,10 +38,11 @@ pub enum Command {
     #[command(after_help = "A line of JSON Lines (a CSV has the same names in its heading):
   {\"username\":\"john@example.com\",\"user_id\":\"42\",\"password_hash\":\"$2y$10$..\",
    \"scopes\":[\"legacy:*\"],\"dealer\":{\"id\":7},\"enabled\":true}
-All but the username may be absent. Hashes: argon2, bcrypt ($2y$, $2b$, $2a$), PBKDF2 with SHA-256 or SHA-512 as in
-PHC strings or as passlib, Django and Werkzeug write them. Each is replaced by argon2id at its first login.
+All but the username may be absent. Hashes are argon2, bcrypt ($2y$, $2b$, $2a$), and PBKDF2 as PHC
+strings or as passlib, Django and Werkzeug write it. The first login replaces each by argon2id.
 
-A user that is there already stays as it is, so that an import that was stopped is completed by the same command.
+A user that is there already stays as it is, so that the same command completes an import that was
+stopped.
 
 Examples:
   countersign import users users.jsonl --dry-run
@@ -49,9 +50,13 @@ Examples:
     Users(Options),
     /// Brings clients over, with their secrets or the hashes of those
     #[command(after_help = "A line of JSON Lines (a CSV has the same names in its heading; lists by spaces):
-  {\"client_id\":\"billing-cron\",\"secret\":\"..\",\"grant_types\":[\"client_credentials\"],\"scopes\":[\"billing:*\"]}
-With `secret` in the clear it is hashed on its way in; `secret_hash` takes the same hashes as users have.
-Secrets that came from elsewhere need a slow hash at each token: `countersign client rotate-secret` makes quick ones.")]
+  {\"client_id\":\"billing-cron\",\"secret\":\"..\",\"grant_types\":[\"client_credentials\"],
+   \"scopes\":[\"billing:*\"],\"default_scopes\":[\"billing:read\"]}
+A `secret` in the clear is hashed on its way in; `secret_hash` takes the hashes that users have.
+Secrets from elsewhere need a slow hash at each token; `client rotate-secret` makes quick ones.
+
+Example:
+  countersign import clients clients.csv")]
     Clients(Options),
     /// Counts by scheme how many users still wait for their first login; reads the whole table
     Status,
@@ -138,6 +143,12 @@ fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             flag.store(true, Ordering::Relaxed);
+            output::remark("stopping; Ctrl-C again does not wait for what is under way");
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            // Whoever writes the input may never end it. What is under way is one write each, done or not.
+            #[expect(clippy::exit, reason = "nobody is left to return to: a read that waits holds the thread")]
+            std::process::exit(130);
         }
     });
     stopped

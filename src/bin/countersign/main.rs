@@ -36,16 +36,20 @@ use fault::Fault;
     name = "countersign",
     version,
     after_help = "Examples:
-  countersign --stack countersign client create billing-cron --grant-type client_credentials --scope 'billing:*'
+  countersign --stack countersign client create cron --grant-type client_credentials --scope 'a:*'
   countersign --stack countersign import users users.jsonl --dry-run
   countersign --stack countersign doctor
 
-Which deployment it is about is said by --stack, or else by the environment variables of the function
-(CLIENTS_TABLE, USERS_TABLE, GRANTS_TABLE, SIGNING_SECRET_ID, ISSUER). Credentials and region are found as by
-the AWS command line.
+--stack says which deployment it is about, or else the environment variables of its function do
+(CLIENTS_TABLE, USERS_TABLE, GRANTS_TABLE, SIGNING_SECRET_ID, ISSUER). Credentials and region are
+those of the AWS command line.
 
-Exit codes: 0 done; 1 failed, and nothing is half written; 2 the command line is wrong; 3 done, but look at
-what it says (a warning, a bad line, a difference); 130 stopped by Ctrl-C."
+Exit codes:
+  0    done
+  1    failed, and nothing is half written
+  2    the command line is wrong
+  3    done, but look at what it says: a warning, a bad line, a difference
+  130  stopped by Ctrl-C"
 )]
 struct Options {
     #[command(flatten)]

@@ -21,9 +21,10 @@ const EXAMPLE: &str = "The file:
   name = \"Billing cron job\"
   grant_types = [\"client_credentials\"]
   scopes = [\"billing:*\"]
-  default_scopes = [\"billing:read\"]      # and audience, access_token_ttl, refresh_token_ttl, enabled, [..system]
+  default_scopes = [\"billing:read\"]
 
-What the file does not say of a client, the client does not have. Clients that are not in the file are left as
+and audience, access_token_ttl, refresh_token_ttl (in seconds), enabled, [clients.ID.system]. What the
+file does not say of a client, the client does not have. Clients that are not in the file are left as
 they are, but for --prune. A new client gets a secret, which is printed once.
 
 Examples:

@@ -317,3 +317,29 @@ async fn an_import_waits_for_a_table_that_throttles_and_stops_where_it_may_not_w
     refused.assert(1, "line 1: you may not do that: the right to dynamodb:PutItem on a-table is missing");
     refused.assert(1, "The same command goes on");
 }
+
+/// The one who writes the input may never end it: the second Ctrl-C does not wait.
+#[tokio::test]
+async fn a_second_ctrl_c_ends_an_import_whose_input_does_not() {
+    let test = started().await;
+    let mut process = test.command_line().start(&["import", "users", "-", "--format", "jsonl"]);
+    let mut input = process.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut input, b"{\"username\":\"first\"}\n").await.unwrap();
+    while test.door.calls().iter().all(|call| call != "GetCallerIdentity" && !call.is_empty()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let id = process.id().unwrap().to_string();
+    let interrupt = || std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
+    let ended = async {
+        for _ in 0..100 {
+            // One that comes before anybody listens ends it as well.
+            let _ = interrupt();
+            if let Ok(status) = tokio::time::timeout(Duration::from_millis(300), process.wait()).await {
+                return status.unwrap();
+            }
+        }
+        panic!("it does not end");
+    };
+    assert_ne!(ended.await.code(), Some(0));
+    drop(input);
+}
