@@ -47,6 +47,8 @@ pub struct Answer {
     pub status: u16,
     /// The header `Date`, if there is one.
     pub date: Option<String>,
+    /// The header `Age`: seconds that it was in caches on its way (RFC 9111 section 5.1).
+    pub age: u64,
     /// The body, if it is text.
     pub text: String,
 }
@@ -69,7 +71,9 @@ pub async fn ask(method: &str, url: &str, headers: &[(&'static str, String)], bo
         .connector_settings(settings.build())
         .build();
     let answer = connector.call(request).await.map_err(|error| chain(&error))?;
-    let (status, date) = (answer.status().as_u16(), answer.headers().get("date").map(ToOwned::to_owned));
+    let status = answer.status().as_u16();
+    let date = answer.headers().get("date").map(ToOwned::to_owned);
+    let age = answer.headers().get("age").and_then(|age| age.parse().ok()).unwrap_or_default();
     let mut body = ByteStream::new(answer.into_body());
     let mut text = Vec::new();
     while let Some(part) = body.try_next().await.map_err(|error| chain(&error))? {
@@ -78,7 +82,7 @@ pub async fn ask(method: &str, url: &str, headers: &[(&'static str, String)], bo
             return Err("the answer has no end".to_owned());
         }
     }
-    Ok(Answer { status, date, text: String::from_utf8_lossy(&text).into_owned() })
+    Ok(Answer { status, date, age, text: String::from_utf8_lossy(&text).into_owned() })
 }
 
 /// An SDK error in one line, for the log. Leaves out what `Debug` would show: the whole answer, secrets and all.

@@ -52,7 +52,7 @@ pub struct Client {
 /// One of a client's secrets.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Secret {
-    /// What operators call it.
+    /// Its id, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub id: Option<String>,
     /// What verifies it.
@@ -94,6 +94,11 @@ impl Secret {
         let mut id = [0; 4];
         fill_random(&mut id);
         Self { id: Some(format!("{:08x}", u32::from_be_bytes(id))), hash, created_at: Some(now), expires_at: None }
+    }
+
+    /// What operators call it; one that nobody gave an id is called by its hash.
+    pub fn name(&self) -> String {
+        self.id.clone().unwrap_or_else(|| self.hash.fingerprint())
     }
 
     /// Whether it authenticates at `now`.

@@ -115,7 +115,8 @@ impl Config {
 pub struct RotationConfig {
     /// `SIGNING_SECRET_ID`: name or ARN of the secret that holds the signing keys.
     pub signing_secret_id: String,
-    /// `SIGNING_ALGORITHM`: what new keys sign by; `RS256`, `ES256` or `EdDSA`.
+    /// `SIGNING_ALGORITHM`: what new keys sign by; `RS256`, `ES256` or `EdDSA`. It has no default, and neither has the
+    /// next one: whoever rotates by others than the deployment's would break its promise to verifiers.
     pub signing_algorithm: String,
     /// `KEY_PUBLIC_FOR`: seconds that a key must have been public before it signs. Verifiers keep what they have seen
     /// for a while, API Gateway's for two hours.
@@ -140,14 +141,14 @@ impl RotationConfig {
     /// The first variable that is missing or cannot be used.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let variables = Variables(lookup);
-        let signing_algorithm = variables.optional("SIGNING_ALGORITHM")?.unwrap_or_else(|| "RS256".to_owned());
+        let signing_algorithm = variables.required("SIGNING_ALGORITHM")?;
         if !["RS256", "ES256", "EdDSA"].contains(&signing_algorithm.as_str()) {
             return Err(ConfigError { variable: "SIGNING_ALGORITHM", fault: "is none of RS256, ES256 and EdDSA" });
         }
         Ok(Self {
             signing_secret_id: variables.required("SIGNING_SECRET_ID")?,
             signing_algorithm,
-            key_public_for: variables.number("KEY_PUBLIC_FOR", 10_800)?,
+            key_public_for: variables.required_number("KEY_PUBLIC_FOR")?,
             refresh_token_max_ttl: variables.positive("REFRESH_TOKEN_MAX_TTL", DEFAULT_REFRESH_TOKEN_MAX_TTL)?,
         })
     }
@@ -170,10 +171,11 @@ impl<Lookup: Fn(&str) -> Option<OsString>> Variables<Lookup> {
     }
 
     fn number(&self, variable: &'static str, default: u32) -> Result<u32, ConfigError> {
-        match self.optional(variable)? {
-            None => Ok(default),
-            Some(value) => value.parse().map_err(|_| ConfigError { variable, fault: "is not a whole number" }),
-        }
+        self.optional(variable)?.map_or(Ok(default), |value| whole(variable, &value))
+    }
+
+    fn required_number(&self, variable: &'static str) -> Result<u32, ConfigError> {
+        whole(variable, &self.required(variable)?)
     }
 
     fn positive(&self, variable: &'static str, default: u32) -> Result<u32, ConfigError> {
@@ -182,6 +184,10 @@ impl<Lookup: Fn(&str) -> Option<OsString>> Variables<Lookup> {
             value => Ok(value),
         }
     }
+}
+
+fn whole(variable: &'static str, value: &str) -> Result<u32, ConfigError> {
+    value.parse().map_err(|_| ConfigError { variable, fault: "is not a whole number" })
 }
 
 /// RFC 8414 section 2: an https URL without query and fragment. Plain http is for a run on one's own machine.

@@ -130,23 +130,9 @@ impl Rotation {
         done
     }
 
-    /// The keys as they are.
-    ///
-    /// # Errors
-    /// [`RotationError::Keys`] if they cannot be read or used; [`RotationError::Nothing`] if there are none.
-    pub async fn keys(&self) -> Result<Keys, RotationError> {
-        let version = Box::pin(self.read()).await?.ok_or(RotationError::Nothing("the secret has no keys yet"))?;
-        let now = self.clock.now();
-        let set = KeySet::parse(&version.text, now)?;
-        if !Document::is_one(&version.text) {
-            return Ok(Keys { states: vec![KeyState::of_own(&set.current)], jwks: set.jwks, are_rotated: false });
-        }
-        Ok(Keys { states: Document::parse(&version.text)?.states(now), jwks: set.jwks, are_rotated: true })
-    }
-
     async fn stage(&self, request: Request<'_>) -> Result<Report, RotationError> {
         for _ in 0..ATTEMPTS {
-            let version = self.read().await?;
+            let version = read(&self.secrets_manager, &self.secret_id).await?;
             let now = self.clock.now();
             let staged = match &version {
                 Some(version) if !Document::is_one(&version.text) => {
@@ -188,23 +174,6 @@ impl Rotation {
         Err(RotationError::Busy)
     }
 
-    async fn read(&self) -> Result<Option<Version>, RotationError> {
-        match self.secrets_manager.get_secret_value().secret_id(&self.secret_id).send().await {
-            Ok(output) => {
-                if output.secret_binary.is_some() {
-                    return Err(KeyError::Unusable("it has no text").into());
-                }
-                let text = output.secret_string.unwrap_or_default();
-                let id = output.version_id.unwrap_or_default();
-                // A secret that was created without a value.
-                Ok((!text.trim().is_empty()).then_some(Version { id, text }))
-            }
-            // There is a secret, and no version of it yet.
-            Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => Ok(None),
-            Err(error) => Err(KeyError::Unavailable(aws::cause(&error)).into()),
-        }
-    }
-
     /// Writes what follows from a version; whether nobody else was quicker.
     async fn write(&self, from: &str, document: &Document) -> Result<bool, RotationError> {
         let token = hex(digest(&SHA256, format!("countersign {from}").as_bytes()).as_ref());
@@ -219,6 +188,39 @@ impl Rotation {
             Err(SdkError::ServiceError(error)) if error.err().is_resource_exists_exception() => Ok(false),
             Err(error) => Err(RotationError::Write(aws::cause(&error))),
         }
+    }
+}
+
+impl Keys {
+    /// Reads the keys of a secret as they are.
+    ///
+    /// # Errors
+    /// [`RotationError::Keys`] if they cannot be read or used; [`RotationError::Nothing`] if there are none.
+    pub async fn read(sdk: &SdkConfig, secret_id: &str, now: u64) -> Result<Self, RotationError> {
+        let version = Box::pin(read(&Client::new(sdk), secret_id)).await?;
+        let version = version.ok_or(RotationError::Nothing("the secret has no keys yet"))?;
+        let set = KeySet::parse(&version.text, now)?;
+        if !Document::is_one(&version.text) {
+            return Ok(Self { states: vec![KeyState::of_own(&set.current)], jwks: set.jwks, are_rotated: false });
+        }
+        Ok(Self { states: Document::parse(&version.text)?.states(now), jwks: set.jwks, are_rotated: true })
+    }
+}
+
+async fn read(secrets_manager: &Client, secret_id: &str) -> Result<Option<Version>, RotationError> {
+    match secrets_manager.get_secret_value().secret_id(secret_id).send().await {
+        Ok(output) => {
+            if output.secret_binary.is_some() {
+                return Err(KeyError::Unusable("it has no text").into());
+            }
+            let text = output.secret_string.unwrap_or_default();
+            let id = output.version_id.unwrap_or_default();
+            // A secret that was created without a value.
+            Ok((!text.trim().is_empty()).then_some(Version { id, text }))
+        }
+        // There is a secret, and no version of it yet.
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => Ok(None),
+        Err(error) => Err(KeyError::Unavailable(aws::cause(&error)).into()),
     }
 }
 

@@ -24,6 +24,7 @@ use serde::Deserialize;
 const MAX_ARGON2_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_ARGON2_KIB_PASSES: u64 = 4 * MAX_ARGON2_MEMORY_KIB as u64;
 const MAX_ARGON2_PARALLELISM: u32 = 16;
+const MIN_BCRYPT_COST: u32 = 4;
 const MAX_BCRYPT_COST: u32 = 14;
 const MAX_PBKDF2_ITERATIONS: u32 = 2_000_000;
 
@@ -56,6 +57,12 @@ impl Hash {
             Scheme::Pbkdf2 { algorithm, .. } if *algorithm == pbkdf2::PBKDF2_HMAC_SHA512 => "pbkdf2-sha512",
             Scheme::Pbkdf2 { .. } => "pbkdf2-sha256",
         }
+    }
+
+    /// A name for it, which tells nothing of it: the first 32 bits of its own SHA-256, in hex.
+    pub fn fingerprint(&self) -> String {
+        let digest = digest(&SHA256, self.text.as_bytes());
+        digest.as_ref().iter().take(4).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 
     /// Its text, for the store and nobody else.
@@ -99,8 +106,11 @@ impl TryFrom<String> for Hash {
             Scheme::Sha256(digest.try_into().map_err(|_| HashError::Malformed)?)
         } else if ["$2y$", "$2b$", "$2a$"].iter().any(|prefix| text.starts_with(prefix)) {
             let parts = bcrypt::HashParts::from_str(&text).map_err(|_| HashError::Malformed)?;
-            if parts.get_cost() > MAX_BCRYPT_COST {
-                return Err(HashError::TooCostly);
+            match parts.get_cost() {
+                // With fewer no password can be verified.
+                ..MIN_BCRYPT_COST => return Err(HashError::Malformed),
+                MIN_BCRYPT_COST..=MAX_BCRYPT_COST => {}
+                _ => return Err(HashError::TooCostly),
             }
             Scheme::Bcrypt
         } else {

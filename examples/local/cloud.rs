@@ -193,7 +193,7 @@ pub fn sdk(door: SocketAddr) -> ConfigLoader {
         .credentials_provider(Credentials::new("local", "local", None, None, "local"))
 }
 
-/// The environment of the function, as the template would set it for this account.
+/// The environment of the functions, as the template would set it for this account.
 pub fn environment(issuer: &str) -> BTreeMap<&'static str, String> {
     let variables = [
         ("CLIENTS_TABLE", "ClientsTable"),
@@ -201,6 +201,8 @@ pub fn environment(issuer: &str) -> BTreeMap<&'static str, String> {
         ("GRANTS_TABLE", "GrantsTable"),
         ("SIGNING_SECRET_ID", SIGNING_SECRET),
         ("ISSUER", issuer),
+        ("SIGNING_ALGORITHM", "RS256"),
+        ("KEY_PUBLIC_FOR", "10800"),
     ];
     variables.map(|(name, value)| (name, value.to_owned())).into()
 }

@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 
 use super::{Item, Store, StoreError, record};
 
+/// The attribute that changes with every other one.
+const UPDATED_AT: &str = "updated_at";
+
 /// A kind of record that operators make and change.
 pub trait Record: DeserializeOwned + Send {
     /// What its table is called in errors.
@@ -117,6 +120,8 @@ impl Store {
         for (number, name) in changes.names.iter().enumerate() {
             request = request.expression_attribute_names(format!("#{number}"), *name);
             match stored.item.get(*name) {
+                // When it was changed says nothing of what was changed.
+                _ if *name == UPDATED_AT => {}
                 Some(old) => {
                     condition.push(format!("#{number} = :old{number}"));
                     request = request.expression_attribute_values(format!(":old{number}"), old.clone());
@@ -203,7 +208,7 @@ impl<'a> Changes<'a> {
     }
 
     fn are_in(&self, found: &Item, after: &Item) -> bool {
-        self.names.iter().all(|name| found.get(*name) == after.get(*name))
+        self.names.iter().all(|name| *name == UPDATED_AT || found.get(*name) == after.get(*name))
     }
 }
 

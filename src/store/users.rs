@@ -48,6 +48,10 @@ impl Record for User {
     }
 
     fn attributes(&self) -> Result<Item, StoreError> {
+        // There are no empty sets in DynamoDB, and without one a user may have whatever the client may.
+        if self.scopes.as_ref().is_some_and(|scopes| scopes.tokens().is_empty()) {
+            return Err(StoreError::Malformed { table: Self::TABLE, attribute: "scopes".to_owned() });
+        }
         let mut attributes = Attributes::default();
         attributes
             .text("username", Some(&self.username))

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-use countersign::config::{Config, ConfigError};
+use countersign::config::{Config, ConfigError, RotationConfig};
 
 use crate::cloud::environment;
 use crate::support::ISSUER;
@@ -11,6 +11,12 @@ use crate::support::ISSUER;
 /// The environment that is good, with one variable changed; `None` takes it away.
 fn with(name: &'static str, value: Option<&OsStr>) -> Result<Config, ConfigError> {
     Config::from_variables(|asked| {
+        if asked == name { value.map(OsStr::to_owned) } else { environment(ISSUER).get(asked).map(Into::into) }
+    })
+}
+
+fn rotation_with(name: &'static str, value: Option<&OsStr>) -> Result<RotationConfig, ConfigError> {
+    RotationConfig::from_variables(|asked| {
         if asked == name { value.map(OsStr::to_owned) } else { environment(ISSUER).get(asked).map(Into::into) }
     })
 }
@@ -30,7 +36,8 @@ fn defaults_stand_for_what_is_not_set() {
 fn a_variable_that_is_missing_or_cannot_be_used_is_named() {
     for name in environment(ISSUER).into_keys() {
         for value in [None, Some("".as_ref())] {
-            let error = with(name, value).unwrap_err();
+            // The function that rotates has an environment of its own.
+            let error = with(name, value).err().or_else(|| rotation_with(name, value).err()).unwrap();
             assert_eq!(error.to_string(), format!("environment variable {name} is missing"));
         }
     }
@@ -40,6 +47,9 @@ fn a_variable_that_is_missing_or_cannot_be_used_is_named() {
             assert_eq!(error.variable, name, "{value}");
             assert!(!error.to_string().contains("canary"));
         }
+    }
+    for (name, value) in [("SIGNING_ALGORITHM", "HS256"), ("KEY_PUBLIC_FOR", "soon")] {
+        assert_eq!(rotation_with(name, Some(value.as_ref())).unwrap_err().variable, name);
     }
     for name in ["REFRESH_GRACE", "ARGON2_MEMORY_KIB", "ARGON2_ITERATIONS", "ARGON2_PARALLELISM"] {
         assert_eq!(with(name, Some("x".as_ref())).unwrap_err().variable, name);

@@ -186,12 +186,14 @@ impl Attribute {
     }
 }
 
+const SHOWN_ONCE: &str = "the secret is shown this once: put it where it is used";
+
 pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
     let deployment = target.find().await?;
     let now = Clock::System.now();
     match command {
         Command::Create { client_id, settings } => create(&deployment, json, client_id, settings).await?,
-        Command::List => list(&deployment, json).await?,
+        Command::List => return list(&deployment, json).await,
         Command::Show { client_id } => {
             let client = read(&deployment, &client_id).await?.record;
             output::result(json, &View::new(&client, now), || show(&client, now))?;
@@ -208,17 +210,18 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
                 attribute.unset(&mut spec);
             }
             spec.write_to(&mut stored.record, now).map_err(Fault::new)?;
+            deployment.announce().await?;
             write(&deployment, json, stored).await?;
         }
         Command::RotateSecret { client_id, expires_in } => {
             rotate_secret(&deployment, json, &client_id, expires_in).await?;
         }
         Command::RetireSecret { client_id, secret_id, yes } => {
-            retire_secret(&deployment, json, &client_id, (&secret_id, yes)).await?;
+            retire_secret(&deployment, json, &client_id, &secret_id, yes).await?;
         }
         Command::Disable { client_id } => enable(&deployment, json, &client_id, false).await?,
         Command::Enable { client_id } => enable(&deployment, json, &client_id, true).await?,
-        Command::Delete { client_id, yes } => delete(&deployment, &client_id, yes).await?,
+        Command::Delete { client_id, yes } => delete(&deployment, json, &client_id, yes).await?,
     }
     Ok(Outcome::Done)
 }
@@ -231,7 +234,6 @@ async fn read(deployment: &Deployment, client_id: &str) -> Result<Stored<Client>
 
 /// Writes what was changed in a client, and shows it.
 async fn write(deployment: &Deployment, json: bool, stored: Stored<Client>) -> Result<(), Fault> {
-    deployment.announce().await?;
     deployment.store.replace(&stored).await?;
     let now = Clock::System.now();
     output::result(json, &View::new(&stored.record, now), || show(&stored.record, now))
@@ -245,7 +247,9 @@ async fn create(deployment: &Deployment, json: bool, client_id: String, settings
     spec.write_to(&mut client, now).map_err(Fault::new)?;
     deployment.announce().await?;
     let client_id = client.client_id.clone();
-    print_secret(json, &client_id, &make(deployment, client).await?)
+    output::secret(json, &client_id, &make(deployment, client).await?)?;
+    output::remark(SHOWN_ONCE);
+    Ok(())
 }
 
 /// Makes a client with a fresh secret, and yields that.
@@ -262,20 +266,13 @@ pub async fn make(deployment: &Deployment, mut client: Client) -> Result<String,
     }
 }
 
-fn print_secret(json: bool, client_id: &str, secret: &str) -> Result<(), Fault> {
-    output::result(json, &json!({"client_id": client_id, "client_secret": secret}), || {
-        output::record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))])
-    })?;
-    output::remark("the secret is shown this once: put it where it is used");
-    Ok(())
-}
-
-async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
+async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
     let now = Clock::System.now();
-    let (mut views, mut rows) = (Vec::new(), Vec::new());
+    let (mut views, mut rows, mut outcome) = (Vec::new(), Vec::new(), Outcome::Done);
     let see = |client_id: String, stored: Result<Stored<Client>, _>| {
         let Ok(Stored { record, .. }) = stored else {
             output::remark(&format!("the record of {client_id} is malformed; `countersign doctor` says more"));
+            outcome = Outcome::LookCloser;
             return Ok::<_, Fault>(());
         };
         let live = record.live_secrets(now).count();
@@ -295,16 +292,16 @@ async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
             return "There are no clients. `countersign client create` makes one.".to_owned();
         }
         output::table(&["CLIENT", "STATE", "GRANTS", "SECRETS", "NAME"], rows)
-    })
+    })?;
+    Ok(outcome)
 }
 
 async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, expires_in: u64) -> Result<(), Fault> {
     let now = Clock::System.now();
     let mut stored = read(deployment, client_id).await?;
     let (secret, record) = Secret::generate(now)?;
-    let expires_at = now.saturating_add(expires_in);
-    let live: Vec<_> = stored.record.live_secrets(now).filter_map(|secret| secret.id.clone()).collect();
-    if !stored.record.take_secret(record, now, expires_at) {
+    let live: Vec<_> = stored.record.live_secrets(now).map(Secret::name).collect();
+    if !stored.record.take_secret(record, now, now.saturating_add(expires_in)) {
         return Err(Fault::new(format!(
             "{client_id} has {MAX_LIVE_SECRETS} secrets that live ({}); retire one by `countersign client retire-secret`",
             live.join(", ")
@@ -313,9 +310,10 @@ async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, exp
     stored.record.updated_at = Some(now);
     deployment.announce().await?;
     deployment.store.replace(&stored).await?;
-    print_secret(json, client_id, &secret)?;
-    if !live.is_empty() {
-        output::remark(&format!("the secret before it dies at {}", output::time(expires_at)));
+    output::secret(json, client_id, &secret)?;
+    output::remark(SHOWN_ONCE);
+    for (name, expires_at) in stored.record.secrets.iter().filter_map(|one| Some((one.name(), one.expires_at?))) {
+        output::remark(&format!("the secret {name} dies at {}", output::time(expires_at)));
     }
     Ok(())
 }
@@ -324,20 +322,21 @@ async fn retire_secret(
     deployment: &Deployment,
     json: bool,
     client_id: &str,
-    (secret_id, yes): (&str, bool),
+    secret_id: &str,
+    yes: bool,
 ) -> Result<(), Fault> {
     let now = Clock::System.now();
     let mut stored = read(deployment, client_id).await?;
     let before = stored.record.secrets.len();
-    stored.record.secrets.retain(|secret| secret.id.as_deref() != Some(secret_id));
+    stored.record.secrets.retain(|secret| secret.name() != secret_id);
     if stored.record.secrets.len() == before {
-        return Err(Fault::new(format!("{client_id} has no secret {secret_id}; `countersign client show` lists them")));
+        // Not quoted: it may be a secret that somebody took for an id.
+        return Err(Fault::new(format!("{client_id} has no secret of that id; `countersign client show` lists them")));
     }
+    deployment.announce().await?;
     if stored.record.live_secrets(now).next().is_none() {
-        input::confirm(
-            yes,
-            &format!("That is the last secret of {client_id} that lives: it gets no tokens then. Go on?"),
-        )?;
+        let question = format!("That is the last secret of {client_id} that lives: it gets no tokens then. Go on?");
+        input::confirm(yes, &question)?;
     }
     stored.record.updated_at = Some(now);
     write(deployment, json, stored).await
@@ -349,10 +348,11 @@ async fn enable(deployment: &Deployment, json: bool, client_id: &str, enabled: b
         stored.record.enabled = enabled;
         stored.record.updated_at = Some(Clock::System.now());
     }
+    deployment.announce().await?;
     write(deployment, json, stored).await
 }
 
-async fn delete(deployment: &Deployment, client_id: &str, yes: bool) -> Result<(), Fault> {
+async fn delete(deployment: &Deployment, json: bool, client_id: &str, yes: bool) -> Result<(), Fault> {
     // A record that is malformed can be deleted, too.
     if deployment.store.stored::<Client>(client_id).await.is_ok_and(|stored| stored.is_none()) {
         return Err(Fault::new(format!("there is no client {client_id}; `countersign client list` shows all")));
@@ -360,6 +360,5 @@ async fn delete(deployment: &Deployment, client_id: &str, yes: bool) -> Result<(
     deployment.announce().await?;
     input::confirm(yes, &format!("Delete the client {client_id}? It gets no tokens from then on."))?;
     deployment.store.delete::<Client>(client_id).await?;
-    output::remark(&format!("{client_id} is deleted"));
-    Ok(())
+    output::result(json, &json!({"deleted": client_id}), || format!("{client_id} is deleted"))
 }

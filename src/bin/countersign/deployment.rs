@@ -10,9 +10,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use clap::Args;
 use countersign::aws;
 use countersign::clock::Clock;
-use countersign::config::{Config, RotationConfig};
+use countersign::config::{Config, ConfigError, RotationConfig};
 use countersign::keys::Staging;
-use countersign::rotation::Rotation;
+use countersign::rotation::{Keys, Rotation, RotationError};
 use countersign::secret::Hasher;
 use countersign::store::Store;
 
@@ -39,6 +39,9 @@ const VARIABLES: [(&str, &str); 16] = [
     ("KEY_PUBLIC_FOR", "KeyPublicFor"),
 ];
 
+/// Seconds.
+pub const DAY: u64 = 24 * 60 * 60;
+
 /// How a command line names its deployment.
 #[derive(Args)]
 #[command(next_help_heading = "Deployment")]
@@ -63,8 +66,8 @@ pub struct Deployment {
     pub sdk: SdkConfig,
     /// The settings of the API.
     pub config: Config,
-    /// The settings of the rotation.
-    pub rotation_config: RotationConfig,
+    /// The settings of the rotation, if they are known.
+    pub rotation_config: Result<RotationConfig, ConfigError>,
     /// Its tables.
     pub store: Store,
     /// Where the API answers, without a slash at its end.
@@ -113,14 +116,15 @@ impl Target {
         let (sdk, stack, config, rotation_config) = match &self.stack {
             None => {
                 let unnamed = |error| Fault::new(format!("no deployment is named ({error}); say --stack NAME"));
-                let configs = (Config::from_env().map_err(unnamed)?, RotationConfig::from_env().map_err(unnamed)?);
-                (self.sdk().await?, None, configs.0, configs.1)
+                let config = Config::from_env().map_err(unnamed)?;
+                // What rotates has an environment of its own.
+                (self.sdk().await?, None, config, RotationConfig::from_env())
             }
             Some(name) => {
                 let sdk = self.sdk().await?;
                 let stack = describe(&sdk, name).await?;
                 let (config, rotation_config) = stack.configs()?;
-                (sdk, Some(stack), config, rotation_config)
+                (sdk, Some(stack), config, Ok(rotation_config))
             }
         };
         let url = self.url().map_or_else(|| config.issuer.clone(), ToOwned::to_owned);
@@ -182,10 +186,11 @@ impl Deployment {
         let identity = identity.map_err(|error| Fault::aws(&format!("GetCallerIdentity: {}", aws::cause(&error))))?;
         let account = identity.account().unwrap_or("unknown").to_owned();
         let region = self.sdk.region().map(ToString::to_string).unwrap_or_default();
-        let what = match &self.stack {
-            Some(stack) => format!("the stack {}", stack.name),
-            None => format!("the tables {} and {}", self.config.clients_table, self.config.users_table),
-        };
+        let Config { clients_table, users_table, signing_secret_id, .. } = &self.config;
+        let what = self.stack.as_ref().map_or_else(
+            || format!("the tables {clients_table} and {users_table} and the secret {signing_secret_id}"),
+            |stack| format!("the stack {}", stack.name),
+        );
         output::remark(&format!("changing {what} in account {account}, {region}"));
         Ok(())
     }
@@ -199,12 +204,22 @@ impl Deployment {
         Ok(Hasher::new(config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism)?)
     }
 
-    /// What rotates the deployment's keys: the same that the function runs.
+    /// The keys as they are.
     ///
     /// # Errors
-    /// That the algorithm is none.
+    /// That they cannot be read or used.
+    pub async fn keys(&self) -> Result<Keys, RotationError> {
+        Keys::read(&self.sdk, &self.config.signing_secret_id, Clock::System.now()).await
+    }
+
+    /// What rotates the deployment's keys: the same that the function runs, with the same settings.
+    ///
+    /// # Errors
+    /// That the settings are not known, or the algorithm is none.
     pub fn rotation(&self) -> Result<Rotation, Fault> {
-        let config = &self.rotation_config;
+        let unknown =
+            |error| Fault::new(format!("how this deployment rotates is not known ({error}); say --stack NAME"));
+        let config = self.rotation_config.as_ref().map_err(unknown)?;
         let algorithm = config.signing_algorithm.parse().map_err(|_| Fault::new("the signing algorithm is none"))?;
         let staging = Staging {
             algorithm,
@@ -212,5 +227,12 @@ impl Deployment {
             refresh_token_max_ttl: config.refresh_token_max_ttl,
         };
         Ok(Rotation::new(&self.sdk, config.signing_secret_id.clone(), staging, Clock::System))
+    }
+
+    /// Seconds that a key signs before the next one takes its turn, if that is known: it must have been public, too.
+    pub fn signs_for(&self) -> Option<u64> {
+        let days: u64 = self.stack.as_ref()?.value("RotationDays")?.parse().ok()?;
+        let public_for = self.rotation_config.as_ref().ok()?.key_public_for;
+        Some((days * DAY).max(public_for.into()))
     }
 }

@@ -124,10 +124,7 @@ impl Finding {
 
     /// That something could not be looked at. The words of a fault end in what to do.
     fn unseen(level: Level, check: &'static str, fault: Fault) -> Self {
-        let message = match fault {
-            Fault::Told(message) => message,
-            Fault::NobodyReads => String::new(),
-        };
+        let message = fault.words();
         let (found, mend) =
             message.rsplit_once("; ").map_or((message.as_str(), None), |(what, mend)| (what, Some(mend)));
         Self { level, check, found: found.to_owned(), mend: mend.map(ToOwned::to_owned) }

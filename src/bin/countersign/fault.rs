@@ -22,6 +22,14 @@ impl Fault {
         Self::Told(message.into())
     }
 
+    /// Its words, to be told within others.
+    pub fn words(self) -> String {
+        match self {
+            Self::Told(message) => message,
+            Self::NobodyReads => "nobody reads the output".to_owned(),
+        }
+    }
+
     /// What AWS said to a call, with what to do about it.
     pub fn aws(cause: &str) -> Self {
         if let Some((_, refused)) = cause.split_once("not authorized to perform: ") {
@@ -45,6 +53,11 @@ impl Fault {
             .any(|code| cause.contains(code))
         {
             "; log in anew, for example with `aws sso login`"
+        } else if ["PutItem: ", "UpdateItem: ", "DeleteItem: ", "PutSecretValue: "]
+            .iter()
+            .any(|op| cause.starts_with(op))
+        {
+            "; it may have been done all the same: look, and try again"
         } else {
             "; try again"
         };
@@ -67,8 +80,9 @@ impl From<StoreError> for Fault {
 impl From<RotationError> for Fault {
     fn from(error: RotationError) -> Self {
         match error {
-            RotationError::Busy | RotationError::Nothing(_) => Self::Told(error.to_string()),
-            RotationError::Write(cause) => Self::aws(&cause),
+            RotationError::Busy => Self::Told(format!("{error}; look, and try again")),
+            RotationError::Nothing(_) => Self::Told(error.to_string()),
+            RotationError::Write(cause) => Self::aws(&format!("PutSecretValue: {cause}")),
             RotationError::Keys(error) => match error {
                 countersign::keys::KeyError::Unavailable(cause) => Self::aws(&cause),
                 other => Self::Told(format!("{other}; put a good one in its place")),

@@ -21,7 +21,7 @@ mod report;
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
-use crate::{Outcome, output};
+use crate::{Outcome, output, user};
 use lines::{Format, lines};
 use records::{Became, Failed, Import, ImportedClient, ImportedUser};
 use report::Report;
@@ -72,7 +72,7 @@ pub struct Options {
     /// Writes nothing, and reports what would be
     #[arg(long)]
     dry_run: bool,
-    /// Writes over records that are there; the id of a user stays, and so do a client's secrets if the line has none
+    /// Writes over records that are there; ids stay, and what the line does not say of password, secret and enabled
     #[arg(long)]
     overwrite: bool,
 }
@@ -95,24 +95,26 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
         deployment.announce().await?;
     }
     let hasher = deployment.hasher()?;
+    let owners = if R::COLUMNS.contains(&"user_id") { user::owners(&deployment).await? } else { HashMap::new() };
     let stopped = stopped_by_ctrl_c();
     let mut run = Run { store: Arc::new(deployment.store), tasks: JoinSet::new(), report: Report::default(), bar };
-    let mut first_lines: HashMap<String, u64> = HashMap::new();
-    for (number, line) in lines {
+    let mut seen = Seen { owners, ..Seen::default() };
+    for line in lines {
         if stopped.load(Ordering::Relaxed) {
             run.report.stopped_by = Some("Ctrl-C".to_owned());
         }
         if run.report.stopped_by.is_some() {
             break;
         }
-        run.report.lines += 1;
-        let record = line.and_then(|line| R::read(line, &hasher)).and_then(|record| {
-            // The second would silently count for nothing.
-            match first_lines.insert(record.key().to_owned(), number) {
-                Some(first) => Err(format!("it is the same one as in line {first}")),
-                None => Ok(record),
+        let (number, line) = match line {
+            Ok(line) => line,
+            Err(fault) => {
+                run.report.stopped_by = Some(fault.words());
+                break;
             }
-        });
+        };
+        run.report.lines += 1;
+        let record = line.and_then(|line| R::read(line, &hasher)).and_then(|record| seen.take(number, record));
         match record {
             Ok(record) => run.take(number, record, options).await,
             Err(reason) => run.refuse(number, reason),
@@ -133,6 +135,29 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
         Some(cause) => {
             Err(Fault::new(format!("the import stopped: {cause}. The same command goes on where this one ended")))
         }
+    }
+}
+
+/// What an import has seen: the second of two that are one would silently count for nothing.
+#[derive(Default)]
+struct Seen {
+    lines: HashMap<String, u64>,
+    /// Whose each `user_id` is, in the table and in the lines so far.
+    owners: HashMap<String, String>,
+}
+
+impl Seen {
+    fn take<R: Import>(&mut self, number: u64, record: R) -> Result<R, String> {
+        if let Some(first) = self.lines.insert(record.key().to_owned(), number) {
+            return Err(format!("it is the same one as in a line before (line {first})"));
+        }
+        if let Some(user_id) = record.user_id() {
+            let owner = self.owners.entry(user_id.to_owned()).or_insert_with(|| record.key().to_owned());
+            if owner != record.key() {
+                return Err(format!("the user_id is that of another user, for ever ({owner})"));
+            }
+        }
+        Ok(record)
     }
 }
 
@@ -184,10 +209,7 @@ impl Run {
             Some(Ok((_, scheme, Ok(became)))) => self.report.count(scheme, became),
             Some(Ok((number, _, Err(Failed::Bad(reason))))) => self.refuse(number, reason),
             Some(Ok((number, _, Err(Failed::Store(error))))) => {
-                let cause = match Fault::from(error) {
-                    Fault::Told(cause) => cause,
-                    Fault::NobodyReads => String::new(),
-                };
+                let cause = Fault::from(error).words();
                 self.report.stopped_by.get_or_insert(format!("line {number}: {cause}"));
             }
             Some(Err(error)) => {

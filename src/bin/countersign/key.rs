@@ -20,12 +20,12 @@ pub enum Command {
     #[command(after_help = "Examples:
   countersign key rotate
   countersign key rotate --emergency            drops the key that signs
-  countersign key rotate --emergency KID        drops that one
+  countersign key rotate --emergency=KID        drops that one
 
 An emergency drops the key at once: what it signed is refused as soon as verifiers look again.")]
     Rotate {
         /// Drops a compromised key: this one, or the one that signs
-        #[arg(long, value_name = "KID", num_args = 0..=1, default_missing_value = CURRENT)]
+        #[arg(long, value_name = "KID", num_args = 0..=1, require_equals = true, default_missing_value = CURRENT)]
         emergency: Option<String>,
         /// Does not ask before an emergency
         #[arg(long)]
@@ -38,8 +38,13 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     match command {
         Command::List => list(&deployment, json).await,
         Command::Rotate { emergency: None, .. } => {
+            let rotation = deployment.rotation()?;
+            let before = current(&deployment.keys().await?).map(|key| key.kid.clone());
             deployment.announce().await?;
-            let report = deployment.rotation()?.run(Request::Rotate { after: 0 }).await?;
+            let mut report = rotation.run(Request::Rotate { after: 0 }).await?;
+            if report.changed && report.current == before {
+                report.reason = Some("the next key had to be made public first");
+            }
             tell(json, &report)
         }
         Command::Rotate { emergency: Some(kid), yes } => emergency(&deployment, json, &kid, yes).await,
@@ -48,35 +53,42 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
 
 async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) -> Result<Outcome, Fault> {
     let rotation = deployment.rotation()?;
-    let Keys { states, are_rotated, .. } = rotation.keys().await?;
-    if !are_rotated {
+    let keys = deployment.keys().await?;
+    if !keys.are_rotated {
         return Err(Fault::new("the secret is a key of your own: put another one there"));
     }
-    let is_meant = |key: &&KeyState| key.kid == kid || (kid == CURRENT && key.stage == Stage::Current);
-    let Some(KeyState { kid, .. }) = states.iter().find(is_meant) else {
+    let named = keys.states.iter().find(|key| key.kid == kid);
+    let meant = if kid == CURRENT { current(&keys) } else { named };
+    let Some(KeyState { kid, .. }) = meant else {
         return Err(Fault::new(format!("there is no key {kid}; `countersign key list` shows all")));
     };
     deployment.announce().await?;
     input::confirm(yes, &format!("Drop the key {kid}? All tokens that it signed are refused from then on."))?;
-    let report = rotation.run(Request::Emergency(kid)).await?;
+    // `current` may be another one by then.
+    let again = |error| Fault::new(format!("{}; --emergency={kid} does it again", Fault::from(error).words()));
+    let report = rotation.run(Request::Emergency(kid)).await.map_err(again)?;
     tell(json, &report)
+}
+
+fn current(keys: &Keys) -> Option<&KeyState> {
+    keys.states.iter().find(|key| key.stage == Stage::Current)
 }
 
 fn tell(json: bool, report: &Report) -> Result<Outcome, Fault> {
     output::result(json, report, || {
         output::record([
-            ("changed", Some(report.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")))),
+            ("rotated", Some(report.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")))),
             ("current", report.current.clone()),
             ("next", report.next.clone()),
             ("previous", (!report.previous.is_empty()).then(|| output::list(&report.previous))),
         ])
     })?;
     // Whoever asked for a rotation is to notice that there was none.
-    Ok(if report.changed { Outcome::Done } else { Outcome::LookCloser })
+    Ok(if report.reason.is_none() { Outcome::Done } else { Outcome::LookCloser })
 }
 
 async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
-    let keys = deployment.rotation()?.keys().await?;
+    let keys = deployment.keys().await?;
     let now = Clock::System.now();
     output::result(json, &keys.states, || {
         let rows = keys.states.iter().map(|key| {
@@ -91,20 +103,19 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
 
 /// What becomes of a key, and when.
 fn what_comes(deployment: &Deployment, keys: &Keys, key: &KeyState) -> String {
-    let day = 24 * 60 * 60;
-    let days = deployment.stack.as_ref().and_then(|stack| stack.value("RotationDays")?.parse::<u64>().ok());
+    let public_for = deployment.rotation_config.as_ref().ok().map(|config| u64::from(config.key_public_for));
     match key.stage {
         _ if !keys.are_rotated => "signs for as long as it is there: it is a key of your own".to_owned(),
-        Stage::Current => match (key.signs_since, days) {
-            (Some(since), Some(days)) => format!("retires on {}", output::time(since.saturating_add(days * day))),
-            _ => "retires at the next rotation".to_owned(),
+        Stage::Current => match key.signs_since.zip(deployment.signs_for()) {
+            Some((since, signs_for)) => format!("retires on {}", output::time(since.saturating_add(signs_for))),
+            None => "retires at the next rotation".to_owned(),
         },
-        Stage::Next => match key.public_since {
-            Some(since) => {
-                let from = since.saturating_add(deployment.rotation_config.key_public_for.into());
-                format!("may sign from {}", output::time(from))
+        Stage::Next => match (key.public_since, public_for) {
+            (Some(since), Some(public_for)) => {
+                format!("may sign from {}", output::time(since.saturating_add(public_for)))
             }
-            None => "waits for a rotation to see it".to_owned(),
+            (Some(since), None) => format!("public since {}", output::time(since)),
+            (None, _) => "waits for a rotation to see it".to_owned(),
         },
         Stage::Previous => match key.leaves_at {
             Some(at) => format!("leaves on {}", output::time(at)),

@@ -8,9 +8,10 @@
 //! | `spec` | what a client is to be, as flags, files and tables say it |
 //! | `input`, `output`, `fault` | questions and secrets; tables and JSON; what went wrong, in one line |
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -46,7 +47,7 @@ those of the AWS command line.
 
 Exit codes:
   0    done
-  1    failed, and nothing is half written
+  1    failed, and no record is half written; doctor: there are faults
   2    the command line is wrong
   3    done, but look at what it says: a warning, a bad line, a difference
   130  stopped by Ctrl-C"
@@ -106,7 +107,11 @@ enum Outcome {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Options::parse()).await {
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => return misspelt(&error),
+    };
+    match run(options).await {
         Ok(Outcome::Done) | Err(Fault::NobodyReads) => ExitCode::SUCCESS,
         Ok(Outcome::LookCloser) => ExitCode::from(3),
         Ok(Outcome::Stopped) => ExitCode::from(130),
@@ -115,6 +120,25 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is wrong with the command line, but not a word that is too many: it may be a secret that somebody took for
+/// an argument.
+fn misspelt(error: &clap::Error) -> ExitCode {
+    let extra = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => !argument.starts_with('-'),
+        _ => false,
+    };
+    if error.kind() == ErrorKind::UnknownArgument && extra {
+        output::complain(
+            "there is a word too many; secrets, passwords and tokens are asked for, or taken from the input. \
+             --help says what there is",
+        );
+    } else {
+        // Nobody who would hear of it is left.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 async fn run(Options { target, json, command }: Options) -> Result<Outcome, Fault> {
@@ -128,7 +152,9 @@ async fn run(Options { target, json, command }: Options) -> Result<Outcome, Faul
         Command::Plan(options) => plan::run(&target, json, options).await,
         Command::Apply(options) => plan::apply(&target, json, options).await,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Options::command(), "countersign", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Options::command(), "countersign", &mut script);
+            io::stdout().write_all(&script)?;
             Ok(Outcome::Done)
         }
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::fault::Fault;
 
@@ -21,6 +22,16 @@ pub fn result(json: bool, value: &impl Serialize, people: impl FnOnce() -> Strin
         return line(&text);
     }
     line(&people())
+}
+
+/// Prints a client's new secret, the only time that anybody sees it.
+pub fn secret(json: bool, client_id: &str, secret: &str) -> Result<(), Fault> {
+    let value = json!({"client_id": client_id, "client_secret": secret});
+    let words = || record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))]);
+    result(json, &value, words).map_err(|_| {
+        let again = "give it another one by `countersign client rotate-secret`";
+        Fault::new(format!("{client_id} has a new secret, which nobody has read; {again}"))
+    })
 }
 
 /// Prints a line of a result.

@@ -9,7 +9,7 @@ use countersign::client::Client;
 use countersign::clock::Clock;
 use countersign::store::Stored;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
@@ -84,9 +84,12 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
 
 pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: ApplyOptions) -> Result<Outcome, Fault> {
     let wanted = read(&plan.file)?;
+    if json && !yes {
+        return Err(Fault::new("with --json nobody sees what is to be done; look at the plan first, and say --yes"));
+    }
     let deployment = target.find().await?;
     let steps = steps(&deployment, wanted, plan.prune).await?;
-    if !json || steps.is_empty() {
+    if steps.is_empty() || !json {
         show(json, &steps)?;
     }
     if steps.is_empty() {
@@ -96,25 +99,32 @@ pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: Appl
     input::confirm(yes, "Do that?")?;
     let mut done = Vec::new();
     let count = steps.len();
+    let mut failed = None;
     for step in steps {
-        let name = step.client_id().to_owned();
-        let secret = take(&deployment, step).await.map_err(|fault| match fault {
-            Fault::Told(cause) => {
-                Fault::new(format!("{name}: {cause} ({} of {count} are done; apply again for the others)", done.len()))
+        let client_id = step.client_id().to_owned();
+        match take(&deployment, step).await {
+            Ok(secret) => {
+                if let (false, Some(secret)) = (json, &secret) {
+                    // At once: what comes after it may fail.
+                    output::secret(false, &client_id, secret)?;
+                }
+                done.push(json!({"client_id": client_id, "client_secret": secret}));
             }
-            Fault::NobodyReads => Fault::NobodyReads,
-        })?;
-        if let (false, Some(secret)) = (json, &secret) {
-            // At once: what comes after it may fail.
-            let rows = [("client_id", Some(name.clone())), ("client_secret", Some(secret.clone()))];
-            output::line(&output::record(rows))?;
+            Err(fault) => {
+                failed = Some(format!("{client_id}: {}", fault.words()));
+                break;
+            }
         }
-        done.push(json!({"client_id": name, "client_secret": secret}));
     }
     if json {
-        output::result(true, &done, String::new)?;
+        let unread = |_| Fault::new("it is done, and nobody has read the secrets; `countersign client rotate-secret`");
+        output::result(true, &done, String::new).map_err(unread)?;
     }
-    output::remark(&format!("{} done; secrets are shown this once", done.len()));
+    let done = done.len();
+    if let Some(failed) = failed {
+        return Err(Fault::new(format!("{failed} ({done} of {count} are done; apply again for the others)")));
+    }
+    output::remark(&format!("{done} done; secrets are shown this once"));
     Ok(Outcome::Done)
 }
 
@@ -141,12 +151,13 @@ fn read(file: &Path) -> Result<Vec<(Client, Spec)>, Fault> {
         let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
         let hint = if error.message().contains("`secret") { "; secrets have no place in a file" } else { "" };
         // What stands in quotes is a value, and may be anything.
-        let message = error.message().split('"').step_by(2).collect::<Vec<_>>().join("\"..\"");
+        let message = error.message().split('"').next().unwrap_or_default().trim_end();
         Fault::new(format!("{name}, line {line}: {message}{hint}"))
     })?;
     let now = Clock::System.now();
     let check = |(client_id, spec): (String, Spec)| {
         let fault = |fault: String| Fault::new(format!("{name}, client {client_id}: {fault}"));
+        let spec = Spec { system: spec.system.map(plain).transpose().map_err(fault)?, ..spec };
         let mut client = Client::new(client_id.clone(), now);
         spec.clone().write_to(&mut client, now).map_err(fault)?;
         Ok((client, spec))
@@ -154,8 +165,30 @@ fn read(file: &Path) -> Result<Vec<(Client, Spec)>, Fault> {
     parsed.clients.into_iter().map(check).collect()
 }
 
+/// A TOML table as JSON, as it comes back from the store: whole numbers without a point. Dates are not JSON.
+fn plain(table: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    fn plain_value(value: Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::Number(number) => {
+                let whole = number.as_f64().filter(|_| number.is_f64()).map(|float| format!("{float}"));
+                whole.and_then(|whole| whole.parse::<i64>().ok()).map_or(Value::Number(number), Value::from)
+            }
+            Value::Array(values) => values.into_iter().map(plain_value).collect::<Result<_, _>>()?,
+            Value::Object(members) => Value::Object(plain(members)?),
+            other => other,
+        })
+    }
+    if table.keys().any(|name| name.starts_with("$__toml_private")) {
+        return Err("a date in system is no JSON; write it in quotes".to_owned());
+    }
+    table.into_iter().map(|(name, member)| Ok((name, plain_value(member)?))).collect()
+}
+
 /// What has to be done for the clients to be as wanted.
 async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool) -> Result<Vec<Step>, Fault> {
+    if prune && wanted.is_empty() {
+        return Err(Fault::new("the file has no clients, and --prune would delete all; is it the right file?"));
+    }
     let mut stored = BTreeMap::new();
     let see = |client_id, client: Result<Stored<Client>, _>| {
         stored.insert(client_id, client);
@@ -170,7 +203,8 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
             steps.push(Step::Create(Box::new(client)));
             continue;
         };
-        let mut found = found?;
+        let mut found =
+            found.map_err(|error| Fault::new(format!("{}: {}", client.client_id, Fault::from(error).words())))?;
         let differences = differences(&Spec::from(&found.record), &spec);
         if !differences.is_empty() {
             spec.write_to(&mut found.record, now).map_err(Fault::new)?;
@@ -187,9 +221,11 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
 }
 
 fn differences(from: &Spec, to: &Spec) -> Vec<Difference> {
+    // What the file does not say of it is no difference.
+    let to = &Spec { enabled: to.enabled.or(from.enabled), ..to.clone() };
     let attributes = |spec: &Spec| match json!(spec) {
         Value::Object(attributes) => attributes,
-        _ => serde_json::Map::new(),
+        _ => Map::new(),
     };
     let (from, to) = (attributes(from), attributes(to));
     let names: BTreeSet<_> = from.keys().chain(to.keys()).collect();
@@ -225,7 +261,7 @@ impl Step {
         let (good, bad, warning) = (output::GOOD, output::BAD, output::WARNING);
         match self {
             Self::Create(client) => {
-                let attributes = differences(&Spec { enabled: false, ..Spec::default() }, &Spec::from(&**client));
+                let attributes = differences(&Spec::default(), &Spec::from(&**client));
                 let lines = attributes.iter().map(|one| format!("    {}: {}", one.attribute, words(one.to.as_ref())));
                 format!("{good}+ {}{good:#}\n{}", client.client_id, lines.collect::<Vec<_>>().join("\n"))
             }

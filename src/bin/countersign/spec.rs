@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 /// The grant types that there are.
 pub const GRANT_TYPES: [&str; 3] = ["password", "client_credentials", "refresh_token"];
 
-/// A client's record, in the words of the table. What is absent is not in the record either.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A client's record, in the words of the table. What is absent is not in the record either, but for `enabled`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,28 +32,9 @@ pub struct Spec {
     pub refresh_token_ttl: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<Map<String, Value>>,
-    #[serde(default = "enabled")]
-    pub enabled: bool,
-}
-
-fn enabled() -> bool {
-    true
-}
-
-impl Default for Spec {
-    fn default() -> Self {
-        Self {
-            name: None,
-            grant_types: BTreeSet::new(),
-            scopes: BTreeSet::new(),
-            default_scopes: BTreeSet::new(),
-            audience: None,
-            access_token_ttl: None,
-            refresh_token_ttl: None,
-            system: None,
-            enabled: true,
-        }
-    }
+    /// Absent means as it is: whoever was disabled in a hurry is not enabled again by a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
 }
 
 impl From<&Client> for Spec {
@@ -67,7 +48,7 @@ impl From<&Client> for Spec {
             access_token_ttl: client.access_token_ttl.map(NonZeroU32::get),
             refresh_token_ttl: client.refresh_token_ttl.map(NonZeroU32::get),
             system: client.system.clone(),
-            enabled: client.enabled,
+            enabled: Some(client.enabled),
         }
     }
 }
@@ -110,7 +91,7 @@ impl Spec {
         client.access_token_ttl = access_token_ttl;
         client.refresh_token_ttl = refresh_token_ttl;
         client.system = self.system;
-        client.enabled = self.enabled;
+        client.enabled = self.enabled.unwrap_or(client.enabled);
         client.updated_at = Some(now);
         Ok(())
     }

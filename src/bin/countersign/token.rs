@@ -69,6 +69,14 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
 
 /// Asks for a token by the client credentials grant: the whole answer, and the token in it.
 async fn get(url: &str, client_id: &str, scopes: &[String], structure: u8) -> Result<(Value, String), Fault> {
+    let in_the_clear = url.strip_prefix("http://").filter(|rest| {
+        !["127.0.0.1", "localhost", "[::1]"]
+            .iter()
+            .any(|host| rest.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])))
+    });
+    if in_the_clear.is_some() {
+        return Err(Fault::new(format!("a secret does not travel in the clear, as it would to {url}; say https")));
+    }
     let secret = input::secret("Client secret")?;
     // RFC 6749 section 2.3.1: encoded as in a form, and then again for Basic.
     let credentials = STANDARD.encode(format!("{}:{}", form_encode(client_id), form_encode(&secret)));
@@ -128,13 +136,13 @@ fn form_encode(text: &str) -> String {
 
 async fn inspect(target: &Target, json: bool, issuer: Option<String>) -> Result<Outcome, Fault> {
     let (issuer, url) = expected(target, issuer).await?;
-    let jwks: JwkSet = fetch(&format!("{url}/.well-known/jwks.json")).await?;
     let text = input::secret("Token")?;
+    let jwks: Result<JwkSet, _> = fetch(&format!("{url}/.well-known/jwks.json")).await.map_err(Fault::words);
     let token = text.trim();
     // As it stands in a request.
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     let now = Clock::System.now();
-    let inspection = inspection::inspect(token, &issuer, &jwks, now);
+    let inspection = inspection::inspect(token, &issuer, jwks.as_ref(), now);
     output::result(json, &inspection, || in_words(&inspection, now))?;
     Ok(if inspection.valid { Outcome::Done } else { Outcome::LookCloser })
 }

@@ -1,16 +1,16 @@
 //! `countersign user`: people, their passwords, and how long their logins count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use clap::Subcommand;
 use countersign::clock::Clock;
 use countersign::params::{self, Name};
 use countersign::scope::AllowedScopes;
 use countersign::secret::{Hash, random_id};
-use countersign::store::{Created, Stored};
+use countersign::store::{Created, StoreError, Stored};
 use countersign::user::{User, Username, password_form};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
@@ -19,6 +19,8 @@ use crate::{Outcome, input, output};
 
 /// NIST SP 800-63B section 3.1.1: what is shorter is guessed.
 const MIN_PASSWORD_CHARACTERS: usize = 8;
+/// How often a change is made again that a login came in between of.
+const TRIES: u8 = 3;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -70,7 +72,7 @@ pub enum Command {
         /// The username
         username: String,
     },
-    /// Lists all users; reads the whole table
+    /// Lists all users; with --json as an object in each line. Reads the whole table
     List,
     /// Deletes a user
     Delete {
@@ -86,6 +88,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     let deployment = target.find().await?;
     match command {
         Command::Create { username, user_id, scopes, dealer, no_password } => {
+            let names_id = user_id.is_some();
             let user = User {
                 username: form(&username)?,
                 user_id: user_id.unwrap_or_else(random_id),
@@ -95,7 +98,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
                 enabled: true,
                 sessions_valid_from: None,
             };
-            create(&deployment, json, user, no_password).await?;
+            create(&deployment, json, user, names_id, no_password).await?;
         }
         Command::SetPassword { username } => set_password(&deployment, json, &username).await?,
         Command::Disable { username } => {
@@ -110,7 +113,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             output::result(json, &View::new(&user), || show(&user))?;
         }
         Command::List => list(&deployment, json).await?,
-        Command::Delete { username, yes } => delete(&deployment, &username, yes).await?,
+        Command::Delete { username, yes } => delete(&deployment, json, &username, yes).await?,
     }
     Ok(Outcome::Done)
 }
@@ -158,7 +161,7 @@ fn show(user: &User) -> String {
 }
 
 /// A username in its form for comparison.
-pub fn form(username: &str) -> Result<String, Fault> {
+fn form(username: &str) -> Result<String, Fault> {
     params::check(Name::Username, username).map_err(|error| Fault::new(error.reason()))?;
     let form = Username::parse(username);
     let form = form.ok_or_else(|| Fault::new(format!("{username:?} can be no username (RFC 8265)")))?;
@@ -182,32 +185,60 @@ fn new_password() -> Result<String, Fault> {
 }
 
 /// Has no login count that began before now. Times are whole seconds: one of this second may have begun before.
-fn end_logins(user: &mut User) {
-    user.sessions_valid_from = Some(Clock::System.now().saturating_add(1));
+pub fn end_logins(user: &mut User) {
+    // Somebody whose clock is ahead may have done so before: what has ended does not live again.
+    let next_second = Clock::System.now().saturating_add(1);
+    user.sessions_valid_from = user.sessions_valid_from.max(Some(next_second));
 }
 
-/// Reads a user who has to be there.
+/// Reads a user who has to be there; under the very name that was given, if a person put it into the table like that.
 async fn read(deployment: &Deployment, username: &str) -> Result<Stored<User>, Fault> {
-    let username = form(username)?;
-    let stored = deployment.store.stored(&username).await?;
-    stored.ok_or_else(|| Fault::new(format!("there is no user {username}; `countersign user list` shows all")))
+    let form = form(username)?;
+    let mut stored = deployment.store.stored(&form).await?;
+    if stored.is_none() && form != username {
+        stored = deployment.store.stored(username).await?;
+    }
+    stored.ok_or_else(|| Fault::new(format!("there is no user {form}; `countersign user list` shows all")))
 }
 
-/// Changes a user who has to be there, and shows what came of it.
-async fn change(
+/// Changes a user who has to be there, and shows what came of it. A login may write at the same time, to replace a hash:
+/// then the change is made again.
+async fn change(deployment: &Deployment, json: bool, username: &str, change: impl Fn(&mut User)) -> Result<(), Fault> {
+    deployment.announce().await?;
+    let mut tries = 0..TRIES;
+    loop {
+        let mut stored = read(deployment, username).await?;
+        change(&mut stored.record);
+        match deployment.store.replace(&stored).await {
+            Err(StoreError::Conflict { .. }) if tries.next().is_some() => {}
+            done => {
+                done?;
+                return output::result(json, &View::new(&stored.record), || show(&stored.record));
+            }
+        }
+    }
+}
+
+/// Whose each `user_id` is. Reads the whole table.
+pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, Fault> {
+    let mut owners = HashMap::new();
+    let see = |username, stored: Result<Stored<User>, StoreError>| {
+        if let Ok(stored) = stored {
+            owners.insert(stored.record.user_id, username);
+        }
+        Ok::<_, Fault>(())
+    };
+    deployment.store.each(see).await?;
+    Ok(owners)
+}
+
+async fn create(
     deployment: &Deployment,
     json: bool,
-    username: &str,
-    change: impl FnOnce(&mut User),
+    mut user: User,
+    names_id: bool,
+    no_password: bool,
 ) -> Result<(), Fault> {
-    let mut stored = read(deployment, username).await?;
-    change(&mut stored.record);
-    deployment.announce().await?;
-    deployment.store.replace(&stored).await?;
-    output::result(json, &View::new(&stored.record), || show(&stored.record))
-}
-
-async fn create(deployment: &Deployment, json: bool, mut user: User, no_password: bool) -> Result<(), Fault> {
     if user.user_id.is_empty() || user.user_id.contains(char::is_control) {
         return Err(Fault::new("the user_id is empty or has control characters"));
     }
@@ -217,6 +248,9 @@ async fn create(deployment: &Deployment, json: bool, mut user: User, no_password
     // Before anybody thinks of a password.
     if deployment.store.stored::<User>(&user.username).await?.is_some() {
         return Err(taken(&user));
+    }
+    if names_id && let Some(other) = owners(deployment).await?.get(&user.user_id) {
+        return Err(Fault::new(format!("the user_id is that of {other}; it is one user's for ever")));
     }
     deployment.announce().await?;
     if !no_password {
@@ -229,12 +263,14 @@ async fn create(deployment: &Deployment, json: bool, mut user: User, no_password
 }
 
 async fn set_password(deployment: &Deployment, json: bool, username: &str) -> Result<(), Fault> {
-    let mut stored = read(deployment, username).await?;
-    deployment.announce().await?;
-    stored.record.password_hash = Some(deployment.hasher()?.hash(&new_password()?)?);
-    end_logins(&mut stored.record);
-    deployment.store.replace(&stored).await?;
-    output::result(json, &View::new(&stored.record), || show(&stored.record))
+    // Before anybody thinks of a password.
+    read(deployment, username).await?;
+    let hash = deployment.hasher()?.hash(&new_password()?)?;
+    let set = |user: &mut User| {
+        user.password_hash = Some(hash.clone());
+        end_logins(user);
+    };
+    change(deployment, json, username, set).await
 }
 
 async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
@@ -262,15 +298,15 @@ async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
     }
 }
 
-async fn delete(deployment: &Deployment, username: &str, yes: bool) -> Result<(), Fault> {
-    let username = form(username)?;
+async fn delete(deployment: &Deployment, json: bool, username: &str, yes: bool) -> Result<(), Fault> {
     // A record that is malformed can be deleted, too.
-    if deployment.store.stored::<User>(&username).await.is_ok_and(|stored| stored.is_none()) {
-        return Err(Fault::new(format!("there is no user {username}; `countersign user list` shows all")));
-    }
+    let username = match read(deployment, username).await {
+        Ok(stored) => stored.record.username,
+        Err(_) if deployment.store.stored::<User>(username).await.is_err() => username.to_owned(),
+        Err(fault) => return Err(fault),
+    };
     deployment.announce().await?;
     input::confirm(yes, &format!("Delete the user {username}? The user_id is never to be given to another one."))?;
     deployment.store.delete::<User>(&username).await?;
-    output::remark(&format!("{username} is deleted"));
-    Ok(())
+    output::result(json, &json!({"deleted": username}), || format!("{username} is deleted"))
 }

@@ -75,8 +75,9 @@ async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
 async fn keys_that_are_broken_unpublished_or_late_are_found() {
     let late = made(40 * 86_400).await;
     let url = late.serve().await;
-    let ran = doctor(&late.command_line(), &url, &[ROTATING]).await;
-    assert_found(&ran, "rotation", "warning", "the current key has signed for 40d, and should for 30 days");
+    let mut of_stack = late.command_line().bare(&["--stack", "countersign", "--url", &url, "doctor", "--json"]);
+    let ran = Ran::of(of_stack.spawn().unwrap(), "").await;
+    assert_found(&ran, "rotation", "warning", "the current key has signed for 40d, and should for 30d");
     let ran = doctor(&late.command_line(), &url, &[["SIGNING_ALGORITHM", "EdDSA"]]).await;
     assert_found(&ran, "rotation", "warning", "the next key is of ES256, and the deployment of EdDSA");
 
@@ -85,6 +86,14 @@ async fn keys_that_are_broken_unpublished_or_late_are_found() {
     let line = test.command_line();
     let ran = doctor(&line, &url, &[]).await;
     assert_found(&ran, "rotation", "warning", "there is no next key");
+    let published =
+        test.send(axum::http::Request::get("/.well-known/jwks.json").body(axum::body::Body::empty()).unwrap());
+    let mut published = published.await.body;
+    published["keys"][0]["x"] = published["keys"][0]["y"].take();
+    let other = axum::Router::new().fallback(async move || published.to_string());
+    let other = format!("http://{}", crate::cloud::serve(other).await.unwrap());
+    let ran = doctor(&line, &other, &[]).await;
+    assert_found(&ran, "published keys", "fault", "is published with another key under its kid");
     test.cloud.put_secret(&p256_pem()).unwrap();
     let ran = doctor(&line, &url, &[]).await;
     assert_found(&ran, "rotation", "ok", "one of your own");
@@ -110,6 +119,8 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     put(json!({"client_id": "dying", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": dying,
                "default_scopes": ["b"], "access_token_ttl": 999_999}));
     test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
+    let twin = json!({"username": "Twin@Example.com", "user_id": "1042", "enabled": true});
+    test.cloud.put("UsersTable", &twin).unwrap();
     let ran = doctor(&test.command_line(), &url, &[]).await;
     for (level, said) in [
         ("fault", "malformed: malformed (enabled)"),
@@ -124,7 +135,9 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
         assert_found(&ran, "clients", level, said);
     }
     assert_found(&ran, "users", "fault", "odd");
-    assert_found(&ran, "users", "warning", "1 of 6 users still have a hash of an old scheme (bcrypt 1)");
+    assert_found(&ran, "users", "warning", "1 of 7 users still have a hash of an old scheme (bcrypt 1)");
+    assert_found(&ran, "users", "warning", "Twin@Example.com");
+    assert_found(&ran, "users", "fault", "the same user_id as");
     // The emulator has none of these.
     assert_found(&ran, "table clients", "warning", "is not protected from deletion");
     assert_found(&ran, "table users", "warning", "is not encrypted by a key of KMS");

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use countersign::secret::Hasher;
 use serde_json::{Value, json};
+use tokio::io::AsyncBufReadExt;
 
 use super::started;
 use crate::support::{Ran, SCOPE, TestApp, USERNAME};
@@ -168,7 +169,7 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
             assert_eq!(told[number]["line"], 3 * number + 1, "{name}");
             assert!(told[number]["reason"].as_str().unwrap().contains(reason), "{name}: {}", told[number]);
         }
-        assert!(told[20]["reason"].as_str().unwrap().contains("the same one as in line 2"));
+        assert!(told[20]["reason"].as_str().unwrap().contains("the same one as in a line before (line 2)"));
         assert_eq!(report["schemes"]["no password"]["new"], 20);
     }
     for number in 0..20 {
@@ -201,7 +202,10 @@ async fn a_csv_says_the_same_as_json_lines() {
     assert_eq!(user(&test, "berta@example.com")["enabled"]["BOOL"], false);
 
     let odd = import(&test, "users", &file("odd.csv", "username,password\na,b\n"), &[]).await;
-    odd.assert(1, "the CSV has a column \"password\"");
+    odd.assert(1, "the first line is no heading");
+    let bare = import(&test, "clients", &file("bare.csv", "cAnArY-secret,billing\n"), &[]).await;
+    assert!(!format!("{:?}", bare.assert(1, "is no heading")).contains("cAnArY"));
+    import(&test, "users", &file("twice.csv", "username,username\n"), &[]).await.assert(1, "a column twice");
     import(&test, "users", &file("odd.txt", ""), &[]).await.assert(1, "say --format");
     import(&test, "users", Path::new("/nowhere/users.csv"), &[]).await.assert(1, "cannot be read");
 }
@@ -275,7 +279,7 @@ async fn an_import_that_was_stopped_is_completed_by_the_same_command() {
     const USERS: usize = 3_000;
     let test = started().await;
     let lines: String = (0..USERS)
-        .map(|number| format!("{}\n", json!({"username": format!("user-{number}"), "user_id": number.to_string()})))
+        .map(|number| format!("{}\n", json!({"username": format!("user-{number}"), "user_id": format!("id-{number}")})))
         .collect();
     let path = file("many.jsonl", &lines);
     let process = test.command_line().start(&["import", "users", path.to_str().unwrap(), "--json"]);
@@ -318,6 +322,53 @@ async fn an_import_waits_for_a_table_that_throttles_and_stops_where_it_may_not_w
     refused.assert(1, "The same command goes on");
 }
 
+/// What DynamoDB does not take is a bad line, and what cannot be read is the end.
+#[tokio::test]
+async fn what_cannot_be_stored_is_a_bad_line_and_what_cannot_be_read_is_the_end() {
+    let test = started().await;
+    test.door.fail("PutItem UsersTable", 400, "ValidationException");
+    let path = file("odd.jsonl", &json!({"username": "odd"}).to_string());
+    import(&test, "users", &path, &[]).await.assert(3, "line 1: DynamoDB takes no such record");
+    test.door.mend();
+    let folder = std::env::temp_dir().join(format!("countersign-{}-folder.jsonl", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    import(&test, "users", &folder, &[]).await.assert(1, "line 1 cannot be read");
+    let endless = file("endless.jsonl", &"x".repeat((1 << 20) + 1));
+    import(&test, "users", &endless, &[]).await.assert(1, "longer than 1 MiB");
+}
+
+/// No scope at all must not become every scope; and an id is one user's for ever.
+#[tokio::test]
+async fn no_line_gives_more_than_it_says() {
+    let test = started().await;
+    let lines = [
+        json!({"username": "none", "scopes": []}),
+        json!({"username": "one", "user_id": "77"}),
+        json!({"username": "two", "user_id": "77"}),
+        json!({"username": "three", "user_id": "1042"}),
+    ];
+    let path = file("more.jsonl", &lines.map(|line| line.to_string()).join("\n"));
+    let bad = import(&test, "users", &path, &[]).await.assert(3, "").json()["bad"].clone();
+    for (told, (line, reason)) in bad.as_array().unwrap().iter().zip([
+        (1, "the scopes are an empty list"),
+        (3, "the user_id is that of another user, for ever (one)"),
+        (4, "the user_id is that of another user, for ever (john.smith@itccompliance.co.uk)"),
+    ]) {
+        assert!(told["line"] == line && told["reason"].as_str().unwrap().contains(reason), "{told}");
+    }
+    let named = ["user", "create", "four", "--user-id", "1042", "--no-password"];
+    test.command_line().run(&named).await.assert(1, "the user_id is that of john.smith");
+
+    // What was switched off stays off, and a password that is not said stays, too.
+    test.command_line().run(&["user", "disable", USERNAME]).await.assert(0, "");
+    let path = file("over.jsonl", &json!({"username": USERNAME, "dealer": {"id": "new"}}).to_string());
+    let before = user(&test, USERNAME);
+    import(&test, "users", &path, &["--overwrite"]).await.assert(0, "");
+    let after = user(&test, USERNAME);
+    assert_eq!((&after["enabled"], &after["password_hash"]), (&before["enabled"], &before["password_hash"]));
+    assert_eq!(after["dealer"]["M"]["id"]["S"], "new");
+}
+
 /// The one who writes the input may never end it: the second Ctrl-C does not wait.
 #[tokio::test]
 async fn a_second_ctrl_c_ends_an_import_whose_input_does_not() {
@@ -325,21 +376,18 @@ async fn a_second_ctrl_c_ends_an_import_whose_input_does_not() {
     let mut process = test.command_line().start(&["import", "users", "-", "--format", "jsonl"]);
     let mut input = process.stdin.take().unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut input, b"{\"username\":\"first\"}\n").await.unwrap();
-    while test.door.calls().iter().all(|call| call != "GetCallerIdentity" && !call.is_empty()) {
+    let id = process.id().unwrap().to_string();
+    let interrupt = || assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let mut said = tokio::io::BufReader::new(process.stderr.take().unwrap()).lines();
+    // Nobody listens for it before that.
+    while test.door.calls().iter().all(|call| call != "Scan UsersTable") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let id = process.id().unwrap().to_string();
-    let interrupt = || std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
-    let ended = async {
-        for _ in 0..100 {
-            // One that comes before anybody listens ends it as well.
-            let _ = interrupt();
-            if let Ok(status) = tokio::time::timeout(Duration::from_millis(300), process.wait()).await {
-                return status.unwrap();
-            }
-        }
-        panic!("it does not end");
-    };
-    assert_ne!(ended.await.code(), Some(0));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    interrupt();
+    while !said.next_line().await.unwrap().unwrap().contains("stopping; Ctrl-C again") {}
+    interrupt();
+    let status = tokio::time::timeout(Duration::from_mins(1), process.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(130));
     drop(input);
 }

@@ -58,7 +58,7 @@ async fn a_rotation_happens_when_verifiers_can_have_seen_the_key_and_an_emergenc
     assert_eq!(kid(&young, "current"), current);
     let line = young.command_line();
     line.run(&["key", "rotate", "--emergency"]).await.assert(1, "say --yes");
-    line.run(&["key", "rotate", "--emergency", "nobody", "--yes"]).await.assert(1, "there is no key nobody");
+    line.run(&["key", "rotate", "--emergency=-nobody", "--yes"]).await.assert(1, "there is no key -nobody");
     assert_eq!(kid(&young, "current"), current);
     line.run(&["key", "rotate", "--emergency", "--yes"]).await.assert(0, &next);
     assert_eq!(kid(&young, "current"), next);
@@ -71,7 +71,26 @@ async fn a_rotation_happens_when_verifiers_can_have_seen_the_key_and_an_emergenc
         (&json!(true), &json!(next), &json!([current]))
     );
     old.command_line().run(&["key", "list"]).await.assert(0, "leaves on 20");
-    let named = ["key", "rotate", "--emergency", &current, "--yes"];
+    let emergency = format!("--emergency={current}");
+    let named = ["key", "rotate", &emergency, "--yes"];
     old.command_line().run(&named).await.assert(0, "yes");
     assert_eq!(kid(&old, "current"), next, "the one that signs stays");
+}
+
+/// What the deployment rotates by is not guessed; and a key that had to be made first is no rotation.
+#[tokio::test]
+async fn a_rotation_by_other_settings_than_the_deployments_is_refused() {
+    let test = made(10_801).await;
+    let before = test.cloud.secret().unwrap();
+    for missing in ["SIGNING_ALGORITHM", "KEY_PUBLIC_FOR"] {
+        let mut command = test.command_line().bare(&["key", "rotate"]);
+        command.envs(crate::cloud::environment(crate::support::ISSUER)).env_remove(missing);
+        let ran = crate::support::Ran::of(command.spawn().unwrap(), "").await;
+        ran.assert(1, &format!("is not known (environment variable {missing} is missing); say --stack NAME"));
+    }
+    assert_eq!(test.cloud.secret().unwrap(), before);
+    let mut document: Value = serde_json::from_str(&before.unwrap()).unwrap();
+    document["next"] = Value::Null;
+    test.cloud.put_secret(&document.to_string()).unwrap();
+    test.command_line().run(&["key", "rotate"]).await.assert(3, "no: the next key had to be made public first");
 }

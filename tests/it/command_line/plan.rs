@@ -91,6 +91,8 @@ async fn a_file_that_cannot_be_is_refused_whole() {
         ("[clients.good]\n[clients.a]\ngrant_types = [\"implicit\"]", "client a: the grant type"),
         ("[clients.good]\n[clients.\"a b\"]", "a b: an id has 1 to 256 characters"),
         ("[clients.good]\n[clients.a]\naccess_token_ttl = 0", "client a: the access_token_ttl is 0"),
+        ("[clients.good]\n[clients.a]\nscopes = 'ab\"cAnArY\"x'", "invalid type"),
+        ("[clients.good]\n[clients.a.system]\nsince = 2024-01-01", "a date in system is no JSON"),
     ];
     for (number, (text, said)) in table.iter().enumerate() {
         let path = file(&format!("bad-{number}"), text);
@@ -118,4 +120,30 @@ async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same
     let rest = run(&test, "apply", &path, &["--yes"]).await;
     rest.assert(0, "1 done");
     assert!(!rest.out.contains("cs_"));
+}
+
+/// In JSON, too: what was made before a failure is printed, with the secrets that nobody else will ever see.
+#[tokio::test]
+async fn scripts_get_the_secrets_of_what_was_done_before_a_failure() {
+    let test = started().await;
+    let path = file("half-json", "[clients.a]\n[clients.billing-cron]\n");
+    run(&test, "apply", &path, &["--json"]).await.assert(1, "say --yes");
+    test.door.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
+    let half = run(&test, "apply", &path, &["--yes", "--json"]).await;
+    assert_eq!(half.code, 1);
+    assert!(half.json()[0]["client_secret"].as_str().unwrap().starts_with("cs_"));
+}
+
+#[tokio::test]
+async fn a_file_undoes_nothing_that_it_does_not_speak_of() {
+    let test = started().await;
+    test.command_line().run(&["client", "disable", SERVICE.0]).await.assert(0, "");
+    let path = file("quiet", &format!("{FILE}rate = 1.0\nratio = 1.5\nlist = [2.0, {{x = 3.0}}]\n"));
+    run(&test, "apply", &path, &["--yes"]).await.assert(0, "done");
+    assert_eq!(stored(&test, SERVICE.0)["enabled"]["BOOL"], false, "disabled in a hurry");
+    run(&test, "plan", &path, &[]).await.assert(0, "as the file says");
+    let path = file("empty", "");
+    run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(1, "is it the right file?");
+    let path = file("said", "[clients.billing-cron]\nenabled = true\n");
+    run(&test, "apply", &path, &["--yes"]).await.assert(0, "enabled: false -> true");
 }

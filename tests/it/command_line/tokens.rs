@@ -125,5 +125,24 @@ async fn whatever_is_wrong_with_a_token_is_said_in_words() {
     }
     let shown = test.command_line().run_with(&["token", "inspect", "--url", &url], foreign).await;
     shown.assert(3, "The token is not good:").assert(3, "has left");
-    test.command_line().run_with(&["token", "inspect", good], "").await.assert(2, "unexpected argument");
+    test.command_line().run_with(&["token", "inspect", good], "").await.assert(2, "a word too many");
+}
+
+/// What is in it can be seen wherever one is; and whether it is good, when the issuer can be asked.
+#[tokio::test]
+async fn without_the_keys_it_is_decoded_all_the_same() {
+    let test = started().await;
+    let url = test.serve().await;
+    let token = get(&test, &url, &[], SERVICE.1).await.out;
+    let inspect = ["token", "inspect", "--issuer", ISSUER, "--url", "http://127.0.0.1:9"];
+    let ran = test.command_line().run_with(&inspect, &token).await;
+    ran.assert(3, "Whether its signature is good cannot be found out").assert(3, SERVICE.0);
+}
+
+#[tokio::test]
+async fn a_secret_does_not_travel_in_the_clear() {
+    let test = started().await;
+    for url in ["http://login.example", "http://127.0.0.1.example", "http://localhost.example:80"] {
+        get(&test, url, &[], SERVICE.1).await.assert(1, "does not travel in the clear");
+    }
 }

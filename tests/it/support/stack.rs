@@ -71,9 +71,10 @@ fn stack() -> String {
     let outputs = outputs.map(|(name, value)| {
         format!("<member><OutputKey>{name}</OutputKey><OutputValue>{value}</OutputValue></member>")
     });
-    let parameters = [("RotationDays", "30"), ("SigningAlgorithm", "ES256"), ("Issuer", "")].map(|(name, value)| {
-        format!("<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
-    });
+    let parameters = [("RotationDays", "30"), ("SigningAlgorithm", "ES256"), ("KeyPublicFor", "10800"), ("Issuer", "")]
+        .map(|(name, value)| {
+            format!("<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
+        });
     format!(
         "<StackName>countersign</StackName><StackStatus>UPDATE_COMPLETE</StackStatus>\
          <CreationTime>2026-01-01T00:00:00Z</CreationTime>\

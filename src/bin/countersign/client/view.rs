@@ -19,7 +19,7 @@ pub struct View {
 
 #[derive(Serialize)]
 struct SecretView {
-    id: Option<String>,
+    id: String,
     live: bool,
     created_at: Option<u64>,
     expires_at: Option<u64>,
@@ -29,7 +29,7 @@ struct SecretView {
 impl View {
     pub fn new(client: &Client, now: u64) -> Self {
         let secrets = client.secrets.iter().map(|secret| SecretView {
-            id: secret.id.clone(),
+            id: secret.name(),
             live: secret.is_live(now),
             created_at: secret.created_at,
             expires_at: secret.expires_at,
@@ -52,7 +52,7 @@ pub fn show(client: &Client, now: u64) -> String {
     let record = output::record([
         ("client_id", Some(view.client_id)),
         ("name", view.spec.name),
-        ("enabled", Some(view.spec.enabled.to_string())),
+        ("enabled", view.spec.enabled.map(|enabled| enabled.to_string())),
         ("grant_types", Some(output::list(&view.spec.grant_types))),
         ("scopes", Some(output::list(&view.spec.scopes))),
         ("default_scopes", Some(output::list(&view.spec.default_scopes))),
@@ -72,7 +72,7 @@ pub fn show(client: &Client, now: u64) -> String {
                 (true, Some(at)) => format!("live until {}", output::time(at)),
             };
             let made = secret.created_at.map_or_else(|| "-".to_owned(), output::time);
-            vec![secret.id.unwrap_or_else(|| "-".to_owned()), made, state, secret.scheme.to_owned()]
+            vec![secret.id, made, state, secret.scheme.to_owned()]
         }),
     );
     format!("{record}\n\n{secrets}")

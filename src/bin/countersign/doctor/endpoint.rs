@@ -18,20 +18,23 @@ const MAX_DRIFT: u64 = 60;
 pub async fn look(deployment: &Deployment) -> Vec<Finding> {
     let url = format!("{}/.well-known/oauth-authorization-server", deployment.url);
     match document(&url).await {
-        Ok((document, date)) => vec![metadata(deployment, &document), clock(date.as_deref())],
+        Ok((document, date)) => vec![metadata(deployment, &document), clock(date)],
         Err(cause) => vec![Finding::fault("endpoint", cause, mend(deployment))],
     }
 }
 
-/// A JSON document that a URL answers, with the date of the answer; or what came instead.
-pub async fn document(url: &str) -> Result<(Value, Option<String>), String> {
+/// A JSON document that a URL answers, with the time that it says it is; or what came instead.
+pub async fn document(url: &str) -> Result<(Value, Option<u64>), String> {
     let answer = aws::ask("GET", url, &[], String::new()).await;
     let answer = answer.map_err(|cause| format!("{url} does not answer: {cause}"))?;
     if answer.status != 200 {
         return Err(format!("{url} answers {}", answer.status));
     }
     let document = serde_json::from_str(&answer.text).map_err(|_| format!("{url} answers no JSON"))?;
-    Ok((document, answer.date))
+    let made = answer.date.and_then(|date| DateTime::from_str(&date, Format::HttpDate).ok());
+    let made = made.and_then(|made| u64::try_from(made.secs()).ok());
+    // One from a cache is as old as the cache says.
+    Ok((document, made.map(|made| made.saturating_add(answer.age))))
 }
 
 /// How to have the API answer.
@@ -61,13 +64,12 @@ fn metadata(deployment: &Deployment, metadata: &Value) -> Finding {
 }
 
 /// Whether this machine's clock and the API's agree: by its own, it judges what has expired.
-fn clock(date: Option<&str>) -> Finding {
+fn clock(theirs: Option<u64>) -> Finding {
     const CHECK: &str = "clock";
-    let theirs = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-    let Some(theirs) = theirs.and_then(|theirs| u64::try_from(theirs.secs()).ok()) else {
+    let Some(theirs) = theirs else {
         return Finding::warning(
             CHECK,
-            "the API does not say what time it is",
+            "the API does not say what time it has",
             "look at this machine's clock yourself",
         );
     };

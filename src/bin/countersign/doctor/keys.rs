@@ -6,15 +6,12 @@ use serde_json::Value;
 
 use super::endpoint::{self, document};
 use super::{Finding, Level, named};
-use crate::deployment::Deployment;
+use crate::deployment::{DAY, Deployment};
 use crate::fault::Fault;
 use crate::output;
 
-const DAY: u64 = 24 * 60 * 60;
-/// What the template has, for a deployment without a stack.
-const DEFAULT_ROTATION_DAYS: u64 = 30;
-/// Days in which the schedule makes up for one that failed.
-const LATE_DAYS: u64 = 2;
+/// Seconds in which the schedule makes up for a day that failed.
+const LATE: u64 = 2 * DAY;
 /// The members of a JWK that are nobody else's business (RFC 7518 section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -38,7 +35,7 @@ pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
 async fn read(deployment: &Deployment) -> Result<Keys, Finding> {
     const CHECK: &str = "secret";
     let unseen = |fault| Finding::unseen(Level::Fault, CHECK, fault);
-    deployment.rotation().map_err(unseen)?.keys().await.map_err(|error| match error {
+    deployment.keys().await.map_err(|error| match error {
         RotationError::Nothing(reason) => {
             Finding::fault(CHECK, reason, "`countersign key rotate` makes the first ones")
         }
@@ -68,7 +65,7 @@ fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
         Finding::fault(
             "published keys",
             format!("{kid} is published with its private half: anybody can sign tokens"),
-            format!("`countersign key rotate --emergency {kid}` at once; then find out what answers at {url}"),
+            format!("`countersign key rotate --emergency={kid}` at once; then find out what answers at {url}"),
         )
     };
     published.iter().filter(is_private).map(in_words).collect()
@@ -98,10 +95,23 @@ fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Fin
         let finding = format!("published, and not in the secret: {}", named(&foreign));
         findings.push(Finding::warning(CHECK, finding, wait()));
     }
+    for key in altered(keys, published) {
+        let mend =
+            "no verifier takes its tokens; look at the function's log, and at what is between it and its callers";
+        findings.push(Finding::fault(CHECK, format!("{key} is published with another key under its kid"), mend));
+    }
     if findings.is_empty() {
         findings.push(Finding::ok(CHECK, format!("they are the {} of the secret", published.len())));
     }
     findings
+}
+
+/// The kids under which another key is published than the secret has.
+fn altered<'a>(keys: &Keys, published: &'a [Value]) -> Vec<&'a str> {
+    let own: Value = serde_json::from_str(&keys.jwks).unwrap_or_default();
+    let own = own.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_altered = |key: &&Value| own.iter().any(|own| kid(own) == kid(key) && own != *key);
+    published.iter().filter(is_altered).map(kid).collect()
 }
 
 /// Whether the next key takes its turn when it should.
@@ -115,15 +125,7 @@ fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
     let mut findings = Vec::new();
     match of_stage(Stage::Next) {
         None => findings.push(Finding::warning(CHECK, "there is no next key", "`countersign key rotate` makes one")),
-        Some(next) if next.algorithm != deployment.rotation_config.signing_algorithm => {
-            let wanted = &deployment.rotation_config.signing_algorithm;
-            findings.push(Finding::warning(
-                CHECK,
-                format!("the next key is of {}, and the deployment of {wanted}", next.algorithm),
-                format!("`countersign key rotate --emergency {}` makes another; that one never signed", next.kid),
-            ));
-        }
-        Some(_) => {}
+        Some(next) => findings.extend(next_key(deployment, next)),
     }
     let age = of_stage(Stage::Current).and_then(|key| key.signs_since).map(|since| now.saturating_sub(since));
     findings.extend(age.and_then(|age| lateness(deployment, age)));
@@ -134,15 +136,29 @@ fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
     findings
 }
 
+/// What is wrong with the next key.
+fn next_key(deployment: &Deployment, next: &KeyState) -> Option<Finding> {
+    const CHECK: &str = "rotation";
+    let wanted = deployment.rotation_config.as_ref().ok().map(|config| &config.signing_algorithm);
+    if let Some(wanted) = wanted.filter(|wanted| **wanted != next.algorithm) {
+        let finding = format!("the next key is of {}, and the deployment of {wanted}", next.algorithm);
+        let mend = format!("`countersign key rotate --emergency={}` makes another; that one never signed", next.kid);
+        return Some(Finding::warning(CHECK, finding, mend));
+    }
+    let unseen = "the next key was put there by hand, and its time has not begun";
+    next.public_since.is_none().then(|| Finding::warning(CHECK, unseen, "`countersign key rotate` has it begin"))
+}
+
 /// That the current key signs for longer than it should.
 fn lateness(deployment: &Deployment, age: u64) -> Option<Finding> {
-    let value = |name| deployment.stack.as_ref().and_then(|stack| stack.value(name));
-    let days = value("RotationDays").and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_ROTATION_DAYS);
-    let function = value("RotateFunctionName").unwrap_or("RotateFunction");
-    if age <= days.saturating_add(LATE_DAYS).saturating_mul(DAY) {
+    let signs_for = deployment.signs_for()?;
+    if age <= signs_for.saturating_add(LATE) {
         return None;
     }
-    let finding = format!("the current key has signed for {}, and should for {days} days", output::span(age));
+    let function = deployment.stack.as_ref().and_then(|stack| stack.value("RotateFunctionName"));
+    let function = function.unwrap_or("RotateFunction");
+    let (age, signs_for) = (output::span(age), output::span(signs_for));
+    let finding = format!("the current key has signed for {age}, and should for {signs_for}");
     let mend = format!("look at RotationAlarm and at the log of {function}; `countersign key rotate` makes up for it");
     Some(Finding::warning("rotation", finding, mend))
 }

@@ -1,19 +1,19 @@
 //! Whether the clients can get tokens, and how the users' passwords are hashed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use countersign::client::Client;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
 use countersign::secret::Hash;
 use countersign::store::{StoreError, Stored};
-use countersign::user::User;
+use countersign::user::{User, Username};
 
 use super::{Finding, Level, counted, named};
-use crate::deployment::Deployment;
+use crate::deployment::{DAY, Deployment};
 use crate::fault::Fault;
 
 /// Seconds before the end of its last secret at which a client should have another one.
-const SOON: u64 = 7 * 24 * 60 * 60;
+const SOON: u64 = 7 * DAY;
 
 pub async fn clients(deployment: &Deployment, now: u64) -> Vec<Finding> {
     const CHECK: &str = "clients";
@@ -95,15 +95,25 @@ pub async fn users(deployment: &Deployment) -> Vec<Finding> {
     const DELETE: &str = "mend it in the table, or delete it: `countersign user delete USERNAME`";
     const RESET: &str = "each is replaced at its user's next login; for those who never come: \
                          `countersign user set-password`, or `countersign user disable`";
+    const RENAME: &str = "`countersign user delete USERNAME`, and `countersign user create` with the same --user-id";
+    const SEPARATE: &str = "APIs take them for one; delete one of them, or give it another user_id in the table";
     let hasher = match deployment.hasher() {
         Ok(hasher) => hasher,
         Err(fault) => return vec![Finding::unseen(Level::Fault, CHECK, fault)],
     };
     let (mut count, mut old, mut tally) = (0, BTreeMap::<_, usize>::new(), Tally::default());
+    let mut owners = HashMap::new();
     let see = |username: String, user: Result<Stored<User>, StoreError>| {
         count += 1;
         match user {
             Ok(Stored { record: user, .. }) => {
+                if Username::parse(&username).is_none_or(|form| form.as_str() != username) {
+                    let finding = "stored under a name that no login has (RFC 8265)".to_owned();
+                    tally.add(Level::Warning, finding, RENAME, &username);
+                }
+                if let Some(other) = owners.insert(user.user_id.clone(), username.clone()) {
+                    tally.add(Level::Fault, format!("the same user_id as {other}"), SEPARATE, &username);
+                }
                 // Nobody logs in with the hash of a user who is disabled.
                 let hash = user.password_hash.as_ref().filter(|hash| user.enabled && !hasher.is_current(hash));
                 if let Some(hash) = hash {

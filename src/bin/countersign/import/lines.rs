@@ -1,5 +1,6 @@
 //! The lines of an import, each as a JSON object: JSON Lines are that, and a CSV's columns are named by its heading.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -22,13 +23,16 @@ pub enum Format {
 /// A line that holds something: its number, and its object or what is wrong with it.
 pub type Line = (u64, Result<Map<String, Value>, String>);
 
-/// The lines of a file, or of the input if it is called `-`.
+/// The longest line: what is longer is no line of ours.
+const MAX_LINE_BYTES: u64 = 1 << 20;
+
+/// The lines of a file, or of the input if it is called `-`. After a fault there are no more.
 pub fn lines(
     file: &Path,
     format: Option<Format>,
     columns: &[&str],
     bar: &ProgressBar,
-) -> Result<Box<dyn Iterator<Item = Line>>, Fault> {
+) -> Result<Box<dyn Iterator<Item = Result<Line, Fault>>>, Fault> {
     let name = file.display();
     let format = match (format, file.extension().and_then(|extension| extension.to_str())) {
         (Some(format), _) => format,
@@ -51,41 +55,64 @@ pub fn lines(
     })
 }
 
-fn json_lines(mut source: impl BufRead) -> impl Iterator<Item = Line> {
+fn json_lines(mut source: impl BufRead) -> impl Iterator<Item = Result<Line, Fault>> {
     let mut number = 0;
-    std::iter::from_fn(move || {
+    let mut next = move || -> Result<Option<Line>, Fault> {
         loop {
             let mut bytes = Vec::new();
-            let read = source.read_until(b'\n', &mut bytes);
             number += 1;
-            let text = match read {
-                Ok(0) => return None,
-                Ok(_) => str::from_utf8(&bytes),
-                Err(error) => return Some((number, Err(format!("it cannot be read: {error}")))),
-            };
-            let Ok(text) = text else {
-                return Some((number, Err("it is not UTF-8".to_owned())));
+            let read = source.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
+            let read = read.map_err(|error| Fault::new(format!("line {number} cannot be read: {error}")))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            if read as u64 == MAX_LINE_BYTES {
+                return Err(Fault::new(format!("line {number} is longer than 1 MiB: is it the right file?")));
+            }
+            let Ok(text) = str::from_utf8(&bytes) else {
+                return Ok(Some((number, Err("it is not UTF-8".to_owned()))));
             };
             // What some editors and exports put before everything.
             let text = text.trim_start_matches('\u{feff}').trim();
             if !text.is_empty() {
-                return Some((number, serde_json::from_str(text).map_err(|_| "it is no JSON object".to_owned())));
+                return Ok(Some((number, serde_json::from_str(text).map_err(|_| "it is no JSON object".to_owned()))));
             }
         }
+    };
+    until_a_fault(move || next().transpose())
+}
+
+/// Ends after the first fault.
+fn until_a_fault(mut next: impl FnMut() -> Option<Result<Line, Fault>>) -> impl Iterator<Item = Result<Line, Fault>> {
+    let mut failed = false;
+    std::iter::from_fn(move || {
+        let item = if failed { None } else { next() };
+        failed = matches!(item, Some(Err(_)));
+        item
     })
 }
 
-fn csv_lines<R: Read + 'static>(source: R, columns: &[&str]) -> Result<impl Iterator<Item = Line> + use<R>, Fault> {
+fn csv_lines<R: Read + 'static>(
+    source: R,
+    columns: &[&str],
+) -> Result<impl Iterator<Item = Result<Line, Fault>> + use<R>, Fault> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(source);
     let heading = reader.headers().map_err(|_| Fault::new("the heading of the CSV cannot be read"))?.clone();
-    if let Some(unknown) = heading.iter().find(|name| !columns.contains(name)) {
-        return Err(Fault::new(format!("the CSV has a column {unknown:?}; there can be {}", columns.join(", "))));
+    let known = columns.join(", ");
+    if heading.iter().any(|name| !columns.contains(&name)) {
+        // Not quoted: without a heading it is a record.
+        return Err(Fault::new(format!("the first line is no heading of a CSV: there can be {known}")));
     }
-    Ok(reader.into_records().map(move |record| match record {
+    if heading.iter().collect::<BTreeSet<_>>().len() < heading.len() {
+        return Err(Fault::new("the heading has a column twice"));
+    }
+    let mut records = reader.into_records();
+    Ok(until_a_fault(move || match records.next()? {
         Ok(record) => {
             let number = record.position().map_or(0, csv::Position::line);
             let cells = heading.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
-            (number, cells.map(|(name, cell)| Ok((name.to_owned(), value(name, cell)?))).collect())
+            let object = cells.map(|(name, cell)| Ok((name.to_owned(), value(name, cell)?))).collect();
+            Some(Ok((number, object)))
         }
         Err(error) => {
             let number = error.position().map_or(0, csv::Position::line);
@@ -94,9 +121,9 @@ fn csv_lines<R: Read + 'static>(source: R, columns: &[&str]) -> Result<impl Iter
                     format!("it has {len} columns, and the heading {expected_len}")
                 }
                 csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-                _ => "it cannot be read".to_owned(),
+                _ => return Some(Err(Fault::new(format!("the file cannot be read on: {error}")))),
             };
-            (number, Err(reason))
+            Some(Ok((number, Err(reason))))
         }
     }))
 }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::hashes;
 use crate::spec::{Spec, scope_fault};
+use crate::user::end_logins;
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,10 @@ impl From<StoreError> for Failed {
             StoreError::Malformed { attribute, .. } => {
                 Self::Bad(format!("the stored record is malformed: {attribute}"))
             }
+            // Tried again it would be the same, and the lines after it have nothing to do with it.
+            StoreError::Refused { cause } if cause.contains("ValidationException") => {
+                Self::Bad("DynamoDB takes no such record: too large, too deep, or a number out of range".to_owned())
+            }
             other => Self::Store(other),
         }
     }
@@ -55,6 +60,11 @@ pub trait Import: Sized + Send + Sync + 'static {
     /// The key of its record.
     fn key(&self) -> &str;
 
+    /// The id that is its own for ever, if the line says one.
+    fn user_id(&self) -> Option<&str> {
+        None
+    }
+
     /// How its password or secret is hashed.
     fn scheme(&self) -> &'static str;
 
@@ -67,8 +77,9 @@ pub trait Import: Sized + Send + Sync + 'static {
 
 pub struct ImportedUser {
     user: User,
-    /// Whether the line said the id.
+    /// Whether the line said the id, and whether the user is enabled.
     names_id: bool,
+    names_enabled: bool,
 }
 
 #[derive(Deserialize)]
@@ -79,12 +90,7 @@ struct UserLine {
     password_hash: Option<String>,
     scopes: Option<BTreeSet<String>>,
     dealer: Option<Map<String, Value>>,
-    #[serde(default = "enabled")]
-    enabled: bool,
-}
-
-fn enabled() -> bool {
-    true
+    enabled: Option<bool>,
 }
 
 /// Reads an object. A value may be a secret, so that a fault names where it is and does not quote it.
@@ -114,6 +120,11 @@ impl Import for ImportedUser {
         if password_hash.as_ref().is_some_and(|hash| hash.scheme() == "sha256") {
             return Err("the password_hash is a plain SHA-256, which no password must be stored by".to_owned());
         }
+        if line.scopes.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(
+                "the scopes are an empty list; leave them away, and the user may have what the client may".to_owned()
+            );
+        }
         let scopes = line.scopes.map(AllowedScopes::parse).transpose();
         let user = User {
             username: username.as_str().to_owned(),
@@ -121,14 +132,18 @@ impl Import for ImportedUser {
             password_hash,
             scopes: scopes.map_err(|(token, fault)| scope_fault(&token, fault))?,
             dealer: line.dealer,
-            enabled: line.enabled,
+            enabled: line.enabled.unwrap_or(true),
             sessions_valid_from: None,
         };
-        Ok(Self { user, names_id })
+        Ok(Self { user, names_id, names_enabled: line.enabled.is_some() })
     }
 
     fn key(&self) -> &str {
         &self.user.username
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        self.names_id.then_some(&self.user.user_id)
     }
 
     fn scheme(&self) -> &'static str {
@@ -145,15 +160,19 @@ impl Import for ImportedUser {
             return Ok(Became::WasThere);
         }
         let (user, found) = (&self.user, &mut stored.record);
-        let hash = |user: &User| user.password_hash.as_ref().map(|hash| hash.as_str().to_owned());
-        if hash(user) != hash(found) {
+        let text = |hash: &Hash| hash.as_str().to_owned();
+        if let Some(hash) = &user.password_hash
+            && found.password_hash.as_ref().map(text) != Some(text(hash))
+        {
             // Another password: what was begun with the old one ends.
-            found.sessions_valid_from = Some(Clock::System.now().saturating_add(1));
+            found.password_hash = Some(hash.clone());
+            end_logins(found);
         }
-        found.password_hash = user.password_hash.clone();
         found.scopes.clone_from(&user.scopes);
         found.dealer.clone_from(&user.dealer);
-        found.enabled = user.enabled;
+        if self.names_enabled {
+            found.enabled = user.enabled;
+        }
         store.replace(&stored).await?;
         Ok(Became::Replaced)
     }
@@ -176,7 +195,8 @@ impl ImportedUser {
     }
 }
 
-pub struct ImportedClient(Client);
+/// A client, and whether the line said that it is enabled.
+pub struct ImportedClient(Client, bool);
 
 impl Import for ImportedClient {
     const COLUMNS: &'static [&'static str] = &[
@@ -217,9 +237,11 @@ impl Import for ImportedClient {
         };
         let now = Clock::System.now();
         let mut client = Client::new(client_id, now);
-        object::<Spec>(line)?.write_to(&mut client, now)?;
+        let spec: Spec = object(line)?;
+        let names_enabled = spec.enabled.is_some();
+        spec.write_to(&mut client, now)?;
         client.secrets = hash.into_iter().map(|hash| Secret::new(hash, now)).collect();
-        Ok(Self(client))
+        Ok(Self(client, names_enabled))
     }
 
     fn key(&self) -> &str {
@@ -240,7 +262,9 @@ impl Import for ImportedClient {
             return Ok(Became::WasThere);
         }
         let now = Clock::System.now();
-        Spec::from(&self.0).write_to(&mut stored.record, now).map_err(Failed::Bad)?;
+        let enabled = self.1.then_some(self.0.enabled);
+        let spec = Spec { enabled, ..Spec::from(&self.0) };
+        spec.write_to(&mut stored.record, now).map_err(Failed::Bad)?;
         if !self.0.secrets.is_empty() {
             stored.record.secrets.clone_from(&self.0.secrets);
         }

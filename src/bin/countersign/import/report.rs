@@ -40,7 +40,8 @@ impl Report {
     fn faults(&self) -> BTreeMap<&str, u64> {
         let mut faults = BTreeMap::new();
         for (_, reason) in &self.bad {
-            *faults.entry(reason.as_str()).or_default() += 1;
+            // What stands in brackets is of one line alone.
+            *faults.entry(reason.split(" (").next().unwrap_or_default()).or_default() += 1;
         }
         faults
     }

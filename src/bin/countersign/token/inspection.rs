@@ -19,6 +19,9 @@ pub struct Inspection {
     pub faults: Vec<String>,
 }
 
+/// Seconds by which two clocks that are looked after may differ.
+const LEEWAY: u64 = 5;
+
 /// What a claim must be.
 #[derive(Clone, Copy)]
 enum Form {
@@ -44,7 +47,7 @@ const NOT_PUBLISHED: &str =
     "Its key is not published: it is of another issuer, or the key has left (rotated out, or dropped in an emergency).";
 
 /// Looks at a token as a verifier does who trusts this issuer and these keys, and goes on where that one would stop.
-pub fn inspect(token: &str, issuer: &str, jwks: &JwkSet, now: u64) -> Inspection {
+pub fn inspect(token: &str, issuer: &str, jwks: Result<&JwkSet, &String>, now: u64) -> Inspection {
     let parts: Vec<_> = token.split('.').collect();
     let [header, claims, signature] = *parts.as_slice() else {
         return Inspection { faults: vec![no_jwt(token, parts.len()).to_owned()], ..Inspection::default() };
@@ -56,8 +59,13 @@ pub fn inspect(token: &str, issuer: &str, jwks: &JwkSet, now: u64) -> Inspection
     let mut structure = None;
     if let Some(header) = &header {
         structure = check_type(header, &mut faults);
-        if let Some((key, algorithm)) = find_key(header, jwks, &mut faults) {
-            faults.extend(check_signature(&message, signature, key, algorithm).map(ToOwned::to_owned));
+        match jwks {
+            Ok(jwks) => {
+                if let Some((key, algorithm)) = find_key(header, jwks, &mut faults) {
+                    faults.extend(check_signature(&message, signature, key, algorithm).map(ToOwned::to_owned));
+                }
+            }
+            Err(cause) => faults.push(format!("Whether its signature is good cannot be found out: {cause}.")),
         }
     }
     if let Some(claims) = &claims {
@@ -202,7 +210,7 @@ impl Form {
 
 fn check_times(claims: &Map<String, Value>, now: u64, faults: &mut Vec<String>) {
     let time = |name: &str| claims.get(name).and_then(Value::as_u64);
-    if let Some(from) = time("nbf").max(time("iat")).filter(|from| *from > now) {
+    if let Some(from) = time("nbf").max(time("iat")).filter(|from| *from > now + LEEWAY) {
         faults.push(format!("It is not valid for another {}: is a clock wrong?", output::span(from - now)));
     }
     if let Some(expires_at) = time("exp") {
