@@ -146,7 +146,7 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
     if let Some(answer) = stack::answer(&body) {
         return answer;
     }
-    if let (true, Some(description)) = (as_deployed, stack::description(&operation, &sent)) {
+    if as_deployed && let Some(description) = stack::description(&operation, &sent) {
         return Json(description).into_response();
     }
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
