@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use clap::Args;
 use countersign::aws;
 use countersign::clock::Clock;
@@ -142,18 +145,28 @@ impl Target {
                     .operation_timeout(Duration::from_mins(1))
                     .build(),
             )
-            .retry_config(RetryConfig::standard().with_max_attempts(8));
+            .retry_config(
+                RetryConfig::standard().with_max_attempts(5).with_initial_backoff(Duration::from_millis(200)),
+            );
         if let Some(region) = &self.region {
             settings = settings.region(Region::new(region.clone()));
         }
-        if let Some(profile) = &self.profile {
-            settings = settings.profile_name(profile);
-        }
-        let sdk = settings.load().await;
-        if sdk.region().is_none() {
-            return Err(Fault::new("no AWS region is set; say --region, or set AWS_REGION"));
-        }
-        Ok(sdk)
+        let Some(profile) = &self.profile else {
+            return with_region(settings.load().await);
+        };
+        let sdk = with_region(settings.profile_name(profile).load().await)?;
+        // Credentials of the environment would come first, and may be another account's.
+        let provider =
+            ProviderConfig::without_region().with_region(sdk.region().cloned()).with_http_client(aws::https());
+        let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
+        Ok(sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
+    }
+}
+
+fn with_region(sdk: SdkConfig) -> Result<SdkConfig, Fault> {
+    match sdk.region() {
+        Some(_) => Ok(sdk),
+        None => Err(Fault::new("no AWS region is set; say --region, or set AWS_REGION")),
     }
 }
 

@@ -44,8 +44,8 @@ impl Fault {
         }
         let hint = if cause.contains("AccessDenied") {
             "; have the right to it granted"
-        } else if cause.contains("credentials") {
-            "; name a --profile, or log in with `aws sso login` or `aws configure`"
+        } else if cause.contains("credential") || cause.contains("profile") {
+            "; is the --profile right, and are you logged in (`aws sso login`)?"
         } else if cause.contains("ResourceNotFoundException") {
             "; is it another --region, --profile or --stack?"
         } else if ["ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId", "InvalidSignature"]
