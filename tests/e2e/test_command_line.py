@@ -28,7 +28,6 @@ NAME = "countersign-operators"
 MAX_AGE, USERS = 2, 10_000
 PASSWORD = "pässwörd-from-elsewhere"
 TABLES = ("clients", "users", "grants")
-defect = pytest.mark.xfail(strict=True, reason="a defect that is known and not mended")
 
 
 @pytest.fixture(scope="module")
@@ -394,7 +393,6 @@ def test_whoever_may_only_read_is_told_which_right_is_missing_and_nothing_is_wri
     assert "the right to cloudformation:DescribeStacks is missing" in refused.stderr
 
 
-@defect
 def test_a_profile_that_is_named_counts_whatever_the_environment_has(deployed, countersign, tmp_path):
     """As with the AWS command line: the other one may be of another account."""
     reader = user_with(deployed, "profiled", "cloudformation:DescribeStacks")
@@ -566,8 +564,8 @@ def test_clients_come_over_by_a_csv_with_the_secrets_that_they_had(deployed, cou
 @pytest.mark.parametrize(("text", "number"), [
     ("username,enabled\nanna@example.com,true\nber ta,true\n", 3),
     # As Excel ends lines, and Python's csv.
-    pytest.param("username,enabled\r\nanna@example.com,true\r\nber ta,true\r\n", 3, marks=defect),
-    pytest.param("username,enabled\nanna@example.com,true\n\n\nber ta,true\n", 5, marks=defect),
+    ("username,enabled\r\nanna@example.com,true\r\nber ta,true\r\n", 3),
+    ("username,enabled\nanna@example.com,true\n\n\nber ta,true\n", 5),
 ], ids=["plain", "crlf", "blank lines"])
 def test_a_bad_line_of_a_csv_is_named_by_the_number_that_an_editor_shows(countersign, tmp_path, text, number):
     file = tmp_path / "users.csv"

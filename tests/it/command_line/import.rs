@@ -201,6 +201,13 @@ async fn a_csv_says_the_same_as_json_lines() {
     assert_eq!(anna["dealer"]["M"]["id"]["S"], "D-1");
     assert_eq!(user(&test, "berta@example.com")["enabled"]["BOOL"], false);
 
+    // As spreadsheets end lines; with blank lines, a cell of two lines, and no end of the last line.
+    let csv = "username,user_id\r\nfritz,20\r\n\r\nber ta,21\r\n\"two\nlines\",22\r\nhans,23\r\nodd one,24";
+    let told = import(&test, "users", &file("lines.csv", csv), &[]).await.json();
+    let numbers: Vec<_> = told["bad"].as_array().unwrap().iter().map(|bad| bad["line"].as_u64().unwrap()).collect();
+    assert_eq!((numbers, &told["lines"]), (vec![4, 5, 8], &json!(5)));
+    assert_eq!(user(&test, "hans")["user_id"]["S"], "23");
+
     let odd = import(&test, "users", &file("odd.csv", "username,password\na,b\n"), &[]).await;
     odd.assert(1, "the first line is no heading");
     let bare = import(&test, "clients", &file("bare.csv", "cAnArY-secret,billing\n"), &[]).await;

@@ -96,7 +96,12 @@ fn csv_lines<R: Read + 'static>(
     source: R,
     columns: &[&str],
 ) -> Result<impl Iterator<Item = Result<Line, Fault>> + use<R>, Fault> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(source);
+    // With a last line that ends, each record ends at the beginning of a line, whose number is known.
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::Headers)
+        .flexible(true)
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_reader(source.chain(&b"\n"[..]));
     let heading = reader.headers().map_err(|_| Fault::new("the heading of the CSV cannot be read"))?.clone();
     let known = columns.join(", ");
     if heading.iter().any(|name| !columns.contains(&name)) {
@@ -106,26 +111,36 @@ fn csv_lines<R: Read + 'static>(
     if heading.iter().collect::<BTreeSet<_>>().len() < heading.len() {
         return Err(Fault::new("the heading has a column twice"));
     }
-    let mut records = reader.into_records();
-    Ok(until_a_fault(move || match records.next()? {
-        Ok(record) => {
-            let number = record.position().map_or(0, csv::Position::line);
-            let cells = heading.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
-            let object = cells.map(|(name, cell)| Ok((name.to_owned(), value(name, cell)?))).collect();
-            Some(Ok((number, object)))
-        }
-        Err(error) => {
-            let number = error.position().map_or(0, csv::Position::line);
-            let reason = match error.kind() {
-                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                    format!("it has {len} columns, and the heading {expected_len}")
+    let mut next = move || -> Result<Option<Line>, Fault> {
+        loop {
+            let mut record = csv::StringRecord::new();
+            let read = reader.read_record(&mut record);
+            let lines_in_cells: usize = record.iter().map(|cell| cell.matches('\n').count()).sum();
+            let number = reader.position().line().saturating_sub(1 + lines_in_cells as u64);
+            match read {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
+                    return Ok(Some((number, Err("it is not UTF-8".to_owned()))));
                 }
-                csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-                _ => return Some(Err(Fault::new(format!("the file cannot be read on: {error}")))),
+                Err(error) => return Err(Fault::new(format!("line {number} cannot be read: {error}"))),
+            }
+            let mut cells: Vec<_> = record.iter().collect();
+            if let Some(last) = cells.last_mut() {
+                *last = last.strip_suffix('\r').unwrap_or(last);
+            }
+            let object = match cells.len() {
+                1 if cells == [""] => continue,
+                count if count == heading.len() => {
+                    let cells = heading.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
+                    cells.map(|(name, cell)| Ok((name.to_owned(), value(name, cell)?))).collect()
+                }
+                count => Err(format!("it has {count} columns, and the heading {}", heading.len())),
             };
-            Some(Ok((number, Err(reason))))
+            return Ok(Some((number, object)));
         }
-    }))
+    };
+    Ok(until_a_fault(move || next().transpose()))
 }
 
 /// A cell as its column has it.
