@@ -457,6 +457,7 @@ def test_a_key_that_is_too_young_is_not_rotated_and_an_emergency_drops_one_at_on
 
     report = answer(countersign("key", "rotate", "--emergency", "--yes", "--json"))
     assert report["changed"] and report["current"] == listed["next"] and before not in report["previous"]
+    # Longer than MAX_AGE if a reading failed lately, as that of a garbage secret: the next one is 15 seconds later.
     deadline = time.monotonic() + 60
     while kid_of(access_token(url)) == before:
         assert time.monotonic() < deadline, "the function does not notice"

@@ -182,3 +182,23 @@ fn each_promise_has_a_test_and_each_test_of_a_promise_has_one() {
 fn aws_lc_is_built_without_jitter_entropy() {
     assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"));
 }
+
+/// What only the command line uses is built for it alone: the functions are small and start at once.
+#[test]
+fn what_only_the_command_line_uses_stays_out_of_the_functions() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let of_command_line = HOMES.iter().filter(|(_, homes)| *homes == ["countersign"]);
+    let mut count = 0;
+    for (name, _) in of_command_line {
+        let found = dependencies.lines().filter_map(|line| line.split_once(" = "));
+        let found = found.map(|(package, rest)| (package.replace('-', "_"), package, rest));
+        let (_, package, rest) =
+            found.into_iter().find(|(known, ..)| known == name).unwrap_or_else(|| panic!("{name}"));
+        assert!(rest.contains("optional = true"), "{package} would be built for the functions");
+        assert!(manifest.contains(&format!("\"dep:{package}\"")), "{package} is not of the feature cli");
+        count += 1;
+    }
+    assert_eq!(count, dependencies.matches("optional = true").count());
+    assert!(!manifest.contains("\ndefault = "), "cli must be asked for");
+}

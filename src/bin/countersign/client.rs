@@ -209,6 +209,9 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             for attribute in unset {
                 attribute.unset(&mut spec);
             }
+            if spec == Spec::from(&stored.record) {
+                return Err(Fault::new(format!("{client_id} is so already; --help says what can be changed")));
+            }
             spec.write_to(&mut stored.record, now).map_err(Fault::new)?;
             deployment.announce().await?;
             write(&deployment, json, stored).await?;

@@ -59,8 +59,16 @@ pub struct Target {
     #[arg(long, global = true)]
     profile: Option<String>,
     /// Where the API answers, if not at its issuer
-    #[arg(long, global = true, env = "COUNTERSIGN_URL")]
+    #[arg(long, global = true, env = "COUNTERSIGN_URL", value_parser = url)]
     url: Option<String>,
+}
+
+fn url(text: &str) -> Result<String, String> {
+    // An empty variable is none.
+    if text.is_empty() || ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Ok(text.to_owned());
+    }
+    Err("no URL, such as https://login.example.com".to_owned())
 }
 
 /// A deployment that was found.
@@ -108,7 +116,7 @@ impl Stack {
 impl Target {
     /// Where the API answers, if that was said; enough for what needs nothing else.
     pub fn url(&self) -> Option<&str> {
-        self.url.as_deref().map(|url| url.trim_end_matches('/'))
+        self.url.as_deref().filter(|url| !url.is_empty()).map(|url| url.trim_end_matches('/'))
     }
 
     /// Finds the deployment.
@@ -116,7 +124,7 @@ impl Target {
     /// # Errors
     /// That none was named, or the one that was is not there.
     pub async fn find(&self) -> Result<Deployment, Fault> {
-        let (sdk, stack, config, rotation_config) = match &self.stack {
+        let (sdk, stack, config, rotation_config) = match self.stack.as_ref().filter(|name| !name.is_empty()) {
             None => {
                 let unnamed = |error| Fault::new(format!("no deployment is named ({error}); say --stack NAME"));
                 let config = Config::from_env().map_err(unnamed)?;

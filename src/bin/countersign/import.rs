@@ -46,7 +46,7 @@ stopped.
 
 Examples:
   countersign import users users.jsonl --dry-run
-  mysql .. | countersign import users - --format csv")]
+  countersign import users - --format csv < users.csv")]
     Users(Options),
     /// Brings clients over, with their secrets or the hashes of those
     #[command(after_help = "A line of JSON Lines (a CSV has the same names in its heading; lists by spaces):
@@ -88,7 +88,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
 
 async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options) -> Result<Outcome, Fault> {
     let bar = ProgressBar::new_spinner();
-    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {per_sec} {eta} left");
+    let style = ProgressStyle::with_template("{wide_bar} {bytes} {bytes_per_sec} {eta} left");
     bar.set_style(style.map_err(|error| Fault::new(error.to_string()))?);
     let lines = lines(&options.file, options.format, R::COLUMNS, &bar)?;
     if !options.dry_run {
@@ -125,6 +125,10 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
     let mut report = run.report;
     report.bad.sort();
     output::result(json, &report.to_json(options.dry_run), || report.in_words(options.dry_run))?;
+    if report.lines == 0 && report.stopped_by.is_none() {
+        output::remark("there are no lines; is it the right file?");
+        return Ok(Outcome::LookCloser);
+    }
     match &report.stopped_by {
         None if report.bad.is_empty() => Ok(Outcome::Done),
         None => Ok(Outcome::LookCloser),

@@ -29,8 +29,7 @@ pub fn secret(name: &str) -> Result<String, Fault> {
     }
     let mut text = String::new();
     io::stdin().lock().take(16 * 1024).read_to_string(&mut text)?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
+    let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(Fault::new(format!("the input has no {}; write it there, in one line", name.to_lowercase())));
     }

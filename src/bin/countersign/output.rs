@@ -54,7 +54,7 @@ pub fn complain(text: &str) {
 pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = bare();
     table.set_header(heading.iter().copied());
-    table.add_rows(rows);
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(clean).collect::<Vec<_>>()));
     let text = trimmed(&table);
     // Styled when it is laid out: a cell would be as wide as its escape codes.
     let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
@@ -66,10 +66,15 @@ pub fn record(rows: impl IntoIterator<Item = (&'static str, Option<String>)>) ->
     let mut table = bare();
     for (name, value) in rows {
         if let Some(value) = value {
-            table.add_row([name.to_owned(), value]);
+            table.add_row([name.to_owned(), clean(value)]);
         }
     }
     trimmed(&table)
+}
+
+/// What is stored, anybody may have written: what would move the cursor of a terminal is not in it any more.
+pub fn clean(text: String) -> String {
+    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
 
 fn bare() -> Table {

@@ -120,11 +120,13 @@ pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: Appl
         let unread = |_| Fault::new("it is done, and nobody has read the secrets; `countersign client rotate-secret`");
         output::result(true, &done, String::new).map_err(unread)?;
     }
+    let secrets = done.iter().any(|one| one.get("client_secret").is_some_and(Value::is_string));
     let done = done.len();
     if let Some(failed) = failed {
         return Err(Fault::new(format!("{failed} ({done} of {count} are done; apply again for the others)")));
     }
-    output::remark(&format!("{done} done; secrets are shown this once"));
+    let once = if secrets { "; secrets are shown this once" } else { "" };
+    output::remark(&format!("{done} done{once}"));
     Ok(Outcome::Done)
 }
 
@@ -173,6 +175,8 @@ fn plain(table: Map<String, Value>) -> Result<Map<String, Value>, String> {
                 let whole = number.as_f64().filter(|_| number.is_f64()).map(|float| format!("{float}"));
                 whole.and_then(|whole| whole.parse::<i64>().ok()).map_or(Value::Number(number), Value::from)
             }
+            // TOML has no null: that is what became of nan and inf.
+            Value::Null => return Err("a number in system is none that JSON has (nan, inf)".to_owned()),
             Value::Array(values) => values.into_iter().map(plain_value).collect::<Result<_, _>>()?,
             Value::Object(members) => Value::Object(plain(members)?),
             other => other,

@@ -119,8 +119,11 @@ pub fn scope_fault(token: &str, fault: ScopeError) -> String {
 /// Refuses an id that client libraries would encode in different ways for Basic, or that no request could have.
 pub fn check_new_id(client_id: &str) -> Result<String, String> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if client_id.is_empty() || client_id.len() > 256 || !client_id.bytes().all(known) {
-        return Err("an id has 1 to 256 characters, each of A-Z, a-z, 0-9, - and _".to_owned());
+    // One that begins like an option is in nobody's way but the operators'.
+    if client_id.is_empty() || client_id.starts_with('-') || client_id.len() > 256 || !client_id.bytes().all(known) {
+        return Err(
+            "an id has 1 to 256 characters, each of A-Z, a-z, 0-9, - and _, and does not begin with -".to_owned()
+        );
     }
     Ok(client_id.to_owned())
 }

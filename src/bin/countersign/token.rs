@@ -203,14 +203,13 @@ fn in_words(inspection: &Inspection, now: u64) -> String {
     format!("{record}\n\n{bad}The token is not good:{bad:#}\n  {}", inspection.faults.join("\n  "))
 }
 
-/// A value of a token. Anybody can have made it: what would move the cursor of a terminal is not in it any more.
+/// A value of a token, in words.
 fn words(value: &Value) -> String {
-    let text = match value {
+    match value {
         Value::String(text) => text.clone(),
         Value::Array(values) => values.iter().map(words).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
-    };
-    text.replace(char::is_control, "\u{fffd}")
+    }
 }
 
 fn time(value: &Value) -> String {

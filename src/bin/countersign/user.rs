@@ -102,12 +102,17 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         }
         Command::SetPassword { username } => set_password(&deployment, json, &username).await?,
         Command::Disable { username } => {
+            deployment.announce().await?;
             change(&deployment, json, &username, |user| user.enabled = false).await?;
         }
         Command::Enable { username } => {
+            deployment.announce().await?;
             change(&deployment, json, &username, |user| user.enabled = true).await?;
         }
-        Command::LogOut { username } => change(&deployment, json, &username, end_logins).await?,
+        Command::LogOut { username } => {
+            deployment.announce().await?;
+            change(&deployment, json, &username, end_logins).await?;
+        }
         Command::Show { username } => {
             let user = read(&deployment, &username).await?.record;
             output::result(json, &View::new(&user), || show(&user))?;
@@ -164,7 +169,7 @@ fn show(user: &User) -> String {
 fn form(username: &str) -> Result<String, Fault> {
     params::check(Name::Username, username).map_err(|error| Fault::new(error.reason()))?;
     let form = Username::parse(username);
-    let form = form.ok_or_else(|| Fault::new(format!("{username:?} can be no username (RFC 8265)")))?;
+    let form = form.ok_or_else(|| Fault::new(format!("{username:?} is no username that can be (RFC 8265)")))?;
     Ok(form.as_str().to_owned())
 }
 
@@ -204,7 +209,6 @@ async fn read(deployment: &Deployment, username: &str) -> Result<Stored<User>, F
 /// Changes a user who has to be there, and shows what came of it. A login may write at the same time, to replace a hash:
 /// then the change is made again.
 async fn change(deployment: &Deployment, json: bool, username: &str, change: impl Fn(&mut User)) -> Result<(), Fault> {
-    deployment.announce().await?;
     let mut tries = 0..TRIES;
     loop {
         let mut stored = read(deployment, username).await?;
@@ -265,6 +269,7 @@ async fn create(
 async fn set_password(deployment: &Deployment, json: bool, username: &str) -> Result<(), Fault> {
     // Before anybody thinks of a password.
     read(deployment, username).await?;
+    deployment.announce().await?;
     let hash = deployment.hasher()?.hash(&new_password()?)?;
     let set = |user: &mut User| {
         user.password_hash = Some(hash.clone());

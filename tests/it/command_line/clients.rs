@@ -84,12 +84,15 @@ async fn whatever_is_refused_is_refused_before_the_first_write() {
     let (id, _) = SERVICE;
     let create = ["client", "create", "new-one"];
     let long = "a".repeat(257);
-    let table: [(i32, &[&str], &str); 31] = [
+    let table: [(i32, &[&str], &str); 34] = [
         (1, &["client", "create", id], "is taken"),
         (2, &["client", "create", "with space"], "A-Z"),
         (2, &["client", "create", "colon:ed"], "A-Z"),
         (2, &["client", "create", ""], "A-Z"),
         (2, &["client", "create", &long], "A-Z"),
+        (2, &["client", "create", "--", "-x"], "does not begin with -"),
+        (2, &["--url", "nonsense", "client", "list"], "no URL"),
+        (1, &["client", "update", id], "is so already"),
         (2, &["client", "create"], "CLIENT_ID"),
         (1, &[&create[..], &["--scope", "a b"]].concat(), "has a space in it"),
         (1, &[&create[..], &["--scope", ""]].concat(), "is empty"),

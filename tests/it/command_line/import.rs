@@ -57,6 +57,12 @@ fn hashes() -> Vec<(&'static str, &'static str, String)> {
             format!("$pbkdf2-sha256$1000${}${}", phc_salt.replace('+', "."), phc_hash.replace('+', ".")),
         ),
         ("django", "pbkdf2-sha256", format!("pbkdf2_sha256$1000$salt-of-16-bytes${}", STANDARD.encode(&hash))),
+        (
+            "django-argon2",
+            "argon2id",
+            format!("argon2{}", Hasher::new(64, 1, 1).unwrap().hash(IMPORTED).unwrap().as_str()),
+        ),
+        ("django-bcrypt", "bcrypt", format!("bcrypt${}", bcrypt(bcrypt::Version::TwoB))),
         ("werkzeug", "pbkdf2-sha256", format!("pbkdf2:sha256:1000$salt-of-16-bytes${hex}")),
     ]
 }
@@ -77,15 +83,15 @@ async fn users_log_in_with_the_password_that_they_had_whatever_hashed_it() {
     let done = import(&test, "users", &path, &[]).await;
     done.assert(0, "changing the tables");
     let report = done.json();
-    for (scheme, count) in [("argon2id", 1), ("bcrypt", 3), ("pbkdf2-sha256", 4), ("no password", 1)] {
+    for (scheme, count) in [("argon2id", 2), ("bcrypt", 4), ("pbkdf2-sha256", 4), ("no password", 1)] {
         assert_eq!(report["schemes"][scheme], json!({"new": count, "replaced": 0, "was_there": 0}), "{scheme}");
         assert_eq!(report["schemes"], dry.json()["schemes"]);
     }
 
     // Of the fixtures one has an old hash, too.
     let status = test.command_line().json(&["import", "status"]).await;
-    assert_eq!(status["waiting"], 9);
-    assert_eq!(status["waiting_by_scheme"], json!({"argon2id": 1, "bcrypt": 4, "pbkdf2-sha256": 4}));
+    assert_eq!(status["waiting"], 11);
+    assert_eq!(status["waiting_by_scheme"], json!({"argon2id": 2, "bcrypt": 5, "pbkdf2-sha256": 4}));
     for (name, ..) in hashes() {
         let claims = test.password(name, IMPORTED).await.assert_issued(2).0;
         assert_eq!(claims["sub"], format!("id-{name}"));
@@ -98,7 +104,7 @@ async fn users_log_in_with_the_password_that_they_had_whatever_hashed_it() {
 
     // Again, with the same file: nothing is undone.
     let again = import(&test, "users", &path, &[]).await;
-    assert_eq!(again.json()["schemes"]["bcrypt"], json!({"new": 0, "replaced": 0, "was_there": 3}));
+    assert_eq!(again.json()["schemes"]["bcrypt"], json!({"new": 0, "replaced": 0, "was_there": 4}));
     assert_eq!(test.command_line().json(&["import", "status"]).await["waiting"], 1);
 }
 
@@ -145,7 +151,7 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
         ("scope", json!({"username": "y3", "scopes": ["a b"]}).to_string(), "has a space in it"),
         ("scopes as text", json!({"username": "y4", "scopes": "a b"}).to_string(), "the scopes is not what it must be"),
         ("dealer", json!({"username": "y5", "dealer": canary}).to_string(), "the dealer is not what it must be"),
-        ("username", json!({"username": "a b"}).to_string(), "can be none (RFC 8265)"),
+        ("username", json!({"username": "a b"}).to_string(), "is none that can be (RFC 8265)"),
         ("id", json!({"username": "y6", "user_id": ""}).to_string(), "the user_id is empty"),
         (
             "of another",
@@ -208,6 +214,7 @@ async fn a_csv_says_the_same_as_json_lines() {
     assert_eq!((numbers, &told["lines"]), (vec![4, 5, 8], &json!(5)));
     assert_eq!(user(&test, "hans")["user_id"]["S"], "23");
 
+    import(&test, "users", &file("empty.jsonl", "\n"), &[]).await.assert(3, "there are no lines");
     let odd = import(&test, "users", &file("odd.csv", "username,password\na,b\n"), &[]).await;
     odd.assert(1, "the first line is no heading");
     let bare = import(&test, "clients", &file("bare.csv", "cAnArY-secret,billing\n"), &[]).await;

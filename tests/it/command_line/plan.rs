@@ -93,6 +93,7 @@ async fn a_file_that_cannot_be_is_refused_whole() {
         ("[clients.good]\n[clients.a]\naccess_token_ttl = 0", "client a: the access_token_ttl is 0"),
         ("[clients.good]\n[clients.a]\nscopes = 'ab\"cAnArY\"x'", "invalid type"),
         ("[clients.good]\n[clients.a.system]\nsince = 2024-01-01", "a date in system is no JSON"),
+        ("[clients.good]\n[clients.a.system]\nrate = nan", "a number in system is none that JSON has"),
     ];
     for (number, (text, said)) in table.iter().enumerate() {
         let path = file(&format!("bad-{number}"), text);

@@ -44,8 +44,8 @@ async fn a_user_that_cannot_be_is_refused_before_the_first_write() {
     let table: [(&[&str], &str, i32, &str); 13] = [
         (&["user", "create", USERNAME], PASSWORD, 1, "is taken"),
         (&["user", "create", "JOHN.smith@itccompliance.co.uk"], PASSWORD, 1, "is taken"),
-        (&["user", "create", "a b"], PASSWORD, 1, "can be no username"),
-        (&["user", "create", ""], PASSWORD, 1, "can be no username"),
+        (&["user", "create", "a b"], PASSWORD, 1, "is no username that can be"),
+        (&["user", "create", ""], PASSWORD, 1, "is no username that can be"),
         (&create, "", 1, "the input has no password"),
         (&create, "\n", 1, "the input has no password"),
         (&create, "qzxjk", 1, "8 characters or more"),

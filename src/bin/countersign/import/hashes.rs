@@ -5,6 +5,7 @@
 //! | `$argon2id$v=19$m=..,t=..,p=..$salt$hash`, `$2y$..`, `$pbkdf2-sha256$i=..$salt$hash` | most: stored as they are |
 //! | `$pbkdf2-sha256$29000$salt$hash` | passlib: no name before the rounds, `.` for `+` |
 //! | `pbkdf2_sha256$600000$salt$hash` | Django: the salt is text |
+//! | `argon2$argon2id$..`, `bcrypt$$2b$..` | Django |
 //! | `pbkdf2:sha256:600000$salt$hash` | Werkzeug: the salt is text, the hash in hex |
 
 use base64::Engine;
@@ -13,6 +14,9 @@ use countersign::secret::Hash;
 
 /// Reads a hash in any of these forms. The fault says nothing of the hash itself.
 pub fn parse(text: &str) -> Result<Hash, String> {
+    // Django puts a name of its own before these.
+    let text = text.strip_prefix("bcrypt$").unwrap_or(text);
+    let text = text.strip_prefix("argon2").filter(|rest| rest.starts_with("$argon2")).unwrap_or(text);
     let stored = passlib(text).or_else(|| django(text)).or_else(|| werkzeug(text));
     Hash::try_from(stored.unwrap_or_else(|| text.to_owned())).map_err(|fault| fault.to_string())
 }

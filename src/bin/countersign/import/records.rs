@@ -110,7 +110,7 @@ impl Import for ImportedUser {
     fn read(line: Map<String, Value>, _: &Hasher) -> Result<Self, String> {
         let line: UserLine = object(line)?;
         params::check(Name::Username, &line.username).map_err(|error| error.reason().to_owned())?;
-        let username = Username::parse(&line.username).ok_or("the username can be none (RFC 8265)")?;
+        let username = Username::parse(&line.username).ok_or("the username is none that can be (RFC 8265)")?;
         if line.user_id.as_ref().is_some_and(|id| id.is_empty() || id.contains(char::is_control)) {
             return Err("the user_id is empty or has control characters".to_owned());
         }
