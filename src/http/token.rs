@@ -1,12 +1,14 @@
 //! `POST /oauth/token` (RFC 6749 section 3.2), in the order in which faults decide.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
+use tokio::time::timeout;
 
 use super::accept::token_version;
 use super::body::ContentType;
@@ -14,6 +16,10 @@ use super::client_auth::{authenticate, credentials};
 use crate::app::App;
 use crate::error::Error;
 use crate::grant::{GrantType, Issued, TokenRequest, client_credentials, password, refresh_token};
+
+/// How long a request waits for all that it depends on, before its caller hears that it may try again (S-704). Each call
+/// has a shorter time of its own; but there are several.
+const DEADLINE: Duration = Duration::from_millis(3_800);
 
 /// Answers a token request.
 pub(super) async fn post(
@@ -40,17 +46,24 @@ pub(super) async fn post(
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
-    // Side by side for the sake of time. Until the client is authenticated, what the request names counts for nothing.
-    let (client, request) = tokio::join!(authenticate(&app, credentials), TokenRequest::read(&app, grant_type, params));
-    let client = client?;
-    if !client.grant_types.contains(grant_type.as_str()) {
-        return Err(Error::UnauthorizedClient);
-    }
-    let issued = match request? {
-        TokenRequest::Password(request) => password::issue(&app, &client, request, version).await?,
-        TokenRequest::ClientCredentials(request) => client_credentials::issue(&app, &client, request, version).await?,
-        TokenRequest::RefreshToken(request) => refresh_token::issue(&app, &client, request, version).await?,
+    let issued = async {
+        // Side by side for the sake of time. Until the client is authenticated, what the request names counts for nothing.
+        let (client, request) =
+            tokio::join!(authenticate(&app, credentials), TokenRequest::read(&app, grant_type, params));
+        let client = client?;
+        if !client.grant_types.contains(grant_type.as_str()) {
+            return Err(Error::UnauthorizedClient);
+        }
+        match request? {
+            TokenRequest::Password(request) => password::issue(&app, &client, request, version).await,
+            TokenRequest::ClientCredentials(request) => {
+                client_credentials::issue(&app, &client, request, version).await
+            }
+            TokenRequest::RefreshToken(request) => refresh_token::issue(&app, &client, request, version).await,
+        }
     };
+    let late = |_| Error::TemporarilyUnavailable { retry_after: 2, cause: "no dependency answered in time".to_owned() };
+    let issued = timeout(DEADLINE, issued).await.map_err(late)??;
     tracing::info!(outcome = "issued", status = 200);
     Ok(Json(issued))
 }

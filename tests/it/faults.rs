@@ -1,8 +1,12 @@
 //! What becomes of faults that are not the client's: 503 or 500, never an `invalid_grant`, and nothing of the cause on
 //! the wire.
 
+use std::time::Duration;
+
 use countersign::error::Error;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::support::{APPLICATION, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME};
 
@@ -123,6 +127,48 @@ async fn assert_reported(table: &str, attribute: &str, ask: impl AsyncFn() -> cr
     let reason = line["reason"].as_str().unwrap();
     assert!(reason.contains(table) && reason.contains(attribute), "{reason}");
     assert!(!log.text().contains("canary"), "{reason}");
+}
+
+/// Whatever a request waits for, and however far it has come: it waits no longer than it may. The SDK of the tests has
+/// more patience than that, so that nothing else can end the waiting.
+#[tokio::test]
+async fn s_704_whatever_hangs_there_is_an_answer() {
+    const GRANTS: [(usize, &[&[&str]]); 3] = [
+        (0, &[&["GetItem ClientsTable"]]),
+        (1, &[&["GetItem ClientsTable", "GetItem UsersTable"], &["PutItem GrantsTable"]]),
+        (2, &[&["GetItem ClientsTable", "GetItem GrantsTable"], &["GetItem UsersTable", "UpdateItem GrantsTable"]]),
+    ];
+    let cases = GRANTS.into_iter().flat_map(|(grant, waits)| (0..waits.len()).map(move |hang| (grant, waits, hang)));
+    // All at once, for each waits as long as it may.
+    let asked: JoinSet<_> = cases
+        .map(async |(grant, waits, hang)| {
+            let test = TestApp::start().await;
+            let token = test.log_in().await;
+            test.door.hold();
+            let answer = async {
+                match grant {
+                    0 => test.form(SERVICE, &GRANT).await,
+                    1 => test.password(USERNAME, PASSWORD).await,
+                    _ => test.refresh(&token).await,
+                }
+            };
+            let passing = async {
+                for calls in waits.iter().take(hang) {
+                    assert_eq!(test.door.let_through(calls.len()).await, *calls);
+                }
+                test.door.wait_for(waits[hang].len()).await;
+            };
+            // Half of what the SDK would wait.
+            let both = async { tokio::join!(answer, passing) };
+            let (answer, ()) = timeout(Duration::from_secs(30), both).await.expect("an answer");
+            answer.assert_refused(503, "temporarily_unavailable");
+            assert_eq!(answer.header("retry-after"), Some("2"));
+            test.door.release();
+            // What hung has not cost the login: within the grace the same token works.
+            test.refresh(&token).await.assert_issued(2);
+        })
+        .collect();
+    assert_eq!(asked.join_all().await.len(), 5);
 }
 
 #[tokio::test]
