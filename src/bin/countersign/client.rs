@@ -210,10 +210,11 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
                 attribute.unset(&mut spec);
             }
             if spec == Spec::from(&stored.record) {
-                return Err(Fault::new(format!("{client_id} is so already; --help says what can be changed")));
+                output::remark("it is so already: nothing is written");
+            } else {
+                spec.write_to(&mut stored.record, now).map_err(Fault::new)?;
+                deployment.announce().await?;
             }
-            spec.write_to(&mut stored.record, now).map_err(Fault::new)?;
-            deployment.announce().await?;
             write(&deployment, json, stored).await?;
         }
         Command::RotateSecret { client_id, expires_in } => {

@@ -3,6 +3,7 @@
 use std::io;
 
 use countersign::config::ConfigError;
+use countersign::keys::KeyError;
 use countersign::rotation::RotationError;
 use countersign::secret::HashError;
 use countersign::store::StoreError;
@@ -56,6 +57,8 @@ impl Fault {
         } else if ["PutItem: ", "UpdateItem: ", "DeleteItem: ", "PutSecretValue: "]
             .iter()
             .any(|op| cause.starts_with(op))
+            // One that has a name is an answer: it was not done.
+            && !cause.contains("Exception")
         {
             "; it may have been done all the same: look, and try again"
         } else {
@@ -83,10 +86,8 @@ impl From<RotationError> for Fault {
             RotationError::Busy => Self::Told(format!("{error}; look, and try again")),
             RotationError::Nothing(_) => Self::Told(error.to_string()),
             RotationError::Write(cause) => Self::aws(&format!("PutSecretValue: {cause}")),
-            RotationError::Keys(error) => match error {
-                countersign::keys::KeyError::Unavailable(cause) => Self::aws(&cause),
-                other => Self::Told(format!("{other}; put a good one in its place")),
-            },
+            RotationError::Keys(KeyError::Unavailable(cause)) => Self::aws(&cause),
+            RotationError::Keys(error) => Self::Told(format!("{error}; put a good one in its place")),
         }
     }
 }

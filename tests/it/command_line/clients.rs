@@ -92,7 +92,7 @@ async fn whatever_is_refused_is_refused_before_the_first_write() {
         (2, &["client", "create", &long], "A-Z"),
         (2, &["client", "create", "--", "-x"], "does not begin with -"),
         (2, &["--url", "nonsense", "client", "list"], "no URL"),
-        (1, &["client", "update", id], "is so already"),
+        (0, &["client", "update", id], "it is so already: nothing is written"),
         (2, &["client", "create"], "CLIENT_ID"),
         (1, &[&create[..], &["--scope", "a b"]].concat(), "has a space in it"),
         (1, &[&create[..], &["--scope", ""]].concat(), "is empty"),
@@ -315,6 +315,18 @@ async fn secrets_without_an_id_are_rotated_and_retired_like_others() {
     assert_eq!(id.len(), 8);
     line.run(&["client", "retire-secret", "old", &id]).await.assert(0, "old");
     assert_token(&test, ("old", "first"), 401).await;
+}
+
+/// Whether a write that got no answer was done, nobody knows; one that was refused was not.
+#[tokio::test]
+async fn what_may_have_been_done_is_told_apart_from_what_was_not() {
+    let test = started().await;
+    test.door.fail("PutItem", 500, "InternalServerError");
+    let unknown = test.command_line().run(&["client", "create", "cron"]).await;
+    unknown.assert(1, "it may have been done all the same");
+    test.door.fail("PutItem", 400, "ValidationException");
+    let refused = test.command_line().run(&["client", "create", "cron"]).await;
+    assert!(!refused.assert(1, "try again").err.contains("may have been done"), "{refused:?}");
 }
 
 /// Nobody reads what is printed once: that is no success.
