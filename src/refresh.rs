@@ -138,6 +138,9 @@ pub enum Standing {
     Retried,
     /// It was used, and not moments ago, or its successor was used too: somebody has a copy.
     Replayed,
+    /// It was used, and by our clock that is yet to come. Until the clock is right again nobody can tell a retry, which
+    /// must not cost the login, from a replay, which must not yield a token.
+    Undecided,
     /// It is worth nothing, and using it changes nothing. The reason is for the log.
     Dead(&'static str),
 }
@@ -154,13 +157,17 @@ impl Family {
         if now >= self.expires_at || now >= self.absolute_expires_at {
             return Standing::Dead("the refresh token has expired");
         }
-        // Negative after the clock was set back, which must not make a thief of anyone.
-        let age = now.saturating_sub(self.rotated_at);
+        let grace = u64::from(grace);
         if generation == self.generation {
             Standing::Live
         } else if generation > self.generation {
             Standing::Dead("the refresh token is ahead of its family: was the table restored?")
-        } else if generation + 1 == self.generation && grace > 0 && age <= u64::from(grace) {
+        } else if generation + 1 < self.generation || grace == 0 {
+            Standing::Replayed
+        } else if now.saturating_add(grace) < self.rotated_at {
+            Standing::Undecided
+        } else if now.saturating_sub(self.rotated_at) <= grace {
+            // A little negative, too: the clocks of environments differ.
             Standing::Retried
         } else {
             Standing::Replayed

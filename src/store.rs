@@ -16,7 +16,7 @@ use std::{error, fmt};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity, ReturnConsumedCapacity};
 use serde::de::DeserializeOwned;
 
 use crate::aws;
@@ -65,22 +65,34 @@ impl Store {
             .table_name(table)
             .key(key, AttributeValue::S(value.to_owned()))
             .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
             .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
+        genuine("GetItem", output.consumed_capacity.as_ref())?;
         Ok(output.item)
     }
 }
 
 type Item = HashMap<String, AttributeValue>;
 
+/// Holds an answer for DynamoDB's only if it says what the call consumed, as it was asked to. An empty answer, from
+/// whatever stands between, would read as "there is no such item" or as "it is written".
+fn genuine(operation: &'static str, consumed: Option<&ConsumedCapacity>) -> Result<(), StoreError> {
+    let cause = || format!("{operation}: an answer that does not say what it consumed");
+    consumed.map(drop).ok_or_else(|| StoreError::Unavailable { cause: cause() })
+}
+
 /// Takes a failed condition for what it is where that is no fault: the write is not needed, or was done before.
-fn unless_condition_failed<T, E>(operation: &'static str, result: Result<T, SdkError<E>>) -> Result<(), StoreError>
+fn unless_condition_failed<E>(
+    operation: &'static str,
+    result: Result<Option<ConsumedCapacity>, SdkError<E>>,
+) -> Result<(), StoreError>
 where
     E: ProvideErrorMetadata + error::Error + 'static,
 {
     match result {
-        Ok(_) => Ok(()),
+        Ok(consumed) => genuine(operation, consumed.as_ref()),
         Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
         Err(error) => Err(StoreError::from_sdk(operation, &error)),
     }

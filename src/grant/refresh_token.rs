@@ -96,6 +96,10 @@ async fn judge(app: &App, client: &Client, used: Reference, family: &Family) -> 
         Standing::Live => Ok(Worth::Successor),
         Standing::Retried => Ok(Worth::SuccessorAgain),
         Standing::Replayed => Err(end_family(app, used, "a used refresh token came again").await),
+        Standing::Undecided => Err(Error::TemporarilyUnavailable {
+            retry_after: 5,
+            cause: "the clock is behind the last use of the refresh family".to_owned(),
+        }),
         Standing::Dead(reason) => Err(refuse(reason)),
     }
 }

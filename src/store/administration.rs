@@ -3,11 +3,11 @@
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Item, Store, StoreError, record};
+use super::{Item, Store, StoreError, genuine, record};
 
 /// The attribute that changes with every other one.
 const UPDATED_AT: &str = "updated_at";
@@ -79,10 +79,12 @@ impl Store {
             .condition_expression("attribute_not_exists(#key)")
             .expression_attribute_names("#key", R::KEY)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        let Err(error) = result else {
-            return Ok(Created::New);
+        let error = match result {
+            Ok(output) => return genuine("PutItem", output.consumed_capacity()).map(|()| Created::New),
+            Err(error) => error,
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => {
@@ -115,7 +117,8 @@ impl Store {
             .table_name(R::table(self))
             .key(R::KEY, key.clone())
             .expression_attribute_names("#key", R::KEY)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let (mut condition, mut set, mut remove) = (vec!["attribute_exists(#key)".to_owned()], Vec::new(), Vec::new());
         for (number, name) in changes.names.iter().enumerate() {
             request = request.expression_attribute_names(format!("#{number}"), *name);
@@ -141,8 +144,9 @@ impl Store {
         let update: Vec<_> = clauses.map(|(verb, parts)| format!("{verb} {}", parts.join(", "))).collect();
         let result =
             request.condition_expression(condition.join(" AND ")).update_expression(update.join(" ")).send().await;
-        let Err(error) = result else {
-            return Ok(true);
+        let error = match result {
+            Ok(output) => return genuine("UpdateItem", output.consumed_capacity()).map(|()| true),
+            Err(error) => error,
         };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
@@ -163,8 +167,10 @@ impl Store {
     /// [`StoreError`]
     pub async fn delete<R: Record>(&self, key: &str) -> Result<(), StoreError> {
         let request = self.dynamodb.delete_item().table_name(R::table(self));
+        let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
         let result = request.key(R::KEY, AttributeValue::S(key.to_owned())).send().await;
-        result.map(drop).map_err(|error| StoreError::from_sdk("DeleteItem", &error))
+        let output = result.map_err(|error| StoreError::from_sdk("DeleteItem", &error))?;
+        genuine("DeleteItem", output.consumed_capacity())
     }
 
     /// Reads a whole table, and shows each record under its key, until that fails. One that is malformed is no reason
@@ -179,8 +185,10 @@ impl Store {
         let mut start = None;
         loop {
             let request = self.dynamodb.scan().table_name(R::table(self)).consistent_read(true);
+            let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
             let output = request.set_exclusive_start_key(start).send().await;
             let output = output.map_err(|error| StoreError::from_sdk("Scan", &error))?;
+            genuine("Scan", output.consumed_capacity())?;
             for item in output.items.unwrap_or_default() {
                 let key = item.get(R::KEY).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default();
                 see(key, Stored::new(item))?;

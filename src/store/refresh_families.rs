@@ -1,9 +1,9 @@
 //! Refresh families, in the table of grants.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 
-use super::{Item, Store, StoreError, record, unless_condition_failed};
+use super::{Item, Store, StoreError, genuine, record, unless_condition_failed};
 use crate::refresh::{Family, FamilyId, Reference};
 
 /// What came of a rotation.
@@ -40,9 +40,10 @@ impl Store {
             .table_name(&self.grants_table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(id)")
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        unless_condition_failed("PutItem", result)
+        unless_condition_failed("PutItem", result.map(|output| output.consumed_capacity))
     }
 
     /// Reads a family.
@@ -82,10 +83,12 @@ impl Store {
             .expression_attribute_values(":rotated_by", AttributeValue::S(next.rotated_by.clone()))
             .expression_attribute_values(":expires_at", number(next.expires_at))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        let Err(error) = result else {
-            return Ok(Rotation::Rotated);
+        let error = match result {
+            Ok(output) => return genuine("UpdateItem", output.consumed_capacity()).map(|()| Rotation::Rotated),
+            Err(error) => error,
         };
         let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
             return Err(StoreError::from_sdk("UpdateItem", &error));
@@ -111,8 +114,9 @@ impl Store {
             .condition_expression("attribute_exists(id)")
             .update_expression("SET revoked = :true")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        unless_condition_failed("UpdateItem", result)
+        unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
     }
 }

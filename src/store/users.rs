@@ -1,6 +1,6 @@
 //! The table of users.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::administration::{Attributes, Record};
 use super::{Item, Store, StoreError, record, unless_condition_failed};
@@ -33,9 +33,10 @@ impl Store {
             .update_expression("SET password_hash = :new")
             .expression_attribute_values(":old", AttributeValue::S(old.as_str().to_owned()))
             .expression_attribute_values(":new", AttributeValue::S(new.as_str().to_owned()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        unless_condition_failed("UpdateItem", result)
+        unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
     }
 }
 

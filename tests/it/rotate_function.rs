@@ -39,7 +39,7 @@ impl Answers {
 async fn deployed() -> (TestApp, Function) {
     let test = TestApp::start_cold(|_| {}).await;
     let door = cloud::serve(Cloud::door(&test.cloud).await.unwrap()).await.unwrap();
-    (test, Function::start_binary(env!("CARGO_BIN_EXE_rotate"), door).await)
+    (test, Function::start_binary(env!("CARGO_BIN_EXE_rotate"), door, &[]).await)
 }
 
 fn of_cloudformation(request_type: &str, url: &str) -> Value {

@@ -32,6 +32,8 @@ mod ask;
 mod command_line;
 mod contract;
 mod door;
+mod fault_proxy;
+mod flow;
 mod function;
 mod log_lines;
 mod stack;
@@ -41,7 +43,9 @@ pub use ask::{Ask, form, percent, raw_form, raw_json};
 pub use command_line::{CommandLine, Ran};
 pub use contract::{CONTRACT, assert_documented, resolved, schema};
 pub use door::Door;
-pub use function::Function;
+pub use fault_proxy::{Fault, FaultProxy, Verb};
+pub use flow::{FLOWS, Flow, Stage, calls, recorded};
+pub use function::{Function, event};
 pub use log_lines::LogLines;
 
 pub const ISSUER: &str = "https://auth.example";
@@ -141,19 +145,39 @@ impl TestApp {
         let address = cloud::serve(door.before(cloud.door().await.unwrap())).await.unwrap();
         let mut config = cloud::config(ISSUER).unwrap();
         change(&mut config);
-        Self::environment(cloud, door, address, config, Arc::new(AtomicU64::new(NOW))).await
+        Self::environment(cloud, door, patient(address).await, address, config, Arc::new(AtomicU64::new(NOW)))
     }
 
     /// The same deployment in another environment of the function: nothing in common but the cloud and the time.
     pub async fn another_environment(&self) -> Self {
-        let (cloud, door, config) = (self.cloud.clone(), self.door.clone(), self.app.config.clone());
-        Self::environment(cloud, door, self.address, config, self.clock.clone()).await
+        self.environment_with(patient(self.address).await)
     }
 
-    async fn environment(cloud: Cloud, door: Door, address: SocketAddr, config: Config, clock: Arc<AtomicU64>) -> Self {
-        let app = App::new(config, &patient(address).await, Clock::Fixed(clock.clone())).unwrap();
-        let app = Arc::new(app);
+    /// Another environment of the function that has the cloud behind a proxy, and a function's own patience with it.
+    pub async fn behind(&self, proxy: &FaultProxy) -> Self {
+        self.environment_with(aws::load(cloud::sdk(proxy.address())).await)
+    }
+
+    fn environment_with(&self, sdk: SdkConfig) -> Self {
+        let (cloud, door, config) = (self.cloud.clone(), self.door.clone(), self.app.config.clone());
+        Self::environment(cloud, door, sdk, self.address, config, self.clock.clone())
+    }
+
+    fn environment(
+        cloud: Cloud,
+        door: Door,
+        sdk: SdkConfig,
+        address: SocketAddr,
+        config: Config,
+        clock: Arc<AtomicU64>,
+    ) -> Self {
+        let app = Arc::new(App::new(config, &sdk, Clock::Fixed(clock.clone())).unwrap());
         Self { router: router(app.clone()), app, cloud, door, address, clock }
+    }
+
+    /// A process of the function for this deployment, with settings of its own.
+    pub async fn function(&self, settings: &[(&str, &str)]) -> Function {
+        Function::start_with(self.address, settings).await
     }
 
     pub async fn sdk(&self) -> SdkConfig {

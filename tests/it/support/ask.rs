@@ -14,8 +14,17 @@ pub struct Ask {
 }
 
 pub fn form(params: &[(&str, &str)]) -> Ask {
+    raw_form(form_body(params))
+}
+
+pub fn form_body(params: &[(&str, &str)]) -> String {
     let pairs: Vec<_> = params.iter().map(|(name, value)| format!("{name}={}", percent(value))).collect();
-    raw_form(pairs.join("&"))
+    pairs.join("&")
+}
+
+/// The value of `Authorization` for a client.
+pub fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", percent(id), percent(secret))))
 }
 
 /// A form body to the letter.
@@ -35,8 +44,7 @@ impl Ask {
     }
 
     pub fn basic(self, id: &str, secret: &str) -> Self {
-        let encoded = STANDARD.encode(format!("{}:{}", percent(id), percent(secret)));
-        self.header("authorization", &format!("Basic {encoded}"))
+        self.header("authorization", &basic(id, secret))
     }
 
     pub fn query(self, query: &'static str) -> Self {
