@@ -16,10 +16,16 @@ deploy-local: BUILD = debug
 e2e: BUILD = release
 # The end-to-end tests to run.
 TESTS = tests/e2e
+# The part of the benchmarks to run; all of them without one.
+PART =
+# How many seconds `make fuzz` runs each target, and which targets: all, unless some are named.
+SECONDS_EACH = 600
+TARGETS =
 # The processor of the function that `make deploy` builds and deploys: x86_64 or arm64.
 ARCHITECTURE = x86_64
 
 TOOLS := .tools
+CARGO_FUZZ := $(TOOLS)/cargo-fuzz-0.13.2
 NODE := tests/e2e/node
 local := PYTHONPATH=tools $(TOOLS)/local/bin/python -m local
 sam := $(TOOLS)/sam/bin/sam
@@ -27,7 +33,7 @@ sam := $(TOOLS)/sam/bin/sam
 offline := env -u AWS_PROFILE SAM_CLI_TELEMETRY=0 AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_ACCESS_KEY_ID=test \
   AWS_SECRET_ACCESS_KEY=test AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_DEFAULT_REGION=eu-west-2
 
-.PHONY: help test watch invoke deploy-local logs stop e2e lint build deploy clean lock
+.PHONY: help test faults fuzz watch invoke deploy-local logs stop e2e lint build bench deploy clean lock
 
 help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb what; do \
@@ -35,6 +41,12 @@ help: ## This list
 
 test: | needs-cargo needs-cc ## All tests that need nothing but Rust
 	@cargo test
+
+fuzz: | needs-cargo needs-cc needs-c++ $(CARGO_FUZZ)/bin/cargo-fuzz ## Requests that a fuzzer thinks up, against a model of the answers (SECONDS_EACH=600)
+	@PATH="$(CURDIR)/$(CARGO_FUZZ)/bin:$$PATH" tools/fuzz "$(SECONDS_EACH)" $(TARGETS)
+
+faults: build | needs-cargo needs-cc ## Every fault at every call, races of the deployed binary, steps of the clock, a minute's freeze
+	@FUNCTION="$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap" FREEZE_SECONDS=60 tools/faults
 
 watch: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed ## The function on this machine, built again at each change (PORT=9000)
 	@$(local) watch --port "$(PORT)"
@@ -63,11 +75,15 @@ build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed #
 	  if [ "$$built" != "$(ARCHITECTURE)" ]; then \
 	    echo "countersign: the function was built for $$built, and not for $(ARCHITECTURE); set ARCHITECTURE=" >&2; exit 1; fi
 
+bench: build | needs-cargo needs-cc ## What a token costs: each part by itself, the function, load, growth, peers (PART=)
+	@cargo build --release --example bare
+	@cargo bench $(if $(PART),-- $(PART))
+
 deploy: build ## To AWS, asking for every setting (ARCHITECTURE=x86_64)
 	@$(sam) deploy --guided --parameter-overrides Architecture=$(ARCHITECTURE)
 
 clean: stop ## Removes everything that was built or installed here
-	@rm -rf .aws-sam $(NODE)/node_modules target $(TOOLS)
+	@rm -rf .aws-sam $(NODE)/node_modules fuzz/target target $(TOOLS)
 
 lock: | needs-python3 ## Pins what tools/requirements/*.in ask for anew
 	@python3 -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
@@ -92,10 +108,15 @@ $(NODE)/node_modules/installed: $(NODE)/package-lock.json | $(TOOLS)/e2e/install
 	@cd $(NODE) && PATH="$(CURDIR)/$(TOOLS)/e2e/bin:$$PATH" npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
+$(CARGO_FUZZ)/bin/cargo-fuzz: | needs-cargo needs-cc
+	@echo "countersign: installing $(notdir $(CARGO_FUZZ)), once ..." >&2
+	@cargo install --quiet --locked --root $(CARGO_FUZZ) cargo-fuzz --version $(patsubst $(TOOLS)/cargo-fuzz-%,%,$(CARGO_FUZZ))
+
 needs-%:
 	@command -v $* >/dev/null || { echo "countersign: $* is missing; install $(or $(whence-$*),it)" >&2; exit 1; }
 
 whence-cargo := Rust 1.94.1 or newer (https://rustup.rs)
 whence-cc := a C compiler
+whence-c++ := a C++ compiler (g++)
 whence-objdump := binutils
 whence-python3 := Python 3.11 or newer

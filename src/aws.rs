@@ -10,8 +10,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{ConfigLoader, SdkConfig};
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorSettings};
 use aws_smithy_runtime_api::http::Request;
@@ -36,9 +36,34 @@ pub async fn load(settings: ConfigLoader) -> SdkConfig {
         .await
 }
 
+/// Whose certificates are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Roots {
+    /// Those that the machine trusts.
+    System,
+    /// Those of Amazon Trust Services, from which AWS's own endpoints have theirs: five, and a machine has over a
+    /// hundred, which every start of a function would parse.
+    Amazon,
+    /// Certificates in PEM.
+    Pem(String),
+}
+
+/// The roots of Amazon Trust Services (`amazontrust.com/repository`), all that AWS asks its callers to trust. The first of
+/// them ends in 2037.
+const AMAZON_TRUST_SERVICES: &str = include_str!("aws/amazon_trust_services.pem");
+
 /// One HTTP client for all services, with aws-lc for TLS: the SDK's own default brings a second stack along.
-pub fn https() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
+///
+/// # Errors
+/// What is wrong with the certificates.
+pub fn https(roots: &Roots) -> Result<SharedHttpClient, Box<dyn Error + Send + Sync>> {
+    let store = match roots {
+        Roots::System => TrustStore::default(),
+        Roots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON_TRUST_SERVICES),
+        Roots::Pem(text) => TrustStore::empty().with_pem_certificate(text.as_str()),
+    };
+    let tls = TlsContext::builder().with_trust_store(store).build()?;
+    Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https())
 }
 
 /// What a URL answered.

@@ -1,7 +1,12 @@
 //! The deployment's settings: the only reader of the environment.
 
 use std::ffi::OsString;
-use std::fmt;
+use std::{fmt, fs};
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use crate::aws::Roots;
 
 const DEFAULT_REFRESH_TOKEN_MAX_TTL: u32 = 7_776_000;
 
@@ -108,6 +113,39 @@ impl Config {
             argon2_parallelism: variables.positive("ARGON2_PARALLELISM", 1)?,
         })
     }
+}
+
+/// Whose certificates this process trusts: those in the file that `AWS_CA_BUNDLE` names, as everywhere with AWS. A
+/// function without it trusts Amazon's, if AWS's own endpoints are what it calls; those of partitions apart, which may
+/// have others, it trusts like everyone else: as the machine does.
+///
+/// # Errors
+/// [`ConfigError`] if the file cannot be read, or holds no certificate.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn roots() -> Result<Roots, ConfigError> {
+    roots_from_variables(|name| std::env::var_os(name))
+}
+
+/// Decides so by a lookup by name.
+///
+/// # Errors
+/// [`ConfigError`] if the file cannot be read, or holds no certificate.
+pub fn roots_from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Roots, ConfigError> {
+    let fault = |fault| ConfigError { variable: "AWS_CA_BUNDLE", fault };
+    if let Some(file) = lookup("AWS_CA_BUNDLE").filter(|file| !file.is_empty()) {
+        let text = fs::read_to_string(file).map_err(|_| fault("names a file that cannot be read"))?;
+        let certificates = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+        return match certificates {
+            Ok(certificates) if !certificates.is_empty() => Ok(Roots::Pem(text)),
+            _ => Err(fault("names a file that holds no certificates in PEM")),
+        };
+    }
+    let variables = Variables(lookup);
+    let in_lambda = variables.optional("AWS_LAMBDA_RUNTIME_API")?.is_some();
+    let elsewhere = variables.optional("AWS_ENDPOINT_URL")?.is_some();
+    let region = variables.optional("AWS_REGION")?.unwrap_or_default();
+    let apart = region.starts_with("cn-") || region.contains("iso") || region.starts_with("eusc-");
+    Ok(if in_lambda && !elsewhere && !apart { Roots::Amazon } else { Roots::System })
 }
 
 /// The environment of the function that rotates the signing keys.

@@ -4,10 +4,11 @@
 //!
 //! | room | what it decides |
 //! |---|---|
-//! | `bin/api.rs` | how the API's function starts, and how a gateway event becomes a request |
+//! | `bin/api.rs` | how the API's function starts |
 //! | `bin/rotate.rs` | the function that makes and rotates the signing keys: who calls it, and with what |
 //! | `bin/countersign/` | the operators' command line: one file per command |
 //! | [`config`], [`app`], [`aws`] | the settings, all that a request may touch, how we talk to AWS |
+//! | [`gateway`] | how a gateway's event becomes a request |
 //! | [`http`] | the routes; in `http/`: body, credentials and `Accept` to a request, [`error`] to an answer |
 //! | [`grant`] | what a token request asks for; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`params`], [`client`], [`user`], [`scope`] | what a request says, who asks, and what they may do |
@@ -19,7 +20,7 @@
 //! # The path of a request
 //!
 //! ```text
-//! API Gateway -> bin/api.rs           lambda_http
+//! API Gateway -> gateway.rs           lambda_http
 //!   http.rs                           POST /oauth/token [span, headers, panics, size]; GET /.well-known/..
 //!   http/token.rs                     in the order of checks
 //!     http/{body,accept}.rs           -> Params, TokenVersion
@@ -45,6 +46,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod gateway;
 pub mod grant;
 pub mod http;
 pub mod keys;

@@ -1,21 +1,15 @@
-//! The HTTP API as a Lambda function: API Gateway's events (payload format 2.0) into the router.
+//! The HTTP API as a Lambda function.
 
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_config::BehaviorVersion;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use countersign::app::App;
 use countersign::clock::Clock;
-use countersign::config::Config;
-use countersign::http::{Origin, router};
-use countersign::{aws, log};
-use lambda_http::lambda_runtime::{self, LambdaEvent};
-use lambda_http::request::{LambdaRequest, RequestContext};
-use lambda_http::tower::ServiceBuilder;
-use lambda_http::{Adapter, Request};
+use countersign::config::{self, Config};
+use countersign::{aws, gateway, log};
+use lambda_http::lambda_runtime;
 
 // One thread: an environment answers one request at a time, and a second thread costs CPU on each of them.
 #[tokio::main(flavor = "current_thread")]
@@ -33,54 +27,9 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), lambda_http::Error> {
     let config = Config::from_env()?;
     Config::require_lambda()?;
-    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(aws::https())).await;
+    let https = aws::https(&config::roots()?)?;
+    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(https)).await;
     let app = App::new(config, &sdk, Clock::System)?;
     app.warm_up().await;
-    let handler = ServiceBuilder::new().map_request(with_origin).service(router(Arc::new(app)));
-    lambda_runtime::run(ServiceBuilder::new().map_request(without_traps).service(Adapter::from(handler))).await
-}
-
-/// Tells the router where a request came from, in the gateway's words.
-fn with_origin(mut request: Request) -> Request {
-    if let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get() {
-        let origin = Origin {
-            request_id: context.request_id.clone().unwrap_or_default(),
-            source: context.http.source_ip.clone().unwrap_or_default(),
-        };
-        request.extensions_mut().insert(origin);
-    }
-    request
-}
-
-/// Takes out of an event what `lambda_http` panics on, or reads anew, while it makes a request of it, before any layer
-/// of ours could catch that: no caller gets a 500 for a path, a query or a body.
-fn without_traps(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        // A whole URL is made of these, and panics; without them, of the path alone. They decide nothing here.
-        request.headers.remove("host");
-        request.request_context.domain_name = None;
-        // A URL resolves `..` and its like. To us they are characters that no path of ours has.
-        if !request.raw_path.as_deref().is_some_and(is_plain_path) {
-            request.raw_path = Some("/".to_owned());
-        }
-        // A query is refused whatever it says.
-        if request.raw_query_string.as_ref().is_some_and(|query| !query.is_empty()) {
-            request.raw_query_string = Some("refused".to_owned());
-        }
-        let body = request.body.as_deref().unwrap_or_default();
-        if request.is_base64_encoded && STANDARD.decode(body).is_err() {
-            // A body that every decoder refuses, in place of one that is none.
-            request.body = Some("%".to_owned());
-            request.is_base64_encoded = false;
-        }
-    }
-    event
-}
-
-fn is_plain_path(path: &str) -> bool {
-    let is_plain = |segment: &str| {
-        !matches!(segment, "." | "..")
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~'))
-    };
-    path.len() <= 1024 && path.starts_with('/') && path.split('/').all(is_plain)
+    lambda_runtime::run(gateway::service(Arc::new(app))).await
 }

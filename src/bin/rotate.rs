@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use countersign::clock::Clock;
-use countersign::config::{Config, RotationConfig};
+use countersign::config::{self, Config, RotationConfig};
 use countersign::keys::{KeyError, Staging};
 use countersign::rotation::{Request, Rotation, RotationError};
 use countersign::{aws, log};
@@ -83,7 +83,8 @@ async fn run() -> Result<(), lambda_runtime::Error> {
         public_for: config.key_public_for,
         refresh_token_max_ttl: config.refresh_token_max_ttl,
     };
-    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(aws::https())).await;
+    let https = aws::https(&config::roots()?)?;
+    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(https)).await;
     let rotation = Rotation::new(&sdk, config.signing_secret_id, staging, Clock::System);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| handle(&rotation, event.payload).await)).await
 }

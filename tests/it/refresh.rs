@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::support::{APPLICATION, NOW, PASSWORD, SCOPE, TestApp, USERNAME, form};
 
-const OTHER: (&str, &str) = ("other-app", "other-secret");
+pub const OTHER: (&str, &str) = ("other-app", "other-secret");
 
 impl TestApp {
-    fn put_other_application(&self) {
+    pub fn put_other_application(&self) {
         let hash = countersign::secret::hash_client_secret(OTHER.1);
         let other = json!({
             "client_id": OTHER.0, "enabled": true, "grant_types": ["password", "refresh_token"], "scopes": ["legacy:*"],
@@ -20,7 +20,7 @@ impl TestApp {
         self.cloud.put("ClientsTable", &other).unwrap();
     }
 
-    async fn reference(&self, refresh_token: &str) -> Reference {
+    pub async fn reference(&self, refresh_token: &str) -> Reference {
         let keys = self.app.keyring.current().await.unwrap();
         Reference::read(&keys.references, refresh_token).unwrap()
     }

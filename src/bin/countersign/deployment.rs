@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use clap::Args;
 use countersign::aws;
 use countersign::clock::Clock;
-use countersign::config::{Config, ConfigError, RotationConfig};
+use countersign::config::{self, Config, ConfigError, RotationConfig};
 use countersign::keys::Staging;
 use countersign::rotation::{Keys, Rotation, RotationError};
 use countersign::secret::Hasher;
@@ -143,8 +143,10 @@ impl Target {
     }
 
     async fn sdk(&self) -> Result<SdkConfig, Fault> {
+        let https = config::roots().map_err(Fault::from)?;
+        let https = aws::https(&https).map_err(|error| Fault::new(error.to_string()))?;
         let mut settings = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(aws::https())
+            .http_client(https.clone())
             // People wait, and from further away than the function does.
             .timeout_config(
                 TimeoutConfig::builder()
@@ -164,8 +166,7 @@ impl Target {
         };
         let sdk = with_region(settings.profile_name(profile).load().await)?;
         // Credentials of the environment would come first, and may be another account's.
-        let provider =
-            ProviderConfig::without_region().with_region(sdk.region().cloned()).with_http_client(aws::https());
+        let provider = ProviderConfig::without_region().with_region(sdk.region().cloned()).with_http_client(https);
         let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
         Ok(sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
     }

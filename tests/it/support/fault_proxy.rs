@@ -81,12 +81,17 @@ struct State {
 
 impl FaultProxy {
     pub async fn before(test: &TestApp) -> Self {
+        Self::at(test.address, test).await
+    }
+
+    /// Before a cloud at this address.
+    pub async fn at(cloud: SocketAddr, test: &TestApp) -> Self {
         // Bound and never listening: the port stays ours, and connections to it are refused.
         let keeper = socket("127.0.0.1:0".parse().unwrap());
         let address = keeper.local_addr().unwrap();
         let inside = Inside {
             address,
-            cloud: test.address,
+            cloud,
             clock: test.clock.clone(),
             state: Mutex::default(),
             wanted: watch::Sender::new(true),

@@ -1,0 +1,342 @@
+//! The function as it is deployed, under a runtime API and over an emulated account: how it starts, what a request costs
+//! it, and what it keeps.
+
+use std::env;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jsonwebtoken::Algorithm;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::cloud::{Fault, environment};
+use crate::deployment::{ACCEPTED, Ask, ISSUER, put_key, refresh_token};
+use crate::measure::{cpu_of, median, microseconds, milliseconds, resident_mib};
+use crate::process::CloudProcess;
+use crate::report::{Report, at_most, figure, note, row, table};
+use crate::runtime_api::Invoked;
+use crate::share::Share;
+use crate::tls::Certificate;
+use crate::{folder::Folder, setting};
+
+const STARTS: usize = 20;
+const STARTS_UNDER_A_SHARE: usize = 10;
+const REQUESTS: u32 = 1_000;
+const EVENT: &str = include_str!("../../events/client_credentials.json");
+/// How long bare `lambda_http` took to its first `next` where there is no example to measure.
+const BARE_NEXT_MS: f64 = 1.2;
+
+/// What runs, and over what.
+struct Subject<'a> {
+    binary: &'a Path,
+    account: Option<Account<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Account<'a> {
+    address: SocketAddr,
+    certificate: Option<&'a Certificate>,
+}
+
+impl Subject<'_> {
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .envs(environment(ISSUER))
+            .env("KEYS_MAX_AGE", "1000000")
+            .env("AWS_LAMBDA_FUNCTION_NAME", "api")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_REGION", "eu-west-2")
+            .env("AWS_ACCESS_KEY_ID", "local")
+            .env("AWS_SECRET_ACCESS_KEY", "local")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        if let Some(Account { address, certificate }) = self.account {
+            let scheme = if certificate.is_some() { "https" } else { "http" };
+            command.env("AWS_ENDPOINT_URL", format!("{scheme}://{address}"));
+            if let Some(certificate) = certificate {
+                command.env("AWS_CA_BUNDLE", &certificate.certificate);
+            }
+        }
+        command
+    }
+
+    async fn start(&self) -> Result<Invoked, Fault> {
+        Invoked::start(self.command(self.binary)).await
+    }
+
+    async fn start_under(&self, share: &Share) -> Result<Invoked, Fault> {
+        Invoked::start(share.around(self.binary, |program| self.command(program))).await
+    }
+}
+
+/// The gateway's event of a request.
+fn event(ask: &Ask) -> Value {
+    let mut event: Value = serde_json::from_str(EVENT).unwrap();
+    event["headers"]["accept"] = ACCEPTED.into();
+    event["headers"]["authorization"] = ask.authorization.clone().into();
+    event["headers"]["content-length"] = ask.form.len().to_string().into();
+    event["body"] = ask.form.clone().into();
+    event
+}
+
+/// Has a token request answered; yields the body, and how long it took.
+async fn token(function: &mut Invoked, ask: &Ask) -> Result<(String, Duration), Fault> {
+    let (answer, took) = function.invoke(&event(ask)).await?;
+    let body = answer["body"].as_str().unwrap_or_default().to_owned();
+    if answer["statusCode"] == 200 { Ok((body, took)) } else { Err(answer.to_string().into()) }
+}
+
+/// What one start was like.
+struct Start {
+    next: Duration,
+    cpu: Duration,
+    first: Duration,
+    first_cpu: Duration,
+}
+
+async fn start(mut function: Invoked, ask: Option<&Ask>) -> Result<Start, Fault> {
+    let cpu = cpu_of(function.id());
+    let first = match ask {
+        Some(ask) => token(&mut function, ask).await?.1,
+        None => function.invoke(&event(&Ask::client_credentials(None))).await?.1,
+    };
+    Ok(Start { next: function.started_in, cpu, first, first_cpu: cpu_of(function.id()) - cpu })
+}
+
+fn medians(name: &str, starts: &[Start]) -> Vec<String> {
+    let of = |part: fn(&Start) -> Duration| figure(median(starts.iter().map(|start| milliseconds(part(start)))));
+    row([&name, &of(|s| s.next), &of(|s| s.cpu), &of(|s| s.first), &of(|s| s.first_cpu)])
+}
+
+fn next_ms(starts: &[Start]) -> f64 {
+    median(starts.iter().map(|start| milliseconds(start.next)))
+}
+
+fn first_ms(starts: &[Start]) -> f64 {
+    median(starts.iter().map(|start| milliseconds(start.first)))
+}
+
+fn binary() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let deployed = root.join(".aws-sam/build/ApiFunction/bootstrap");
+    let (binary, which) = match setting("FUNCTION") {
+        Some(binary) => (PathBuf::from(binary), "that FUNCTION names"),
+        None if deployed.exists() => (deployed, "that make build left in .aws-sam"),
+        None => {
+            (env!("CARGO_BIN_EXE_api").into(), "that cargo built for this run, with more features than are deployed")
+        }
+    };
+    note(&format!("The function is the one {which}."));
+    binary
+}
+
+/// The part.
+pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
+    let folder = Folder::make("function")?;
+    let binary = binary();
+    size(&binary)?;
+    let certificate = match Certificate::make(&folder.path) {
+        Ok(certificate) => Some(certificate),
+        Err(fault) => {
+            note(&format!("{fault}: without TLS."));
+            None
+        }
+    };
+    let emulator = match &certificate {
+        Some(certificate) => CloudProcess::start_tls(certificate)?,
+        None => CloudProcess::start()?,
+    };
+    runtime.block_on(put_key(emulator.door(), Algorithm::ES256))?;
+    let plain = Subject { binary: &binary, account: Some(Account { address: emulator.door(), certificate: None }) };
+    let tls = certificate.as_ref().zip(emulator.addresses.tls);
+    let tls = tls.map(|(certificate, address)| Subject {
+        binary: &binary,
+        account: Some(Account { address, certificate: Some(certificate) }),
+    });
+    let service = Ask::client_credentials(None);
+    // A function that does not trust the certificate has no token to give.
+    let trusted = async |tls: &Subject<'_>| token(&mut tls.start().await?, &service).await;
+    let tls = match tls.map(|tls| runtime.block_on(trusted(&tls)).map(|_| tls)) {
+        Some(Ok(tls)) => Some(tls),
+        Some(Err(_)) => {
+            note("The function does not trust AWS_CA_BUNDLE: without TLS.");
+            None
+        }
+        None => None,
+    };
+    let bare = env::current_exe()?.parent().and_then(Path::parent).map(|folder| folder.join("examples/bare"));
+    let bare = bare.filter(|bare| bare.exists());
+    let bare = bare.as_deref().map(|binary| Subject { binary, account: None });
+
+    let line = runtime.block_on(starts(&plain, tls.as_ref(), bare.as_ref()))?;
+    let measured = tls.as_ref().unwrap_or(&plain);
+    let shared = runtime.block_on(starts_under_a_share(measured, bare.as_ref()))?;
+    let warm = runtime.block_on(warm(measured, bare.as_ref(), &emulator))?;
+    report.sum_up("function", &format!("{line}; {shared}; {warm}"));
+    Ok(())
+}
+
+fn size(binary: &Path) -> Result<(), Fault> {
+    let bytes = fs::metadata(binary)?.len();
+    // A zip with one file in it is this and some 150 bytes.
+    let zipped = Command::new("gzip").arg("--stdout").arg(binary).output()?.stdout.len();
+    let megabytes = |bytes: u64| f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1e6;
+    let cells =
+        [&at_most(megabytes(bytes), "", 8.5) as &dyn ToString, &at_most(megabytes(zipped.try_into()?), "", 3.6)];
+    table("Size of the function", &["binary MB", "zip MB"], &[row(cells)]);
+    Ok(())
+}
+
+async fn starts(plain: &Subject<'_>, tls: Option<&Subject<'_>>, bare: Option<&Subject<'_>>) -> Result<String, Fault> {
+    let service = Ask::client_credentials(None);
+    let (mut plain_starts, mut tls_starts, mut bare_starts) = (vec![], vec![], vec![]);
+    for _ in 0..STARTS {
+        plain_starts.push(start(plain.start().await?, Some(&service)).await?);
+        if let Some(tls) = tls {
+            tls_starts.push(start(tls.start().await?, Some(&service)).await?);
+        }
+        if let Some(bare) = bare {
+            bare_starts.push(start(bare.start().await?, None).await?);
+        }
+    }
+    let mut rows = vec![medians("without TLS", &plain_starts)];
+    if tls.is_some() {
+        rows.push(medians("loopback TLS", &tls_starts));
+    }
+    if bare.is_some() {
+        rows.push(medians("bare lambda_http", &bare_starts));
+    }
+    let columns = ["start", "to the first `next`, ms", "CPU of that, ms", "first request, ms", "CPU of that, ms"];
+    table(&format!("Starts (medians of {STARTS}, client_credentials ES256)"), &columns, &rows);
+    note(
+        "The keys are loaded and the connections opened before the first `next`. Without TLS it reads the system's \
+         certificates all the same; with AWS_CA_BUNDLE it may not.",
+    );
+    let (starts, by) = if tls.is_some() { (&tls_starts, "TLS") } else { (&plain_starts, "HTTP") };
+    let bare_next = if bare.is_some() { next_ms(&bare_starts) } else { BARE_NEXT_MS };
+    if bare.is_none() {
+        note("There is no target/release/examples/bare: `make bench` builds it. 1.2 ms stand for it.");
+    }
+    Ok(format!(
+        "over {by}, first next {}, which is {} bare lambda_http, first request {}",
+        at_most(next_ms(starts), " ms", 3.0),
+        at_most(next_ms(starts) / bare_next, " x", 1.8),
+        at_most(first_ms(starts), " ms", 4.0),
+    ))
+}
+
+async fn starts_under_a_share(function: &Subject<'_>, bare: Option<&Subject<'_>>) -> Result<String, Fault> {
+    let share = match Share::make() {
+        Ok(share) => share,
+        Err(fault) => {
+            note(&format!("No share of a processor can be set here ({fault}): skipped."));
+            return Ok("no share of a processor can be set here".to_owned());
+        }
+    };
+    let service = Ask::client_credentials(None);
+    let (mut starts, mut bare_starts) = (vec![], vec![]);
+    for _ in 0..STARTS_UNDER_A_SHARE {
+        // Lambda gives an environment a whole processor until it is initialised; and without that.
+        let initialised = function.start().await?;
+        share.take_in(initialised.id())?;
+        starts.push((
+            start(initialised, Some(&service)).await?,
+            start(function.start_under(&share).await?, Some(&service)).await?,
+        ));
+        if let Some(bare) = bare {
+            bare_starts.push(start(bare.start_under(&share).await?, None).await?);
+        }
+    }
+    let (after, all): (Vec<_>, Vec<_>) = starts.into_iter().unzip();
+    let mut rows =
+        vec![medians("the share from its first request on", &after), medians("the share from its start on", &all)];
+    if bare.is_some() {
+        rows.push(medians("bare lambda_http, the share from its start on", &bare_starts));
+    }
+    let columns = ["start", "to the first `next`, ms", "CPU of that, ms", "first request, ms", "CPU of that, ms"];
+    let title = format!("Starts under the processor's share of 128 MB, 7.2 % (medians of {STARTS_UNDER_A_SHARE})");
+    table(&title, &columns, &rows);
+    Ok(format!("under the share of 128 MB, first request {}", at_most(first_ms(&after), " ms", 50.0)))
+}
+
+async fn warm(function: &Subject<'_>, bare: Option<&Subject<'_>>, emulator: &CloudProcess) -> Result<String, Fault> {
+    let mut rows = Vec::new();
+    let mut line = String::new();
+    if let Some(bare) = bare {
+        let mut function = bare.start().await?;
+        let event = event(&Ask::client_credentials(None));
+        function.invoke(&event).await?;
+        let first = resident_mib(function.id());
+        let before = cpu_of(function.id());
+        let mut took = Vec::new();
+        for _ in 0..REQUESTS {
+            took.push(function.invoke(&event).await?.1);
+        }
+        rows.push(warm_row("bare lambda_http", &function, before, &took, first).0);
+    }
+    let grants = [
+        ("client_credentials ES256", Algorithm::ES256),
+        ("client_credentials RS256", Algorithm::RS256),
+        ("refresh_token ES256", Algorithm::ES256),
+        ("password ES256", Algorithm::ES256),
+    ];
+    for (grant, algorithm) in grants {
+        put_key(emulator.door(), algorithm).await?;
+        let mut function = function.start().await?;
+        let mut ask = match grant.split(' ').next() {
+            Some("client_credentials") => Ask::client_credentials(None),
+            Some("password") => Ask::password(None),
+            _ => Ask::refresh_token(&refresh_token(token(&mut function, &Ask::password(None)).await?.0.as_bytes())),
+        };
+        let refreshes = grant.starts_with("refresh_token");
+        let mut next = async |function: &mut Invoked| -> Result<Duration, Fault> {
+            let (body, took) = token(function, &ask).await?;
+            if refreshes {
+                ask = Ask::refresh_token(&refresh_token(body.as_bytes()));
+            }
+            Ok(took)
+        };
+        next(&mut function).await?;
+        let first = resident_mib(function.id());
+        let before = cpu_of(function.id());
+        let mut took = Vec::new();
+        for _ in 0..REQUESTS {
+            took.push(next(&mut function).await?);
+        }
+        let (row, cpu_ms, mib) = warm_row(grant, &function, before, &took, first);
+        rows.push(row);
+        match grant {
+            "client_credentials ES256" => {
+                line = format!(
+                    "warm {grant} {} CPU, {} after 1,000",
+                    at_most(cpu_ms, " ms", 0.3),
+                    at_most(mib, " MiB", 12.0)
+                );
+            }
+            "password ES256" => line = format!("{line}; {} after 1,000 logins", at_most(mib, " MiB", 32.0)),
+            _ => {}
+        }
+    }
+    let columns = ["warm", "CPU ms", "wall ms, median", "MiB after 1", "MiB after 1,000"];
+    table(&format!("The function when it is warm ({REQUESTS} requests each)"), &columns, &rows);
+    Ok(line)
+}
+
+fn warm_row(
+    name: &str,
+    function: &Invoked,
+    before: Duration,
+    took: &[Duration],
+    first_mib: f64,
+) -> (Vec<String>, f64, f64) {
+    let cpu_ms = milliseconds((cpu_of(function.id()) - before) / REQUESTS);
+    let wall_ms = median(took.iter().map(|took| microseconds(*took))) / 1000.0;
+    let mib = resident_mib(function.id());
+    (row([&name, &figure(cpu_ms), &figure(wall_ms), &figure(first_mib), &figure(mib)]), cpu_ms, mib)
+}

@@ -1,0 +1,146 @@
+//! What every answer of the token endpoint must be, and whether it is the expected one.
+
+use axum::http::HeaderMap;
+use serde_json::Value;
+
+use crate::model::{Expected, Issued};
+use crate::{ISSUER, NOW, cloud, take_log};
+
+/// An answer as it goes over the wire.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn new(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
+        let text = |value: &[u8]| String::from_utf8(value.to_vec()).expect("headers are text");
+        let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
+        Self { status, headers, body: serde_json::from_slice(body).unwrap_or_default() }
+    }
+
+    /// The answer as the gateway gets it.
+    pub fn from_gateway(answer: &Value) -> Self {
+        assert_eq!(answer["isBase64Encoded"], false, "{answer}");
+        assert_eq!(answer["cookies"].as_array().map_or(0, Vec::len), 0, "{answer}");
+        let headers = answer["headers"].as_object().expect("headers");
+        Self {
+            status: answer["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status"),
+            headers: headers.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
+            body: answer["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default(),
+        }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(known, _)| known == name);
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert!(values.next().is_none(), "{name} twice in {self:?}");
+        value
+    }
+
+    /// Asserts that it is the expected one, and all that holds for any.
+    pub fn assert(&self, expected: &Expected) {
+        self.assert_well_formed();
+        let error = self.body["error"].as_str();
+        match expected {
+            Expected::Issued(issued) => self.assert_issued(issued),
+            Expected::Refused(status, code) => assert_eq!((self.status, error), (*status, Some(*code)), "{self:?}"),
+            Expected::IssuedOrInvalidGrant(issued) if self.status == 200 => self.assert_issued(issued),
+            Expected::IssuedOrInvalidGrant(_) => {
+                assert_eq!((self.status, error), (400, Some("invalid_grant")), "{self:?}")
+            }
+            Expected::NotIssued => assert_ne!(self.status, 200, "{self:?}"),
+        }
+        self.assert_logged();
+    }
+
+    /// What holds for every answer that is no public document: no fault of ours, no cache, and a code from the list.
+    pub fn assert_well_formed(&self) {
+        self.assert_headers();
+        if self.status == 200 {
+            return;
+        }
+        let codes: &[&str] = match self.status {
+            400 => {
+                &["invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "invalid_grant"]
+            }
+            401 => &["invalid_client"],
+            404 => &["not_found"],
+            405 => &["method_not_allowed"],
+            413 => &["invalid_request"],
+            _ => panic!("{self:?}"),
+        };
+        let body = self.body.as_object().expect("a refusal is an object");
+        assert!(codes.contains(&body["error"].as_str().expect("a code")), "{self:?}");
+        if matches!(self.status, 404 | 405) {
+            assert_eq!(body.len(), 1, "{self:?}");
+            return;
+        }
+        assert_eq!(body.len(), 2, "{self:?}");
+        let description = body["error_description"].as_str().expect("a sentence");
+        let allowed = |byte: u8| (0x20..=0x7e).contains(&byte) && byte != b'"' && byte != b'\\';
+        assert!(!description.is_empty() && description.bytes().all(allowed), "{self:?}");
+    }
+
+    /// The same, of an answer to `HEAD`, which has no body.
+    pub fn assert_headers(&self) {
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
+        assert_eq!(self.header("pragma"), Some("no-cache"), "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
+        assert_eq!(self.header("retry-after"), None, "{self:?}");
+        let challenge = (self.status == 401).then_some("Basic realm=\"oauth\", charset=\"UTF-8\"");
+        assert_eq!(self.header("www-authenticate"), challenge, "{self:?}");
+    }
+
+    fn assert_issued(&self, issued: &Issued) {
+        assert_eq!(self.status, 200, "{self:?}, and not {issued:?}");
+        let user = issued.user;
+        let members = 3 + usize::from(user) + usize::from(issued.version == 2);
+        assert_eq!(self.body.as_object().map(serde_json::Map::len), Some(members), "{self:?}");
+        assert_eq!(self.body["token_type"], "Bearer");
+        let expires_in = self.body["expires_in"].as_u64().expect("a number");
+        let scope = issued.scope.join(" ");
+        if issued.version == 2 {
+            assert_eq!(self.body["scope"], *scope);
+        }
+        if user {
+            let refresh_token = self.body["refresh_token"].as_str().expect("a refresh token");
+            assert!(refresh_token.starts_with("cs_rt_"));
+            assert!(!issued.refreshed || refresh_token == cloud::SUCCESSOR);
+        }
+
+        let (header, claims) = cloud::verify(self.body["access_token"].as_str().expect("an access token"));
+        let client = issued.client.id;
+        assert_eq!(header["typ"], if issued.version == 1 { "JWT" } else { "at+jwt" });
+        assert_eq!(header["alg"], "EdDSA");
+        assert_eq!(claims["iss"], ISSUER);
+        assert_eq!(claims["aud"], if issued.version == 1 { client } else { ISSUER });
+        assert_eq!(claims["sub"], if user { cloud::USER_ID } else { client });
+        assert_eq!((&claims["iat"], &claims["nbf"]), (&NOW.into(), &NOW.into()));
+        assert_eq!(claims["exp"], NOW + expires_in);
+        if issued.version == 1 {
+            assert_eq!(claims["scopes"], Value::from(issued.scope.clone()));
+            assert_eq!(claims["dealer"].is_object(), user);
+            assert!(claims["system"].is_object());
+            assert_eq!(claims.get("scope"), None);
+        } else {
+            assert_eq!(claims["scope"], *scope);
+            assert_eq!(claims["client_id"], client);
+            let auth_time = if issued.refreshed { NOW - 5_000 } else { NOW };
+            assert_eq!(claims.get("auth_time"), user.then_some(&auth_time.into()));
+            assert!(claims.get("dealer").is_none() && claims.get("system").is_none());
+        }
+    }
+
+    /// One line says what was decided, and none of the secrets that there are.
+    fn assert_logged(&self) {
+        let log = take_log();
+        let line: Value = serde_json::from_str(&log).unwrap_or_else(|_| panic!("not one line: {log}"));
+        assert_eq!(line["status"], self.status, "{log}");
+        let mut secrets = cloud::CLIENTS.iter().map(|client| client.secret).chain([cloud::PASSWORD, cloud::LIVE]);
+        assert!(!secrets.any(|secret| log.contains(secret)), "{log}");
+    }
+}

@@ -1,0 +1,209 @@
+//! The cloud: DynamoDB and Secrets Manager as a table of answers, without a socket.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, ParsedPublicKey};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::http::{Request, Response, StatusCode};
+use aws_smithy_types::body::SdkBody;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use countersign::keys::SigningKey;
+use countersign::secret::{Hasher, hash_client_secret};
+use serde_json::{Value, json};
+
+use crate::NOW;
+
+/// A client that there is. The secrets are not short: nobody finds one by chance.
+pub struct Client {
+    pub id: &'static str,
+    pub secret: &'static str,
+    pub grant_types: &'static [&'static str],
+    pub scopes: &'static [&'static str],
+    pub default_scopes: &'static [&'static str],
+    pub enabled: bool,
+}
+
+pub const CLIENTS: [Client; 5] = [
+    Client {
+        id: "billing-cron",
+        secret: "cs_billing-cron-secret-000000000000000000000000001",
+        grant_types: &["client_credentials"],
+        scopes: &["legacy:autonomy.read", "legacy:autonomy.write"],
+        default_scopes: &["legacy:autonomy.read"],
+        enabled: true,
+    },
+    Client {
+        id: "autonomy-web",
+        secret: "cs_autonomy-web-secret-00000000000000000000000002",
+        grant_types: &["password", "refresh_token", "client_credentials"],
+        scopes: &["legacy:*"],
+        default_scopes: &[],
+        enabled: true,
+    },
+    Client {
+        id: "no-grants",
+        secret: "cs_no-grants-secret-00000000000000000000000000003",
+        grant_types: &[],
+        scopes: &["legacy:autonomy.read"],
+        default_scopes: &[],
+        enabled: true,
+    },
+    Client {
+        id: "switched-off",
+        secret: "cs_switched-off-secret-000000000000000000000000004",
+        grant_types: &["client_credentials"],
+        scopes: &["legacy:autonomy.read"],
+        default_scopes: &["legacy:autonomy.read"],
+        enabled: false,
+    },
+    // The letters on which decoders differ.
+    Client {
+        id: "imported",
+        secret: "s+e%c/r=!*~-_. &:",
+        grant_types: &["client_credentials", "refresh_token"],
+        scopes: &["legacy:autonomy.read"],
+        default_scopes: &["legacy:autonomy.read"],
+        enabled: true,
+    },
+];
+
+pub const USERNAME: &str = "john.smith@itccompliance.co.uk";
+pub const USER_ID: &str = "1042";
+/// Of letters that are the NFC form of nothing else.
+pub const PASSWORD: &str = "secret-password";
+
+/// The key of refresh tokens.
+pub const REFERENCE_KEY: [u8; 32] = [1; 32];
+/// Generations 4 to 6 of one family of `autonomy-web`, of which 5 is live and long unused.
+pub const USED: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAECLlZSBuOIb2BQ3pzuPOTK0r1O8_YikzZXr_VDVp5flw";
+pub const LIVE: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAFYZ6pLPM8QsB7bXyBMzWFXrnF3f-pX8QdLAiGYtP4aZs";
+pub const SUCCESSOR: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAGMiCZ728-5dYHEHne5Slnhftu6l_kWgB7oDzCLRINQ48";
+pub const FAMILY_SCOPES: [&str; 2] = ["legacy:autonomy.read", "legacy:autonomy.write"];
+
+/// The one signing key: Ed25519, the quickest.
+static SIGNING_KEY: LazyLock<(SigningKey, String)> = LazyLock::new(|| {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
+    let der = pair.to_pkcs8v1().expect("PKCS#8");
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
+    (SigningKey::from_pkcs8(der.as_ref()).expect("a signing key"), pem)
+});
+
+static PUBLIC_KEY: LazyLock<ParsedPublicKey> = LazyLock::new(|| {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
+    ParsedPublicKey::new(&ED25519, pair.public_key()).expect("a public key")
+});
+
+/// The header and the claims of an access token, if its signature holds.
+pub fn verify(token: &str) -> (Value, Value) {
+    let (signed, signature) = token.rsplit_once('.').expect("a JWT has three parts");
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+    PUBLIC_KEY.verify_sig(signed.as_bytes(), &signature).expect("the signature holds");
+    let (header, claims) = signed.split_once('.').expect("a JWT has three parts");
+    let decode = |part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON");
+    (decode(header), decode(claims))
+}
+
+/// What the cloud answers, worked out once.
+static ANSWERS: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
+    let (key, pem) = &*SIGNING_KEY;
+    let document = json!({
+        "version": 1,
+        "current": {"kid": key.kid(), "alg": "EdDSA", "private_key": pem},
+        "refresh": {"current": URL_SAFE_NO_PAD.encode(REFERENCE_KEY)},
+    });
+    let secret = json!({"Name": "signing", "VersionId": "1", "SecretString": document.to_string()});
+    let hash = Hasher::new(8, 1, 1).and_then(|hasher| hasher.hash(PASSWORD)).expect("a hash");
+    let user = item(json!({
+        "username": {"S": USERNAME}, "user_id": {"S": USER_ID}, "password_hash": {"S": hash.as_str()},
+        "dealer": {"M": {"id": {"S": "D-77"}}}, "enabled": {"BOOL": true},
+    }));
+    let number = |number: u64| json!({"N": number.to_string()});
+    let family = item(json!({
+        "id": {"S": "refresh#AAECAwQFBgcICQoLDA0ODw"}, "client_id": {"S": "autonomy-web"},
+        "username": {"S": USERNAME}, "user_id": {"S": USER_ID}, "scopes": {"SS": FAMILY_SCOPES},
+        "version": number(2), "auth_time": number(NOW - 5_000), "generation": number(5),
+        "rotated_at": number(NOW - 1_000), "rotated_by": {"S": "x"}, "revoked": {"BOOL": false},
+        "absolute_expires_at": number(NOW + 1_000_000), "expires_at": number(NOW + 100_000),
+    }));
+    let mut answers = vec![("signing", "signing", secret.to_string()), ("users", USERNAME, user)];
+    answers.push(("grants", "refresh#AAECAwQFBgcICQoLDA0ODw", family));
+    for client in &CLIENTS {
+        let mut attributes = json!({
+            "client_id": {"S": client.id}, "enabled": {"BOOL": client.enabled}, "scopes": {"SS": client.scopes},
+            "secrets": {"L": [{"M": {"hash": {"S": hash_client_secret(client.secret)}}}]},
+            "system": {"M": {"id": {"S": "7"}}},
+        });
+        // There are no empty sets in DynamoDB.
+        for (name, set) in [("grant_types", client.grant_types), ("default_scopes", client.default_scopes)] {
+            if !set.is_empty() {
+                attributes[name] = json!({"SS": set});
+            }
+        }
+        answers.push(("clients", client.id, item(attributes)));
+    }
+    answers
+});
+
+/// What DynamoDB answers that has no item, or has done a write.
+const NOTHING: &str = r#"{"ConsumedCapacity":{"TableName":"a-table","CapacityUnits":1}}"#;
+
+#[allow(clippy::needless_pass_by_value, reason = "it is written in place")]
+fn item(attributes: Value) -> String {
+    json!({"Item": attributes, "ConsumedCapacity": {"TableName": "a-table", "CapacityUnits": 1}}).to_string()
+}
+
+/// The SDK's settings for this cloud. Without retries and time limits: nothing here is ever slow or down.
+pub fn sdk() -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client_fn(|_, _| SharedHttpConnector::new(Cloud)))
+        .region(Region::from_static("eu-west-2"))
+        .endpoint_url("http://cloud.invalid")
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "fuzz")))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build()
+}
+
+struct Cloud;
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Cloud")
+    }
+}
+
+impl HttpConnector for Cloud {
+    fn call(&self, request: Request) -> HttpConnectorFuture {
+        let operation = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+        let asked: Value = serde_json::from_slice(request.body().bytes().expect("a body in memory")).expect("JSON");
+        let answer = match operation {
+            Some("GetSecretValue") => find("signing", asked["SecretId"].as_str()),
+            Some("GetItem") => {
+                let mut key = asked["Key"].as_object().expect("a key").values();
+                find(asked["TableName"].as_str().expect("a table"), key.next().and_then(|value| value["S"].as_str()))
+            }
+            Some("PutItem" | "UpdateItem") => NOTHING,
+            other => panic!("the cloud has no {other:?}"),
+        };
+        HttpConnectorFuture::ready(Ok(Response::new(
+            StatusCode::try_from(200).expect("a status"),
+            SdkBody::from(answer),
+        )))
+    }
+}
+
+fn find(table: &str, key: Option<&str>) -> &'static str {
+    let key = key.expect("a key of text");
+    ANSWERS
+        .iter()
+        .find_map(|(of, known, answer)| (*of == table && *known == key).then_some(&**answer))
+        .unwrap_or(NOTHING)
+}
