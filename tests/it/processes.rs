@@ -111,7 +111,9 @@ async fn s_402_processes_that_use_one_token_at_once_without_grace_leave_no_leaf(
         let answers = fleet.at_once(|_| refresh(&token)).await;
         let (issued, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
         assert_eq!((issued.len(), refused.len()), (1, 3));
-        refused.iter().for_each(|answer| answer.assert_refused(400, "invalid_grant"));
+        for answer in refused {
+            answer.assert_refused(400, "invalid_grant");
+        }
         assert_eq!(fleet.live_families(), 0, "a second use is a theft");
     }
     println!("faults: race of refreshes without grace, 4 processes: 25 rounds, one token and no live leaf after each");

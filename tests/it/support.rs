@@ -145,34 +145,25 @@ impl TestApp {
         let address = cloud::serve(door.before(cloud.door().await.unwrap())).await.unwrap();
         let mut config = cloud::config(ISSUER).unwrap();
         change(&mut config);
-        Self::environment(cloud, door, patient(address).await, address, config, Arc::new(AtomicU64::new(NOW)))
+        let clock = Arc::new(AtomicU64::new(NOW));
+        let app = Arc::new(App::new(config, &patient(address).await, Clock::Fixed(clock.clone())).unwrap());
+        Self { router: router(app.clone()), app, cloud, door, address, clock }
     }
 
     /// The same deployment in another environment of the function: nothing in common but the cloud and the time.
     pub async fn another_environment(&self) -> Self {
-        self.environment_with(patient(self.address).await)
+        self.environment(&patient(self.address).await)
     }
 
     /// Another environment of the function that has the cloud behind a proxy, and a function's own patience with it.
     pub async fn behind(&self, proxy: &FaultProxy) -> Self {
-        self.environment_with(aws::load(cloud::sdk(proxy.address())).await)
+        self.environment(&aws::load(cloud::sdk(proxy.address())).await)
     }
 
-    fn environment_with(&self, sdk: SdkConfig) -> Self {
-        let (cloud, door, config) = (self.cloud.clone(), self.door.clone(), self.app.config.clone());
-        Self::environment(cloud, door, sdk, self.address, config, self.clock.clone())
-    }
-
-    fn environment(
-        cloud: Cloud,
-        door: Door,
-        sdk: SdkConfig,
-        address: SocketAddr,
-        config: Config,
-        clock: Arc<AtomicU64>,
-    ) -> Self {
-        let app = Arc::new(App::new(config, &sdk, Clock::Fixed(clock.clone())).unwrap());
-        Self { router: router(app.clone()), app, cloud, door, address, clock }
+    fn environment(&self, sdk: &SdkConfig) -> Self {
+        let app = Arc::new(App::new(self.app.config.clone(), sdk, self.clock()).unwrap());
+        let (cloud, door, clock) = (self.cloud.clone(), self.door.clone(), self.clock.clone());
+        Self { router: router(app.clone()), app, cloud, door, address: self.address, clock }
     }
 
     /// A process of the function for this deployment, with settings of its own.

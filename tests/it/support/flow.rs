@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -168,16 +170,18 @@ impl Flow {
     }
 }
 
-pub fn live_generation(test: &TestApp, token: &str) -> Option<u32> {
+fn live_generation(test: &TestApp, token: &str) -> Option<u32> {
     let family = test.family(token);
     let generation = family["generation"]["N"].as_str().unwrap().parse().unwrap();
     (family["revoked"]["BOOL"] == false).then_some(generation)
 }
 
-/// What the store has of the refresh token of an answer, if it has one.
-pub fn recorded(test: &TestApp, answer: &Answer) -> Option<Option<u32>> {
+/// Whether the store has the refresh token of an answer, if there is one, as the live one of its family.
+pub fn recorded(test: &TestApp, answer: &Answer) -> Option<bool> {
     let token = answer.body["refresh_token"].as_str()?;
-    Some(live_generation(test, token))
+    let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("cs_rt_").unwrap()).unwrap();
+    let generation = u32::from_be_bytes(bytes[17..21].try_into().unwrap());
+    Some(live_generation(test, token) == Some(generation))
 }
 
 /// A flow that can begin.
