@@ -110,7 +110,7 @@ $(NODE)/node_modules/installed: $(NODE)/package-lock.json | $(TOOLS)/e2e/install
 
 $(CARGO_FUZZ)/bin/cargo-fuzz: | needs-cargo needs-cc
 	@echo "countersign: installing $(notdir $(CARGO_FUZZ)), once ..." >&2
-	@cargo install --quiet --locked --root $(CARGO_FUZZ) cargo-fuzz --version $(patsubst $(TOOLS)/cargo-fuzz-%,%,$(CARGO_FUZZ))
+	@cargo install --debug --quiet --locked --root $(CARGO_FUZZ) cargo-fuzz --version $(patsubst $(TOOLS)/cargo-fuzz-%,%,$(CARGO_FUZZ))
 
 needs-%:
 	@command -v $* >/dev/null || { echo "countersign: $* is missing; install $(or $(whence-$*),it)" >&2; exit 1; }
