@@ -83,7 +83,7 @@ deploy: build ## To AWS, asking for every setting (ARCHITECTURE=x86_64)
 	@$(sam) deploy --guided --parameter-overrides Architecture=$(ARCHITECTURE)
 
 clean: stop ## Removes everything that was built or installed here
-	@rm -rf .aws-sam $(NODE)/node_modules fuzz/target target $(TOOLS)
+	@rm -rf .aws-sam $(NODE)/node_modules benches/peers/node_modules fuzz/target target $(TOOLS)
 
 lock: | needs-python3 ## Pins what tools/requirements/*.in ask for anew
 	@python3 -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9

@@ -16,7 +16,7 @@ use crate::support::{APPLICATION, Answer, NOW, PASSWORD, SCOPE, TestApp, USERNAM
 
 const GRACE: i64 = 10;
 const IDLE: u64 = 1_000;
-const MAX: u64 = 2_500;
+const MAX: u64 = 1_500;
 const CASES: u32 = 48;
 
 /// What happens in one step.
@@ -445,6 +445,14 @@ async fn the_rules_of_refresh_families_each_by_itself() {
         (refresh(Presented::Older(0)), Some(Expected::Replayed)),
         (Operation::LogIn, Some(Expected::LoggedIn)),
         (Operation::Pass(IDLE.cast_signed()), None),
+        (refresh(Presented::Live), Some(Expected::Expired)),
+        (Operation::LogIn, Some(Expected::LoggedIn)),
+        (Operation::Pass(IDLE.cast_signed() - 1), None),
+        (refresh(Presented::Live), Some(Expected::Rotated)),
+        (Operation::Pass((MAX - IDLE).cast_signed()), None),
+        (refresh(Presented::Live), Some(Expected::Rotated)),
+        (Operation::Pass(1), None),
+        (refresh(Presented::Previous), Some(Expected::Expired)),
         (refresh(Presented::Live), Some(Expected::Expired)),
         (Operation::LogIn, Some(Expected::LoggedIn)),
         (Operation::EnableClient(false), None),

@@ -171,7 +171,7 @@ impl Flow {
 }
 
 fn live_generation(test: &TestApp, token: &str) -> Option<u32> {
-    let family = test.family(token);
+    let family = test.find_family(token)?;
     let generation = family["generation"]["N"].as_str().unwrap().parse().unwrap();
     (family["revoked"]["BOOL"] == false).then_some(generation)
 }
