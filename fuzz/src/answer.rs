@@ -49,7 +49,7 @@ impl Answer {
             Expected::Refused(status, code) => assert_eq!((self.status, error), (*status, Some(*code)), "{self:?}"),
             Expected::IssuedOrInvalidGrant(issued) if self.status == 200 => self.assert_issued(issued),
             Expected::IssuedOrInvalidGrant(_) => {
-                assert_eq!((self.status, error), (400, Some("invalid_grant")), "{self:?}")
+                assert_eq!((self.status, error), (400, Some("invalid_grant")), "{self:?}");
             }
             Expected::NotIssued => assert_ne!(self.status, 200, "{self:?}"),
         }

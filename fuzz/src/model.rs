@@ -267,7 +267,7 @@ fn basic(header: &[u8]) -> Result<Option<(String, String)>, ()> {
     let is_text = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
     let text = std::str::from_utf8(header).ok().filter(|text| text.as_bytes().iter().all(is_text)).ok_or(())?;
     let scheme = text.split(' ').next().unwrap_or_default();
-    if scheme.to_ascii_lowercase() != "basic" {
+    if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
     }
     let decoded = base64(text[scheme.len()..].trim_start_matches(' ')).ok_or(())?;
@@ -307,7 +307,7 @@ fn version(accept: &[&[u8]]) -> Option<u8> {
                 }
             }
             if let Some((name, value)) = part.split_once('=')
-                && name.trim().to_ascii_lowercase() == "version"
+                && name.trim().eq_ignore_ascii_case("version")
             {
                 return structure(value.trim());
             }

@@ -33,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(reference.generation, generation);
     assert_eq!(reference.mint(&keys), minted);
     let successor = reference.successor();
-    assert_eq!(successor.generation, generation.checked_add(1).unwrap_or(u32::MAX));
+    assert_eq!(successor.generation, generation.saturating_add(1));
     assert!(successor.family == reference.family);
 
     // Another key makes other tokens, and reads these only if it is told to.
