@@ -13,7 +13,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use countersign::aws;
 use serde_json::{Value, json};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::cloud;
@@ -122,9 +122,13 @@ async fn run(flow: Flow, fault: Fault) -> Run {
     Run { flow, fault, answer, next, took, called_later, log, recorded: tokens, wrong }
 }
 
+/// What a thread needs that has a run to itself.
+fn alone() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 /// All runs, made by as many threads as wait well beside each other: each run is one thread's, and so is its log.
 static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
-    let alone = || Builder::new_current_thread().enable_all().build().unwrap();
     let mut open = Vec::new();
     for flow in FLOWS {
         for (call, nth) in alone().block_on(calls(flow)) {
@@ -144,13 +148,8 @@ static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
                     let next = open.lock().unwrap().pop();
                     let Some((flow, fault)) = next else { break };
                     let name = format!("{flow:?} {fault:?}");
-                    let run = thread::Builder::new()
-                        .spawn(move || {
-                            Builder::new_current_thread().enable_all().build().unwrap().block_on(run(flow, fault))
-                        })
-                        .unwrap()
-                        .join()
-                        .unwrap_or_else(|_| panic!("in {name}"));
+                    let run = thread::spawn(move || alone().block_on(run(flow, fault))).join();
+                    let run = run.unwrap_or_else(|_| panic!("in {name}"));
                     done.lock().unwrap().push(run);
                 }
             })
