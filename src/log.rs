@@ -1,14 +1,23 @@
 //! The log: one JSON line for each decision, values escaped, on whatever is handed to it.
 //!
-//! A line holds the time, the outcome with its reason, and the span of the request: request id, source address, grant,
-//! client id, hashed user, token version and key id, as far as they were known.
+//! A line holds the time, the outcome with its reason, and what the span of the request knows: request id, source
+//! address, grant, client id, hashed user, token version and key id, as far as they were known.
+//!
+//! The form is ours, because the subscriber's own reads a span's JSON again at each field that it learns: a tenth of the
+//! work that is ours in a token.
 
-use std::panic;
+use std::{fmt, panic};
 
+use serde::Serialize;
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Level, Subscriber};
+use tracing::span::Record;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -19,10 +28,8 @@ where
     W: for<'w> MakeWriter<'w> + 'static,
 {
     tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_span_list(false)
-        .with_target(false)
+        .fmt_fields(Members)
+        .event_format(Line)
         .with_writer(writer)
         .with_filter(Targets::new().with_target("countersign", Level::INFO).with_default(LevelFilter::ERROR))
 }
@@ -39,4 +46,78 @@ where
         let location = info.location().map(ToString::to_string);
         tracing::error!(location, "panic");
     }));
+}
+
+/// One event as one JSON object, with the members of the spans that it is in.
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        to.write_str("{\"timestamp\":\"")?;
+        SystemTime.format_time(&mut to)?;
+        write!(to, "\",\"level\":\"{}\"", event.metadata().level())?;
+        context.format_fields(to.by_ref(), event)?;
+        for span in context.event_scope().into_iter().flatten() {
+            if let Some(members) = span.extensions().get::<FormattedFields<N>>() {
+                to.write_str(members)?;
+            }
+        }
+        to.write_str("}\n")
+    }
+}
+
+/// Fields as members of a JSON object, each behind a comma. What is written stays as it is when more is learnt.
+struct Members;
+
+impl<'w> FormatFields<'w> for Members {
+    fn format_fields<R: RecordFields>(&self, to: Writer<'w>, fields: R) -> fmt::Result {
+        let mut members = MembersTo { to, written: Ok(()) };
+        fields.record(&mut members);
+        members.written
+    }
+
+    fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        self.format_fields(current.as_writer(), fields)
+    }
+}
+
+struct MembersTo<'w> {
+    to: Writer<'w>,
+    written: fmt::Result,
+}
+
+impl MembersTo<'_> {
+    fn member(&mut self, field: &Field, value: impl Serialize) {
+        let Self { to, written } = self;
+        *written = written.and_then(|()| {
+            let value = serde_json::to_string(&value).map_err(|_| fmt::Error)?;
+            write!(to, ",\"{field}\":{value}")
+        });
+    }
+}
+
+impl Visit for MembersTo<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.member(field, format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.member(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.member(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.member(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.member(field, value);
+    }
 }
