@@ -95,7 +95,7 @@ impl MembersTo<'_> {
         let Self { to, written } = self;
         *written = written.and_then(|()| {
             let value = serde_json::to_string(&value).map_err(|_| fmt::Error)?;
-            write!(to, ",\"{field}\":{value}")
+            [",\"", field.name(), "\":", &value].into_iter().try_for_each(|part| to.write_str(part))
         });
     }
 }

@@ -9,6 +9,8 @@
 //! What operators do to clients and users is in `store/administration.rs`.
 //!
 //! Every authorising read is strongly consistent. A record that is not as it must be is an error, never a default.
+//!
+//! The SDK's futures are boxed: each is 5 KB, with which every future around it would grow, to be moved with it.
 
 use std::collections::HashMap;
 use std::{error, fmt};
@@ -59,16 +61,14 @@ impl Store {
 
     /// Reads one item, strongly consistently.
     async fn read(&self, table: &str, key: &str, value: &str) -> Result<Option<Item>, StoreError> {
-        let output = self
+        let request = self
             .dynamodb
             .get_item()
             .table_name(table)
             .key(key, AttributeValue::S(value.to_owned()))
             .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let output = Box::pin(request.send()).await.map_err(|error| StoreError::from_sdk("GetItem", &error))?;
         genuine("GetItem", output.consumed_capacity.as_ref())?;
         Ok(output.item)
     }

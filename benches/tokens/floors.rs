@@ -17,12 +17,13 @@ use serde::Serialize;
 use std::hint::black_box;
 use tokio::runtime::Runtime;
 
+use crate::argon2_cores::{compared, with_other_core};
 use crate::canned::Canned;
 use crate::cloud::{Cloud, Fault, sdk};
 use crate::deployment::{Ask, client, config, pem, pkcs8, seeded};
 use crate::measure::{Comparison, median, milliseconds, timed};
 use crate::process::{CloudProcess, first_random};
-use crate::report::{Report, at_most, figure, row, table};
+use crate::report::{Report, at_most, figure, note, row, table};
 
 const TURNS: usize = 25;
 /// About as long as what is signed of a token.
@@ -138,6 +139,10 @@ pub fn with_get_item<'a>(
 
 /// The part.
 pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
+    note(&format!(
+        "argon2 and argon2-rust agree on the tags of {} random passwords, salts and parameters.",
+        compared()?
+    ));
     let argon2 = argon2();
     let emulator = CloudProcess::start()?;
     let cloud = Cloud::open(None)?;
@@ -147,6 +152,7 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
     let (near, far) = (Client::new(&settings(canned.sdk())), Client::new(&settings(sdk(emulator.door()))));
 
     let comparison = with_signatures(with_hash(Comparison::default(), "argon2id"))?;
+    let comparison = with_other_core(comparison, "argon2id argon2-rust", argon2.params())?;
     let comparison = with_small_things(with_library(comparison)).with_same("argon2id default", move || {
         argon2.hash_password_into(b"secret-password", &[1; 16], &mut [0; 32]).unwrap();
     });
@@ -157,6 +163,7 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
     for (what, name, beside) in [
         ("argon2id, 19 MiB, t=2, p=1, one kept block", "argon2id", Some("argon2id")),
         ("... the crate's default call", "argon2id default", Some("argon2id")),
+        ("... by another crate, argon2-rust", "argon2id argon2-rust", Some("argon2id")),
         ("RS256 (2048 bits), key parsed once", "RS256", Some("RS256")),
         ("... by the JWT library", "library RS256", Some("RS256")),
         ("ES256, key parsed once", "ES256", Some("ES256")),

@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use countersign::log;
 use tokio::runtime::{Builder, Runtime};
 
+mod argon2_cores;
 mod canned;
 #[path = "../../examples/local/cloud.rs"]
 mod cloud;

@@ -76,7 +76,7 @@ impl Keyring {
 
     async fn read(&self, now: u64) -> Result<KeySet, KeyError> {
         let request = self.secrets_manager.get_secret_value().secret_id(&self.secret_id);
-        let output = request.send().await.map_err(|error| KeyError::Unavailable(aws::cause(&error)))?;
+        let output = Box::pin(request.send()).await.map_err(|error| KeyError::Unavailable(aws::cause(&error)))?;
         KeySet::parse(output.secret_string().ok_or(KeyError::Unusable("it has no text"))?, now)
     }
 

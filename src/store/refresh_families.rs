@@ -34,15 +34,14 @@ impl Store {
         item.insert("id".to_owned(), AttributeValue::S(id(family)));
         // An id of 128 random bits is new, or it is our own write, sent again: and then it must not set back what has
         // become of the family since.
-        let result = self
+        let request = self
             .dynamodb
             .put_item()
             .table_name(&self.grants_table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(id)")
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let result = Box::pin(request.send()).await;
         unless_condition_failed("PutItem", result.map(|output| output.consumed_capacity))
     }
 
@@ -63,7 +62,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn rotate_refresh_token(&self, used: Reference, next: &Family) -> Result<Rotation, StoreError> {
-        let result = self
+        let request = self
             .dynamodb
             .update_item()
             .table_name(&self.grants_table)
@@ -83,9 +82,8 @@ impl Store {
             .expression_attribute_values(":rotated_by", AttributeValue::S(next.rotated_by.clone()))
             .expression_attribute_values(":expires_at", number(next.expires_at))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let result = Box::pin(request.send()).await;
         let error = match result {
             Ok(output) => return genuine("UpdateItem", output.consumed_capacity()).map(|()| Rotation::Rotated),
             Err(error) => error,
@@ -106,7 +104,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn revoke_refresh_family(&self, family: FamilyId) -> Result<(), StoreError> {
-        let result = self
+        let request = self
             .dynamodb
             .update_item()
             .table_name(&self.grants_table)
@@ -114,9 +112,8 @@ impl Store {
             .condition_expression("attribute_exists(id)")
             .update_expression("SET revoked = :true")
             .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let result = Box::pin(request.send()).await;
         unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
     }
 }

@@ -24,7 +24,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn upgrade_password_hash(&self, username: &Username, old: &Hash, new: &Hash) -> Result<(), StoreError> {
-        let result = self
+        let request = self
             .dynamodb
             .update_item()
             .table_name(&self.users_table)
@@ -33,9 +33,8 @@ impl Store {
             .update_expression("SET password_hash = :new")
             .expression_attribute_values(":old", AttributeValue::S(old.as_str().to_owned()))
             .expression_attribute_values(":new", AttributeValue::S(new.as_str().to_owned()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let result = Box::pin(request.send()).await;
         unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
     }
 }
