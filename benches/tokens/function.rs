@@ -39,8 +39,10 @@ struct Subject<'a> {
 
 #[derive(Clone, Copy)]
 struct Account<'a> {
+    scheme: &'static str,
     address: SocketAddr,
-    certificate: Option<&'a Certificate>,
+    /// What the function trusts; without it, what the machine trusts.
+    trusted: Option<&'a Certificate>,
 }
 
 impl Subject<'_> {
@@ -58,11 +60,10 @@ impl Subject<'_> {
             .env("AWS_SECRET_ACCESS_KEY", "local")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        if let Some(Account { address, certificate }) = self.account {
-            let scheme = if certificate.is_some() { "https" } else { "http" };
+        if let Some(Account { scheme, address, trusted }) = self.account {
             command.env("AWS_ENDPOINT_URL", format!("{scheme}://{address}"));
-            if let Some(certificate) = certificate {
-                command.env("AWS_CA_BUNDLE", &certificate.certificate);
+            if let Some(trusted) = trusted {
+                command.env("AWS_CA_BUNDLE", &trusted.certificate);
             }
         }
         command
@@ -155,12 +156,11 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
         None => CloudProcess::start()?,
     };
     runtime.block_on(put_key(emulator.door(), Algorithm::ES256))?;
-    let plain = Subject { binary: &binary, account: Some(Account { address: emulator.door(), certificate: None }) };
-    let tls = certificate.as_ref().zip(emulator.addresses.tls);
-    let tls = tls.map(|(certificate, address)| Subject {
-        binary: &binary,
-        account: Some(Account { address, certificate: Some(certificate) }),
-    });
+    let over =
+        |scheme, address, trusted| Subject { binary: &binary, account: Some(Account { scheme, address, trusted }) };
+    let plain = over("http", emulator.door(), certificate.as_ref());
+    let system = over("http", emulator.door(), None);
+    let tls = emulator.addresses.tls.map(|address| over("https", address, certificate.as_ref()));
     let service = Ask::client_credentials(None);
     // A function that does not trust the certificate has no token to give.
     let trusted = async |tls: &Subject<'_>| token(&mut tls.start().await?, &service).await;
@@ -176,7 +176,7 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
     let bare = bare.filter(|bare| bare.exists());
     let bare = bare.as_deref().map(|binary| Subject { binary, account: None });
 
-    let line = runtime.block_on(starts(&plain, tls.as_ref(), bare.as_ref()))?;
+    let line = runtime.block_on(starts(&plain, &system, tls.as_ref(), bare.as_ref()))?;
     let measured = tls.as_ref().unwrap_or(&plain);
     let shared = runtime.block_on(starts_under_a_share(measured, bare.as_ref()))?;
     let warm = runtime.block_on(warm(measured, bare.as_ref(), &emulator))?;
@@ -195,41 +195,46 @@ fn size(binary: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn starts(plain: &Subject<'_>, tls: Option<&Subject<'_>>, bare: Option<&Subject<'_>>) -> Result<String, Fault> {
+async fn starts(
+    plain: &Subject<'_>,
+    system: &Subject<'_>,
+    tls: Option<&Subject<'_>>,
+    bare: Option<&Subject<'_>>,
+) -> Result<String, Fault> {
     let service = Ask::client_credentials(None);
-    let (mut plain_starts, mut tls_starts, mut bare_starts) = (vec![], vec![], vec![]);
+    let subjects = [
+        ("loopback TLS", tls, Some(&service)),
+        ("without TLS", Some(plain), Some(&service)),
+        ("without TLS, but with the machine's certificates", Some(system), Some(&service)),
+        ("bare lambda_http", bare, None),
+    ];
+    let mut starts = subjects.each_ref().map(|_| Vec::new());
     for _ in 0..STARTS {
-        plain_starts.push(start(plain.start().await?, Some(&service)).await?);
-        if let Some(tls) = tls {
-            tls_starts.push(start(tls.start().await?, Some(&service)).await?);
-        }
-        if let Some(bare) = bare {
-            bare_starts.push(start(bare.start().await?, None).await?);
+        for ((_, subject, ask), starts) in subjects.iter().zip(&mut starts) {
+            if let Some(subject) = subject {
+                starts.push(start(subject.start().await?, *ask).await?);
+            }
         }
     }
-    let mut rows = vec![medians("without TLS", &plain_starts)];
-    if tls.is_some() {
-        rows.push(medians("loopback TLS", &tls_starts));
-    }
-    if bare.is_some() {
-        rows.push(medians("bare lambda_http", &bare_starts));
-    }
+    let measured = subjects.iter().zip(&starts).filter(|(_, starts)| !starts.is_empty());
+    let rows: Vec<_> = measured.map(|((name, ..), starts)| medians(name, starts)).collect();
     let columns = ["start", "to the first `next`, ms", "CPU of that, ms", "first request, ms", "CPU of that, ms"];
     table(&format!("Starts (medians of {STARTS}, client_credentials ES256)"), &columns, &rows);
     note(
-        "The keys are loaded and the connections opened before the first `next`. By TLS it trusts the one certificate of \
-         AWS_CA_BUNDLE, without TLS those of the machine, whose reading is in its start too; deployed, Amazon's five.",
+        "The keys are loaded and the connections opened before the first `next`. The function trusts the one certificate \
+         of AWS_CA_BUNDLE; deployed, Amazon's five.",
     );
-    let (starts, by) = if tls.is_some() { (&tls_starts, "TLS") } else { (&plain_starts, "HTTP") };
-    let bare_next = if bare.is_some() { next_ms(&bare_starts) } else { BARE_NEXT_MS };
-    if bare.is_none() {
+    let [by_tls, by_http, _, bare_starts] = &starts;
+    let bare_next = if bare_starts.is_empty() { BARE_NEXT_MS } else { next_ms(bare_starts) };
+    if bare_starts.is_empty() {
         note("There is no target/release/examples/bare: `make bench` builds it. 1.2 ms stand for it.");
     }
+    // The goals for the start leave the network out: two calls over loopback are what is nearest to that.
     Ok(format!(
-        "over {by}, first next {}, which is {} bare lambda_http, first request {}",
-        at_most(next_ms(starts), " ms", 3.0),
-        at_most(next_ms(starts) / bare_next, " x", 1.8),
-        at_most(first_ms(starts), " ms", 4.0),
+        "first next without TLS {}, which is {} bare lambda_http, first request {}",
+        at_most(next_ms(by_http), " ms", 3.0),
+        at_most(next_ms(by_http) / bare_next, " x", 1.8),
+        at_most(first_ms(if by_tls.is_empty() { by_http } else { by_tls }), " ms", 4.0),
     ))
 }
 
