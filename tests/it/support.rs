@@ -40,7 +40,7 @@ mod stack;
 
 pub use answer::{Answer, Claims};
 pub use ask::{Ask, form, percent, raw_form, raw_json};
-pub use command_line::{CommandLine, Ran};
+pub use command_line::{CommandLine, Ran, file, fresh_path};
 pub use contract::{CONTRACT, assert_documented, resolved, schema};
 pub use door::Door;
 pub use fault_proxy::{Fault, FaultProxy, Verb};

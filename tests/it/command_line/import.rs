@@ -1,7 +1,7 @@
 //! `countersign import`: what comes over from elsewhere, and what does not.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use aws_lc_rs::pbkdf2;
@@ -12,16 +12,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncBufReadExt;
 
 use super::started;
-use crate::support::{Ran, SCOPE, TestApp, USERNAME};
+use crate::support::{Ran, SCOPE, TestApp, USERNAME, file, fresh_path};
 
 const IMPORTED: &str = "imported-password";
-
-/// A file of this test process, by a name of its own.
-fn file(name: &str, text: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("countersign-{}-{name}", std::process::id()));
-    std::fs::write(&path, text).unwrap();
-    path
-}
 
 async fn import(test: &TestApp, kind: &str, path: &Path, more: &[&str]) -> Ran {
     let path = path.to_str().unwrap();
@@ -344,7 +337,7 @@ async fn what_cannot_be_stored_is_a_bad_line_and_what_cannot_be_read_is_the_end(
     let path = file("odd.jsonl", &json!({"username": "odd"}).to_string());
     import(&test, "users", &path, &[]).await.assert(3, "line 1: DynamoDB takes no such record");
     test.door.mend();
-    let folder = std::env::temp_dir().join(format!("countersign-{}-folder.jsonl", std::process::id()));
+    let folder = fresh_path("folder.jsonl");
     std::fs::create_dir_all(&folder).unwrap();
     import(&test, "users", &folder, &[]).await.assert(1, "line 1 cannot be read");
     let endless = file("endless.jsonl", &"x".repeat((1 << 20) + 1));

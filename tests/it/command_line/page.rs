@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use super::keys::made;
-use crate::support::{ISSUER, TestApp};
+use crate::support::{ISSUER, TestApp, fresh_path};
 
 const PAGE: &str = include_str!("../../../docs/operators.md");
 
@@ -71,7 +71,7 @@ async fn each_command_prints_what_stands_on_the_page() {
     for table in ["ClientsTable", "UsersTable"] {
         empty(&test, table).await;
     }
-    let folder = std::env::temp_dir().join(format!("countersign-{}-page", std::process::id()));
+    let folder = fresh_path("page");
     std::fs::create_dir_all(&folder).unwrap();
     let mut commands = 0;
     for (mark, lines) in blocks() {

@@ -1,11 +1,11 @@
 //! `countersign plan` and `countersign apply`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::started;
-use crate::support::{Ran, SERVICE, TestApp};
+use crate::support::{Ran, SERVICE, TestApp, file};
 
 const FILE: &str = r#"
 [clients.billing-cron]
@@ -22,12 +22,6 @@ access_token_ttl = 600
 id = 7
 "#;
 
-fn file(name: &str, text: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("countersign-{}-{name}.toml", std::process::id()));
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
 async fn run(test: &TestApp, verb: &str, path: &Path, more: &[&str]) -> Ran {
     test.command_line().run(&[&[verb, path.to_str().unwrap()], more].concat()).await
 }
@@ -39,7 +33,7 @@ fn stored(test: &TestApp, client_id: &str) -> Value {
 #[tokio::test]
 async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do() {
     let test = started().await;
-    let path = file("apply", FILE);
+    let path = file("apply.toml", FILE);
     let before = stored(&test, SERVICE.0);
     let planned = run(&test, "plan", &path, &["--json"]).await;
     let steps = planned.assert(3, "not in the file, and left as they are").json();
@@ -65,7 +59,7 @@ async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do()
     run(&test, "apply", &path, &[]).await.assert(0, "The clients are as the file says.");
 
     // What is not said any more is not there any more.
-    let path = file("apply", &FILE.replace("access_token_ttl = 600\n", ""));
+    let path = file("apply.toml", &FILE.replace("access_token_ttl = 600\n", ""));
     let planned = run(&test, "plan", &path, &[]).await;
     planned.assert(3, "access_token_ttl: 600 -> none");
     assert_eq!(planned.out.lines().count(), 2, "{planned:?}");
@@ -96,7 +90,7 @@ async fn a_file_that_cannot_be_is_refused_whole() {
         ("[clients.good]\n[clients.a.system]\nrate = nan", "a number in system is none that JSON has"),
     ];
     for (number, (text, said)) in table.iter().enumerate() {
-        let path = file(&format!("bad-{number}"), text);
+        let path = file(&format!("bad-{number}.toml"), text);
         for (verb, more) in [("plan", &[][..]), ("apply", &["--yes"])] {
             let ran = run(&test, verb, &path, more).await;
             ran.assert(1, said);
@@ -111,7 +105,7 @@ async fn a_file_that_cannot_be_is_refused_whole() {
 #[tokio::test]
 async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same_command() {
     let test = started().await;
-    let path = file("half", "[clients.a]\n[clients.billing-cron]\n");
+    let path = file("half.toml", "[clients.a]\n[clients.billing-cron]\n");
     test.door.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
     let half = run(&test, "apply", &path, &["--yes"]).await;
     assert_eq!(half.code, 1);
@@ -127,7 +121,7 @@ async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same
 #[tokio::test]
 async fn scripts_get_the_secrets_of_what_was_done_before_a_failure() {
     let test = started().await;
-    let path = file("half-json", "[clients.a]\n[clients.billing-cron]\n");
+    let path = file("half-json.toml", "[clients.a]\n[clients.billing-cron]\n");
     run(&test, "apply", &path, &["--json"]).await.assert(1, "say --yes");
     test.door.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
     let half = run(&test, "apply", &path, &["--yes", "--json"]).await;
@@ -139,12 +133,12 @@ async fn scripts_get_the_secrets_of_what_was_done_before_a_failure() {
 async fn a_file_undoes_nothing_that_it_does_not_speak_of() {
     let test = started().await;
     test.command_line().run(&["client", "disable", SERVICE.0]).await.assert(0, "");
-    let path = file("quiet", &format!("{FILE}rate = 1.0\nratio = 1.5\nlist = [2.0, {{x = 3.0}}]\n"));
+    let path = file("quiet.toml", &format!("{FILE}rate = 1.0\nratio = 1.5\nlist = [2.0, {{x = 3.0}}]\n"));
     run(&test, "apply", &path, &["--yes"]).await.assert(0, "done");
     assert_eq!(stored(&test, SERVICE.0)["enabled"]["BOOL"], false, "disabled in a hurry");
     run(&test, "plan", &path, &[]).await.assert(0, "as the file says");
-    let path = file("empty", "");
+    let path = file("empty.toml", "");
     run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(1, "is it the right file?");
-    let path = file("said", "[clients.billing-cron]\nenabled = true\n");
+    let path = file("said.toml", "[clients.billing-cron]\nenabled = true\n");
     run(&test, "apply", &path, &["--yes"]).await.assert(0, "enabled: false -> true");
 }

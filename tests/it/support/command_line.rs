@@ -1,7 +1,9 @@
 //! The operators' command line: the built binary, as a person or a script would run it.
 
 use std::net::SocketAddr;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{self, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -21,6 +23,20 @@ pub struct Ran {
     pub code: i32,
     pub out: String,
     pub err: String,
+}
+
+/// A path that nothing else has, by a name that ends so.
+pub fn fresh_path(name: &str) -> PathBuf {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let made = MADE.fetch_add(1, Ordering::Relaxed);
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{made}-{name}", process::id()))
+}
+
+/// A file that says this, at such a path.
+pub fn file(name: &str, text: &str) -> PathBuf {
+    let path = fresh_path(name);
+    std::fs::write(&path, text).unwrap();
+    path
 }
 
 impl CommandLine {
