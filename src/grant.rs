@@ -68,7 +68,7 @@ impl TokenRequest {
     /// authentication of the client, and what it finds counts only after that.
     ///
     /// # Errors
-    /// `invalid_request` if a parameter is missing; our own faults.
+    /// `invalid_request` if a parameter is missing. Our own faults wait in what is read until the client's are told.
     pub async fn read(app: &App, grant_type: GrantType, mut params: Params) -> Result<Self, Error> {
         Ok(match grant_type {
             GrantType::Password => Self::Password(password::Request::read(app, &mut params).await?),

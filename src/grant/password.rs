@@ -25,7 +25,8 @@ pub struct Request {
     scope: Option<String>,
     password: String,
     username: Option<Username>,
-    user: Option<User>,
+    /// Our own fault is told after the client's.
+    user: Result<Option<User>, StoreError>,
     /// Before the user was read: a password that changes after this ends what the login begins.
     asked_at: u64,
 }
@@ -34,7 +35,7 @@ impl Request {
     /// Takes the parameters of the grant and reads the user.
     ///
     /// # Errors
-    /// `invalid_request` if one is missing; our own faults.
+    /// `invalid_request` if one is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
         let asked_at = app.clock.now();
         let scope = params.take(Name::Scope);
@@ -45,9 +46,9 @@ impl Request {
         let user = match &username {
             Some(username) => {
                 tracing::Span::current().record("user", username.log_id());
-                app.store.user(username).await?
+                app.store.user(username).await
             }
-            None => None,
+            None => Ok(None),
         };
         Ok(Self { scope, password: password_form(&password), username, user, asked_at })
     }
@@ -58,16 +59,18 @@ impl Request {
 /// # Errors
 /// `invalid_scope`, `invalid_grant`; our own faults.
 pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
-    let scope = client.scope(request.scope.as_deref()).map_err(invalid_scope)?;
-    let login = log_in(app, &request)?;
-    let scope = login.user.scope(scope, request.scope.is_some()).map_err(invalid_scope)?;
+    let Request { scope: requested, password, username, user, asked_at } = request;
+    let scope = client.scope(requested.as_deref()).map_err(invalid_scope)?;
+    let user = user?;
+    let login = log_in(app, username.as_ref(), user.as_ref(), &password, asked_at)?;
+    let scope = login.user.scope(scope, requested.is_some()).map_err(invalid_scope)?;
 
     let keys = app.keyring.current().await?;
     let token = access_token(app, client, Some((login.user, login.at)), &scope);
     let issued = Issued::new(&token, version, &keys.current)?;
 
     let (reference, ()) =
-        tokio::join!(begin_family(app, &login, &token, version), upgrade_hash(app, &login, &request.password));
+        tokio::join!(begin_family(app, &login, &token, version), upgrade_hash(app, &login, &password));
     Ok(issued.with_refresh_token(reference?.map(|reference| reference.mint(&keys.references))))
 }
 
@@ -80,20 +83,25 @@ struct Login<'a> {
     at: u64,
 }
 
-/// Step 4. The hash runs first whatever else is wrong, so that no cause shows in the time.
-fn log_in<'a>(app: &App, request: &'a Request) -> Result<Login<'a>, Error> {
-    let hash = request.user.as_ref().and_then(|user| user.password_hash.as_ref());
-    let proven = app.hasher.verify_password(hash, &request.password);
-    let refuse = |reason| Err(Error::InvalidGrant { description: DESCRIPTION, reason });
-    match (&request.username, &request.user, hash) {
-        (Some(username), Some(user), Some(hash)) => match (proven, user.enabled) {
-            (true, true) => Ok(Login { username, user, hash, at: request.asked_at }),
-            (false, _) => refuse("wrong password"),
-            (true, false) => refuse("disabled user"),
-        },
-        (_, Some(_), None) => refuse("user without a password"),
-        _ => refuse("unknown user"),
-    }
+/// Step 4. A hash runs first whatever is wrong, so that no cause shows in the time. Who may not log in has none that
+/// counts: whether the password was right, nobody learns.
+fn log_in<'a>(
+    app: &App,
+    username: Option<&'a Username>,
+    user: Option<&'a User>,
+    password: &str,
+    at: u64,
+) -> Result<Login<'a>, Error> {
+    let hash = user.filter(|user| user.enabled).and_then(|user| user.password_hash.as_ref());
+    let proven = app.hasher.verify_password(hash, password);
+    let reason = match (username, user, hash) {
+        (Some(username), Some(user), Some(hash)) if proven => return Ok(Login { username, user, hash, at }),
+        (_, Some(_), Some(_)) => "wrong password",
+        (_, Some(user), None) if !user.enabled => "disabled user",
+        (_, Some(_), None) => "user without a password",
+        (_, None, _) => "unknown user",
+    };
+    Err(Error::InvalidGrant { description: DESCRIPTION, reason })
 }
 
 /// Records the family of a login; none if the client may not use the refresh token that would come of it.

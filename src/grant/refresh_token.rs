@@ -5,8 +5,9 @@
 //! 3. A scope that is asked for is one that the client may have (section 3.3).
 //! 4. The token is one that we made, for this client, and its family's state makes it the live one (RFC 9700 section
 //!    4.14.2). A replay ends the family, whoever it was; a retry of moments ago is given its answer again.
-//! 5. The scope is within what was granted (section 6), less what client and user may not have any more.
-//! 6. The successor becomes the live one, in one conditional update, beside a fresh look at the user.
+//! 5. The scope is within what was granted (section 6). Without one it is that, less what the client lost since.
+//! 6. The successor becomes the live one, in one conditional update, beside a fresh look at the user: before the update
+//!    if a scope was asked for, for a scope that the user lost is refused, and what is refused consumes nothing.
 //! 7. A user who is gone, disabled, logged out everywhere or without any of the scopes ends the family.
 
 use super::{Issued, access_token, invalid_scope, refresh_token_expires_at};
@@ -20,27 +21,33 @@ use crate::store::{Rotation, StoreError};
 use crate::token::TokenVersion;
 use crate::user::{User, Username};
 
+const NO_SCOPE_LEFT: &str = "none of the scopes is left to client and user";
+
 /// The grant's own parameters, and the family that the refresh token points to.
 pub struct Request {
     scope: Option<String>,
-    found: Option<(Reference, Family)>,
+    /// Our own fault is told after the client's.
+    found: Result<Option<(Reference, Family)>, Error>,
 }
 
 impl Request {
     /// Takes the parameters of the grant and reads the family. A token that we did not make is not looked up.
     ///
     /// # Errors
-    /// `invalid_request` if the refresh token is missing; our own faults.
+    /// `invalid_request` if the refresh token is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
         let scope = params.take(Name::Scope);
         let token = params.take(Name::RefreshToken).ok_or(Error::InvalidRequest("The refresh_token is missing."))?;
-        let keys = app.keyring.current().await?;
-        let found = match Reference::read(&keys.references, &token) {
-            Some(reference) => app.store.refresh_family(reference.family).await?.map(|family| (reference, family)),
-            None => None,
-        };
-        Ok(Self { scope, found })
+        Ok(Self { scope, found: find(app, &token).await })
     }
+}
+
+async fn find(app: &App, token: &str) -> Result<Option<(Reference, Family)>, Error> {
+    let keys = app.keyring.current().await?;
+    Ok(match Reference::read(&keys.references, token) {
+        Some(reference) => app.store.refresh_family(reference.family).await?.map(|family| (reference, family)),
+        None => None,
+    })
 }
 
 /// Issues a user a new access token and the successor of the refresh token.
@@ -51,7 +58,7 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(invalid_scope)?;
     let (used, family) =
-        request.found.ok_or(refuse("a refresh token that we did not make, or whose family is gone"))?;
+        request.found?.ok_or(refuse("a refresh token that we did not make, or whose family is gone"))?;
     let username = Username::parse(&family.username).ok_or(refuse("a username that no account can have"))?;
     tracing::Span::current().record("user", username.log_id());
     let worth = judge(app, client, used, &family).await?;
@@ -68,13 +75,20 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
             Worth::SuccessorAgain => Ok(()),
         }
     };
-    let (rotated, user) = tokio::join!(rotation, app.store.user(&username));
-    rotated?;
-    let user = match still_valid(user?, &family) {
-        Ok(user) => user,
-        Err(reason) => return Err(end_family(app, used, reason).await),
+    let (user, scope) = if asked_for {
+        let user = still_valid(app, used, &family, app.store.user(&username).await?).await?;
+        let scope = user.scope(scope, true).map_err(invalid_scope)?;
+        rotation.await?;
+        (user, scope)
+    } else {
+        let (rotated, user) = tokio::join!(rotation, app.store.user(&username));
+        rotated?;
+        let user = still_valid(app, used, &family, user?).await?;
+        match user.scope(scope, false) {
+            Ok(scope) => (user, scope),
+            Err(_) => return Err(end_family(app, used, NO_SCOPE_LEFT).await),
+        }
     };
-    let scope = user.scope(scope, asked_for).map_err(invalid_scope)?;
 
     let keys = app.keyring.current().await?;
     let token = access_token(app, client, Some((&user, family.auth_time)), &scope);
@@ -124,22 +138,19 @@ async fn rotate(app: &App, client: &Client, used: Reference, family: &Family) ->
     }
 }
 
-/// Step 7.
-fn still_valid(user: Option<User>, family: &Family) -> Result<User, &'static str> {
-    let user = user.ok_or("the user is gone")?;
-    if user.user_id != family.user_id {
-        return Err("the username belongs to another user now");
-    }
-    if !user.enabled {
-        return Err("disabled user");
-    }
-    if user.sessions_valid_from.is_some_and(|valid_from| valid_from > family.auth_time) {
-        return Err("the user was logged out everywhere");
-    }
-    match user.scope(family.scopes.clone(), false) {
-        Ok(_) => Ok(user),
-        Err(_) => Err("the user has none of the scopes any more"),
-    }
+/// Step 7. Yields the user, or ends the family.
+async fn still_valid(app: &App, used: Reference, family: &Family, user: Option<User>) -> Result<User, Error> {
+    let reason = match user {
+        None => "the user is gone",
+        Some(user) if user.user_id != family.user_id => "the username belongs to another user now",
+        Some(user) if !user.enabled => "disabled user",
+        Some(user) if user.sessions_valid_from.is_some_and(|valid_from| valid_from > family.auth_time) => {
+            "the user was logged out everywhere"
+        }
+        Some(user) if user.scope(family.scopes.clone(), false).is_err() => NO_SCOPE_LEFT,
+        Some(user) => return Ok(user),
+    };
+    Err(end_family(app, used, reason).await)
 }
 
 /// Ends the family, and yields the answer to that: a failure of ours if it did not succeed.

@@ -12,6 +12,9 @@ const FIVE_MINUTES: i64 = 300;
 const DAY: i64 = 86_400;
 const STEPS: [i64; 6] = [SECOND, FIVE_MINUTES, DAY, -SECOND, -FIVE_MINUTES, -DAY];
 
+/// The flows that use a refresh token as they may.
+const USES: [Flow; 3] = [Flow::Refresh, Flow::RefreshForOneScope, Flow::Retry];
+
 /// Asserts of one answer what holds whatever the clock does.
 fn assert_sound(flow: Flow, answer: &Answer, what: &str) {
     if answer.status == 200 {
@@ -24,7 +27,7 @@ fn assert_sound(flow: Flow, answer: &Answer, what: &str) {
         return;
     }
     // Only a use that may be a retry, by a clock that is behind the use before it, cannot be judged.
-    assert!(matches!(flow, Flow::Refresh | Flow::Retry | Flow::Replay), "{what}: {:?}", answer.bytes);
+    assert!(USES.contains(&flow) || flow == Flow::Replay, "{what}: {:?}", answer.bytes);
     answer.assert_refused(503, "temporarily_unavailable");
 }
 
@@ -42,7 +45,7 @@ async fn step_between_calls(flow: Flow) -> usize {
         for seconds in STEPS {
             let what = format!("{flow:?}: {seconds:+} s before {call} no. {nth}");
             // As if the time had passed, for all that anyone can tell.
-            let may_replay = seconds > SECOND && matches!(flow, Flow::Refresh | Flow::Retry);
+            let may_replay = seconds > SECOND && USES.contains(&flow);
             let stage = Stage::set(flow).await;
             stage.proxy.arm(Some(Fault { call: call.clone(), nth, verb: Verb::Step(seconds), lasting: false }));
             let answer = stage.ask().await;

@@ -70,7 +70,16 @@ async fn the_clients_own_fault_is_told_before_ours() {
     let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", "legacy:a")];
     test.form((APPLICATION.0, "wrong"), &params).await.assert_refused(401, "invalid_client");
     test.form(SERVICE, &params).await.assert_refused(400, "unauthorized_client");
+    let wider = [&params[..3], &[("scope", "admin")]].concat();
+    test.form(APPLICATION, &wider).await.assert_refused(400, "invalid_scope");
     test.form(APPLICATION, &params).await.assert_refused(503, "temporarily_unavailable");
+
+    test.door.mend();
+    let token = test.log_in().await;
+    test.door.fail("GetItem GrantsTable", 500, "InternalServerError");
+    let params = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", "admin")];
+    test.form(APPLICATION, &params).await.assert_refused(400, "invalid_scope");
+    test.form(APPLICATION, &params[..2]).await.assert_refused(503, "temporarily_unavailable");
 }
 
 #[tokio::test]

@@ -302,10 +302,19 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     let token = answer.refresh_token();
     let by_name = [&params[..], &[("refresh_token", token.as_str())]].concat();
     test.form(APPLICATION, &by_name).await.assert_refused(400, "invalid_scope");
+    assert_eq!(test.live_generation(&token), Some(2), "nor did this");
     let answer = test.refresh(&token).await;
     assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.write");
     test.change_user(&json!({"scopes": ["other"]}));
     test.refresh(&answer.refresh_token()).await.assert_refused(400, "invalid_grant");
+    assert_eq!(test.live_generation(&token), None);
+
+    // Each has some left, and together they have none.
+    test.change_user(&json!({}));
+    let token = test.log_in().await;
+    test.change_user(&json!({"scopes": ["legacy:autonomy.write"]}));
+    test.change_client(APPLICATION.0, &json!({"scopes": ["legacy:autonomy.read"]}));
+    test.refresh(&token).await.assert_refused(400, "invalid_grant");
     assert_eq!(test.live_generation(&token), None);
 }
 

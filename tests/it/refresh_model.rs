@@ -18,6 +18,8 @@ const GRACE: i64 = 10;
 const IDLE: u64 = 1_000;
 const MAX: u64 = 1_500;
 const CASES: u32 = 48;
+/// The half that nobody asks for by name.
+const HALF_OF_SCOPE: &str = "legacy:autonomy.write";
 
 /// What happens in one step.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ enum Operation {
     },
     Pass(i64),
     EnableUser(bool),
+    /// The user may have half of the scopes, or all.
+    NarrowUser(bool),
     /// Sessions are valid from so many seconds after now.
     EndSessions(u64),
     EnableClient(bool),
@@ -95,6 +99,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         }),
         7 => prop::sample::select(steps).prop_map(Operation::Pass),
         2 => prop::bool::weighted(0.8).prop_map(Operation::EnableUser),
+        2 => prop::bool::ANY.prop_map(Operation::NarrowUser),
         1 => (0..2u64).prop_map(Operation::EndSessions),
         2 => prop::bool::weighted(0.8).prop_map(Operation::EnableClient),
     ];
@@ -153,6 +158,7 @@ struct Model {
     now: u64,
     client_enabled: bool,
     user_enabled: bool,
+    user_narrowed: bool,
     sessions_valid_from: u64,
     families: Vec<Family>,
 }
@@ -162,6 +168,7 @@ impl Model {
         match (self.client_enabled, self.user_enabled) {
             (false, _) => Expected::InvalidClient,
             (true, false) => Expected::NoLogin,
+            (true, true) if self.user_narrowed => Expected::InvalidScope,
             (true, true) => Expected::LoggedIn,
         }
     }
@@ -203,12 +210,20 @@ impl Model {
         if matches!(scope, Asked::Wider) {
             return Expected::InvalidScope;
         }
-        if !again {
+        let gone = !self.user_enabled || self.sessions_valid_from > family.logged_in_at;
+        // Who asks for a scope has the user looked at first: what is refused consumes nothing.
+        let consumes = match scope {
+            Asked::Nothing => true,
+            _ if gone => false,
+            _ if self.user_narrowed => return Expected::InvalidScope,
+            _ => true,
+        };
+        if consumes && !again {
             family.rotated_at = self.now;
             family.expires_at = (self.now + IDLE).min(family.ends_at);
             family.tokens.push(String::new());
         }
-        if !self.user_enabled || self.sessions_valid_from > family.logged_in_at {
+        if gone {
             family.ended = true;
             return Expected::UserGone;
         }
@@ -246,8 +261,14 @@ struct World<'a> {
 impl<'a> World<'a> {
     fn new(test: &'a TestApp, password_hash: &'a str) -> Self {
         test.pass(NOW.cast_signed() - test.now().cast_signed());
-        let model =
-            Model { now: NOW, client_enabled: true, user_enabled: true, sessions_valid_from: 0, families: Vec::new() };
+        let model = Model {
+            now: NOW,
+            client_enabled: true,
+            user_enabled: true,
+            user_narrowed: false,
+            sessions_valid_from: 0,
+            families: Vec::new(),
+        };
         let world = Self { test, password_hash, model, seen: Vec::new() };
         world.put_records();
         world
@@ -260,6 +281,7 @@ impl<'a> World<'a> {
             "password_hash": self.password_hash,
             "enabled": model.user_enabled,
             "sessions_valid_from": model.sessions_valid_from,
+            "scopes": if model.user_narrowed { [HALF_OF_SCOPE].as_slice() } else { &["legacy:*"] },
         }));
     }
 
@@ -280,6 +302,7 @@ impl<'a> World<'a> {
                 return None;
             }
             Operation::EnableUser(enabled) => self.model.user_enabled = enabled,
+            Operation::NarrowUser(narrowed) => self.model.user_narrowed = narrowed,
             Operation::EndSessions(after) => self.model.sessions_valid_from = self.model.now + after,
             Operation::EnableClient(enabled) => self.model.client_enabled = enabled,
         }
@@ -330,7 +353,11 @@ impl<'a> World<'a> {
         }
         assert!(!self.seen[index].ended, "a family that has ended is back");
         let logged_in_at = self.model.families[index].logged_in_at;
-        let granted = if matches!(scope, Asked::Nothing) { SCOPE } else { scope.text() };
+        let granted = match scope {
+            Asked::Nothing if self.model.user_narrowed => HALF_OF_SCOPE,
+            Asked::Nothing => SCOPE,
+            _ => scope.text(),
+        };
         self.assert_claims(&answer, logged_in_at, granted);
         let successor = answer.refresh_token();
         if used_before {
@@ -431,6 +458,11 @@ async fn the_rules_of_refresh_families_each_by_itself() {
         (refresh_for(Asked::Wider), Some(Expected::InvalidScope)),
         (refresh_for(Asked::NotTheClients), Some(Expected::InvalidScope)),
         (refresh_for(Asked::Narrower), Some(Expected::Rotated)),
+        (Operation::NarrowUser(true), None),
+        (Operation::LogIn, Some(Expected::InvalidScope)),
+        (refresh_for(Asked::Narrower), Some(Expected::InvalidScope)),
+        (refresh(Presented::Live), Some(Expected::Rotated)),
+        (Operation::NarrowUser(false), None),
         (lost, Some(Expected::Rotated)),
         (Operation::Pass(-GRACE - 1), None),
         (refresh(Presented::Previous), Some(Expected::NobodyKnows)),

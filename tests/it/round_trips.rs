@@ -1,7 +1,7 @@
 //! How often a grant waits for AWS, and for what: counted at the door, where calls are held until all have come that
 //! come side by side.
 
-use crate::support::{SERVICE, TestApp};
+use crate::support::{APPLICATION, SERVICE, TestApp};
 
 #[tokio::test]
 async fn client_credentials_waits_once_for_one_read() {
@@ -37,6 +37,23 @@ async fn refresh_token_waits_twice_for_three_reads_and_one_write() {
     answer.assert_issued(2);
     assert_eq!(first, ["GetItem ClientsTable", "GetItem GrantsTable"]);
     assert_eq!(second, ["GetItem UsersTable", "UpdateItem GrantsTable"]);
+    assert_eq!(test.door.calls().len(), 4);
+}
+
+/// A scope may be refused, for what the user's record says, and what is refused consumes nothing.
+#[tokio::test]
+async fn refresh_token_with_a_scope_waits_for_the_user_before_the_write() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    test.door.forget();
+    test.door.hold();
+    let params =
+        [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", "legacy:autonomy.read")];
+    let (answer, calls) = tokio::join!(test.form(APPLICATION, &params), async {
+        [test.door.let_through(2).await, test.door.let_through(1).await, test.door.let_through(1).await]
+    });
+    answer.assert_issued(2);
+    assert_eq!(calls[1..], [["GetItem UsersTable"], ["UpdateItem GrantsTable"]]);
     assert_eq!(test.door.calls().len(), 4);
 }
 

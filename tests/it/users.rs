@@ -30,7 +30,18 @@ async fn s_301_every_way_to_fail_gets_the_same_bytes_for_the_same_hashes() {
         // The client's secret, and the password.
         assert_eq!(hashes.take_hashes(), [("sha256".to_owned(), vec![]), ("argon2".to_owned(), current)], "{username}");
     }
+    // Whether it is the password of a disabled account shows in nothing either, whatever made its hash.
+    let imported = json!({"username": "old.hash@itccompliance.co.uk"});
+    let imported = test.cloud.item("UsersTable", &imported).unwrap().unwrap()["password_hash"]["S"].clone();
+    test.change_user(&json!({"enabled": false, "password_hash": imported}));
+    for password in ["legacy-pass", "wrong"] {
+        let answer = test.password(USERNAME, password).await;
+        answers.push((answer.bytes, answer.headers));
+        let schemes: Vec<_> = hashes.take_hashes().into_iter().map(|(scheme, _)| scheme).collect();
+        assert_eq!(schemes, ["sha256", "argon2"]);
+    }
     assert!(answers.iter().all(|answer| *answer == answers[0]));
+    test.change_user(&json!({}));
 
     // Empty and over-long are malformed before anything is asked of an account: alike for any, and for no hash at all.
     for username in [USERNAME, "nobody@itccompliance.co.uk"] {

@@ -32,6 +32,10 @@ pub enum Flow {
     /// A login that replaces the hash of an imported password.
     OldHash,
     Refresh,
+    /// For one of the scopes, which waits for the user before the write.
+    RefreshForOneScope,
+    /// For a scope that the user has lost since the login.
+    RefreshForLostScope,
     /// The token once more that was used a moment ago.
     Retry,
     /// The token once more that was used long ago.
@@ -40,7 +44,7 @@ pub enum Flow {
     DisabledUser,
 }
 
-pub const FLOWS: [Flow; 15] = [
+pub const FLOWS: [Flow; 17] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reread,
@@ -52,6 +56,8 @@ pub const FLOWS: [Flow; 15] = [
     Flow::UnknownUser,
     Flow::OldHash,
     Flow::Refresh,
+    Flow::RefreshForOneScope,
+    Flow::RefreshForLostScope,
     Flow::Retry,
     Flow::Replay,
     Flow::RevokedFamily,
@@ -66,6 +72,7 @@ impl Flow {
             Self::WrongPassword | Self::UnknownUser | Self::Replay | Self::RevokedFamily | Self::DisabledUser => {
                 Some((400, "invalid_grant"))
             }
+            Self::RefreshForLostScope => Some((400, "invalid_scope")),
             _ => None,
         }
     }
@@ -87,7 +94,13 @@ impl Flow {
                 test.form(SERVICE, &[("grant_type", "client_credentials")]).await.assert_issued(2);
                 test.change_client(SERVICE.0, &json!({"enabled": false}));
             }
-            Self::Refresh | Self::Retry | Self::Replay | Self::RevokedFamily | Self::DisabledUser => {
+            Self::Refresh
+            | Self::RefreshForOneScope
+            | Self::RefreshForLostScope
+            | Self::Retry
+            | Self::Replay
+            | Self::RevokedFamily
+            | Self::DisabledUser => {
                 let token = test.log_in().await;
                 match self {
                     Self::Retry => drop(test.refresh(&token).await.refresh_token()),
@@ -102,6 +115,7 @@ impl Flow {
                         return Some(successor);
                     }
                     Self::DisabledUser => test.change_user(&json!({"enabled": false})),
+                    Self::RefreshForLostScope => test.change_user(&json!({"scopes": ["legacy:autonomy.write"]})),
                     _ => {}
                 }
                 return Some(token);
@@ -123,6 +137,11 @@ impl Flow {
             Self::WrongPassword => test.password(USERNAME, OLD_PASSWORD).await,
             Self::UnknownUser => test.password("nobody@itccompliance.co.uk", PASSWORD).await,
             Self::OldHash => test.password(OLD_USERNAME, OLD_PASSWORD).await,
+            Self::RefreshForOneScope | Self::RefreshForLostScope => {
+                let params = [("grant_type", "refresh_token"), ("scope", "legacy:autonomy.read")];
+                let params = [&params[..], &[("refresh_token", token.unwrap())]].concat();
+                test.form(APPLICATION, &params).await
+            }
             _ => test.refresh(token.unwrap()).await,
         }
     }
@@ -145,7 +164,7 @@ impl Flow {
                 }
                 None
             }
-            Self::Refresh | Self::Retry => {
+            Self::Refresh | Self::RefreshForOneScope | Self::Retry => {
                 let successors: Vec<_> = run.iter().filter(|answer| answer.status == 200).collect();
                 let successor = successors.first()?.refresh_token();
                 if successors.iter().any(|answer| answer.refresh_token() != successor) {
@@ -158,6 +177,11 @@ impl Flow {
                 proxy.settle().await;
                 let live = live_generation(test, &successor);
                 (live != Some(2)).then(|| format!("generation {live:?} is live, and not 2"))
+            }
+            Self::RefreshForLostScope => {
+                proxy.settle().await;
+                let live = live_generation(test, token?);
+                (live != Some(0)).then(|| format!("generation {live:?} is live: a refusal consumed"))
             }
             Self::Replay | Self::RevokedFamily | Self::DisabledUser => {
                 test.change_user(&json!({}));
