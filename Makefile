@@ -21,8 +21,9 @@ PART =
 # How many seconds `make fuzz` runs each target, and which targets: all, unless some are named.
 SECONDS_EACH = 600
 TARGETS =
-# The processor of the function that `make deploy` builds and deploys: x86_64 or arm64.
+# The processor of the function that is built: x86_64 or arm64. `make deploy` builds for the one that was saved, if one was.
 ARCHITECTURE = x86_64
+deploy: ARCHITECTURE = $(or $(shell python3 tools/saved_answers.py Architecture 2>/dev/null),x86_64)
 
 TOOLS := .tools
 CARGO_FUZZ := $(TOOLS)/cargo-fuzz-0.13.2
@@ -79,8 +80,8 @@ bench: build | needs-cargo needs-cc ## What a token costs: each part by itself, 
 	@cargo build --release --example bare
 	@cargo bench $(if $(PART),-- $(PART))
 
-deploy: build ## To AWS, asking for every setting (ARCHITECTURE=x86_64)
-	@$(sam) deploy --guided --parameter-overrides Architecture=$(ARCHITECTURE)
+deploy: build ## To AWS, asking for every setting (ARCHITECTURE=x86_64, or what was saved)
+	@$(sam) deploy --guided --parameter-overrides "$$(python3 tools/saved_answers.py Architecture=$(ARCHITECTURE))"
 
 clean: stop ## Removes everything that was built or installed here
 	@rm -rf .aws-sam $(NODE)/node_modules benches/peers/node_modules fuzz/target target $(TOOLS)

@@ -29,18 +29,16 @@ pub enum GrantType {
 }
 
 impl GrantType {
+    /// All that there are, in the order of their names.
+    pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::Password, Self::RefreshToken];
+
     /// Takes the grant type of a request.
     ///
     /// # Errors
     /// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
     pub fn take(params: &mut Params) -> Result<Self, Error> {
-        match params.take(Name::GrantType).as_deref() {
-            Some("password") => Ok(Self::Password),
-            Some("client_credentials") => Ok(Self::ClientCredentials),
-            Some("refresh_token") => Ok(Self::RefreshToken),
-            Some(_) => Err(Error::UnsupportedGrantType),
-            None => Err(Error::InvalidRequest("The grant_type is missing.")),
-        }
+        let name = params.take(Name::GrantType).ok_or(Error::InvalidRequest("The grant_type is missing."))?;
+        Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name).ok_or(Error::UnsupportedGrantType)
     }
 
     /// Its name on the wire, and in the list of a client.

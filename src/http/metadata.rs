@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::published;
 use crate::app::App;
 use crate::error::Error;
+use crate::grant::GrantType;
 
 /// Where RFC 8414 section 3 has it: the path of the issuer, if it has one, comes after the well-known name.
 pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
@@ -35,7 +36,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         token_endpoint: format!("{issuer}/oauth/token"),
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
         response_types_supported: [],
-        grant_types_supported: ["client_credentials", "password", "refresh_token"],
+        grant_types_supported: GrantType::ALL.map(GrantType::as_str),
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::ServerError(error.to_string()))?;

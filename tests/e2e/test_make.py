@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -227,6 +228,24 @@ def test_a_port_that_is_taken(verb):
 ])
 def test_a_setting_that_makes_no_sense(arguments, text):
     assert_one_line(make(*arguments), text)
+
+
+def test_deploy_goes_on_from_what_was_saved(tmp_path):
+    """A parameter on SAM's command line takes the place of all that were saved, the domain among them."""
+    def saved_answers(argument):
+        command = [sys.executable, ROOT / "tools/saved_answers.py", argument]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert saved_answers("Architecture") == ""
+    assert saved_answers("Architecture=arm64") == "Architecture=arm64"
+    # As `sam deploy --guided` writes them.
+    (tmp_path / "samconfig.toml").write_text(
+        'version = 0.1\n[default.deploy.parameters]\nparameter_overrides = "DomainName=\\"login.example.com\\" '
+        'Issuer=\\"\\" Architecture=\\"arm64\\" MemorySize=\\"512\\""\n'
+    )
+    assert saved_answers("Architecture") == "arm64"
+    others = 'DomainName="login.example.com" Issuer="" Architecture={} MemorySize="512"'
+    assert saved_answers("Architecture=x86_64") == others.format("x86_64")
 
 
 @pytest.mark.parametrize("verb", ["deploy-local", "watch", "invoke", "e2e", "deploy"])

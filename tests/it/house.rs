@@ -14,7 +14,10 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("config", &["aws"]),
     (
         "countersign",
-        &["aws", "client", "clock", "config", "keys", "params", "rotation", "scope", "secret", "store", "user"],
+        &[
+            "aws", "client", "clock", "config", "grant", "keys", "params", "rotation", "scope", "secret", "store",
+            "user",
+        ],
     ),
     ("error", &["keys", "store"]),
     ("gateway", &["app", "http"]),

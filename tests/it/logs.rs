@@ -147,7 +147,7 @@ async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
     for (username, reason) in [
         (USERNAME, "wrong password"),
         ("nobody@itccompliance.co.uk", "unknown user"),
-        ("off@itccompliance.co.uk", "wrong password"),
+        ("off@itccompliance.co.uk", "disabled user"),
         ("nopassword@itccompliance.co.uk", "user without a password"),
     ] {
         let log = LogLines::collect();

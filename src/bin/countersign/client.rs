@@ -3,12 +3,13 @@
 use clap::{Args, Subcommand, ValueEnum};
 use countersign::client::{Client, MAX_LIVE_SECRETS, Secret};
 use countersign::clock::Clock;
+use countersign::grant::GrantType;
 use countersign::store::{Created, Stored};
 use serde_json::json;
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
-use crate::spec::{GRANT_TYPES, Spec, check_new_id};
+use crate::spec::{Spec, check_new_id};
 use crate::{Outcome, input, output};
 
 mod view;
@@ -108,7 +109,7 @@ pub struct Settings {
     #[arg(long)]
     name: Option<String>,
     /// A grant that it may use (once for each)
-    #[arg(long = "grant-type", value_name = "GRANT", value_parser = GRANT_TYPES)]
+    #[arg(long = "grant-type", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
     grant_types: Vec<String>,
     /// A scope that it may have, exact or ending in * (once for each)
     #[arg(id = "scope", long = "scope", value_name = "SCOPE")]

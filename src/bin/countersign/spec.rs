@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use countersign::client::Client;
+use countersign::grant::GrantType;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
 use countersign::scope::{AllowedScopes, Scope, ScopeError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-/// The grant types that there are.
-pub const GRANT_TYPES: [&str; 3] = ["password", "client_credentials", "refresh_token"];
 
 /// A client's record, in the words of the table. What is absent is not in the record either, but for `enabled`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,8 +57,9 @@ impl Spec {
     /// # Errors
     /// What is wrong, in words.
     pub fn write_to(self, client: &mut Client, now: u64) -> Result<(), String> {
-        if let Some(unknown) = self.grant_types.iter().find(|name| !GRANT_TYPES.contains(&name.as_str())) {
-            return Err(format!("the grant type {unknown:?} is none of {}", GRANT_TYPES.join(", ")));
+        let known = GrantType::ALL.map(GrantType::as_str);
+        if let Some(unknown) = self.grant_types.iter().find(|name| !known.contains(&name.as_str())) {
+            return Err(format!("the grant type {unknown:?} is none of {}", known.join(", ")));
         }
         let scopes = AllowedScopes::parse(self.scopes).map_err(|(token, fault)| scope_fault(&token, fault))?;
         let default_scopes = match self.default_scopes {

@@ -40,6 +40,7 @@ static ANSWERS: LazyLock<BTreeMap<(&str, &str, u16), Documented>> = LazyLock::ne
 
 impl Documented {
     fn read(answer: &'static Value) -> Self {
+        let answer = resolved(answer);
         let headers = answer["headers"]
             .as_object()
             .unwrap()
