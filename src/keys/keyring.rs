@@ -29,7 +29,7 @@ pub struct Keyring {
     due_at: AtomicU64,
     /// When a reading failed last.
     failed_at: AtomicU64,
-    /// Held by whoever reads.
+    /// Held by whoever reads again: one is enough.
     reading: Arc<Mutex<()>>,
 }
 
