@@ -121,6 +121,10 @@ pub struct Family {
     pub rotated_at: u64,
     /// Which request made it: how a write whose answer was lost is known for our own when it is sent again.
     pub rotated_by: String,
+    /// Until when the generation before it may be used again, whatever the grace: a fault of ours may have kept its
+    /// successor from its holder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_until: Option<u64>,
     /// Whether the family has ended.
     pub revoked: bool,
     /// When the family ends, however often it is used.
@@ -146,7 +150,8 @@ pub enum Standing {
 }
 
 impl Family {
-    /// Judges a generation that `client_id` presents at `now`. A retry is tolerated for `grace` seconds; 0 is never.
+    /// Judges a generation that `client_id` presents at `now`. A retry is tolerated for `grace` seconds, and after a
+    /// fault of ours until [`retry_until`](Self::retry_until); with 0 it never is.
     pub fn standing(&self, generation: u32, client_id: &str, now: u64, grace: u32) -> Standing {
         if self.client_id != client_id {
             return Standing::Dead("the refresh token was issued to another client");
@@ -166,7 +171,7 @@ impl Family {
             Standing::Replayed
         } else if now.saturating_add(grace) < self.rotated_at {
             Standing::Undecided
-        } else if now.saturating_sub(self.rotated_at) <= grace {
+        } else if now.saturating_sub(self.rotated_at) <= grace || self.retry_until.is_some_and(|until| now < until) {
             // A little negative, too: the clocks of environments differ.
             Standing::Retried
         } else {

@@ -126,6 +126,7 @@ async fn begin_family(
         generation: 0,
         rotated_at: token.issued_at,
         rotated_by: random_id(),
+        retry_until: None,
         revoked: false,
         absolute_expires_at,
         expires_at: refresh_token_expires_at(app, token.client, token.issued_at, absolute_expires_at),

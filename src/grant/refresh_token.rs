@@ -21,6 +21,8 @@ use crate::store::{Rotation, StoreError};
 use crate::token::TokenVersion;
 use crate::user::{User, Username};
 
+/// Seconds for which a used token may be used again when the user could not be read: outages last longer than the grace.
+const RETRY_AFTER_FAULT: u64 = 60 * 60;
 const NO_SCOPE_LEFT: &str = "none of the scopes is left to client and user";
 
 /// The grant's own parameters, and the family that the refresh token points to.
@@ -83,7 +85,10 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     } else {
         let (rotated, user) = tokio::join!(rotation, app.store.user(&username));
         rotated?;
-        let user = still_valid(app, used, &family, user?).await?;
+        let user = match user {
+            Ok(user) => still_valid(app, used, &family, user).await?,
+            Err(error) => return Err(tolerate_retries(app, used, error).await),
+        };
         match user.scope(scope, false) {
             Ok(scope) => (user, scope),
             Err(_) => return Err(end_family(app, used, NO_SCOPE_LEFT).await),
@@ -125,6 +130,7 @@ async fn rotate(app: &App, client: &Client, used: Reference, family: &Family) ->
         generation: used.successor().generation,
         rotated_at: now,
         rotated_by: random_id(),
+        retry_until: None,
         expires_at: refresh_token_expires_at(app, client, now, family.absolute_expires_at),
         ..family.clone()
     };
@@ -151,6 +157,15 @@ async fn still_valid(app: &App, used: Reference, family: &Family, user: Option<U
         Some(user) => return Ok(user),
     };
     Err(end_family(app, used, reason).await)
+}
+
+/// The token is used, and its holder gets no answer for it: lets it be used again for a while, and yields our fault.
+async fn tolerate_retries(app: &App, used: Reference, fault: StoreError) -> Error {
+    let until = app.clock.now().saturating_add(RETRY_AFTER_FAULT);
+    if let Err(error) = app.store.tolerate_retries(used, until).await {
+        tracing::warn!(reason = %error, "a refresh that had no answer can be tried again within the grace alone");
+    }
+    fault.into()
 }
 
 /// Ends the family, and yields the answer to that: a failure of ours if it did not succeed.

@@ -72,7 +72,8 @@ impl Store {
                  AND expires_at > :now AND absolute_expires_at > :now",
             )
             .update_expression(
-                "SET generation = :next, rotated_at = :now, rotated_by = :rotated_by, expires_at = :expires_at",
+                "SET generation = :next, rotated_at = :now, rotated_by = :rotated_by, expires_at = :expires_at \
+                 REMOVE retry_until",
             )
             .expression_attribute_values(":used", number(used.generation))
             .expression_attribute_values(":false", AttributeValue::Bool(false))
@@ -97,6 +98,27 @@ impl Store {
             Some(found) if found.rotated_by == next.rotated_by && !found.revoked => Rotation::Rotated,
             found => Rotation::Lost(found),
         })
+    }
+
+    /// Has `used`, whose successor nobody may have been given, be good for that successor until `until`, as long as the
+    /// successor is not used itself.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn tolerate_retries(&self, used: Reference, until: u64) -> Result<(), StoreError> {
+        let request = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.grants_table)
+            .key("id", AttributeValue::S(id(used.family)))
+            .condition_expression("generation = :next AND revoked = :false")
+            .update_expression("SET retry_until = :until")
+            .expression_attribute_values(":next", number(used.successor().generation))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .expression_attribute_values(":until", number(until))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let result = Box::pin(request.send()).await;
+        unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
     }
 
     /// Ends a family for good. One that is gone already is ended enough.

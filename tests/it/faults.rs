@@ -82,6 +82,33 @@ async fn the_clients_own_fault_is_told_before_ours() {
     test.form(APPLICATION, &params[..2]).await.assert_refused(503, "temporarily_unavailable");
 }
 
+/// The user is read beside the rotation: if that fails the token is used, and its holder has no other.
+#[tokio::test]
+async fn s_705_an_outage_that_outlasts_the_grace_costs_nobody_the_login() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    for _ in 0..2 {
+        test.door.fail("GetItem UsersTable", 500, "InternalServerError");
+        test.refresh(&token).await.assert_refused(503, "temporarily_unavailable");
+        test.pass(3_500);
+    }
+    test.door.mend();
+    let successor = test.refresh(&token).await.refresh_token();
+    assert_eq!(test.refresh(&token).await.refresh_token(), successor);
+    // Once the successor is used, what came before it is a replay as ever.
+    test.refresh(&successor).await.assert_issued(2);
+    assert!(test.family(&token).get("retry_until").is_none());
+    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+
+    // It ends.
+    let token = test.log_in().await;
+    test.door.fail("GetItem UsersTable", 500, "InternalServerError");
+    test.refresh(&token).await.assert_refused(503, "temporarily_unavailable");
+    test.door.mend();
+    test.pass(3_600);
+    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+}
+
 #[tokio::test]
 async fn s_709_a_malformed_record_is_refused_and_reported() {
     let test = TestApp::start().await;
