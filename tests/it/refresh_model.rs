@@ -11,12 +11,12 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use self::model::{Asked, Expected, GRACE, IDLE, MAX, Model, Presented, Trouble, Use};
 use crate::refresh::OTHER;
 use crate::support::{APPLICATION, Answer, NOW, PASSWORD, SCOPE, TestApp, USERNAME, form};
 
-const GRACE: i64 = 10;
-const IDLE: u64 = 1_000;
-const MAX: u64 = 1_500;
+mod model;
+
 const CASES: u32 = 48;
 /// The half that nobody asks for by name.
 const HALF_OF_SCOPE: &str = "legacy:autonomy.write";
@@ -25,14 +25,7 @@ const HALF_OF_SCOPE: &str = "legacy:autonomy.write";
 #[derive(Clone, Debug)]
 enum Operation {
     LogIn,
-    /// Of the family that began so many logins before the last; the answer to the first write may be lost.
-    Refresh {
-        family: usize,
-        token: Presented,
-        foreign: bool,
-        scope: Asked,
-        lost: bool,
-    },
+    Refresh(Use),
     Pass(i64),
     EnableUser(bool),
     /// The user may have half of the scopes, or all.
@@ -40,39 +33,6 @@ enum Operation {
     /// Sessions are valid from so many seconds after now.
     EndSessions(u64),
     EnableClient(bool),
-}
-
-/// Which token of a family is presented.
-#[derive(Clone, Copy, Debug)]
-enum Presented {
-    Live,
-    Previous,
-    /// Any before that.
-    Older(usize),
-    /// One that the family will only come to.
-    Ahead,
-    Forged,
-}
-
-/// The scope that is asked for.
-#[derive(Clone, Copy, Debug)]
-enum Asked {
-    Nothing,
-    Narrower,
-    /// The client may have it; the login did not.
-    Wider,
-    NotTheClients,
-}
-
-impl Asked {
-    fn text(self) -> &'static str {
-        match self {
-            Self::Nothing => "",
-            Self::Narrower => "legacy:autonomy.read",
-            Self::Wider => "legacy:autonomy.read legacy:other",
-            Self::NotTheClients => "payments",
-        }
-    }
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
@@ -90,12 +50,17 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         1 => Just(Asked::NotTheClients),
     ];
     let family = prop_oneof![3 => Just(0), 1 => 0..3usize];
-    let refresh = (family, token, prop::bool::weighted(0.05), scope, prop::bool::weighted(0.05));
+    let trouble = prop_oneof![
+        18 => Just(Trouble::Nothing),
+        1 => Just(Trouble::LostAnswer),
+        1 => Just(Trouble::Outage),
+    ];
+    let refresh = (family, token, prop::bool::weighted(0.05), scope, trouble);
     let steps = vec![1, 5, GRACE, GRACE + 1, 300, 999, 1_000, -1, -GRACE, -GRACE - 1, -300, -1_500];
     let operation = prop_oneof![
         4 => Just(Operation::LogIn),
-        24 => refresh.prop_map(|(family, token, foreign, scope, lost)| {
-            Operation::Refresh { family, token, foreign, scope, lost }
+        24 => refresh.prop_map(|(family, token, foreign, scope, trouble)| {
+            Operation::Refresh(Use { family, token, foreign, scope, trouble })
         }),
         7 => prop::sample::select(steps).prop_map(Operation::Pass),
         2 => prop::bool::weighted(0.8).prop_map(Operation::EnableUser),
@@ -104,143 +69,6 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         2 => prop::bool::weighted(0.8).prop_map(Operation::EnableClient),
     ];
     prop::collection::vec(operation, 1..40)
-}
-
-/// What the model expects of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expected {
-    LoggedIn,
-    Rotated,
-    GivenAgain,
-    /// Refused, and nothing has changed.
-    InvalidClient,
-    InvalidScope,
-    Foreign,
-    NotOurs,
-    Over,
-    Expired,
-    NotYet,
-    NobodyKnows,
-    /// Refused, and the family has ended.
-    Replayed,
-    UserGone,
-    /// A login that is refused.
-    NoLogin,
-}
-
-impl Expected {
-    /// The status of the answer, and its error.
-    fn refusal(self) -> Option<(u16, &'static str)> {
-        match self {
-            Self::LoggedIn | Self::Rotated | Self::GivenAgain => None,
-            Self::InvalidClient => Some((401, "invalid_client")),
-            Self::InvalidScope => Some((400, "invalid_scope")),
-            Self::NobodyKnows => Some((503, "temporarily_unavailable")),
-            _ => Some((400, "invalid_grant")),
-        }
-    }
-}
-
-/// A family, as the rules have it.
-#[derive(Debug)]
-struct Family {
-    /// By generation; the last one is live, if any is.
-    tokens: Vec<String>,
-    logged_in_at: u64,
-    rotated_at: u64,
-    expires_at: u64,
-    ends_at: u64,
-    ended: bool,
-}
-
-/// The whole world, as the rules have it.
-struct Model {
-    now: u64,
-    client_enabled: bool,
-    user_enabled: bool,
-    user_narrowed: bool,
-    sessions_valid_from: u64,
-    families: Vec<Family>,
-}
-
-impl Model {
-    fn log_in(&self) -> Expected {
-        match (self.client_enabled, self.user_enabled) {
-            (false, _) => Expected::InvalidClient,
-            (true, false) => Expected::NoLogin,
-            (true, true) if self.user_narrowed => Expected::InvalidScope,
-            (true, true) => Expected::LoggedIn,
-        }
-    }
-
-    fn logged_in(&mut self, token: String) {
-        let now = self.now;
-        let (expires_at, ends_at) = (now + IDLE, now + MAX);
-        let tokens = vec![token];
-        self.families.push(Family { tokens, logged_in_at: now, rotated_at: now, expires_at, ends_at, ended: false });
-    }
-
-    /// What comes of presenting a token; what happens to its family is noted, but for the successor's text.
-    fn refresh(&mut self, family: usize, token: Presented, foreign: bool, scope: Asked) -> Expected {
-        let family = &mut self.families[family];
-        if !self.client_enabled && !foreign {
-            return Expected::InvalidClient;
-        }
-        if matches!(scope, Asked::NotTheClients) {
-            return Expected::InvalidScope;
-        }
-        let behind = match token {
-            Presented::Forged => return Expected::NotOurs,
-            _ if foreign => return Expected::Foreign,
-            _ if family.ended => return Expected::Over,
-            _ if self.now >= family.expires_at.min(family.ends_at) => return Expected::Expired,
-            Presented::Ahead => return Expected::NotYet,
-            presented => family.tokens.len() - 1 - family.index(presented),
-        };
-        let since_rotation = self.now.cast_signed() - family.rotated_at.cast_signed();
-        let again = match behind {
-            0 => false,
-            1 if since_rotation < -GRACE => return Expected::NobodyKnows,
-            1 if since_rotation <= GRACE => true,
-            _ => {
-                family.ended = true;
-                return Expected::Replayed;
-            }
-        };
-        if matches!(scope, Asked::Wider) {
-            return Expected::InvalidScope;
-        }
-        let gone = !self.user_enabled || self.sessions_valid_from > family.logged_in_at;
-        // Who asks for a scope has the user looked at first: what is refused consumes nothing.
-        let consumes = match scope {
-            Asked::Nothing => true,
-            _ if gone => false,
-            _ if self.user_narrowed => return Expected::InvalidScope,
-            _ => true,
-        };
-        if consumes && !again {
-            family.rotated_at = self.now;
-            family.expires_at = (self.now + IDLE).min(family.ends_at);
-            family.tokens.push(String::new());
-        }
-        if gone {
-            family.ended = true;
-            return Expected::UserGone;
-        }
-        if again { Expected::GivenAgain } else { Expected::Rotated }
-    }
-}
-
-impl Family {
-    /// The generation of a token that is presented; a family that has none before its first presents that.
-    fn index(&self, presented: Presented) -> usize {
-        let live = self.tokens.len() - 1;
-        match presented {
-            Presented::Previous => live.saturating_sub(1),
-            Presented::Older(steps) => live.saturating_sub(2 + steps),
-            _ => live,
-        }
-    }
 }
 
 /// What has been seen of a family: whatever the model says, this never goes back.
@@ -288,13 +116,16 @@ impl<'a> World<'a> {
     async fn step(&mut self, operation: &Operation) -> Option<Expected> {
         match *operation {
             Operation::LogIn => return Some(self.log_in().await),
-            Operation::Refresh { .. } if self.model.families.is_empty() => return Some(self.log_in().await),
-            Operation::Refresh { family, token, foreign, scope, lost } => {
-                let family = (self.model.families.len() - 1).saturating_sub(family);
-                if lost {
-                    self.test.door.lose_answer("UpdateItem GrantsTable");
+            Operation::Refresh(_) if self.model.families.is_empty() => return Some(self.log_in().await),
+            Operation::Refresh(presented) => {
+                match presented.trouble {
+                    Trouble::Nothing => {}
+                    Trouble::LostAnswer => self.test.door.lose_answer("UpdateItem GrantsTable"),
+                    Trouble::Outage => self.test.door.fail("GetItem UsersTable", 500, "InternalServerError"),
                 }
-                return Some(self.refresh(family, token, foreign, scope).await);
+                let expected = self.refresh(presented).await;
+                self.test.door.mend();
+                return Some(expected);
             }
             Operation::Pass(seconds) => {
                 self.test.pass(seconds);
@@ -325,23 +156,25 @@ impl<'a> World<'a> {
         expected
     }
 
-    async fn refresh(&mut self, index: usize, presented: Presented, foreign: bool, scope: Asked) -> Expected {
+    async fn refresh(&mut self, presented: Use) -> Expected {
+        let index = (self.model.families.len() - 1).saturating_sub(presented.family);
+        let Use { token, foreign, scope, .. } = presented;
         let family = &self.model.families[index];
-        let generation = family.index(presented);
+        let generation = family.index(token);
         let used_before = generation + 1 < family.tokens.len();
-        let token = match presented {
+        let text = match token {
             Presented::Ahead => self.ahead(family.tokens.last().unwrap()).await,
             Presented::Forged => forged(family.tokens.last().unwrap()),
             _ => family.tokens[generation].clone(),
         };
-        let expected = self.model.refresh(index, presented, foreign, scope);
+        let expected = self.model.refresh(index, presented);
         let client = if foreign { OTHER } else { APPLICATION };
-        let params = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", scope.text())];
+        let params = [("grant_type", "refresh_token"), ("refresh_token", text.as_str()), ("scope", scope.text())];
         let answer = self.test.send(form(&params).basic(client.0, client.1).post()).await;
 
         if let Some((status, error)) = expected.refusal() {
             answer.assert_refused(status, error);
-            if expected == Expected::UserGone {
+            if matches!(expected, Expected::UserGone | Expected::NoAnswer) {
                 // The successor that nobody was given.
                 let last = self.model.families[index].tokens.iter().rposition(|token| !token.is_empty()).unwrap();
                 let successor = self.ahead(&self.model.families[index].tokens[last].clone()).await;
@@ -396,6 +229,7 @@ impl<'a> World<'a> {
             assert_eq!(stored["revoked"]["BOOL"], Value::from(family.ended));
             assert_eq!(number("auth_time"), family.logged_in_at);
             assert_eq!(number("rotated_at"), family.rotated_at);
+            assert_eq!(stored.get("retry_until").map_or(0, |_| number("retry_until")), family.retry_until);
             assert_eq!(number("expires_at"), family.expires_at);
             assert_eq!(number("absolute_expires_at"), family.ends_at);
             assert_eq!(stored["client_id"]["S"], APPLICATION.0);
@@ -429,12 +263,20 @@ async fn start() -> (TestApp, String) {
     (test, Hasher::new(8, 1, 1).unwrap().hash(PASSWORD).unwrap().as_str().to_owned())
 }
 
+/// The live token of the last login, for its whole scope, with nothing wrong.
+const LIVE: Use =
+    Use { family: 0, token: Presented::Live, foreign: false, scope: Asked::Nothing, trouble: Trouble::Nothing };
+
 fn refresh(token: Presented) -> Operation {
-    Operation::Refresh { family: 0, token, foreign: false, scope: Asked::Nothing, lost: false }
+    Operation::Refresh(Use { token, ..LIVE })
 }
 
 fn refresh_for(scope: Asked) -> Operation {
-    Operation::Refresh { family: 0, token: Presented::Live, foreign: false, scope, lost: false }
+    Operation::Refresh(Use { scope, ..LIVE })
+}
+
+fn refresh_in(trouble: Trouble, scope: Asked) -> Operation {
+    Operation::Refresh(Use { scope, trouble, ..LIVE })
 }
 
 /// Once each, so that chance need not come by.
@@ -442,17 +284,13 @@ fn refresh_for(scope: Asked) -> Operation {
 async fn the_rules_of_refresh_families_each_by_itself() {
     let (test, password_hash) = start().await;
     let mut world = World::new(&test, &password_hash);
-    let foreign =
-        Operation::Refresh { family: 0, token: Presented::Live, foreign: true, scope: Asked::Nothing, lost: false };
-    let lost =
-        Operation::Refresh { family: 0, token: Presented::Live, foreign: false, scope: Asked::Nothing, lost: true };
     for (operation, expected) in [
         (Operation::LogIn, Some(Expected::LoggedIn)),
         (refresh(Presented::Live), Some(Expected::Rotated)),
         (refresh(Presented::Previous), Some(Expected::GivenAgain)),
         (Operation::Pass(GRACE), None),
         (refresh(Presented::Previous), Some(Expected::GivenAgain)),
-        (foreign, Some(Expected::Foreign)),
+        (Operation::Refresh(Use { foreign: true, ..LIVE }), Some(Expected::Foreign)),
         (refresh(Presented::Forged), Some(Expected::NotOurs)),
         (refresh(Presented::Ahead), Some(Expected::NotYet)),
         (refresh_for(Asked::Wider), Some(Expected::InvalidScope)),
@@ -463,7 +301,7 @@ async fn the_rules_of_refresh_families_each_by_itself() {
         (refresh_for(Asked::Narrower), Some(Expected::InvalidScope)),
         (refresh(Presented::Live), Some(Expected::Rotated)),
         (Operation::NarrowUser(false), None),
-        (lost, Some(Expected::Rotated)),
+        (refresh_in(Trouble::LostAnswer, Asked::Nothing), Some(Expected::Rotated)),
         (Operation::Pass(-GRACE - 1), None),
         (refresh(Presented::Previous), Some(Expected::NobodyKnows)),
         (Operation::Pass(1), None),
@@ -491,6 +329,11 @@ async fn the_rules_of_refresh_families_each_by_itself() {
         (refresh(Presented::Live), Some(Expected::InvalidClient)),
         (Operation::EnableClient(true), None),
         (refresh(Presented::Live), Some(Expected::Rotated)),
+        (refresh_in(Trouble::Outage, Asked::Narrower), Some(Expected::NoAnswer)),
+        (refresh_in(Trouble::Outage, Asked::Nothing), Some(Expected::NoAnswer)),
+        (Operation::Pass(300), None),
+        (refresh(Presented::Previous), Some(Expected::GivenAgain)),
+        (Operation::LogIn, Some(Expected::LoggedIn)),
         (Operation::EndSessions(0), None),
         (refresh(Presented::Live), Some(Expected::Rotated)),
         (Operation::EndSessions(1), None),

@@ -1,0 +1,219 @@
+//! The rules of refresh families, written once more, and without a line of the service's.
+
+pub const GRACE: i64 = 10;
+pub const IDLE: u64 = 1_000;
+pub const MAX: u64 = 1_500;
+/// How long a token that was used up in an outage is good again.
+const RETRY_AFTER_FAULT: u64 = 3_600;
+
+/// Which token of a family is presented.
+#[derive(Clone, Copy, Debug)]
+pub enum Presented {
+    Live,
+    Previous,
+    /// Any before that.
+    Older(usize),
+    /// One that the family will only come to.
+    Ahead,
+    Forged,
+}
+
+/// The scope that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked {
+    Nothing,
+    Narrower,
+    /// The client may have it; the login did not.
+    Wider,
+    NotTheClients,
+}
+
+impl Asked {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Narrower => "legacy:autonomy.read",
+            Self::Wider => "legacy:autonomy.read legacy:other",
+            Self::NotTheClients => "payments",
+        }
+    }
+}
+
+/// What goes wrong on our side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    Nothing,
+    /// The answer to the first write is lost, and nobody notices.
+    LostAnswer,
+    /// Users cannot be read.
+    Outage,
+}
+
+/// A use of a refresh token.
+#[derive(Clone, Copy, Debug)]
+pub struct Use {
+    /// Of the family that began so many logins before the last.
+    pub family: usize,
+    pub token: Presented,
+    /// By another client.
+    pub foreign: bool,
+    pub scope: Asked,
+    pub trouble: Trouble,
+}
+
+/// What the model expects of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    LoggedIn,
+    Rotated,
+    GivenAgain,
+    /// Refused, and nothing has changed.
+    InvalidClient,
+    InvalidScope,
+    Foreign,
+    NotOurs,
+    Over,
+    Expired,
+    NotYet,
+    NobodyKnows,
+    /// No answer, for a fault of ours.
+    NoAnswer,
+    /// Refused, and the family has ended.
+    Replayed,
+    UserGone,
+    /// A login that is refused.
+    NoLogin,
+}
+
+impl Expected {
+    /// The status of the answer, and its error.
+    pub fn refusal(self) -> Option<(u16, &'static str)> {
+        match self {
+            Self::LoggedIn | Self::Rotated | Self::GivenAgain => None,
+            Self::InvalidClient => Some((401, "invalid_client")),
+            Self::InvalidScope => Some((400, "invalid_scope")),
+            Self::NobodyKnows | Self::NoAnswer => Some((503, "temporarily_unavailable")),
+            _ => Some((400, "invalid_grant")),
+        }
+    }
+}
+
+/// A family, as the rules have it.
+#[derive(Debug)]
+pub struct Family {
+    /// By generation; the last one is live, if any is.
+    pub tokens: Vec<String>,
+    pub logged_in_at: u64,
+    pub rotated_at: u64,
+    /// 0 is never.
+    pub retry_until: u64,
+    pub expires_at: u64,
+    pub ends_at: u64,
+    pub ended: bool,
+}
+
+/// The whole world, as the rules have it.
+pub struct Model {
+    pub now: u64,
+    pub client_enabled: bool,
+    pub user_enabled: bool,
+    pub user_narrowed: bool,
+    pub sessions_valid_from: u64,
+    pub families: Vec<Family>,
+}
+
+impl Model {
+    pub fn log_in(&self) -> Expected {
+        match (self.client_enabled, self.user_enabled) {
+            (false, _) => Expected::InvalidClient,
+            (true, false) => Expected::NoLogin,
+            (true, true) if self.user_narrowed => Expected::InvalidScope,
+            (true, true) => Expected::LoggedIn,
+        }
+    }
+
+    pub fn logged_in(&mut self, token: String) {
+        let now = self.now;
+        let (expires_at, ends_at) = (now + IDLE, now + MAX);
+        let tokens = vec![token];
+        self.families.push(Family {
+            tokens,
+            logged_in_at: now,
+            rotated_at: now,
+            retry_until: 0,
+            expires_at,
+            ends_at,
+            ended: false,
+        });
+    }
+
+    /// What comes of presenting a token; what happens to its family is noted, but for the successor's text.
+    pub fn refresh(&mut self, family: usize, presented: Use) -> Expected {
+        let Use { token, foreign, scope, trouble, .. } = presented;
+        let family = &mut self.families[family];
+        if !self.client_enabled && !foreign {
+            return Expected::InvalidClient;
+        }
+        if matches!(scope, Asked::NotTheClients) {
+            return Expected::InvalidScope;
+        }
+        let behind = match token {
+            Presented::Forged => return Expected::NotOurs,
+            _ if foreign => return Expected::Foreign,
+            _ if family.ended => return Expected::Over,
+            _ if self.now >= family.expires_at.min(family.ends_at) => return Expected::Expired,
+            Presented::Ahead => return Expected::NotYet,
+            presented => family.tokens.len() - 1 - family.index(presented),
+        };
+        let since_rotation = self.now.cast_signed() - family.rotated_at.cast_signed();
+        let again = match behind {
+            0 => false,
+            1 if since_rotation < -GRACE => return Expected::NobodyKnows,
+            1 if since_rotation <= GRACE || self.now < family.retry_until => true,
+            _ => {
+                family.ended = true;
+                return Expected::Replayed;
+            }
+        };
+        if matches!(scope, Asked::Wider) {
+            return Expected::InvalidScope;
+        }
+        let gone = !self.user_enabled || self.sessions_valid_from > family.logged_in_at;
+        // Who asks for a scope has the user looked at first: what is refused consumes nothing.
+        let consumes = match scope {
+            Asked::Nothing => true,
+            _ if gone || trouble == Trouble::Outage => false,
+            _ if self.user_narrowed => return Expected::InvalidScope,
+            _ => true,
+        };
+        if consumes && !again {
+            family.rotated_at = self.now;
+            family.retry_until = 0;
+            family.expires_at = (self.now + IDLE).min(family.ends_at);
+            family.tokens.push(String::new());
+        }
+        if trouble == Trouble::Outage {
+            if consumes {
+                family.retry_until = self.now + RETRY_AFTER_FAULT;
+            }
+            return Expected::NoAnswer;
+        }
+        if gone {
+            family.ended = true;
+            return Expected::UserGone;
+        }
+        if again { Expected::GivenAgain } else { Expected::Rotated }
+    }
+}
+
+impl Family {
+    /// The generation of a token that is presented; a family that has none before its first presents that.
+    pub fn index(&self, presented: Presented) -> usize {
+        let live = self.tokens.len() - 1;
+        match presented {
+            Presented::Previous => live.saturating_sub(1),
+            Presented::Older(steps) => live.saturating_sub(2 + steps),
+            _ => live,
+        }
+    }
+}
