@@ -121,7 +121,7 @@ pub struct Family {
     pub rotated_at: u64,
     /// Which request made it: how a write whose answer was lost is known for our own when it is sent again.
     pub rotated_by: String,
-    /// Until when the generation before it may be used again, whatever the grace: a fault of ours may have kept its
+    /// Until when the generation before it may be used again, beyond the grace: a fault of ours may have kept its
     /// successor from its holder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_until: Option<u64>,

@@ -14,7 +14,7 @@ from http_client import request
 
 # Amazon Linux 2023 has glibc 2.34.
 NEWEST_GLIBC = (2, 34)
-# Above what the release build has by one part in ten (docs/performance.md): who adds more should mean to.
+# Above what the release build has by one part in forty (docs/performance.md): who adds more should mean to.
 MOST_BINARY_BYTES = 8_800_000
 MOST_ZIP_BYTES = 3_700_000
 

@@ -77,9 +77,8 @@ async fn the_clients_own_fault_is_told_before_ours() {
     test.door.mend();
     let token = test.log_in().await;
     test.door.fail("GetItem GrantsTable", 500, "InternalServerError");
-    let params = [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", "admin")];
-    test.form(APPLICATION, &params).await.assert_refused(400, "invalid_scope");
-    test.form(APPLICATION, &params[..2]).await.assert_refused(503, "temporarily_unavailable");
+    test.refresh_for(&token, "admin").await.assert_refused(400, "invalid_scope");
+    test.refresh(&token).await.assert_refused(503, "temporarily_unavailable");
 }
 
 /// The user is read beside the rotation: if that fails the token is used, and its holder has no other.

@@ -286,9 +286,7 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     let answer = test.refresh(&token).await;
     assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.read");
     let token = answer.refresh_token();
-    let params =
-        [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", "legacy:autonomy.write")];
-    test.form(APPLICATION, &params).await.assert_refused(400, "invalid_scope");
+    test.refresh_for(&token, "legacy:autonomy.write").await.assert_refused(400, "invalid_scope");
     test.change_client(APPLICATION.0, &json!({"scopes": ["other"]}));
     test.refresh(&token).await.assert_refused(400, "invalid_scope");
     assert_eq!(test.live_generation(&token), Some(1), "and what was refused consumed nothing");
@@ -298,10 +296,8 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     let answer = test.refresh(&token).await;
     assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.write");
     // By name one gets it or is told, and the family goes on.
-    let params = [("grant_type", "refresh_token"), ("scope", "legacy:autonomy.read")];
     let token = answer.refresh_token();
-    let by_name = [&params[..], &[("refresh_token", token.as_str())]].concat();
-    test.form(APPLICATION, &by_name).await.assert_refused(400, "invalid_scope");
+    test.refresh_for(&token, "legacy:autonomy.read").await.assert_refused(400, "invalid_scope");
     assert_eq!(test.live_generation(&token), Some(2), "nor did this");
     let answer = test.refresh(&token).await;
     assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.write");
@@ -321,21 +317,17 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
 #[tokio::test]
 async fn s_407_a_wider_scope_is_refused_without_consuming_and_a_narrower_one_narrows_the_access_token_only() {
     let test = TestApp::start().await;
-    let ask = async |token: &str, scope: &str| {
-        let params = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
-        test.form(APPLICATION, &params).await
-    };
     let token = test.log_in().await;
     for wider in ["legacy:other", "legacy:autonomy.read legacy:other", "legacy:*", " ", "a  b"] {
-        ask(&token, wider).await.assert_refused(400, "invalid_scope");
+        test.refresh_for(&token, wider).await.assert_refused(400, "invalid_scope");
     }
     assert_eq!(test.live_generation(&token), Some(0));
-    let answer = ask(&token, "legacy:autonomy.read").await;
+    let answer = test.refresh_for(&token, "legacy:autonomy.read").await;
     assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.read");
     let mut whole: Vec<_> = SCOPE.split(' ').collect();
     whole.sort_unstable();
     for scope in ["", SCOPE] {
-        let claims = ask(&answer.refresh_token(), scope).await.assert_issued(2);
+        let claims = test.refresh_for(&answer.refresh_token(), scope).await.assert_issued(2);
         let mut issued: Vec<_> = claims.0["scope"].as_str().unwrap().split(' ').collect();
         issued.sort_unstable();
         assert_eq!(issued, whole);

@@ -1,7 +1,7 @@
 //! How often a grant waits for AWS, and for what: counted at the door, where calls are held until all have come that
 //! come side by side.
 
-use crate::support::{APPLICATION, SERVICE, TestApp};
+use crate::support::{SERVICE, TestApp};
 
 #[tokio::test]
 async fn client_credentials_waits_once_for_one_read() {
@@ -47,9 +47,7 @@ async fn refresh_token_with_a_scope_waits_for_the_user_before_the_write() {
     let token = test.log_in().await;
     test.door.forget();
     test.door.hold();
-    let params =
-        [("grant_type", "refresh_token"), ("refresh_token", token.as_str()), ("scope", "legacy:autonomy.read")];
-    let (answer, calls) = tokio::join!(test.form(APPLICATION, &params), async {
+    let (answer, calls) = tokio::join!(test.refresh_for(&token, "legacy:autonomy.read"), async {
         [test.door.let_through(2).await, test.door.let_through(1).await, test.door.let_through(1).await]
     });
     answer.assert_issued(2);

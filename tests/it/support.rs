@@ -240,6 +240,12 @@ impl TestApp {
         self.form(APPLICATION, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
     }
 
+    /// The same for a scope of its own.
+    pub async fn refresh_for(&self, refresh_token: &str, scope: &str) -> Answer {
+        let params = [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("scope", scope)];
+        self.form(APPLICATION, &params).await
+    }
+
     /// Changes attributes of a stored item; `null` takes one away.
     pub fn change(&self, table: &str, key: &Value, changes: &Value) {
         let stored = match table {

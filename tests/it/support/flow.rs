@@ -138,9 +138,7 @@ impl Flow {
             Self::UnknownUser => test.password("nobody@itccompliance.co.uk", PASSWORD).await,
             Self::OldHash => test.password(OLD_USERNAME, OLD_PASSWORD).await,
             Self::RefreshForOneScope | Self::RefreshForLostScope => {
-                let params = [("grant_type", "refresh_token"), ("scope", "legacy:autonomy.read")];
-                let params = [&params[..], &[("refresh_token", token.unwrap())]].concat();
-                test.form(APPLICATION, &params).await
+                test.refresh_for(token.unwrap(), "legacy:autonomy.read").await
             }
             _ => test.refresh(token.unwrap()).await,
         }
