@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::client::Client;
 use crate::keys::{KeyError, SigningKey};
+use crate::random::random_id;
 use crate::scope::Scope;
-use crate::secret::random_id;
 use crate::user::User;
 
 /// The structure of an access token.

@@ -6,8 +6,8 @@ use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
-use crate::secret::Hash;
 
 /// A username in the form in which usernames are compared: `UsernameCaseMapped` of RFC 8265 section 3.3.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ pub const OTHER: (&str, &str) = ("other-app", "other-secret");
 
 impl TestApp {
     pub fn put_other_application(&self) {
-        let hash = countersign::secret::hash_client_secret(OTHER.1);
+        let hash = countersign::password_hash::hash_client_secret(OTHER.1);
         let other = json!({
             "client_id": OTHER.0, "enabled": true, "grant_types": ["password", "refresh_token"], "scopes": ["legacy:*"],
             "secrets": [{"id": "1", "hash": hash, "created_at": 1}],

@@ -20,7 +20,7 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::http::router;
 use countersign::keys::SigningKey;
-use countersign::secret::{Hasher, hash_client_secret};
+use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 

@@ -114,7 +114,7 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     let put = |item: Value| test.cloud.put("ClientsTable", &item).unwrap();
     put(json!({"client_id": "malformed", "enabled": "yes"}));
     put(json!({"client_id": "empty", "enabled": true}));
-    let hash = countersign::secret::hash_client_secret("secret");
+    let hash = countersign::password_hash::hash_client_secret("secret");
     let dying = json!([{"hash": hash, "expires_at": test.now() + 3 * 86_400}]);
     put(json!({"client_id": "dying", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": dying,
                "default_scopes": ["b"], "access_token_ttl": 999_999}));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use countersign::client::Client;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
-use countersign::secret::Hash;
+use countersign::password_hash::Hash;
 use countersign::store::{StoreError, Stored};
 use countersign::user::{User, Username};
 
