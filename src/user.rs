@@ -4,7 +4,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::Deserialize;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
@@ -34,11 +33,6 @@ impl Username {
         let bits = digest.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
         format!("{bits:016x}")
     }
-}
-
-/// A password in the form in which it is hashed: NFC (RFC 8265 section 4.2).
-pub fn password_form(password: &str) -> String {
-    password.nfc().collect()
 }
 
 /// A user as the table `users` holds it.

@@ -12,12 +12,12 @@ use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
-use crate::password_hash::Hash;
+use crate::password_hash::{Hash, Verified};
 use crate::random::random_id;
 use crate::refresh::{Family, FamilyId, Reference};
 use crate::store::StoreError;
 use crate::token::{AccessToken, TokenVersion};
-use crate::user::{User, Username, password_form};
+use crate::user::{User, Username};
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
 
@@ -51,7 +51,7 @@ impl Request {
             }
             None => Ok(None),
         };
-        Ok(Self { scope, password: password_form(&password), username, user, asked_at })
+        Ok(Self { scope, password, username, user, asked_at })
     }
 }
 
@@ -70,8 +70,7 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     let token = access_token(app, client, Some((login.user, login.at)), &scope);
     let issued = Issued::new(&token, version, &keys.current)?;
 
-    let (reference, ()) =
-        tokio::join!(begin_family(app, &login, &token, version), upgrade_hash(app, &login, &password));
+    let (reference, ()) = tokio::join!(begin_family(app, &login, &token, version), upgrade_hash(app, &login));
     Ok(issued.with_refresh_token(reference?.map(|reference| reference.mint(&keys.references))))
 }
 
@@ -80,6 +79,7 @@ struct Login<'a> {
     username: &'a Username,
     user: &'a User,
     hash: &'a Hash,
+    verified: Verified,
     /// In seconds since the epoch.
     at: u64,
 }
@@ -94,13 +94,15 @@ fn log_in<'a>(
     at: u64,
 ) -> Result<Login<'a>, Error> {
     let hash = user.filter(|user| user.enabled).and_then(|user| user.password_hash.as_ref());
-    let proven = app.hasher.verify_password(hash, password);
-    let reason = match (username, user, hash) {
-        (Some(username), Some(user), Some(hash)) if proven => return Ok(Login { username, user, hash, at }),
-        (_, Some(_), Some(_)) => "wrong password",
-        (_, Some(user), None) if !user.enabled => "disabled user",
-        (_, Some(_), None) => "user without a password",
-        (_, None, _) => "unknown user",
+    let verified = app.hasher.verify_password(hash, password);
+    let reason = match (username, user, hash, verified) {
+        (Some(username), Some(user), Some(hash), Some(verified)) => {
+            return Ok(Login { username, user, hash, verified, at });
+        }
+        (_, Some(_), Some(_), _) => "wrong password",
+        (_, Some(user), None, _) if !user.enabled => "disabled user",
+        (_, Some(_), None, _) => "user without a password",
+        (_, None, _, _) => "unknown user",
     };
     Err(Error::InvalidGrant { description: DESCRIPTION, reason })
 }
@@ -137,11 +139,11 @@ async fn begin_family(
 }
 
 /// Replaces a hash of an old scheme. The login does not depend on it: the next one would try again.
-async fn upgrade_hash(app: &App, login: &Login<'_>, password: &str) {
-    if app.hasher.is_current(login.hash) {
+async fn upgrade_hash(app: &App, login: &Login<'_>) {
+    let Some(new) = app.hasher.upgrade(login.hash, &login.verified) else {
         return;
-    }
-    let upgraded = match app.hasher.hash(password) {
+    };
+    let upgraded = match new {
         Ok(new) => app.store.upgrade_password_hash(login.username, login.hash, &new).await.map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };

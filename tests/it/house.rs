@@ -65,7 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
 ];
 
 /// The homes of the crates that have one. Those that are everyone's (base64, serde, tokio, tracing) are not listed.
-const HOMES: [(&str, &[&str]); 32] = [
+const HOMES: [(&str, &[&str]); 33] = [
     ("anstream", &["countersign"]),
     ("anstyle", &["countersign"]),
     ("argon2", &["password_hash"]),
@@ -88,16 +88,17 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("indicatif", &["countersign"]),
     ("jsonwebtoken", &["countersign", "keys"]),
     ("lambda_http", &["bin", "gateway"]),
-    ("phc", &["password_hash"]),
+    ("md5", &["password_hash"]),
     ("precis_profiles", &["user"]),
     ("rpassword", &["countersign"]),
     ("rustls_pki_types", &["config", "keys"]),
+    ("scrypt", &["password_hash"]),
     ("serde_dynamo", &["refresh", "store"]),
     ("serde_path_to_error", &["countersign", "store"]),
     ("toml", &["countersign"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
-    ("unicode_normalization", &["user"]),
+    ("unicode_normalization", &["password_hash"]),
 ];
 
 /// Every source file, with the module at the root that it belongs to.
