@@ -38,8 +38,8 @@ pub enum Command {
     #[command(after_help = "A line of JSON Lines (a CSV has the same names in its heading):
   {\"username\":\"john@example.com\",\"user_id\":\"42\",\"password_hash\":\"$2y$10$..\",
    \"scopes\":[\"legacy:*\"],\"dealer\":{\"id\":7},\"enabled\":true}
-All but the username may be absent. Hashes are argon2, bcrypt ($2y$, $2b$, $2a$), and PBKDF2 as PHC
-strings or as passlib, Django and Werkzeug write it. The first login replaces each by argon2id.
+All but the username may be absent. Hashes are argon2, bcrypt, PBKDF2, scrypt and phpass, in the forms
+that docs/operators.md lists. The first login replaces each by argon2id.
 
 A user that is there already stays as it is, so that the same command completes an import that was
 stopped.

@@ -48,8 +48,7 @@ const WHAT_TO_DO: &str = "leave it out, and set a new one after the import";
 /// Returns why a text is not an accepted hash.
 fn rejection(text: &str) -> String {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
-    let label = text.strip_prefix('{').and_then(|text| text.split_once('}'));
-    let label = label.map(|(label, _)| label.to_ascii_lowercase()).unwrap_or_default();
+    let (label, _) = label(text).unwrap_or_default();
     let labelled = |parts: &[&str]| parts.iter().any(|part| label.contains(part));
     let is_digest = [32, 40, 56, 64, 96, 128].contains(&text.len()) && hex(text).is_some();
     if starts(&["$1$", "$5$", "$6$", "$y$", "$gy$", "$7$", "_"]) || labelled(&["-crypt"]) {
@@ -68,15 +67,20 @@ fn rejection(text: &str) -> String {
 
 /// Removes the label that Spring, LDAP servers and Dovecot write before a hash, and the one of Django.
 fn without_label(text: &str) -> &str {
-    let labelled = text.strip_prefix('{').and_then(|text| text.split_once('}'));
-    let hash = labelled.filter(|(label, _)| {
-        let label = label.to_ascii_lowercase();
+    let hash = label(text).filter(|(label, _)| {
         ["bcrypt", "crypt", "blf-crypt", "argon2", "argon2i", "argon2id"].contains(&label.as_str())
             || label.starts_with("argon2@")
     });
     let text = hash.map_or(text, |(_, hash)| hash);
     let text = text.strip_prefix("bcrypt$").unwrap_or(text);
     text.strip_prefix("argon2").filter(|hash| hash.starts_with("$argon2")).unwrap_or(text)
+}
+
+/// Splits `{label}hash`; the label comes in lower case.
+fn label(text: &str) -> Option<(String, &str)> {
+    let (label, hash) = text.strip_prefix('{')?.split_once('}')?;
+    let is_label = label.chars().all(|character| character.is_ascii_alphanumeric() || "-_@.".contains(character));
+    is_label.then(|| (label.to_ascii_lowercase(), hash))
 }
 
 /// Returns PBKDF2 in its stored form.
