@@ -60,6 +60,8 @@ pub struct KeySet {
     pub references: ReferenceKeys,
     /// The public keys, as verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
+    /// The algorithms of the current and the next key, each once, by their names in RFC 7518.
+    pub algorithms: Vec<String>,
 }
 
 impl KeySet {
@@ -71,9 +73,18 @@ impl KeySet {
         if Document::is_one(secret) { Document::parse(secret)?.key_set(now) } else { document::key_set_of_pem(secret) }
     }
 
-    fn new(current: SigningKey, references: ReferenceKeys, others: Vec<Jwk>) -> Result<Self, KeyError> {
-        let keys = std::iter::once(current.jwk().clone()).chain(others).collect();
+    fn new(
+        current: SigningKey,
+        references: ReferenceKeys,
+        next: Option<Jwk>,
+        previous: Vec<Jwk>,
+    ) -> Result<Self, KeyError> {
+        let signing = || std::iter::once(current.jwk()).chain(&next);
+        let mut algorithms: Vec<_> =
+            signing().filter_map(|key| key.common.key_algorithm).map(|a| a.to_string()).collect();
+        algorithms.dedup();
+        let keys = signing().chain(&previous).cloned().collect();
         let jwks = serde_json::to_string(&JwkSet { keys }).map_err(|_| KeyError::Unusable("its keys have no JSON"))?;
-        Ok(Self { current, references, jwks })
+        Ok(Self { current, references, jwks, algorithms })
     }
 }

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 const TOKEN: &str = "/oauth/token";
 const DOCUMENTS: [&str; 3] =
     ["/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+/// Paths with one response, their methods and its status.
+const STATIC: [(&str, &str, u16); 2] = [("/oauth/authorize", "GET,POST", 400), ("/healthz", "GET", 200)];
 
 fuzz_target!(|input: &[u8]| {
     if input.starts_with(b"{") {
@@ -35,7 +37,7 @@ fuzz_target!(|input: &[u8]| {
 
 /// What holds for every answer, whatever the path: a token's endpoint's, or a public document.
 fn assert_well_formed(method: &str, answer: &Answer) {
-    if answer.header("cache-control") == Some("public, max-age=300") {
+    if answer.header("cache-control") == Some("public, max-age=300, stale-if-error=7200") {
         assert!([200, 304].contains(&answer.status), "{answer:?}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer:?}");
         assert!(answer.header("etag").is_some(), "{answer:?}");
@@ -77,12 +79,19 @@ impl Made<'_> {
             assert_eq!((answer.status, answer.header("allow")), (status, allow), "{answer:?}");
             return;
         }
+        if let Some((_, methods, status)) = STATIC.into_iter().find(|(known, ..)| *known == path) {
+            let (status, allow) =
+                if methods.split(',').any(|known| known == method) { (status, None) } else { (405, Some(methods)) };
+            assert_eq!((answer.status, answer.header("allow")), (status, allow), "{answer:?}");
+            return;
+        }
         if path != TOKEN {
             assert_eq!(answer.status, 404, "{answer:?}");
             return;
         }
+        assert_eq!(answer.header("vary"), Some("Origin"), "{answer:?}");
         if method != "POST" {
-            assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")), "{answer:?}");
+            assert_eq!((answer.status, answer.header("allow")), (405, Some("POST,OPTIONS")), "{answer:?}");
             return;
         }
         let decoded = if is_base64.starts_with('b') { base64(body) } else { Some(body.as_bytes().to_vec()) };

@@ -120,9 +120,9 @@ impl Document {
             .map(|key| reference_key(key))
             .collect::<Result<_, _>>()?;
         let references = ReferenceKeys::new(&current, others.iter().map(Vec::as_slice));
-        let next = self.next.iter().map(KeyRecord::public_key);
+        let next = self.next.as_ref().map(KeyRecord::public_key).transpose()?;
         let previous = self.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousKeyRecord::public_key);
-        KeySet::new(self.current.parse()?, references, next.chain(previous).collect::<Result<_, _>>()?)
+        KeySet::new(self.current.parse()?, references, next, previous.collect::<Result<_, _>>()?)
     }
 }
 
@@ -135,7 +135,7 @@ pub(super) fn key_set_of_pem(text: &str) -> Result<KeySet, KeyError> {
         .expand(&[BARE_PEM_REFERENCE_LABEL], hkdf::HKDF_SHA256)
         .and_then(|output| output.fill(&mut key))
         .map_err(|_| KeyError::Unusable("no key of refresh references can be derived from it"))?;
-    KeySet::new(SigningKey::from_pkcs8(der.secret_pkcs8_der())?, ReferenceKeys::new(&key, []), Vec::new())
+    KeySet::new(SigningKey::from_pkcs8(der.secret_pkcs8_der())?, ReferenceKeys::new(&key, []), None, Vec::new())
 }
 
 impl KeyRecord {
