@@ -12,7 +12,7 @@
 //! | [`http`] | the routes; in `http/`: body, credentials and `Accept` to a request, [`error`] to an answer |
 //! | [`grant`] | what a token request asks for; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`params`], [`client`], [`user`], [`scope`] | what a request says, who asks, and what they may do |
-//! | [`token`], [`keys`], [`refresh`], [`secret`] | access tokens, signing keys, refresh tokens, hashes |
+//! | [`token`], [`keys`], [`refresh_token`], [`secret`] | access tokens, signing keys, refresh tokens, hashes |
 //! | [`rotation`] | how keys are made and rotated: when, `keys/staging.rs` decides |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, and what operators do to them |
 //! | [`clock`], [`log`] | the time, and the lines that say what was decided |
@@ -52,7 +52,7 @@ pub mod http;
 pub mod keys;
 pub mod log;
 pub mod params;
-pub mod refresh;
+pub mod refresh_token;
 pub mod rotation;
 pub mod scope;
 pub mod secret;

@@ -335,7 +335,7 @@ pub fn random_id() -> String {
 ///
 /// # Panics
 /// If there is none: no request can be answered without, and no weaker source will do.
-pub(crate) fn fill_random(bytes: &mut [u8]) {
+pub fn fill_random(bytes: &mut [u8]) {
     #[expect(clippy::expect_used, reason = "aws-lc aborts before it returns an error here")]
     rand::fill(bytes).expect("the operating system has random numbers");
 }
