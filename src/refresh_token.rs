@@ -15,8 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::random::fill_random;
 use crate::scope::Scope;
-use crate::secret::fill_random;
 
 const PREFIX: &str = "cs_rt_";
 const VERSION: u8 = 1;

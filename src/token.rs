@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::client::Client;
 use crate::keys::{KeyError, SigningKey};
+use crate::random::random_id;
 use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
-use crate::secret::random_id;
 use crate::user::User;
 
 /// The structure of an access token.

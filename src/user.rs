@@ -5,8 +5,8 @@ use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
-use crate::secret::Hash;
 
 /// The step of the session generation after a restore of the table of users: no number that was in use before the
 /// restore comes back.
@@ -29,7 +29,6 @@ impl Username {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
 }
 
 /// A password in the form in which it is hashed: NFC (RFC 8265 section 4.2).

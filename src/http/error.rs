@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::secret::fill_random;
+use crate::random::fill_random;
 
 #[derive(Serialize)]
 struct Body {

@@ -20,7 +20,7 @@ use super::document::{
     RefreshTokenKeyRecords,
 };
 use super::{Document, KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
-use crate::secret::fill_random;
+use crate::random::fill_random;
 
 /// Seconds by which a key outlasts its last token: an environment may sign with what it read a moment before, and
 /// clocks differ.

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::administration::{Attributes, Record};
 use super::{Item, Store, StoreError, record, unless_condition_failed};
+use crate::password_hash::Hash;
 use crate::scope::AllowedScopes;
-use crate::secret::Hash;
 use crate::user::{User, Username};
 
 impl Store {

@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use countersign::password_hash::{Hash, hash_client_secret};
 use countersign::refresh_token::{FamilyId, RefreshToken, RefreshTokenKeys};
 use countersign::scope::Scope;
-use countersign::secret::{Hash, hash_client_secret};
 use countersign::user::Username;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -101,7 +101,7 @@ fn any_basic_is_answered() {
 fn a_password_survives_form_and_json_whatever_its_letters() {
     // What NFC leaves as it is, of one and of several bytes.
     let password = "[ -~\u{e4}\u{20ac}\u{4e2d}\u{1f600}]{1,40}";
-    let hasher = countersign::secret::Hasher::new(8, 1, 1).unwrap();
+    let hasher = countersign::password_hash::Hasher::new(8, 1, 1).unwrap();
     check(60, password, async |test, password| {
         let hash = hasher.hash(&password).unwrap();
         test.change_user(&json!({"password_hash": hash.as_str()}));

@@ -12,7 +12,7 @@ pub const OTHER: (&str, &str) = ("other-app", "other-secret");
 
 impl TestApp {
     pub fn put_other_application(&self) {
-        let hash = countersign::secret::hash_client_secret(OTHER.1);
+        let hash = countersign::password_hash::hash_client_secret(OTHER.1);
         let other = json!({
             "client_id": OTHER.0, "enabled": true, "grant_types": ["password", "refresh_token"], "scopes": ["legacy:*"],
             "secrets": [{"id": "1", "hash": hash, "created_at": 1}],
@@ -276,11 +276,9 @@ async fn s_406_client_and_user_are_looked_at_again_each_time() {
     test.change_client(APPLICATION.0, &json!({}));
     let token = test.refresh(&token).await.refresh_token();
 
-    for change in [
-        json!({"enabled": false}),
-        json!({"session_generation": 1}),
-        json!({"user_id": "another user of that name"}),
-    ] {
+    for change in
+        [json!({"enabled": false}), json!({"session_generation": 1}), json!({"user_id": "another user of that name"})]
+    {
         let token = test.log_in().await;
         test.change_user(&change);
         test.refresh(&token).await.assert_refused(400, "invalid_grant");
@@ -400,11 +398,10 @@ async fn s_706_a_rotation_that_is_sent_again_after_its_successor_was_used_is_no_
             // The rotation is applied and waits to be sent again. Another request rotates its successor.
             test.door.wait_for(1).await;
             let next = Family { generation: 2, rotated_by: "another request".to_owned(), ..family };
-            let (rotated, ()) =
-                tokio::join!(test.app.store.rotate_refresh_token(used.successor(), &next), async {
-                    test.door.wait_for(2).await;
-                    test.door.let_one_through("UpdateItem GrantsTable");
-                });
+            let (rotated, ()) = tokio::join!(test.app.store.rotate_refresh_token(used.successor(), &next), async {
+                test.door.wait_for(2).await;
+                test.door.let_one_through("UpdateItem GrantsTable");
+            });
             assert!(matches!(rotated.unwrap(), Rotation::Rotated));
             test.door.let_through(1).await;
         });

@@ -52,9 +52,8 @@ async fn a_retry_within_the_grace_needs_two_round_trips_and_no_write() {
     test.refresh(&token).await.assert_issued(2);
     test.door.forget();
     test.door.hold();
-    let (answer, calls) = tokio::join!(test.refresh(&token), async {
-        [test.door.let_through(2).await, test.door.let_through(1).await]
-    });
+    let (answer, calls) =
+        tokio::join!(test.refresh(&token), async { [test.door.let_through(2).await, test.door.let_through(1).await] });
     answer.assert_issued(2);
     assert_eq!(calls, [vec!["GetItem ClientsTable", "GetItem GrantsTable"], vec!["GetItem UsersTable"]]);
     assert_eq!(test.door.calls().len(), 3);

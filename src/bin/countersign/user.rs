@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use clap::Subcommand;
 use countersign::params::{self, Name};
+use countersign::password_hash::Hash;
+use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
-use countersign::secret::{Hash, random_id};
 use countersign::store::{Created, StoreError, Stored};
 use countersign::user::{STEP_AFTER_RESTORE, User, Username, password_form};
 use serde::Serialize;
@@ -178,7 +179,7 @@ fn show(user: &User) -> String {
         ("password", Some(view.password_scheme.map_or_else(|| "none".to_owned(), |scheme| format!("set ({scheme})")))),
         ("scopes", view.scopes.map(output::list)),
         ("dealer", view.dealer.map(|dealer| Value::Object(dealer.clone()).to_string())),
-        ("session_generation", Some(view.session_generation.to_string())),
+        ("session_generation", (view.session_generation > 0).then(|| view.session_generation.to_string())),
     ])
 }
 
