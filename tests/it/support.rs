@@ -247,7 +247,7 @@ impl TestApp {
     }
 
     /// The number of users in the fixtures.
-    pub fn users(&self) -> usize {
+    pub fn users() -> usize {
         FIXTURES.1.len()
     }
 

@@ -147,7 +147,7 @@ async fn log_out_all_ends_every_login_of_every_user() {
     line.run(&["user", "log-out", "--all"]).await.assert(1, "say --yes");
     line.run(&["user", "log-out", USERNAME, "--all"]).await.assert(2, "cannot be used with");
     line.run(&["user", "log-out"]).await.assert(2, "required");
-    let users = test.users();
+    let users = TestApp::users();
     let all = format!("{users} of {users} users are logged out");
     line.run(&["user", "log-out", "--all", "--yes"]).await.assert(0, &all);
     let after = login().await;
