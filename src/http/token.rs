@@ -48,7 +48,7 @@ pub(super) async fn post(
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
-    // Of every response to an authenticated client, whether it gets a token or an error.
+    // Known once the client is authenticated, and sent with every response from then on: a token or an error.
     let mut readable = None;
     let issued = async {
         // Side by side for the sake of time. Until the client is authenticated, what the request names counts for nothing.
@@ -67,7 +67,7 @@ pub(super) async fn post(
             TokenRequest::RefreshToken(request) => refresh_token::issue(&app, &client, request, version).await,
         }
     };
-    let late = |_| Error::TemporarilyUnavailable { retry_after: 2, cause: "no dependency answered in time".to_owned() };
+    let late = |_| Error::TemporarilyUnavailable("a dependency did not respond in time".to_owned());
     let issued = timeout(DEADLINE, issued).await.map_err(late).flatten();
     if issued.is_ok() {
         tracing::info!(outcome = "issued", status = 200);
