@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn, map_request, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -37,6 +37,11 @@ pub struct Origin {
     pub source: String,
 }
 
+/// Marks a request that was not well-formed when it was received: its method, a header or its body is not what HTTP can
+/// represent. Whatever serves the router puts this into a request's extensions, and the response is 400.
+#[derive(Clone, Copy, Debug)]
+pub struct Malformed;
+
 /// The routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
     // An issuer's path may have a colon where an older axum had the names of captures.
@@ -53,11 +58,20 @@ pub fn router(app: Arc<App>) -> Router {
     router
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .layer(map_request(well_formed))
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(headers))
         .layer(from_fn(trace))
         .with_state(app)
+}
+
+/// Rejects a request that is [`Malformed`].
+async fn well_formed(request: Request) -> Result<Request, Error> {
+    match request.extensions().get() {
+        Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),
+        None => Ok(request),
+    }
 }
 
 /// The last resort (S-103): a panic costs one answer, and not the environment. What it said stays untold, for it may

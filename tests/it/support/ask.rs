@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 #[derive(Default)]
 pub struct Ask {
     headers: Vec<(String, String)>,
-    query: &'static str,
+    query: String,
     body: Vec<u8>,
 }
 
@@ -47,8 +47,8 @@ impl Ask {
         self.header("authorization", &basic(id, secret))
     }
 
-    pub fn query(self, query: &'static str) -> Self {
-        Self { query, ..self }
+    pub fn query(self, query: &str) -> Self {
+        Self { query: query.to_owned(), ..self }
     }
 
     pub fn post(self) -> Request<Body> {
