@@ -90,10 +90,11 @@ pub(super) async fn authenticate(app: &App, credentials: Option<Credentials>) ->
     let mut client = find(app, &presented.client_id).await?;
     let mut proven = proves(app, client.as_ref(), &presented.client_secret, |_| true);
     if let Some(raw) = raw.filter(|_| !proven) {
-        if raw.client_id != presented.client_id {
-            client = find(app, &raw.client_id).await?;
-        }
-        proven = proves(app, client.as_ref(), &raw.client_secret, |secret| secret.hash.is_slow());
+        let is_same_id = raw.client_id == presented.client_id;
+        let other = if is_same_id { None } else { find(app, &raw.client_id).await? };
+        let candidate = if is_same_id { client.as_ref() } else { other.as_ref() };
+        proven = proves(app, candidate, &raw.client_secret, |secret| secret.hash.is_slow());
+        client = other.or(client);
     }
     let client = client.ok_or(Error::InvalidClient("unknown client"))?;
     // Only an id that exists reaches the log: an unknown one may be a secret in the wrong place.

@@ -75,6 +75,7 @@ fn params(request: &Value) -> HashMap<String, String> {
     let mut params: HashMap<_, _> = match serde_json::from_str::<HashMap<String, Value>>(&text) {
         Ok(members) => members
             .into_iter()
+            .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)))
             .collect(),
         Err(_) => pairs(&text),

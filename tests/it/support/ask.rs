@@ -64,10 +64,9 @@ impl Ask {
     }
 }
 
-/// Form-encodes everything but letters and digits.
+/// Form-encodes a text, as most libraries do: letters, digits and `*-._` stay as they are.
 pub fn percent(text: &str) -> String {
-    let encode = |byte: u8| {
-        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
+    let encode = |byte: u8| if stays(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(encode).collect()
 }
