@@ -1,6 +1,6 @@
 //! S-101, S-102: how the body and the query of a token request are decoded.
 
-use countersign::secret::hash_client_secret;
+use countersign::password_hash::hash_client_secret;
 use serde_json::json;
 
 use crate::support::{LogLines, SERVICE, TestApp, raw_form, raw_json};
