@@ -53,14 +53,14 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
     if values.next().is_some() {
         return Err(TWO_METHODS);
     }
-    let value = value.as_bytes();
-    let (scheme, encoded) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
-    scheme.eq_ignore_ascii_case(b"basic").then(|| decode_basic(encoded.trim_ascii_start())).transpose()
+    let value = String::from_utf8_lossy(value.as_bytes());
+    let (scheme, encoded) = value.split_once(' ').unwrap_or((&value, ""));
+    scheme.eq_ignore_ascii_case("basic").then(|| decode_basic(encoded.trim_start_matches(' '))).transpose()
 }
 
 /// Decodes Basic credentials. Limits and characters are those of the halves as they were received. A half that cannot be
 /// form-decoded (RFC 6749 section 2.3.1), or only to what no id or secret is, decodes to nothing, which proves nothing.
-fn decode_basic(encoded: &[u8]) -> Result<Credentials, Error> {
+fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
     let text = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(MALFORMED)?;
     let (client_id, client_secret) = text.split_once(':').ok_or(MALFORMED)?;
     params::check(Name::ClientId, client_id)?;
@@ -68,10 +68,8 @@ fn decode_basic(encoded: &[u8]) -> Result<Credentials, Error> {
     let decode = |name, half: &str| {
         form_decode(half.as_bytes()).filter(|decoded| params::check(name, decoded).is_ok()).unwrap_or_default()
     };
-    let presented = Pair {
-        client_id: decode(Name::ClientId, client_id),
-        client_secret: decode(Name::ClientSecret, client_secret),
-    };
+    let presented =
+        Pair { client_id: decode(Name::ClientId, client_id), client_secret: decode(Name::ClientSecret, client_secret) };
     let raw = Pair { client_id: client_id.to_owned(), client_secret: client_secret.to_owned() };
     Ok(Credentials { raw: (raw != presented).then_some(raw), presented })
 }

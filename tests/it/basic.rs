@@ -6,7 +6,7 @@ use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use crate::clients::assert_same;
-use crate::support::{Answer, Ask, LogLines, NOW, SERVICE, TestApp, form};
+use crate::support::{Answer, Ask, LogLines, NOW, SERVICE, TestApp, file, form};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
@@ -77,6 +77,7 @@ async fn s_201_basic_is_decoded_strictly() {
         "Basic YTpi=",
         "Basic YTo",
         "Basic YT\tpi",
+        "Basic \tYTpi",
         "Basic YTpi YTpi",
         "Basic YTpi,Basic YTpi",
         &not_utf_8,
@@ -90,9 +91,19 @@ async fn s_201_a_half_that_cannot_be_decoded_proves_nothing_and_is_no_error() {
     let test = TestApp::start().await;
     // The table of clients contains an item that is no client, and whose key only a decoded half could name.
     test.cloud.put("ClientsTable", &json!({"client_id": "\u{a7}scopes", "texts": {"a": "b"}})).unwrap();
-    for halves in
-        ["a%:b", "a:%zz", "%zz:%zz", "a:%ff", "%ff:b", "a:%00", "a:b%0a", "%C3%BC:b", "%C2%A7scopes:b", "%:", "billing-cron:%"]
-    {
+    for halves in [
+        "a%:b",
+        "a:%zz",
+        "%zz:%zz",
+        "a:%ff",
+        "%ff:b",
+        "a:%00",
+        "a:b%0a",
+        "%C3%BC:b",
+        "%C2%A7scopes:b",
+        "%:",
+        "billing-cron:%",
+    ] {
         send(&test, halves).await.assert_refused(401, "invalid_client");
     }
 }
@@ -186,4 +197,21 @@ async fn s_202_raw_halves_too_fail_with_the_same_bytes_and_work() {
         assert_eq!(take_schemes(&log), ["sha256", "sha256"], "{halves}");
     }
     assert_same(&answers);
+}
+
+#[tokio::test]
+async fn an_imported_secret_works_as_the_old_system_received_it() {
+    let test = TestApp::start().await;
+    test.keep_machine_time().await;
+    let line = json!({
+        "client_id": "old", "secret": "a+b%c/=", "grant_types": ["client_credentials"], "scopes": ["a"],
+        "default_scopes": ["a"],
+    });
+    let path = file("clients.jsonl", &line.to_string());
+    let ran = test.command_line().run(&["import", "clients", path.to_str().unwrap(), "--json"]).await;
+    ran.assert(0, "");
+    assert!(!ran.err.to_lowercase().contains("warn"), "{ran:?}");
+    assert_eq!(send(&test, "old:a+b%c/=").await.status, 200);
+    assert_eq!(send(&test, "old:a%2Bb%25c%2F%3D").await.status, 200);
+    assert_eq!(send(&test, "old:a b%c/=").await.status, 401);
 }

@@ -112,7 +112,8 @@ fn expected_claims(request: &Value, version: u8) -> Value {
     };
     let client_id = params["client_id"].as_str();
     let client = fixture("clients", "client_id", client_id);
-    let user = params.get("username").map(|username| fixture("users", "username", &username.trim_matches(' ').to_lowercase()));
+    let user =
+        params.get("username").map(|username| fixture("users", "username", &username.trim_matches(' ').to_lowercase()));
     let mut scopes: Vec<String> = match params.get("scope") {
         Some(scope) => scope.split(' ').map(ToOwned::to_owned).collect(),
         None => serde_json::from_value(client["default_scopes"].clone()).unwrap(),
@@ -134,7 +135,8 @@ fn expected_claims(request: &Value, version: u8) -> Value {
 /// Asserts that a response is as a case or a step says.
 pub fn check(id: &str, expect: &Value, answer: &Answer) {
     let known = ["absent", "claims_length", "error", "header_present", "json", "present", "same_as", "scope", "status"];
-    let unknown = expect.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()) && *key != "token_version");
+    let unknown =
+        expect.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()) && *key != "token_version");
     assert_eq!(unknown, None, "{id}");
     let status = u16::try_from(expect["status"].as_u64().unwrap()).unwrap();
     assert_eq!(answer.status, status, "{id}: {:?}", answer.bytes);

@@ -6,9 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::password_hash::{generate_client_secret, hash_client_secret};
 use serde_json::json;
 
-use crate::support::{
-    APPLICATION, Answer, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, basic, form, raw_json,
-};
+use crate::support::{APPLICATION, Answer, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, basic, form, raw_json};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 

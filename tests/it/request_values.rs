@@ -58,10 +58,14 @@ async fn s_101_values_keep_to_their_limits_and_grammar() {
 #[tokio::test]
 async fn s_101_a_username_loses_its_outer_spaces() {
     let test = TestApp::start().await;
-    for username in [" john.smith@itccompliance.co.uk", "john.smith@itccompliance.co.uk   ", "  John.Smith@itccompliance.co.uk "] {
+    for username in
+        [" john.smith@itccompliance.co.uk", "john.smith@itccompliance.co.uk   ", "  John.Smith@itccompliance.co.uk "]
+    {
         test.password(username, PASSWORD).await.assert_issued(2);
     }
-    for username in ["john.smith@itccompliance.co.uk\t", "john.smith @itccompliance.co.uk", "\u{a0}john.smith@itccompliance.co.uk"] {
+    for username in
+        ["john.smith@itccompliance.co.uk\t", "john.smith @itccompliance.co.uk", "\u{a0}john.smith@itccompliance.co.uk"]
+    {
         test.password(username, PASSWORD).await.assert_refused(400, "invalid_grant");
     }
     for username in ["", " ", "   "] {
