@@ -147,6 +147,15 @@ def test_each_request_has_a_route_and_the_token_endpoint_and_the_documents_have_
     assert defaults == {"TokenRate": 500, "TokenBurst": 250, "ThrottlingRate": 1000, "ThrottlingBurst": 500}
 
 
+@pytest.mark.parametrize("event", sorted((ROOT / "events").glob("*.json")), ids=lambda event: event.stem)
+def test_a_sample_event_comes_by_the_route_of_its_request(translated, event):
+    event = json.loads(event.read_text())
+    request = f"{event['requestContext']['http']['method']} {event['rawPath']}"
+    patterns = {key: key.replace("{proxy+}", "?*") for key in routes(translated)}
+    taken = next((key for key, pattern in patterns.items() if fnmatchcase(request, pattern)), "$default")
+    assert event["routeKey"] == event["requestContext"]["routeKey"] == taken
+
+
 DOMAIN = {"DomainName": "login.example.com", "CertificateArn": "arn:aws:acm:eu-west-2:123456789012:certificate/12ab-34"}
 # What else could be called from outside, with rules of its own for TLS.
 OTHER_WAYS_IN = ("AWS::ApiGateway::", "AWS::CloudFront::", "AWS::ElasticLoadBalancingV2::", "AWS::Lambda::Url")
