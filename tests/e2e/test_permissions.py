@@ -51,7 +51,8 @@ def arns(stack):
     functions = ("ApiFunction", "RotateFunction")
     found |= {function: f"arn:aws:lambda:{arn}:function:{names[function]}" for function in functions}
     found |= {role: f"arn:aws:iam::{ACCOUNT}:role/{names[role]}" for role in names if role.endswith("Role")}
-    found["SigningSecret"] = names["SigningSecret"]
+    secrets = stack.cloud.client("secretsmanager")
+    found["SigningSecret"] = secrets.describe_secret(SecretId=names["SigningSecret"])["ARN"]
     return found | {
         "another table": f"arn:aws:dynamodb:{arn}:table/{names['GrantsTable']}-2",
         "an index of it": f"{found['UsersTable']}/index/any",
