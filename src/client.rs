@@ -6,8 +6,9 @@ use std::num::NonZeroU32;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
+use crate::password_hash::{Hash, HashError, generate_client_secret, hash_client_secret};
+use crate::random::fill_random;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
-use crate::secret::{Hash, HashError, fill_random, generate_client_secret, hash_client_secret};
 
 /// How many secrets may live at once: one that is in use, and one that is on its way to where it will be.
 pub const MAX_LIVE_SECRETS: usize = 2;

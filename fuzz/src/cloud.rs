@@ -14,7 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::keys::SigningKey;
-use countersign::secret::{Hasher, hash_client_secret};
+use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use crate::NOW;

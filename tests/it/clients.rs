@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use countersign::secret::{generate_client_secret, hash_client_secret};
+use countersign::password_hash::{generate_client_secret, hash_client_secret};
 use serde_json::json;
 
 use crate::support::{APPLICATION, Answer, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, form, raw_json};
@@ -198,7 +198,7 @@ async fn a_client_that_may_not_refresh_gets_no_refresh_token() {
     assert!(answer.body.get("refresh_token").is_none());
     let mut calls = test.door.calls();
     calls.sort();
-    assert_eq!(calls, ["GetItem ClientsTable", "GetItem UsersTable"]);
+    assert_eq!(calls, ["GetItem ClientsTable", "GetItem UsersTable", "PutItem GrantsTable"]);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::http::router;
 use countersign::keys::SigningKey;
-use countersign::secret::{Hasher, hash_client_secret};
+use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -244,6 +244,11 @@ impl TestApp {
     pub async fn refresh_for(&self, refresh_token: &str, scope: &str) -> Answer {
         let params = [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("scope", scope)];
         self.form(APPLICATION, &params).await
+    }
+
+    /// The number of users in the fixtures.
+    pub fn users() -> usize {
+        FIXTURES.1.len()
     }
 
     /// Changes attributes of a stored item; `null` takes one away.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use countersign::config::{Config, RotationConfig};
-use countersign::secret::{Hash, Hasher};
+use countersign::password_hash::{Hash, Hasher};
 use serde_json::{Value, json};
 
 use crate::cloud::{environment, template};

@@ -229,7 +229,8 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
     // What we know nothing of stays, too.
     let mut item = json!({"client_id": "cron", "team": "finance", "enabled": true, "name": 7, "grant_types": ["client_credentials"]});
     item["scopes"] = json!(["billing:*", "a", "b"]);
-    item["secrets"] = json!([{"hash": countersign::secret::hash_client_secret(&secret), "created_at": "monday"}]);
+    item["secrets"] =
+        json!([{"hash": countersign::password_hash::hash_client_secret(&secret), "created_at": "monday"}]);
     test.cloud.put("ClientsTable", &item).unwrap();
     let line = test.command_line();
 
@@ -299,7 +300,7 @@ async fn it_speaks_as_command_lines_do() {
 #[tokio::test]
 async fn secrets_without_an_id_are_rotated_and_retired_like_others() {
     let test = started().await;
-    let hash = |secret: &str| countersign::secret::hash_client_secret(secret);
+    let hash = |secret: &str| countersign::password_hash::hash_client_secret(secret);
     let hour = test.now() + 3_600;
     let mut item = json!({"client_id": "old", "enabled": true, "grant_types": ["client_credentials"], "scopes": ["a"]});
     item["default_scopes"] = json!(["a"]);
