@@ -40,6 +40,7 @@ mod refresh_model;
 mod rotate_function;
 mod rotation;
 mod round_trips;
+mod shared_ids;
 mod template;
 mod tokens;
 mod users;
