@@ -95,7 +95,7 @@ struct HashCounter;
 
 impl<S: Subscriber> Layer<S> for HashCounter {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "countersign::secret" {
+        if event.metadata().target().starts_with("countersign::password_hash") {
             let mut run = Run::default();
             event.record(&mut run);
             KEPT.with_borrow_mut(|kept| kept.iter_mut().for_each(|kept| kept.hashes.push(run.0.clone())));
