@@ -29,14 +29,9 @@ pub enum Error {
         /// The cause, for the log alone.
         reason: &'static str,
     },
-    /// `temporarily_unavailable`, 503: a dependency of ours is down. Never an `invalid_grant`, on which clients throw
-    /// their refresh token away.
-    TemporarilyUnavailable {
-        /// Seconds after which a client may try again.
-        retry_after: u8,
-        /// The cause, for the log alone.
-        cause: String,
-    },
+    /// `temporarily_unavailable`, 503: a dependency is down. Never `invalid_grant`, because clients then discard their
+    /// refresh token. The cause is only logged.
+    TemporarilyUnavailable(String),
     /// `server_error`, 500: a bug, or a deployment or record that is not as it must be. The cause is for the log alone.
     ServerError(String),
     /// `not_found`, 404: no such path.
@@ -55,7 +50,7 @@ impl Error {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
             Self::InvalidGrant { .. } => "invalid_grant",
-            Self::TemporarilyUnavailable { .. } => "temporarily_unavailable",
+            Self::TemporarilyUnavailable(_) => "temporarily_unavailable",
             Self::ServerError(_) => "server_error",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -75,7 +70,7 @@ impl Error {
             Self::MethodNotAllowed => 405,
             Self::BodyTooLarge => 413,
             Self::ServerError(_) => 500,
-            Self::TemporarilyUnavailable { .. } => 503,
+            Self::TemporarilyUnavailable(_) => 503,
         }
     }
 
@@ -91,7 +86,7 @@ impl Error {
             Self::InvalidClient(_) => "Client authentication failed.",
             Self::UnauthorizedClient => "This client may not use this grant type.",
             Self::UnsupportedGrantType => "This grant type is not supported.",
-            Self::TemporarilyUnavailable { .. } => "The service is not available at the moment. Try again.",
+            Self::TemporarilyUnavailable(_) => "The service is not available at the moment. Try again.",
             Self::ServerError(_) => "The request failed through no fault of the client.",
         })
     }
@@ -100,7 +95,7 @@ impl Error {
     pub fn reason(&self) -> &str {
         match self {
             Self::InvalidClient(reason) | Self::InvalidGrant { reason, .. } => reason,
-            Self::TemporarilyUnavailable { cause, .. } | Self::ServerError(cause) => cause,
+            Self::TemporarilyUnavailable(cause) | Self::ServerError(cause) => cause,
             other => other.description().unwrap_or(other.code()),
         }
     }
@@ -110,11 +105,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let cause = error.to_string();
         match error {
-            // Another writer was quicker, and is done by now.
-            StoreError::Conflict { .. } => Self::TemporarilyUnavailable { retry_after: 1, cause },
-            StoreError::Unavailable { .. } => Self::TemporarilyUnavailable { retry_after: 2, cause },
-            // Trying again at once would only feed the throttle.
-            StoreError::Throttled { .. } => Self::TemporarilyUnavailable { retry_after: 5, cause },
+            StoreError::Conflict { .. } | StoreError::Unavailable { .. } | StoreError::Throttled { .. } => {
+                Self::TemporarilyUnavailable(cause)
+            }
             StoreError::Refused { .. } | StoreError::Malformed { .. } => Self::ServerError(cause),
         }
     }
@@ -124,8 +117,8 @@ impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
         let cause = error.to_string();
         match error {
-            // An operator mends the secret, and the next reading takes it up.
-            KeyError::Unavailable(_) | KeyError::Unusable(_) => Self::TemporarilyUnavailable { retry_after: 5, cause },
+            // When an operator has corrected the secret, the next reload succeeds.
+            KeyError::Unavailable(_) | KeyError::Unusable(_) => Self::TemporarilyUnavailable(cause),
             KeyError::Signing => Self::ServerError(cause),
         }
     }

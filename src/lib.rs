@@ -12,7 +12,7 @@
 //! | [`http`] | the routes; in `http/`: body, credentials and `Accept` to a request, [`error`] to an answer |
 //! | [`grant`] | what a token request asks for; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`params`], [`client`], [`user`], [`scope`] | what a request says, who asks, and what they may do |
-//! | [`token`], [`keys`], [`refresh`] | access tokens, signing keys, refresh tokens |
+//! | [`token`], [`keys`], [`refresh_token`] | access tokens, signing keys, refresh tokens |
 //! | [`password_hash`], [`random`] | password hashes in every scheme that can be imported, one file per family in `password_hash/`; random ids |
 //! | [`rotation`] | how keys are made and rotated: when, `keys/staging.rs` decides |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, and what operators do to them |
@@ -55,7 +55,7 @@ pub mod log;
 pub mod params;
 pub mod password_hash;
 pub mod random;
-pub mod refresh;
+pub mod refresh_token;
 pub mod rotation;
 pub mod scope;
 pub mod store;

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::random::fill_random;
 
 #[derive(Serialize)]
 struct Body {
@@ -30,11 +31,18 @@ impl IntoResponse for Error {
                 let challenge = HeaderValue::from_static("Basic realm=\"oauth\", charset=\"UTF-8\"");
                 response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
             }
-            Self::TemporarilyUnavailable { retry_after, .. } => {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(u16::from(retry_after)));
+            Self::TemporarilyUnavailable(_) => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after()));
             }
             _ => {}
         }
         response
     }
+}
+
+/// Returns 2 to 5 seconds at random, so that the clients of an outage do not all come back in the same second.
+fn retry_after() -> u16 {
+    let mut random = [0];
+    fill_random(&mut random);
+    2 + u16::from(random[0] % 4)
 }

@@ -62,7 +62,7 @@ pub(super) async fn post(
             TokenRequest::RefreshToken(request) => refresh_token::issue(&app, &client, request, version).await,
         }
     };
-    let late = |_| Error::TemporarilyUnavailable { retry_after: 2, cause: "no dependency answered in time".to_owned() };
+    let late = |_| Error::TemporarilyUnavailable("a dependency did not respond in time".to_owned());
     let issued = timeout(DEADLINE, issued).await.map_err(late)??;
     tracing::info!(outcome = "issued", status = 200);
     Ok(Json(issued))

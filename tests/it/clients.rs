@@ -198,7 +198,7 @@ async fn a_client_that_may_not_refresh_gets_no_refresh_token() {
     assert!(answer.body.get("refresh_token").is_none());
     let mut calls = test.door.calls();
     calls.sort();
-    assert_eq!(calls, ["GetItem ClientsTable", "GetItem UsersTable"]);
+    assert_eq!(calls, ["GetItem ClientsTable", "GetItem UsersTable", "PutItem GrantsTable"]);
 }
 
 #[tokio::test]

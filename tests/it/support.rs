@@ -246,6 +246,11 @@ impl TestApp {
         self.form(APPLICATION, &params).await
     }
 
+    /// The number of users in the fixtures.
+    pub fn users() -> usize {
+        FIXTURES.1.len()
+    }
+
     /// Changes attributes of a stored item; `null` takes one away.
     pub fn change(&self, table: &str, key: &Value, changes: &Value) {
         let stored = match table {

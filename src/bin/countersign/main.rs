@@ -8,6 +8,7 @@
 //! | `api` | which URLs of the API are called |
 //! | `spec` | what a client is to be, as flags, files and tables say it |
 //! | `input`, `output`, `fault` | questions and secrets; tables and JSON; what went wrong, in one line |
+//! | `retry` | retries of calls that AWS throttles |
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ mod input;
 mod key;
 mod output;
 mod plan;
+mod retry;
 mod spec;
 mod token;
 mod user;

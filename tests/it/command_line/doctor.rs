@@ -121,6 +121,7 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
     let twin = json!({"username": "Twin@Example.com", "user_id": "1042", "enabled": true});
     test.cloud.put("UsersTable", &twin).unwrap();
+    test.change_user(&json!({"sessions_valid_from": test.now()}));
     let ran = doctor(&test.command_line(), &url, &[]).await;
     for (level, said) in [
         ("fault", "malformed: malformed (enabled)"),
@@ -137,6 +138,7 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     assert_found(&ran, "users", "fault", "odd");
     assert_found(&ran, "users", "warning", "1 of 7 users still have a hash of an old scheme (bcrypt 1)");
     assert_found(&ran, "users", "warning", "Twin@Example.com");
+    assert_found(&ran, "users", "warning", "sessions_valid_from");
     assert_found(&ran, "users", "fault", "the same user_id as");
     // The emulator has none of these.
     assert_found(&ran, "table clients", "warning", "is not protected from deletion");

@@ -100,6 +100,7 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
     const SEPARATE: &str = "APIs take them for one; delete one of them, or give it another user_id in the table";
     const TELL_APART: &str = "their tokens have the same sub as the client's; see docs/verifying.md for how an API \
                               tells them apart";
+    const LOG_OUT: &str = "`countersign user log-out USERNAME` once, and remove the attribute from the table";
     let hasher = match deployment.hasher() {
         Ok(hasher) => hasher,
         Err(fault) => return vec![Finding::unseen(Level::Fault, CHECK, fault)],
@@ -109,7 +110,12 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
     let see = |username: String, user: Result<Stored<User>, StoreError>| {
         count += 1;
         match user {
-            Ok(Stored { record: user, .. }) => {
+            Ok(stored) => {
+                if stored.has("sessions_valid_from") {
+                    let finding = "sessions_valid_from, which is not read any more: logins that it ended may be valid";
+                    tally.add(Level::Warning, finding.to_owned(), LOG_OUT, &username);
+                }
+                let user = stored.record;
                 if Username::parse(&username).is_none_or(|form| form.as_str() != username) {
                     let finding = "stored under a name that no login has (RFC 8265)".to_owned();
                     tally.add(Level::Warning, finding, RENAME, &username);

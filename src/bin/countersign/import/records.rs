@@ -19,7 +19,6 @@ use super::ids::Ids;
 use super::lines::Line;
 use super::values::normalize;
 use crate::spec::{Spec, scope_fault};
-use crate::user::end_logins;
 
 /// The result of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +169,7 @@ impl Import for ImportedUser {
             scopes: line.scopes.map_or(Ok(None), limit)?,
             dealer: line.dealer,
             enabled: line.enabled.unwrap_or(true),
-            sessions_valid_from: None,
+            session_generation: 0,
         };
         Ok(Self { user, names })
     }
@@ -209,7 +208,7 @@ impl Import for ImportedUser {
         };
         if self.names("password_hash") && !is_same(&stored.password_hash, &new.password_hash) {
             stored.password_hash.clone_from(&new.password_hash);
-            end_logins(stored);
+            stored.end_sessions(1);
         }
         if self.names("scopes") {
             stored.scopes.clone_from(&new.scopes);
