@@ -65,6 +65,12 @@ impl Hash {
         }
     }
 
+    /// Returns true if verifying it is slow on purpose: a person may have chosen the secret. Only a machine-made client
+    /// secret has a fast hash.
+    pub fn is_slow(&self) -> bool {
+        !matches!(self.scheme, Scheme::Sha256(_))
+    }
+
     /// Returns a name for the hash that reveals nothing about it: the first 32 bits of its own SHA-256, in hex.
     pub fn fingerprint(&self) -> String {
         hex(digest(&SHA256, self.text.as_bytes()).as_ref()).chars().take(8).collect()

@@ -7,6 +7,7 @@ mod doctor;
 mod hashes;
 mod import;
 mod keys;
+mod origins;
 mod page;
 mod plan;
 mod tokens;
