@@ -9,7 +9,7 @@ use crate::support::{Answer, ISSUER, SERVICE, TestApp, key_document, key_record,
 const AUTHORIZE: &str = "/oauth/authorize";
 const HEALTH: &str = "/healthz";
 const JWKS: &str = "/.well-known/jwks.json";
-/// 7,200 s is what KeyPublicFor (at least 9,000 s) leaves after `KEYS_MAX_AGE` (at most 900 s) in a process and in a cache.
+/// 7,200 s is what `KeyPublicFor` (at least 9,000 s) leaves after `KEYS_MAX_AGE` (at most 900 s) in a process and in a cache.
 const CACHE_CONTROL: &str = "public, max-age=300, stale-if-error=7200";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
