@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn, map_request, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -39,6 +39,11 @@ pub struct Origin {
     pub source: String,
 }
 
+/// Marks a request that was not well-formed when it was received: its method, a header or its body is not what HTTP can
+/// represent. Whatever serves the router puts this into a request's extensions, and the response is 400.
+#[derive(Clone, Copy, Debug)]
+pub struct Malformed;
+
 /// The routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
     let token = post(token::post).options(cors::preflight);
@@ -69,12 +74,20 @@ pub fn router(app: Arc<App>) -> Router {
 fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     let rejected = async move || Error::MethodNotAllowed(methods);
     let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };
-    routes.fallback(rejected).layer(CatchPanicLayer::custom(panicked))
+    routes.fallback(rejected).layer(CatchPanicLayer::custom(panicked)).layer(map_request(well_formed))
 }
 
 /// The routes of a public document.
 fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
+}
+
+/// Rejects a request that is [`Malformed`].
+async fn well_formed(request: Request) -> Result<Request, Error> {
+    match request.extensions().get() {
+        Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),
+        None => Ok(request),
+    }
 }
 
 /// The last resort (S-103): a panic costs one answer, and not the environment. What it said stays untold, for it may

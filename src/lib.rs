@@ -21,7 +21,7 @@
 //! # The path of a request
 //!
 //! ```text
-//! API Gateway -> gateway.rs           lambda_http
+//! API Gateway -> gateway.rs           any JSON -> a request, a response -> JSON
 //!   http.rs                           POST /oauth/token [span, headers, size, CORS, panics]; GET /.well-known/..
 //!   http/token.rs                     in the order of checks
 //!     http/{body,accept}.rs           -> Params, TokenVersion

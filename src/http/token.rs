@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
 use super::accept::token_version;
-use super::body::ContentType;
+use super::body::{ContentType, check_encoding, check_query};
 use super::client_auth::{authenticate, credentials};
 use super::cors;
 use crate::app::App;
@@ -36,10 +36,9 @@ pub(super) async fn post(
         StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
         _ => Error::InvalidRequest("The body cannot be read."),
     })?;
+    check_encoding(&headers)?;
     let content_type = ContentType::of(&headers)?;
-    if query.is_some_and(|query| !query.is_empty()) {
-        return Err(Error::InvalidRequest("Parameters belong in the body, not in the query."));
-    }
+    check_query(&query.unwrap_or_default())?;
     let version = token_version(&headers)?;
     let mut params = content_type.read(&body)?;
     let credentials = credentials(&headers, &mut params)?;
