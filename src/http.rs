@@ -62,7 +62,7 @@ pub fn router(app: Arc<App>) -> Router {
         router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), document(get(metadata::get)));
     }
     router
-        .fallback(async || Error::NotFound)
+        .fallback(not_found)
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
         .layer(map_response(headers))
         .layer(from_fn(trace))
@@ -82,7 +82,12 @@ fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
 }
 
-/// Rejects a request that is [`Malformed`].
+/// The response at every other path.
+async fn not_found(request: Request) -> Error {
+    well_formed(request).await.err().unwrap_or(Error::NotFound)
+}
+
+/// Rejects a request that is [`Malformed`]. Inside the layers of the path, so that the response has their headers.
 async fn well_formed(request: Request) -> Result<Request, Error> {
     match request.extensions().get() {
         Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),
