@@ -5,8 +5,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use axum::http::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use countersign::gateway;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -141,6 +143,18 @@ async fn s_105_an_event_needs_no_more_than_its_request() {
     let in_base64 = with(good, "/body", json!(STANDARD.encode(good["body"].as_str().unwrap())));
     function.invoke(with(&in_base64, "/isBase64Encoded", json!(true))).await.assert_issued(2);
     function.invoke(in_base64).await.assert_refused(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn headers_of_one_name_are_joined_and_cookies_are_not() {
+    let headers = [("vary", "a"), ("set-cookie", "x=1"), ("vary", "b"), ("set-cookie", "y=2")];
+    let response =
+        headers.into_iter().fold(Response::builder().status(400), |built, (name, value)| built.header(name, value));
+    let response = gateway::response(response.body("text".into()).unwrap()).await;
+    let expected = json!({
+        "statusCode": 400, "headers": {"vary": "a, b"}, "cookies": ["x=1", "y=2"], "body": "text", "isBase64Encoded": false,
+    });
+    assert_eq!(serde_json::to_value(response).unwrap(), expected);
 }
 
 #[tokio::test]
