@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 const TOKEN: &str = "/oauth/token";
 const DOCUMENTS: [&str; 3] =
     ["/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+/// Paths with one response, their methods and its status.
+const STATIC: [(&str, &str, u16); 2] = [("/oauth/authorize", "GET,POST", 400), ("/healthz", "GET", 200)];
 const MALFORMED: Expected = Expected::Refused(400, "invalid_request");
 
 fuzz_target!(|input: &[u8]| {
@@ -32,14 +34,14 @@ fuzz_target!(|input: &[u8]| {
 
 /// What holds for every response, whatever the path: one of the token endpoint, or a public document.
 fn assert_well_formed(answer: &Answer) {
-    if answer.header("cache-control") == Some("public, max-age=300") {
+    if answer.header("cache-control") == Some("public, max-age=300, stale-if-error=7200") {
         assert!([200, 304].contains(&answer.status), "{answer:?}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{answer:?}");
         assert!(answer.header("etag").is_some(), "{answer:?}");
     } else if answer.body.is_null() {
-        // A response to HEAD.
+        // A response to HEAD, or to a preflight request.
         answer.assert_headers();
-        assert!([400, 404, 405].contains(&answer.status), "{answer:?}");
+        assert!([204, 400, 404, 405].contains(&answer.status), "{answer:?}");
     } else {
         answer.assert_well_formed();
     }
@@ -98,12 +100,19 @@ impl Made<'_> {
             assert_eq!((answer.status, answer.header("allow")), (status, allow), "{answer:?}");
             return;
         }
+        if let Some((_, methods, status)) = STATIC.into_iter().find(|(known, ..)| *known == path) {
+            let (status, allow) =
+                if methods.split(',').any(|known| known == method) { (status, None) } else { (405, Some(methods)) };
+            assert_eq!((answer.status, answer.header("allow")), (status, allow), "{answer:?}");
+            return;
+        }
         if path != TOKEN {
             assert_eq!(answer.status, 404, "{answer:?}");
             return;
         }
+        assert_eq!(answer.header("vary"), Some("Origin"), "{answer:?}");
         if method != "POST" {
-            assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")), "{answer:?}");
+            assert_eq!((answer.status, answer.header("allow")), (405, Some("POST,OPTIONS")), "{answer:?}");
             return;
         }
         let lines = |value| if str::is_empty(value) { vec![] } else { vec![value.as_bytes()] };

@@ -57,11 +57,18 @@ async fn every_event_has_its_answer() {
             }
             "jwks" | "openid_configuration" => {
                 assert_eq!(answer.status, 200);
-                assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+                assert_eq!(answer.header("cache-control"), Some("public, max-age=300, stale-if-error=7200"));
+                assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+            }
+            "healthz" => assert_eq!((answer.status, answer.body), (200, json!({"status": "ok"}))),
+            "authorize" => answer.assert_refused(400, "unsupported_response_type"),
+            "preflight" => {
+                assert_eq!((answer.status, answer.bytes.len()), (204, 0));
+                assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
             }
             "method_not_allowed" => {
                 answer.assert_refused(405, "method_not_allowed");
-                assert_eq!(answer.header("allow"), Some("POST"));
+                assert_eq!(answer.header("allow"), Some("POST,OPTIONS"));
             }
             "not_found" => answer.assert_refused(404, "not_found"),
             "too_large" => answer.assert_refused(413, "invalid_request"),
@@ -74,8 +81,8 @@ async fn every_event_has_its_answer() {
         assert_eq!(line["source"], "203.0.113.7", "from the gateway's context");
         assert!(!line["request_id"].as_str().unwrap().is_empty());
     }
-    // What is public is no decision, and is told by the access log alone.
-    assert_eq!(output.lines().count(), events().len() - 2);
+    // Documents, the health check and preflights decide nothing: only the access log has them.
+    assert_eq!(output.lines().count(), events().len() - 4);
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
 ];
 
 /// The homes of the crates that have one. Those that are everyone's (base64, serde, tokio, tracing) are not listed.
-const HOMES: [(&str, &[&str]); 32] = [
+const HOMES: [(&str, &[&str]); 33] = [
     ("anstream", &["countersign"]),
     ("anstyle", &["countersign"]),
     ("argon2", &["password_hash"]),
@@ -98,6 +98,7 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["user"]),
+    ("url", &["client"]),
 ];
 
 /// Every source file, with the module at the root that it belongs to.

@@ -23,6 +23,7 @@ mod clients;
 mod clock_steps;
 mod command_line;
 mod config;
+mod cors;
 mod events;
 mod fault_table;
 mod faults;

@@ -32,7 +32,8 @@ async fn s_101_methods_and_paths() {
     let test = TestApp::start().await;
     for method in ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"] {
         let answer = test.send(raw_form(good_form()).to(method, "/oauth/token")).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")), "{method}");
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("POST,OPTIONS")), "{method}");
+        assert_eq!(answer.header("vary"), Some("Origin"), "{method}");
         if method != "HEAD" {
             answer.assert_refused(405, "method_not_allowed");
         }

@@ -179,6 +179,10 @@ async fn a_new_deployment_with_a_client_of_ours_is_well() {
     for check in ["table clients", "table users", "table grants", "clients", "users"] {
         assert_found(&ran, check, "ok", "");
     }
+    // The users have point-in-time recovery; the grants must not.
+    let ran = doctor(&test.command_line(), &url, &[ROTATING, ["GRANTS_TABLE", "UsersTable"]]).await;
+    assert_found(&ran, "table grants", "warning", "has point-in-time recovery, and a restored copy revives revoked");
+    assert_found(&ran, "table grants", "warning", "PointInTimeRecoveryEnabled=false");
 }
 
 /// Nothing is changed, whatever is found.
