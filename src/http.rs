@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{Next, from_fn, map_request, map_response};
@@ -62,7 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), document(get(metadata::get)));
     }
     router
-        .fallback(async || Error::NotFound)
+        .fallback((async || Error::NotFound).layer(map_request(well_formed)))
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
         .layer(map_response(headers))
         .layer(from_fn(trace))

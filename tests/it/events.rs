@@ -244,8 +244,12 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
         with(good, "/requestContext/http/method", json!("PO ST")),
         with(good, "/requestContext/http/method", json!("P\u{d6}ST")),
     ] {
-        function.invoke(event).await.assert_refused(400, "invalid_request");
+        let answer = function.invoke(event).await;
+        answer.assert_refused(400, "invalid_request");
+        assert_eq!(answer.header("vary"), Some("Origin"));
     }
+    let at_any_path = with(&with(good, "/headers/x", json!("\0")), "/rawPath", json!("/other"));
+    function.invoke(at_any_path).await.assert_refused(400, "invalid_request");
     let event = with(good, "/requestContext/http/method", json!("post"));
     function.invoke(event).await.assert_refused(405, "method_not_allowed");
     let output = function.end().await;
