@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{Next, from_fn, map_request, map_response};
@@ -62,7 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), document(get(metadata::get)));
     }
     router
-        .fallback(not_found)
+        .fallback((async || Error::NotFound).layer(map_request(well_formed)))
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
         .layer(map_response(headers))
         .layer(from_fn(trace))
@@ -80,11 +81,6 @@ fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<A
 /// The routes of a public document.
 fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
-}
-
-/// The response at every other path.
-async fn not_found(request: Request) -> Error {
-    well_formed(request).await.err().unwrap_or(Error::NotFound)
 }
 
 /// Rejects a request that is [`Malformed`]. Inside the layers of the path, so that the response has their headers.
