@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
 use crate::spec::{Spec, check_new_id};
-use crate::{Outcome, client, input, output};
+use crate::{Outcome, client, input, output, user};
 
 const EXAMPLE: &str = "The file:
   [clients.billing-cron]
@@ -199,6 +199,11 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
         Ok::<_, Fault>(())
     };
     deployment.store.each(see).await?;
+    if wanted.iter().any(|(client, _)| !stored.contains_key(&client.client_id)) {
+        let owners = user::owners(deployment).await?;
+        let new = wanted.iter().map(|(client, _)| &client.client_id).filter(|id| !stored.contains_key(*id));
+        new.map(|id| client::check_owner(&owners, id)).collect::<Result<(), _>>()?;
+    }
     let mut steps = Vec::new();
     let now = Clock::System.now();
     for (client, spec) in wanted {
@@ -227,11 +232,7 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
 fn differences(from: &Spec, to: &Spec) -> Vec<Difference> {
     // What the file does not say of it is no difference.
     let to = &Spec { enabled: to.enabled.or(from.enabled), ..to.clone() };
-    let attributes = |spec: &Spec| match json!(spec) {
-        Value::Object(attributes) => attributes,
-        _ => Map::new(),
-    };
-    let (from, to) = (attributes(from), attributes(to));
+    let (from, to) = (from.attributes(), to.attributes());
     let names: BTreeSet<_> = from.keys().chain(to.keys()).collect();
     names
         .into_iter()
