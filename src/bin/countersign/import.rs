@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use countersign::store::{Store, StoreError, Stored};
@@ -23,6 +22,7 @@ mod values;
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
+use crate::retry::patiently;
 use crate::{Outcome, output};
 use ids::Ids;
 use lines::{Format, lines};
@@ -31,9 +31,6 @@ use report::Report;
 
 /// The number of writes that run concurrently.
 const CONCURRENT_WRITES: usize = 64;
-/// Attempts at a write that AWS throttles, besides the SDK's own retries; the pause doubles each time.
-const TRIES: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -201,7 +198,7 @@ impl Run {
         }
         let (store, dry_run, overwrite) = (self.store.clone(), options.dry_run, options.overwrite);
         self.tasks.spawn(async move {
-            let became = patiently(|| async {
+            let became = patiently(Failed::is_transient, || async {
                 if dry_run {
                     rehearse(&record, &store, overwrite).await
                 } else {
@@ -233,23 +230,6 @@ impl Run {
         self.bar.suspend(|| output::remark(&format!("line {number}: {reason}")));
         self.report.bad.push((number, reason));
     }
-}
-
-/// Repeats an attempt while AWS throttles or another process changes the same record.
-async fn patiently<F: Future<Output = Result<Became, Failed>>>(
-    mut attempt: impl FnMut() -> F,
-) -> Result<Became, Failed> {
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..TRIES {
-        match attempt().await {
-            Err(Failed::Store(
-                StoreError::Throttled { .. } | StoreError::Unavailable { .. } | StoreError::Conflict { .. },
-            )) => tokio::time::sleep(pause).await,
-            done => return done,
-        }
-        pause *= 2;
-    }
-    attempt().await
 }
 
 async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {

@@ -37,6 +37,16 @@ pub enum Failed {
     Store(StoreError),
 }
 
+impl Failed {
+    /// Returns true if another attempt may succeed: AWS throttles, or another process changed the record.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Throttled { .. } | StoreError::Unavailable { .. } | StoreError::Conflict { .. })
+        )
+    }
+}
+
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {
