@@ -78,7 +78,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("aws_smithy_http_client", &["aws"]),
     ("aws_smithy_runtime_api", &["aws"]),
     ("aws_smithy_types", &["aws", "countersign"]),
-    ("axum", &["http"]),
+    ("axum", &["gateway", "http"]),
     ("bcrypt", &["password_hash"]),
     ("clap", &["countersign"]),
     ("clap_complete", &["countersign"]),
@@ -87,7 +87,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("humantime", &["countersign"]),
     ("indicatif", &["countersign"]),
     ("jsonwebtoken", &["countersign", "keys"]),
-    ("lambda_http", &["bin", "gateway"]),
+    ("lambda_runtime", &["bin", "gateway"]),
     ("phc", &["password_hash"]),
     ("precis_profiles", &["user"]),
     ("rpassword", &["countersign"]),
@@ -98,7 +98,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["user"]),
-    ("url", &["countersign"]),
+    ("url", &["client", "countersign"]),
 ];
 
 /// Every source file, with the module at the root that it belongs to.

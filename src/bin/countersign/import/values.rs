@@ -13,7 +13,7 @@ pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     match name {
-        "scopes" | "default_scopes" | "grant_types" => Ok(cell.split_whitespace().collect()),
+        "scopes" | "default_scopes" | "grant_types" | "allowed_origins" => Ok(cell.split_whitespace().collect()),
         "dealer" | "system" | "access_token_ttl" | "refresh_token_ttl" => {
             serde_json::from_str(cell).map_err(|_| format!("the {name} is not valid JSON"))
         }

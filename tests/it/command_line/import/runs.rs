@@ -7,7 +7,7 @@ use tokio::io::AsyncBufReadExt;
 
 use super::super::started;
 use super::import;
-use crate::support::{Ran, file, fresh_path};
+use crate::support::{Ran, TestApp, file, fresh_path};
 
 /// Ctrl-C in the middle: what is in is in, and the same command completes it.
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn an_import_that_was_stopped_is_completed_by_the_same_command() {
     let counts = done.assert(0, "").json()["schemes"]["no password"].clone();
     assert_eq!(counts, json!({"new": 3_000 - first, "replaced": 0, "was_there": first}));
     let status = test.command_line().json(&["import", "status"]).await;
-    assert_eq!(status["users"], USERS + 5);
+    assert_eq!(status["users"], USERS + TestApp::users());
 }
 
 /// AWS asks to slow down, and then has had enough: the import waits, and then says how to go on.
