@@ -20,6 +20,8 @@ pub enum Error {
     UnauthorizedClient,
     /// `unsupported_grant_type`, 400.
     UnsupportedGrantType,
+    /// `unsupported_response_type`, 400: an authorization request (RFC 6749 section 4.1.2.1), which needs login pages.
+    UnsupportedResponseType,
     /// `invalid_scope`, 400: malformed, unknown or not allowed.
     InvalidScope(&'static str),
     /// `invalid_grant`, 400.
@@ -36,8 +38,8 @@ pub enum Error {
     ServerError(String),
     /// `not_found`, 404: no such path.
     NotFound,
-    /// `method_not_allowed`, 405: no such method at this path.
-    MethodNotAllowed,
+    /// `method_not_allowed`, 405: the path has only these methods, separated by commas.
+    MethodNotAllowed(&'static str),
 }
 
 impl Error {
@@ -48,12 +50,13 @@ impl Error {
             Self::InvalidClient(_) => "invalid_client",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope(_) => "invalid_scope",
             Self::InvalidGrant { .. } => "invalid_grant",
             Self::TemporarilyUnavailable(_) => "temporarily_unavailable",
             Self::ServerError(_) => "server_error",
             Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
         }
     }
 
@@ -63,11 +66,12 @@ impl Error {
             Self::InvalidRequest(_)
             | Self::UnauthorizedClient
             | Self::UnsupportedGrantType
+            | Self::UnsupportedResponseType
             | Self::InvalidScope(_)
             | Self::InvalidGrant { .. } => 400,
             Self::InvalidClient(_) => 401,
             Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
+            Self::MethodNotAllowed(_) => 405,
             Self::BodyTooLarge => 413,
             Self::ServerError(_) => 500,
             Self::TemporarilyUnavailable(_) => 503,
@@ -78,7 +82,7 @@ impl Error {
     /// errors have none.
     pub fn description(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NotFound | Self::MethodNotAllowed => return None,
+            Self::NotFound | Self::MethodNotAllowed(_) => return None,
             Self::InvalidRequest(description)
             | Self::InvalidScope(description)
             | Self::InvalidGrant { description, .. } => description,
@@ -86,6 +90,7 @@ impl Error {
             Self::InvalidClient(_) => "Client authentication failed.",
             Self::UnauthorizedClient => "This client may not use this grant type.",
             Self::UnsupportedGrantType => "This grant type is not supported.",
+            Self::UnsupportedResponseType => "This server has no login pages.",
             Self::TemporarilyUnavailable(_) => "The service is not available at the moment. Try again.",
             Self::ServerError(_) => "The request failed through no fault of the client.",
         })

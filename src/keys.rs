@@ -67,6 +67,8 @@ pub struct KeySet {
     log_key: hmac::Key,
     /// The public keys, as verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
+    /// The algorithms of the current and the next key, each once, by their names in RFC 7518.
+    pub algorithms: Vec<String>,
 }
 
 impl KeySet {
@@ -81,17 +83,23 @@ impl KeySet {
     /// Builds the set. New refresh tokens are made with `refresh_key`; `other_refresh_keys` are accepted too.
     fn new(
         current: SigningKey,
-        others: Vec<Jwk>,
+        next: Option<Jwk>,
+        previous: Vec<Jwk>,
         refresh_key: &[u8],
         other_refresh_keys: &[Vec<u8>],
     ) -> Result<Self, KeyError> {
-        let keys = std::iter::once(current.jwk().clone()).chain(others).collect();
+        let signing = || std::iter::once(current.jwk()).chain(&next);
+        let mut algorithms: Vec<_> =
+            signing().filter_map(|key| key.common.key_algorithm).map(|name| name.to_string()).collect();
+        algorithms.dedup();
+        let keys = signing().chain(&previous).cloned().collect();
         let jwks = serde_json::to_string(&JwkSet { keys }).map_err(|_| KeyError::Unusable("its keys have no JSON"))?;
         Ok(Self {
             current,
             refresh_token_keys: RefreshTokenKeys::new(refresh_key, other_refresh_keys.iter().map(Vec::as_slice)),
             log_key: hmac::Key::new(hmac::HMAC_SHA256, &derive(refresh_key, LOG_LABEL)?),
             jwks,
+            algorithms,
         })
     }
 

@@ -64,6 +64,12 @@ impl Hash {
         }
     }
 
+    /// Returns true if verifying it is slow on purpose: a person may have chosen the secret. Only a machine-made client
+    /// secret has a fast hash.
+    pub fn is_slow(&self) -> bool {
+        !matches!(self.scheme, Scheme::Sha256(_))
+    }
+
     /// A name for it, which tells nothing of it: the first 32 bits of its own SHA-256, in hex.
     pub fn fingerprint(&self) -> String {
         let digest = digest(&SHA256, self.text.as_bytes());

@@ -1,7 +1,7 @@
 //! An [`Error`] as an answer: status, headers, JSON (RFC 6749 section 5.2), and the one log line.
 
 use axum::Json;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -33,6 +33,9 @@ impl IntoResponse for Error {
             }
             Self::TemporarilyUnavailable(_) => {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after()));
+            }
+            Self::MethodNotAllowed(methods) => {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
             }
             _ => {}
         }

@@ -117,9 +117,9 @@ impl Document {
             .chain(self.refresh.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousRefreshTokenKeyRecord::key))
             .map(|key| refresh_token_key(key))
             .collect::<Result<_, _>>()?;
-        let next = self.next.iter().map(KeyRecord::public_key);
+        let next = self.next.as_ref().map(KeyRecord::public_key).transpose()?;
         let previous = self.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousKeyRecord::public_key);
-        KeySet::new(self.current.parse()?, next.chain(previous).collect::<Result<_, _>>()?, &current, &others)
+        KeySet::new(self.current.parse()?, next, previous.collect::<Result<_, _>>()?, &current, &others)
     }
 }
 
@@ -127,7 +127,7 @@ impl Document {
 pub(super) fn key_set_of_pem(text: &str) -> Result<KeySet, KeyError> {
     let der = decode_pem(text)?;
     let refresh_key = derive(der.secret_pkcs8_der(), BARE_PEM_REFRESH_LABEL)?;
-    KeySet::new(SigningKey::from_pkcs8(der.secret_pkcs8_der())?, Vec::new(), &refresh_key, &[])
+    KeySet::new(SigningKey::from_pkcs8(der.secret_pkcs8_der())?, None, Vec::new(), &refresh_key, &[])
 }
 
 impl KeyRecord {

@@ -152,6 +152,8 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
         (json!({"access_token_ttl": "canary"}), "access_token_ttl"),
         (json!({"access_token_ttl": -1}), "access_token_ttl"),
         (json!({"system": "canary"}), "system"),
+        (json!({"allowed_origins": "https://a.example"}), "allowed_origins"),
+        (json!({"allowed_origins": ["https://canary.example/"]}), "allowed_origins"),
     ] {
         test.change_client(SERVICE.0, &changes);
         assert_reported("clients", attribute, async || test.form(SERVICE, &GRANT).await).await;

@@ -65,7 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
 ];
 
 /// The homes of the crates that have one. Those that are everyone's (base64, serde, tokio, tracing) are not listed.
-const HOMES: [(&str, &[&str]); 32] = [
+const HOMES: [(&str, &[&str]); 33] = [
     ("anstream", &["countersign"]),
     ("anstyle", &["countersign"]),
     ("argon2", &["password_hash"]),
@@ -78,7 +78,7 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("aws_smithy_http_client", &["aws"]),
     ("aws_smithy_runtime_api", &["aws"]),
     ("aws_smithy_types", &["aws", "countersign"]),
-    ("axum", &["http"]),
+    ("axum", &["gateway", "http"]),
     ("bcrypt", &["password_hash"]),
     ("clap", &["countersign"]),
     ("clap_complete", &["countersign"]),
@@ -87,7 +87,7 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("humantime", &["countersign"]),
     ("indicatif", &["countersign"]),
     ("jsonwebtoken", &["countersign", "keys"]),
-    ("lambda_http", &["bin", "gateway"]),
+    ("lambda_runtime", &["bin", "gateway"]),
     ("phc", &["password_hash"]),
     ("precis_profiles", &["user"]),
     ("rpassword", &["countersign"]),
@@ -98,6 +98,7 @@ const HOMES: [(&str, &[&str]); 32] = [
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["user"]),
+    ("url", &["client"]),
 ];
 
 /// Every source file, with the module at the root that it belongs to.

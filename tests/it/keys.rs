@@ -15,7 +15,7 @@ use crate::support::{Answer, Claims, LogLines, NOW, SERVICE, TestApp, key_docume
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 /// Keys of each kind, and what verifies their signatures, from the raw public key.
-fn keys() -> [(Algorithm, String, DecodingKey); 3] {
+pub fn keys() -> [(Algorithm, String, DecodingKey); 3] {
     let rsa = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
     let rsa: Pkcs8V1Der<'_> = rsa.as_der().unwrap();
     let rsa_public = RsaKeyPair::from_pkcs8(rsa.as_ref()).unwrap();

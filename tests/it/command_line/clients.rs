@@ -271,7 +271,7 @@ async fn lists_show_everything_and_a_malformed_record_does_not_hide_the_others()
     assert!(!listed.out.contains("\u{1b}["), "no colours where there is no terminal");
     let listed = line.run(&["user", "list", "--json"]).await;
     let users: Vec<Value> = listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == 5, "{users:?}");
+    assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == TestApp::users(), "{users:?}");
     assert!(!listed.out.contains("$argon2"));
     line.run(&["client", "show", "broken"]).await.assert(1, "mend it in the table");
     line.run(&["client", "delete", "broken", "--yes"]).await.assert(0, "broken is deleted");

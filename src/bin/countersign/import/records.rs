@@ -210,6 +210,7 @@ impl Import for ImportedClient {
         "audience",
         "access_token_ttl",
         "refresh_token_ttl",
+        "allowed_origins",
         "system",
         "enabled",
     ];
