@@ -45,13 +45,13 @@ fn s_303_the_upgrade_of_a_hash_neither_fails_nor_delays_a_login() {
 #[test]
 #[ignore = "waits by the clock: make faults"]
 fn s_303_the_upgrade_of_a_hash_does_not_hold_a_login_until_the_deadline() {
-    // Alone on the machine.
+    // When the other runs are over.
     LazyLock::force(&RUNS);
     let hang = |nth| Fault { call: "GetItem UsersTable".to_owned(), nth, verb: Verb::Hang, lasting: false };
     let faults = vec![
         hang(1),
         hang(2),
-        Fault { verb: Verb::Slow(450), ..hang(3) },
+        Fault { verb: Verb::Slow(550), ..hang(3) },
         Fault { call: "GetSecretValue".to_owned(), nth: 1, verb: Verb::Hang, lasting: true },
         Fault { call: "UpdateItem UsersTable".to_owned(), nth: 1, verb: Verb::Hang, lasting: true },
     ];
