@@ -26,7 +26,6 @@ ARCHITECTURE = x86_64
 deploy: ARCHITECTURE = $(or $(shell python3 tools/saved_answers.py Architecture 2>/dev/null),x86_64)
 
 TOOLS := .tools
-CARGO_FUZZ := $(TOOLS)/cargo-fuzz-0.13.2
 NODE := tests/e2e/node
 local := PYTHONPATH=tools $(TOOLS)/local/bin/python -m local
 sam := $(TOOLS)/sam/bin/sam
@@ -43,8 +42,8 @@ help: ## This list
 test: | needs-cargo needs-cc ## All tests that need nothing but Rust
 	@cargo test
 
-fuzz: | needs-cargo needs-cc needs-c++ $(CARGO_FUZZ)/bin/cargo-fuzz ## Requests that a fuzzer thinks up, against a model of the answers (SECONDS_EACH=600)
-	@PATH="$(CURDIR)/$(CARGO_FUZZ)/bin:$$PATH" tools/fuzz "$(SECONDS_EACH)" $(TARGETS)
+fuzz: | needs-cargo needs-cc needs-c++ $(TOOLS)/rust/installed ## Requests that a fuzzer thinks up, against a model of the answers (SECONDS_EACH=600)
+	@PATH="$(CURDIR)/$(TOOLS)/rust/bin:$$PATH" tools/fuzz "$(SECONDS_EACH)" $(TARGETS)
 
 faults: build | needs-cargo needs-cc ## Every fault at every call, races of the deployed binary, steps of the clock, a minute's freeze
 	@FUNCTION="$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap" FREEZE_SECONDS=60 tools/faults
@@ -108,10 +107,6 @@ $(NODE)/node_modules/installed: $(NODE)/package-lock.json | $(TOOLS)/e2e/install
 	@echo "countersign: installing what $< names, once ..." >&2
 	@cd $(NODE) && PATH="$(CURDIR)/$(TOOLS)/e2e/bin:$$PATH" npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
-
-$(CARGO_FUZZ)/bin/cargo-fuzz: | needs-cargo needs-cc
-	@echo "countersign: installing $(notdir $(CARGO_FUZZ)), once ..." >&2
-	@cargo install --debug --quiet --locked --root $(CARGO_FUZZ) cargo-fuzz --version $(patsubst $(TOOLS)/cargo-fuzz-%,%,$(CARGO_FUZZ))
 
 needs-%:
 	@command -v $* >/dev/null || { echo "countersign: $* is missing; install $(or $(whence-$*),it)" >&2; exit 1; }

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::keys::Keyring;
-use crate::secret::Hasher;
+use crate::password_hash::Hasher;
 use crate::store::Store;
 
 /// One deployment, as one process sees it.

@@ -6,8 +6,13 @@ use std::num::NonZeroU32;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
+use crate::password_hash::{Hash, HashError, generate_client_secret, hash_client_secret};
+use crate::random::fill_random;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
-use crate::secret::{Hash, HashError, fill_random, generate_client_secret, hash_client_secret};
+
+mod allowed_origins;
+
+pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
 
 /// How many secrets may live at once: one that is in use, and one that is on its way to where it will be.
 pub const MAX_LIVE_SECRETS: usize = 2;
@@ -39,6 +44,9 @@ pub struct Client {
     pub access_token_ttl: Option<NonZeroU32>,
     /// Seconds that its refresh tokens live unused. Absent means the deployment's default.
     pub refresh_token_ttl: Option<NonZeroU32>,
+    /// Browser origins whose pages may read token responses. Absent means none.
+    #[serde(default)]
+    pub allowed_origins: AllowedOrigins,
     /// Whether it may authenticate at all.
     pub enabled: bool,
     /// When it was made, in seconds since the epoch, for people.
@@ -121,6 +129,7 @@ impl Client {
             system: None,
             access_token_ttl: None,
             refresh_token_ttl: None,
+            allowed_origins: AllowedOrigins::default(),
             enabled: true,
             created_at: Some(now),
             updated_at: Some(now),

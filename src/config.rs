@@ -31,7 +31,8 @@ pub struct Config {
     pub refresh_token_idle_ttl: u32,
     /// `REFRESH_TOKEN_MAX_TTL`: seconds after its login at which a refresh family ends, however often it is used.
     pub refresh_token_max_ttl: u32,
-    /// `REFRESH_GRACE`: seconds in which a used refresh token is answered with the same successor again; 0 is never.
+    /// `REFRESH_GRACE`: seconds in which a used refresh token yields the same successor again. 0 is never; less than
+    /// 5 would be shorter than the SDK's own retries of a write.
     pub refresh_grace: u32,
     /// `KEYS_MAX_AGE`: seconds after which this function and its verifiers look for new signing keys.
     pub keys_max_age: u32,
@@ -106,7 +107,10 @@ impl Config {
             service_token_ttl: variables.positive("SERVICE_TOKEN_TTL", 43_200)?,
             refresh_token_idle_ttl: variables.positive("REFRESH_TOKEN_IDLE_TTL", 2_592_000)?,
             refresh_token_max_ttl: variables.positive("REFRESH_TOKEN_MAX_TTL", DEFAULT_REFRESH_TOKEN_MAX_TTL)?,
-            refresh_grace: variables.number("REFRESH_GRACE", 10)?,
+            refresh_grace: match variables.number("REFRESH_GRACE", 10)? {
+                1..5 => return Err(ConfigError { variable: "REFRESH_GRACE", fault: "must be 0 or at least 5" }),
+                grace => grace,
+            },
             keys_max_age: variables.positive("KEYS_MAX_AGE", 300)?,
             argon2_memory_kib: variables.positive("ARGON2_MEMORY_KIB", 19_456)?,
             argon2_iterations: variables.positive("ARGON2_ITERATIONS", 2)?,

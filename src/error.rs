@@ -20,6 +20,8 @@ pub enum Error {
     UnauthorizedClient,
     /// `unsupported_grant_type`, 400.
     UnsupportedGrantType,
+    /// `unsupported_response_type`, 400: an authorization request (RFC 6749 section 4.1.2.1), which needs login pages.
+    UnsupportedResponseType,
     /// `invalid_scope`, 400: malformed, unknown or not allowed.
     InvalidScope(&'static str),
     /// `invalid_grant`, 400.
@@ -29,20 +31,15 @@ pub enum Error {
         /// The cause, for the log alone.
         reason: &'static str,
     },
-    /// `temporarily_unavailable`, 503: a dependency of ours is down. Never an `invalid_grant`, on which clients throw
-    /// their refresh token away.
-    TemporarilyUnavailable {
-        /// Seconds after which a client may try again.
-        retry_after: u8,
-        /// The cause, for the log alone.
-        cause: String,
-    },
+    /// `temporarily_unavailable`, 503: a dependency is down. Never `invalid_grant`, because clients then discard their
+    /// refresh token. The cause is only logged.
+    TemporarilyUnavailable(String),
     /// `server_error`, 500: a bug, or a deployment or record that is not as it must be. The cause is for the log alone.
     ServerError(String),
     /// `not_found`, 404: no such path.
     NotFound,
-    /// `method_not_allowed`, 405: no such method at this path.
-    MethodNotAllowed,
+    /// `method_not_allowed`, 405: the path has only these methods, separated by commas.
+    MethodNotAllowed(&'static str),
 }
 
 impl Error {
@@ -53,12 +50,13 @@ impl Error {
             Self::InvalidClient(_) => "invalid_client",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope(_) => "invalid_scope",
             Self::InvalidGrant { .. } => "invalid_grant",
-            Self::TemporarilyUnavailable { .. } => "temporarily_unavailable",
+            Self::TemporarilyUnavailable(_) => "temporarily_unavailable",
             Self::ServerError(_) => "server_error",
             Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
         }
     }
 
@@ -68,14 +66,15 @@ impl Error {
             Self::InvalidRequest(_)
             | Self::UnauthorizedClient
             | Self::UnsupportedGrantType
+            | Self::UnsupportedResponseType
             | Self::InvalidScope(_)
             | Self::InvalidGrant { .. } => 400,
             Self::InvalidClient(_) => 401,
             Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
+            Self::MethodNotAllowed(_) => 405,
             Self::BodyTooLarge => 413,
             Self::ServerError(_) => 500,
-            Self::TemporarilyUnavailable { .. } => 503,
+            Self::TemporarilyUnavailable(_) => 503,
         }
     }
 
@@ -83,7 +82,7 @@ impl Error {
     /// errors have none.
     pub fn description(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NotFound | Self::MethodNotAllowed => return None,
+            Self::NotFound | Self::MethodNotAllowed(_) => return None,
             Self::InvalidRequest(description)
             | Self::InvalidScope(description)
             | Self::InvalidGrant { description, .. } => description,
@@ -91,7 +90,8 @@ impl Error {
             Self::InvalidClient(_) => "Client authentication failed.",
             Self::UnauthorizedClient => "This client may not use this grant type.",
             Self::UnsupportedGrantType => "This grant type is not supported.",
-            Self::TemporarilyUnavailable { .. } => "The service is not available at the moment. Try again.",
+            Self::UnsupportedResponseType => "This server has no login pages.",
+            Self::TemporarilyUnavailable(_) => "The service is not available at the moment. Try again.",
             Self::ServerError(_) => "The request failed through no fault of the client.",
         })
     }
@@ -100,7 +100,7 @@ impl Error {
     pub fn reason(&self) -> &str {
         match self {
             Self::InvalidClient(reason) | Self::InvalidGrant { reason, .. } => reason,
-            Self::TemporarilyUnavailable { cause, .. } | Self::ServerError(cause) => cause,
+            Self::TemporarilyUnavailable(cause) | Self::ServerError(cause) => cause,
             other => other.description().unwrap_or(other.code()),
         }
     }
@@ -110,11 +110,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let cause = error.to_string();
         match error {
-            // Another writer was quicker, and is done by now.
-            StoreError::Conflict { .. } => Self::TemporarilyUnavailable { retry_after: 1, cause },
-            StoreError::Unavailable { .. } => Self::TemporarilyUnavailable { retry_after: 2, cause },
-            // Trying again at once would only feed the throttle.
-            StoreError::Throttled { .. } => Self::TemporarilyUnavailable { retry_after: 5, cause },
+            StoreError::Conflict { .. } | StoreError::Unavailable { .. } | StoreError::Throttled { .. } => {
+                Self::TemporarilyUnavailable(cause)
+            }
             StoreError::Refused { .. } | StoreError::Malformed { .. } => Self::ServerError(cause),
         }
     }
@@ -124,8 +122,8 @@ impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
         let cause = error.to_string();
         match error {
-            // An operator mends the secret, and the next reading takes it up.
-            KeyError::Unavailable(_) | KeyError::Unusable(_) => Self::TemporarilyUnavailable { retry_after: 5, cause },
+            // When an operator has corrected the secret, the next reload succeeds.
+            KeyError::Unavailable(_) | KeyError::Unusable(_) => Self::TemporarilyUnavailable(cause),
             KeyError::Signing => Self::ServerError(cause),
         }
     }

@@ -1,68 +1,140 @@
-//! The gateway's events (API Gateway, payload format 2.0) into the router, and its answers back.
+//! API Gateway's events (payload format 2.0) as requests for the router, and the router's responses for the gateway.
+//!
+//! Every event gets a response. A path that HTTP cannot represent becomes one that does not exist. An event that lacks
+//! what a request needs, or has a method, a header or a body that cannot be read, becomes a [`Malformed`] request.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderName, Request, Response, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lambda_http::lambda_runtime::{LambdaEvent, Service};
-use lambda_http::request::{LambdaRequest, RequestContext};
-use lambda_http::tower::ServiceBuilder;
-use lambda_http::{Adapter, Request};
-use serde::Serialize;
+use lambda_runtime::tower::ServiceExt;
+use lambda_runtime::{LambdaEvent, Service, service_fn};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::app::App;
-use crate::http::{Origin, router};
+use crate::http::{Malformed, Origin, router};
 
-/// The service that Lambda's runtime asks: each event is answered, whatever is in it.
+/// Returns the service that Lambda's runtime calls with each event, whatever JSON it is.
 pub fn service(
     app: Arc<App>,
-) -> impl Service<LambdaEvent<LambdaRequest>, Response = impl Serialize, Error = Infallible, Future: Send> {
-    let handler = ServiceBuilder::new().map_request(with_origin).service(router(app));
-    ServiceBuilder::new().map_request(without_traps).service(Adapter::from(handler))
+) -> impl Service<LambdaEvent<Box<RawValue>>, Response = impl Serialize, Error = Infallible, Future: Send> {
+    let router = router(app);
+    service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let response = router.clone().oneshot(request(event.payload.get()));
+        async move {
+            let Ok(response) = response.await;
+            Ok(GatewayResponse::new(response).await)
+        }
+    })
 }
 
-/// Tells the router where a request came from, in the gateway's words.
-fn with_origin(mut request: Request) -> Request {
-    if let Some(RequestContext::ApiGatewayV2(context)) = request.extensions().get() {
-        let origin = Origin {
-            request_id: context.request_id.clone().unwrap_or_default(),
-            source: context.http.source_ip.clone().unwrap_or_default(),
-        };
-        request.extensions_mut().insert(origin);
+/// The parts of an event that count. The caller's address and the issuer never come from a header, so `Host` and its
+/// like are headers like any other.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    request_context: Context,
+    raw_path: Option<String>,
+    raw_query_string: Option<String>,
+    headers: Option<BTreeMap<String, String>>,
+    cookies: Option<Vec<String>>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context {
+    request_id: Option<String>,
+    http: Http,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Http {
+    method: String,
+    source_ip: Option<String>,
+}
+
+fn request(event: &str) -> Request<Body> {
+    let mut request = Request::default();
+    let filled = serde_json::from_str(event).ok().and_then(|event| fill(&mut request, event));
+    if filled.is_none() {
+        request.extensions_mut().insert(Malformed);
     }
     request
 }
 
-/// Takes out of an event what `lambda_http` panics on, or reads anew, while it makes a request of it, before any layer
-/// of ours could catch that: no caller gets a 500 for a path, a query or a body.
-fn without_traps(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        // A whole URL is made of these, and panics; without them, of the path alone. They decide nothing here.
-        request.headers.remove("host");
-        request.request_context.domain_name = None;
-        // A URL resolves `..` and its like. To us they are characters that no path of ours has.
-        if !request.raw_path.as_deref().is_some_and(is_plain_path) {
-            request.raw_path = Some("/".to_owned());
-        }
-        // A query is refused whatever it says.
-        if request.raw_query_string.as_ref().is_some_and(|query| !query.is_empty()) {
-            request.raw_query_string = Some("refused".to_owned());
-        }
-        let body = request.body.as_deref().unwrap_or_default();
-        if request.is_base64_encoded && STANDARD.decode(body).is_err() {
-            // A body that every decoder refuses, in place of one that is none.
-            request.body = Some("%".to_owned());
-            request.is_base64_encoded = false;
-        }
+/// Fills in a request from an event. Stops with `None` at the first part that HTTP cannot represent.
+fn fill(request: &mut Request<Body>, event: Event) -> Option<()> {
+    let Context { request_id, http } = event.request_context;
+    let origin = Origin { request_id: request_id.unwrap_or_default(), source: http.source_ip.unwrap_or_default() };
+    request.extensions_mut().insert(origin);
+    *request.uri_mut() = uri(&event.raw_path.unwrap_or_default(), &event.raw_query_string.unwrap_or_default());
+    *request.method_mut() = http.method.parse().ok()?;
+    let headers = request.headers_mut();
+    for (name, value) in event.headers.unwrap_or_default() {
+        headers.try_append(name.parse::<HeaderName>().ok()?, value.parse().ok()?).ok()?;
     }
-    event
+    if let Some(cookies) = event.cookies {
+        headers.try_append(COOKIE, cookies.join("; ").parse().ok()?).ok()?;
+    }
+    let body = event.body.unwrap_or_default();
+    let is_base64_encoded = event.is_base64_encoded.unwrap_or_default();
+    *request.body_mut() = if is_base64_encoded { STANDARD.decode(body).ok()?.into() } else { body.into() };
+    Some(())
 }
 
-fn is_plain_path(path: &str) -> bool {
-    let is_plain = |segment: &str| {
-        !matches!(segment, "." | "..")
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~'))
-    };
-    path.len() <= 1024 && path.starts_with('/') && path.split('/').all(is_plain)
+/// Returns the URI of a request. A query with a character that no URI contains becomes `%`, which no decoder accepts.
+fn uri(path: &str, query: &str) -> Uri {
+    let path = if path.starts_with('/') && !path.contains('?') && is_uri_text(path) { path } else { "/" };
+    let query = if is_uri_text(query) { query } else { "%" };
+    let uri = if query.is_empty() { path.parse() } else { format!("{path}?{query}").parse() };
+    // Only a URI of 64 KiB or more does not parse, and no path of ours is as long.
+    uri.unwrap_or_default()
+}
+
+/// Returns true if all characters may occur in a path and query (RFC 3986 appendix A: `#` would end them).
+fn is_uri_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&byte))
+}
+
+/// A response as the gateway reads it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GatewayResponse {
+    status_code: u16,
+    headers: BTreeMap<String, String>,
+    cookies: Vec<String>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+impl GatewayResponse {
+    /// Joins headers of one name with commas, except `Set-Cookie`, which has a member of its own. All bodies are text.
+    async fn new(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let (mut headers, mut cookies) = (BTreeMap::<_, String>::new(), Vec::new());
+        for (name, value) in &parts.headers {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            if name == SET_COOKIE {
+                cookies.push(value);
+            } else {
+                headers
+                    .entry(name.to_string())
+                    .and_modify(|known| *known = format!("{known}, {value}"))
+                    .or_insert(value);
+            }
+        }
+        // Bodies are in memory, so reading one does not fail.
+        let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        Self { status_code: parts.status.as_u16(), headers, cookies, body, is_base64_encoded: false }
+    }
 }

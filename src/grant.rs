@@ -9,9 +9,8 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::params::{Name, Params};
-use crate::scope::{Scope, ScopeError};
+use crate::scope::ScopeError;
 use crate::token::{AccessToken, TokenVersion};
-use crate::user::User;
 
 pub mod client_credentials;
 pub mod password;
@@ -100,33 +99,23 @@ impl Issued {
         })
     }
 
-    fn with_refresh_token(self, refresh_token: Option<String>) -> Self {
-        Self { refresh_token, ..self }
+    fn with_refresh_token(self, refresh_token: String) -> Self {
+        Self { refresh_token: Some(refresh_token), ..self }
     }
 }
 
-/// The access token that a grant issues now: for a user who logged in at a time, or for the client itself.
-fn access_token<'a>(
-    app: &'a App,
-    client: &'a Client,
-    user: Option<(&'a User, u64)>,
-    scope: &'a Scope,
-) -> AccessToken<'a> {
-    let default_ttl = if user.is_some() { app.config.user_token_ttl } else { app.config.service_token_ttl };
-    AccessToken {
-        issuer: &app.config.issuer,
-        client,
-        user,
-        scope,
-        issued_at: app.clock.now(),
-        expires_in: client.access_token_ttl.map_or(default_ttl, NonZeroU32::get).min(MAX_ACCESS_TOKEN_TTL),
-    }
+/// Returns the lifetime of an access token in seconds: the client's own one, or the deployment's; 7 days at most.
+fn access_token_ttl(client: &Client, default: u32) -> u32 {
+    client.access_token_ttl.map_or(default, NonZeroU32::get).min(MAX_ACCESS_TOKEN_TTL)
 }
 
-/// When a refresh token made at `now` dies unused; never after its family.
-fn refresh_token_expires_at(app: &App, client: &Client, now: u64, absolute_expires_at: u64) -> u64 {
-    let idle_ttl = client.refresh_token_ttl.map_or(app.config.refresh_token_idle_ttl, NonZeroU32::get);
-    now.saturating_add(u64::from(idle_ttl)).min(absolute_expires_at)
+/// Returns when a family expires that issues this access token now and is not refreshed again: not before the token,
+/// and not after the end of the login.
+fn family_expires_at(app: &App, token: &AccessToken<'_>, absolute_expires_at: u64) -> u64 {
+    let idle_ttl = token.client.refresh_token_ttl.map_or(app.config.refresh_token_idle_ttl, NonZeroU32::get);
+    let may_refresh = token.client.grant_types.contains(GrantType::RefreshToken.as_str());
+    let lasts = if may_refresh { idle_ttl.max(token.expires_in) } else { token.expires_in };
+    token.issued_at.saturating_add(u64::from(lasts)).min(absolute_expires_at)
 }
 
 fn invalid_scope(error: ScopeError) -> Error {

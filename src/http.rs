@@ -7,9 +7,9 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{Next, from_fn, map_response};
+use axum::middleware::{Next, from_fn, map_request, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -20,7 +20,9 @@ use crate::error::Error;
 mod accept;
 mod body;
 mod client_auth;
+mod cors;
 mod error;
+mod health;
 mod jwks;
 mod media_type;
 mod metadata;
@@ -37,27 +39,55 @@ pub struct Origin {
     pub source: String,
 }
 
+/// Marks a request that was not well-formed when it was received: its method, a header or its body is not what HTTP can
+/// represent. Whatever serves the router puts this into a request's extensions, and the response is 400.
+#[derive(Clone, Copy, Debug)]
+pub struct Malformed;
+
 /// The routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
+    let token = post(token::post).options(cors::preflight);
+    let no_login_pages = async || Error::UnsupportedResponseType;
     // An issuer's path may have a colon where an older axum had the names of captures.
     let mut router = Router::new()
         .without_v07_checks()
-        .route("/oauth/token", post(token::post))
-        .route("/.well-known/jwks.json", get(jwks::get))
-        .route(metadata::OPENID_CONFIGURATION, get(metadata::get))
-        .route(metadata::AUTHORIZATION_SERVER, get(metadata::get));
+        .route("/oauth/token", only(cors::METHODS, token).layer(from_fn(cors::by_origin)))
+        .route("/oauth/authorize", only("GET,POST", get(no_login_pages).post(no_login_pages)))
+        .route("/.well-known/jwks.json", document(get(jwks::get)))
+        .route(metadata::OPENID_CONFIGURATION, document(get(metadata::get)))
+        .route(metadata::AUTHORIZATION_SERVER, document(get(metadata::get)))
+        .route("/healthz", only("GET", get(health::get)));
     let path = metadata::path_of(&app.config.issuer);
     if !path.is_empty() {
-        router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), get(metadata::get));
+        router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), document(get(metadata::get)));
     }
     router
         .fallback(async || Error::NotFound)
-        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(headers))
         .layer(from_fn(trace))
         .with_state(app)
+}
+
+/// The routes of one path: every other method is 405, and a panic is 500. axum serves HEAD for each GET; a path that does
+/// not list HEAD rejects it.
+fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    let rejected = async move || Error::MethodNotAllowed(methods);
+    let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };
+    routes.fallback(rejected).layer(CatchPanicLayer::custom(panicked)).layer(map_request(well_formed))
+}
+
+/// The routes of a public document.
+fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
+}
+
+/// Rejects a request that is [`Malformed`].
+async fn well_formed(request: Request) -> Result<Request, Error> {
+    match request.extensions().get() {
+        Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),
+        None => Ok(request),
+    }
 }
 
 /// The last resort (S-103): a panic costs one answer, and not the environment. What it said stays untold, for it may

@@ -9,9 +9,11 @@
 
 use std::{error, fmt};
 
+use aws_lc_rs::{hkdf, hmac};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
-use crate::refresh::ReferenceKeys;
+use crate::refresh_token::RefreshTokenKeys;
+use crate::user::Username;
 
 mod document;
 mod keyring;
@@ -24,6 +26,9 @@ pub use keyring::Keyring;
 pub use signing_key::SigningKey;
 pub use stages::{KeyState, Stage};
 pub use staging::{Staged, Staging};
+
+/// The label of the key that names users in the log.
+const LOG_LABEL: &[u8] = b"countersign log v1";
 
 /// Seconds that no access token outlives, whatever a client's record says: for so long a key stays public after it has
 /// signed for the last time.
@@ -56,10 +61,14 @@ impl error::Error for KeyError {}
 pub struct KeySet {
     /// The key that signs.
     pub current: SigningKey,
-    /// The keys of refresh references.
-    pub references: ReferenceKeys,
+    /// The keys of refresh tokens.
+    pub refresh_token_keys: RefreshTokenKeys,
+    /// The key that names users in the log.
+    log_key: hmac::Key,
     /// The public keys, as verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
+    /// The algorithms of the current and the next key, each once, by their names in RFC 7518.
+    pub algorithms: Vec<String>,
 }
 
 impl KeySet {
@@ -71,9 +80,45 @@ impl KeySet {
         if Document::is_one(secret) { Document::parse(secret)?.key_set(now) } else { document::key_set_of_pem(secret) }
     }
 
-    fn new(current: SigningKey, references: ReferenceKeys, others: Vec<Jwk>) -> Result<Self, KeyError> {
-        let keys = std::iter::once(current.jwk().clone()).chain(others).collect();
+    /// Builds the set. New refresh tokens are made with `refresh_key`; `other_refresh_keys` are accepted too.
+    fn new(
+        current: SigningKey,
+        next: Option<Jwk>,
+        previous: Vec<Jwk>,
+        refresh_key: &[u8],
+        other_refresh_keys: &[Vec<u8>],
+    ) -> Result<Self, KeyError> {
+        let signing = || std::iter::once(current.jwk()).chain(&next);
+        let mut algorithms: Vec<_> =
+            signing().filter_map(|key| key.common.key_algorithm).map(|name| name.to_string()).collect();
+        algorithms.dedup();
+        let keys = signing().chain(&previous).cloned().collect();
         let jwks = serde_json::to_string(&JwkSet { keys }).map_err(|_| KeyError::Unusable("its keys have no JSON"))?;
-        Ok(Self { current, references, jwks })
+        Ok(Self {
+            current,
+            refresh_token_keys: RefreshTokenKeys::new(refresh_key, other_refresh_keys.iter().map(Vec::as_slice)),
+            log_key: hmac::Key::new(hmac::HMAC_SHA256, &derive(refresh_key, LOG_LABEL)?),
+            jwks,
+            algorithms,
+        })
     }
+
+    /// Returns the name of a user in the log: the first 64 bits of HMAC-SHA-256 of the username, in hex. The key is
+    /// derived from the current refresh token key, so the log does not help to guess usernames.
+    pub fn log_id(&self, username: &Username) -> String {
+        let tag = hmac::sign(&self.log_key, username.as_str().as_bytes());
+        let bits = tag.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+        format!("{bits:016x}")
+    }
+}
+
+/// Derives a key for one purpose, which the label names, by HKDF-SHA256 (RFC 5869).
+fn derive(key: &[u8], label: &[u8]) -> Result<[u8; 32], KeyError> {
+    let mut derived = [0; 32];
+    hkdf::Salt::none(hkdf::HKDF_SHA256)
+        .extract(key)
+        .expand(&[label], hkdf::HKDF_SHA256)
+        .and_then(|output| output.fill(&mut derived))
+        .map(|()| derived)
+        .map_err(|_| KeyError::Unusable("no key can be derived from it"))
 }

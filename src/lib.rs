@@ -9,10 +9,11 @@
 //! | `bin/countersign/` | the operators' command line: one file per command |
 //! | [`config`], [`app`], [`aws`] | the settings, all that a request may touch, how we talk to AWS |
 //! | [`gateway`] | how a gateway's event becomes a request |
-//! | [`http`] | the routes; in `http/`: body, credentials and `Accept` to a request, [`error`] to an answer |
+//! | [`http`] | the routes; in `http/`: body, credentials and `Accept` to a request, [`error`] to an answer, CORS, documents |
 //! | [`grant`] | what a token request asks for; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`params`], [`client`], [`user`], [`scope`] | what a request says, who asks, and what they may do |
-//! | [`token`], [`keys`], [`refresh`], [`secret`] | access tokens, signing keys, refresh tokens, hashes |
+//! | [`token`], [`keys`], [`refresh_token`] | access tokens, signing keys, refresh tokens |
+//! | [`password_hash`], [`random`] | password hashes in every scheme that can be imported, one file per family in `password_hash/`; random ids |
 //! | [`rotation`] | how keys are made and rotated: when, `keys/staging.rs` decides |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, and what operators do to them |
 //! | [`clock`], [`log`] | the time, and the lines that say what was decided |
@@ -20,8 +21,8 @@
 //! # The path of a request
 //!
 //! ```text
-//! API Gateway -> gateway.rs           lambda_http
-//!   http.rs                           POST /oauth/token [span, headers, panics, size]; GET /.well-known/..
+//! API Gateway -> gateway.rs           any JSON -> a request, a response -> JSON
+//!   http.rs                           POST /oauth/token [span, headers, size, CORS, panics]; GET /.well-known/..
 //!   http/token.rs                     in the order of checks
 //!     http/{body,accept}.rs           -> Params, TokenVersion
 //!     http/client_auth.rs             -> Client, proven     | side by side
@@ -52,10 +53,11 @@ pub mod http;
 pub mod keys;
 pub mod log;
 pub mod params;
-pub mod refresh;
+pub mod password_hash;
+pub mod random;
+pub mod refresh_token;
 pub mod rotation;
 pub mod scope;
-pub mod secret;
 pub mod store;
 pub mod token;
 pub mod user;

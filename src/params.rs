@@ -76,7 +76,7 @@ pub fn check(name: Name, value: &str) -> Result<(), Error> {
     }
 }
 
-/// The parameters of one request. An empty value counts as absent. Has no `Debug`: it holds secrets.
+/// The parameters of one body or query. An empty value counts as absent. Has no `Debug`: it contains secrets.
 #[derive(Default)]
 pub struct Params {
     values: Vec<(Name, String)>,
@@ -89,7 +89,13 @@ impl Params {
         Name::parse(name).is_some()
     }
 
-    /// Adds a parameter as it was received; `None` is one that was named without a value (JSON `null`).
+    /// Returns true if no defined parameter occurs, not even with an empty value.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Adds a parameter as it was received; `None` is a name without a value (JSON `null`). A username loses its outer
+    /// spaces, so that one of only spaces counts as absent.
     ///
     /// # Errors
     /// `invalid_request` if a defined parameter comes again, or anything is over its limit or outside its grammar.
@@ -105,8 +111,11 @@ impl Params {
             return Ok(());
         };
         // An absent value is kept as an empty one until taken, so that a second mention of the name is noticed.
-        let value = value.unwrap_or_default();
+        let mut value = value.unwrap_or_default();
         check(name, &value)?;
+        if name == Name::Username {
+            value = value.trim_matches(' ').to_owned();
+        }
         if self.values.iter().any(|(known, _)| *known == name) {
             return Err(Error::InvalidRequest("A parameter is repeated."));
         }

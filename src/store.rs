@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | clients | `client_id` | [`Client`](crate::client::Client) | `store/clients.rs` |
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
-//! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh::Family) | `store/refresh_families.rs` |
+//! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
 //!
 //! What operators do to clients and users is in `store/administration.rs`.
 //!
@@ -143,6 +143,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Returns true if the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Throttled { .. } | Self::Conflict { .. })
+    }
+
     fn from_sdk<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + error::Error + 'static,

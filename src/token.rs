@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::client::Client;
 use crate::keys::{KeyError, SigningKey};
+use crate::random::random_id;
+use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
-use crate::secret::random_id;
 use crate::user::User;
 
 /// The structure of an access token.
@@ -29,14 +30,25 @@ impl TokenVersion {
     }
 }
 
-/// What an access token says. Nothing of a request gets into a registered claim.
+/// The login of a user that an access token belongs to.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    /// The user.
+    pub user: &'a User,
+    /// When the user proved the password, in seconds since the epoch.
+    pub at: u64,
+    /// The family of the login.
+    pub family: FamilyId,
+}
+
+/// The content of an access token. No registered claim is copied from the request.
 pub struct AccessToken<'a> {
     /// The issuer URL.
     pub issuer: &'a str,
     /// The client that it is issued to.
     pub client: &'a Client,
-    /// The user on whose behalf, and when that user logged in (seconds since the epoch); none for a service.
-    pub user: Option<(&'a User, u64)>,
+    /// The login that it belongs to; none for a service.
+    pub login: Option<Login<'a>>,
     /// What it is good for.
     pub scope: &'a Scope,
     /// When it is issued, in seconds since the epoch.
@@ -105,8 +117,8 @@ impl AccessToken<'_> {
             iat: self.issued_at,
             nbf: self.issued_at,
             exp: self.expires_at(),
-            auth_time: self.user.map(|(_, auth_time)| auth_time),
-            jti: random_id(),
+            auth_time: self.login.map(|login| login.at),
+            jti: self.token_id(),
         }
     }
 
@@ -119,14 +131,19 @@ impl AccessToken<'_> {
             iat: self.issued_at,
             nbf: self.issued_at,
             exp: self.expires_at(),
-            jti: random_id(),
-            dealer: self.user.and_then(|(user, _)| user.dealer.as_ref()),
+            jti: self.token_id(),
+            dealer: self.login.and_then(|login| login.user.dealer.as_ref()),
             system: self.client.system.as_ref(),
         }
     }
 
     fn subject(&self) -> &str {
-        self.user.map_or(&self.client.client_id, |(user, _)| &user.user_id)
+        self.login.map_or(&self.client.client_id, |login| &login.user.user_id)
+    }
+
+    /// Returns a new `jti`. That of a user's token names the family of the login, so that the login can be found by it.
+    fn token_id(&self) -> String {
+        self.login.map_or_else(random_id, |login| login.family.token_id())
     }
 
     fn expires_at(&self) -> u64 {

@@ -1,13 +1,16 @@
 //! Users: on whose behalf a first-party application may ask for tokens.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
-use crate::secret::Hash;
+
+/// The step of the session generation after a restore of the table of users: no number that was in use before the
+/// restore comes back.
+pub const STEP_AFTER_RESTORE: u64 = 1_000;
 
 /// A username in the form in which usernames are compared: `UsernameCaseMapped` of RFC 8265 section 3.3.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,14 +28,6 @@ impl Username {
     /// The username as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// How the log names the user: the first 64 bits of the SHA-256 of the name, in hex. Whoever knows the name can
-    /// find its lines.
-    pub fn log_id(&self) -> String {
-        let digest = digest(&SHA256, self.0.as_bytes());
-        let bits = digest.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
-        format!("{bits:016x}")
     }
 }
 
@@ -56,11 +51,18 @@ pub struct User {
     pub dealer: Option<serde_json::Map<String, serde_json::Value>>,
     /// Whether tokens are issued for this user at all.
     pub enabled: bool,
-    /// Refresh families that began before this second are dead.
-    pub sessions_valid_from: Option<u64>,
+    /// Incremented to log the user out everywhere: a login is valid only while this is the number that it began with.
+    #[serde(default)]
+    pub session_generation: u64,
 }
 
 impl User {
+    /// Ends every login that read the user before this change is stored, and none that reads the user afterwards.
+    /// `step` is 1; after a restore of the table it is [`STEP_AFTER_RESTORE`].
+    pub fn end_sessions(&mut self, step: u64) {
+        self.session_generation = self.session_generation.saturating_add(step);
+    }
+
     /// What of a scope the user may have: all of it, if it was asked for by name; of defaults, what there is to have.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use countersign::app::App;
 use countersign::aws;
-use countersign::refresh::{Family, FamilyId};
+use countersign::refresh_token::{Family, FamilyId};
 use countersign::user::Username;
 use jsonwebtoken::Algorithm;
 use tokio::runtime::Runtime;

@@ -5,7 +5,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign::app::App;
-use countersign::secret::hash_client_secret;
+use countersign::password_hash::hash_client_secret;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, Fault};

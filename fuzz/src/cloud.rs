@@ -14,7 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::keys::SigningKey;
-use countersign::secret::{Hasher, hash_client_secret};
+use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use crate::NOW;
@@ -27,6 +27,8 @@ pub struct Client {
     pub scopes: &'static [&'static str],
     pub default_scopes: &'static [&'static str],
     pub enabled: bool,
+    /// Whether the secret came from another system, so that it has a slow hash and raw halves of Basic prove it too.
+    pub imported: bool,
 }
 
 pub const CLIENTS: [Client; 5] = [
@@ -37,6 +39,7 @@ pub const CLIENTS: [Client; 5] = [
         scopes: &["legacy:autonomy.read", "legacy:autonomy.write"],
         default_scopes: &["legacy:autonomy.read"],
         enabled: true,
+        imported: false,
     },
     Client {
         id: "autonomy-web",
@@ -45,6 +48,7 @@ pub const CLIENTS: [Client; 5] = [
         scopes: &["legacy:*"],
         default_scopes: &[],
         enabled: true,
+        imported: false,
     },
     Client {
         id: "no-grants",
@@ -53,6 +57,7 @@ pub const CLIENTS: [Client; 5] = [
         scopes: &["legacy:autonomy.read"],
         default_scopes: &[],
         enabled: true,
+        imported: false,
     },
     Client {
         id: "switched-off",
@@ -61,8 +66,9 @@ pub const CLIENTS: [Client; 5] = [
         scopes: &["legacy:autonomy.read"],
         default_scopes: &["legacy:autonomy.read"],
         enabled: false,
+        imported: false,
     },
-    // The letters on which decoders differ.
+    // The characters on which decoders differ.
     Client {
         id: "imported",
         secret: "s+e%c/r=!*~-_. &:",
@@ -70,6 +76,7 @@ pub const CLIENTS: [Client; 5] = [
         scopes: &["legacy:autonomy.read"],
         default_scopes: &["legacy:autonomy.read"],
         enabled: true,
+        imported: true,
     },
 ];
 
@@ -118,7 +125,8 @@ static ANSWERS: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
         "refresh": {"current": URL_SAFE_NO_PAD.encode(REFERENCE_KEY)},
     });
     let secret = json!({"Name": "signing", "VersionId": "1", "SecretString": document.to_string()});
-    let hash = Hasher::new(8, 1, 1).and_then(|hasher| hasher.hash(PASSWORD)).expect("a hash");
+    let slow_hash = |secret| Hasher::new(8, 1, 1).and_then(|hasher| hasher.hash(secret)).expect("a hash");
+    let hash = slow_hash(PASSWORD);
     let user = item(json!({
         "username": {"S": USERNAME}, "user_id": {"S": USER_ID}, "password_hash": {"S": hash.as_str()},
         "dealer": {"M": {"id": {"S": "D-77"}}}, "enabled": {"BOOL": true},
@@ -127,16 +135,21 @@ static ANSWERS: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
     let family = item(json!({
         "id": {"S": "refresh#AAECAwQFBgcICQoLDA0ODw"}, "client_id": {"S": "autonomy-web"},
         "username": {"S": USERNAME}, "user_id": {"S": USER_ID}, "scopes": {"SS": FAMILY_SCOPES},
-        "version": number(2), "auth_time": number(NOW - 5_000), "generation": number(5),
+        "version": number(2), "auth_time": number(NOW - 5_000), "generation": number(5), "session_generation": number(0),
         "rotated_at": number(NOW - 1_000), "rotated_by": {"S": "x"}, "revoked": {"BOOL": false},
         "absolute_expires_at": number(NOW + 1_000_000), "expires_at": number(NOW + 100_000),
     }));
     let mut answers = vec![("signing", "signing", secret.to_string()), ("users", USERNAME, user)];
     answers.push(("grants", "refresh#AAECAwQFBgcICQoLDA0ODw", family));
     for client in &CLIENTS {
+        let hash = if client.imported {
+            slow_hash(client.secret).as_str().to_owned()
+        } else {
+            hash_client_secret(client.secret)
+        };
         let mut attributes = json!({
             "client_id": {"S": client.id}, "enabled": {"BOOL": client.enabled}, "scopes": {"SS": client.scopes},
-            "secrets": {"L": [{"M": {"hash": {"S": hash_client_secret(client.secret)}}}]},
+            "secrets": {"L": [{"M": {"hash": {"S": hash}}}]},
             "system": {"M": {"id": {"S": "7"}}},
         });
         // There are no empty sets in DynamoDB.

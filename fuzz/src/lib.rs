@@ -15,9 +15,9 @@ use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::{gateway, http, log};
-use lambda_http::lambda_runtime::{Context, LambdaEvent, Service};
-use lambda_http::request::LambdaRequest;
+use lambda_runtime::{Context, LambdaEvent, Service};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -36,15 +36,20 @@ pub type Header<'a> = (&'static str, &'a [u8]);
 
 /// Sends a token request through the router. `None` if HTTP has no such header.
 pub fn post(headers: &[Header<'_>], body: &[u8]) -> Option<Answer> {
-    let mut request = Request::post("/oauth/token").body(Body::from(body.to_vec())).ok()?;
+    post_to("/oauth/token", headers, body)
+}
+
+/// Sends a token request to this path and query. `None` if HTTP has no such URI or header.
+pub fn post_to(uri: &str, headers: &[Header<'_>], body: &[u8]) -> Option<Answer> {
+    let mut request = Request::post(uri).body(Body::from(body.to_vec())).ok()?;
     for (name, value) in headers {
         request.headers_mut().append(*name, HeaderValue::from_bytes(value).ok()?);
     }
     Some(DEPLOYMENT.with_borrow_mut(|deployment| deployment.send(request)))
 }
 
-/// Hands a gateway's event to the function: what it answers, as the gateway gets it.
-pub fn invoke(event: LambdaRequest) -> Value {
+/// Invokes the function with an event. Returns its response as the gateway gets it.
+pub fn invoke(event: Box<RawValue>) -> Value {
     DEPLOYMENT.with_borrow_mut(|deployment| (deployment.function)(&deployment.runtime, event))
 }
 
@@ -59,7 +64,7 @@ thread_local! {
 }
 
 /// Asks the function, as Lambda's runtime does.
-type Function = Box<dyn FnMut(&Runtime, LambdaRequest) -> Value>;
+type Function = Box<dyn FnMut(&Runtime, Box<RawValue>) -> Value>;
 
 struct Deployment {
     runtime: Runtime,

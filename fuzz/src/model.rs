@@ -21,8 +21,6 @@ pub enum Expected {
     Refused(u16, &'static str),
     /// A token, if the username is another form of the user's; or else no such user.
     IssuedOrInvalidGrant(Issued),
-    /// Any refusal.
-    NotIssued,
 }
 
 /// What a token is to say.
@@ -41,12 +39,12 @@ impl std::fmt::Debug for Issued {
     }
 }
 
-/// A request to the token endpoint.
+/// A request to the token endpoint, without a `Content-Encoding`.
 #[derive(Default)]
 pub struct Asked<'a> {
-    /// Whether the body is JSON; or else it is a form.
+    /// True for JSON, false for a form.
     pub json: bool,
-    pub query: bool,
+    pub query: &'a [u8],
     pub accept: Vec<&'a [u8]>,
     pub authorization: Vec<&'a [u8]>,
     pub body: &'a [u8],
@@ -72,10 +70,16 @@ impl Asked<'_> {
         if self.body.len() > 16 * 1024 {
             return Expected::Refused(413, "invalid_request");
         }
+        if !form_parameters(self.query).is_some_and(|parameters| parameters.is_empty()) {
+            return INVALID_REQUEST;
+        }
         let parameters = if self.json { json_parameters(self.body) } else { form_parameters(self.body) };
-        let (Some(version), Some(mut parameters), false) = (version(&self.accept), parameters, self.query) else {
+        let (Some(version), Some(mut parameters)) = (version(&self.accept), parameters) else {
             return INVALID_REQUEST;
         };
+        if let Some(username) = parameters.get_mut("username") {
+            *username = username.trim_start_matches(' ').trim_end_matches(' ').to_owned();
+        }
         parameters.retain(|_, value| !value.is_empty());
         let Ok(credentials) = self.credentials(&parameters) else {
             return INVALID_REQUEST;
@@ -85,15 +89,20 @@ impl Asked<'_> {
             Some("password" | "client_credentials" | "refresh_token") => {}
             Some(_) => return Expected::Refused(400, "unsupported_grant_type"),
         }
-        let client = CLIENTS.iter().find(|client| {
-            client.enabled
-                && credentials.as_ref().is_some_and(|(id, secret)| id == client.id && secret == client.secret)
-        });
-        client.map_or(Expected::Refused(401, "invalid_client"), |client| granted(client, &parameters, version))
+        let proven = |client: &&Client| {
+            let is_one_of =
+                |pairs: &[Pair]| pairs.iter().any(|(id, secret)| id == client.id && secret == client.secret);
+            let presented = &credentials[..credentials.len().min(1)];
+            client.enabled && (is_one_of(presented) || client.imported && is_one_of(&credentials))
+        };
+        CLIENTS
+            .iter()
+            .find(proven)
+            .map_or(Expected::Refused(401, "invalid_client"), |client| granted(client, &parameters, version))
     }
 
-    /// The client's id and secret, if there are any.
-    fn credentials(&self, parameters: &BTreeMap<&str, String>) -> Result<Option<(String, String)>, ()> {
+    /// The ids and secrets that may prove the client: none; one pair; or of Basic the decoded one and the raw one.
+    fn credentials(&self, parameters: &BTreeMap<&str, String>) -> Result<Vec<Pair>, ()> {
         let in_body = |name| parameters.get(name).cloned();
         let basic = match self.authorization[..] {
             [] => None,
@@ -101,10 +110,15 @@ impl Asked<'_> {
             _ => return Err(()),
         };
         match basic {
-            None => Ok(in_body("client_id").map(|id| (id, in_body("client_secret").unwrap_or_default()))),
+            None => Ok(in_body("client_id")
+                .map(|id| (id, in_body("client_secret").unwrap_or_default()))
+                .into_iter()
+                .collect()),
             Some(_) if in_body("client_secret").is_some() => Err(()),
-            Some((id, _)) if in_body("client_id").is_some_and(|other| other != id) => Err(()),
-            basic => Ok(basic),
+            Some(pairs) if in_body("client_id").is_some_and(|id| pairs.iter().all(|(known, _)| *known != id)) => {
+                Err(())
+            }
+            Some(pairs) => Ok(pairs.into()),
         }
     }
 }
@@ -255,6 +269,11 @@ fn json_parameters(body: &[u8]) -> Option<BTreeMap<&'static str, String>> {
     let Json::Object(members) = json::read(body)? else { return None };
     let pairs = members.into_iter().map(|(name, value)| match value {
         Json::Text(text) => Some((name, text)),
+        Json::Number(digits)
+            if name == "client_id" && digits.len() <= 15 && digits.bytes().all(|digit| digit.is_ascii_digit()) =>
+        {
+            Some((name, digits))
+        }
         Json::Null => Some((name, String::new())),
         _ if PARAMETERS.iter().any(|(known, _)| *known == name) => None,
         _ => Some((name, String::new())),
@@ -262,18 +281,25 @@ fn json_parameters(body: &[u8]) -> Option<BTreeMap<&'static str, String>> {
     parameters(pairs.collect::<Option<_>>()?)
 }
 
-/// The credentials of an `Authorization: Basic`; none of another scheme.
-fn basic(header: &[u8]) -> Result<Option<(String, String)>, ()> {
-    let is_text = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
-    let text = std::str::from_utf8(header).ok().filter(|text| text.as_bytes().iter().all(is_text)).ok_or(())?;
+/// An id and a secret.
+type Pair = (String, String);
+
+/// The credentials of an `Authorization: Basic`, decoded and raw; none of another scheme.
+fn basic(header: &[u8]) -> Result<Option<[Pair; 2]>, ()> {
+    let text = String::from_utf8_lossy(header);
     let scheme = text.split(' ').next().unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
     }
-    let decoded = base64(text[scheme.len()..].trim_start_matches(' ')).ok_or(())?;
-    let colon = decoded.iter().position(|byte| *byte == b':').ok_or(())?;
-    let half = |name, text| form_text(text).filter(|text| is_right(name, text)).ok_or(());
-    Ok(Some((half("client_id", &decoded[..colon])?, half("client_secret", &decoded[colon + 1..])?)))
+    let halves = base64(text[scheme.len()..].trim_start_matches(' ')).ok_or(())?;
+    let halves = String::from_utf8(halves).map_err(|_| ())?;
+    let (id, secret) = halves.split_once(':').ok_or(())?;
+    if !is_right("client_id", id) || !is_right("client_secret", secret) {
+        return Err(());
+    }
+    let decoded = |name, half: &str| form_text(half.as_bytes()).filter(|text| is_right(name, text)).unwrap_or_default();
+    let decoded = (decoded("client_id", id), decoded("client_secret", secret));
+    Ok(Some([decoded, (id.to_owned(), secret.to_owned())]))
 }
 
 /// The bytes whose base64 this is, to the letter.

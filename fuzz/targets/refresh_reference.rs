@@ -6,29 +6,29 @@
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::refresh::{Reference, ReferenceKeys};
+use countersign::refresh_token::{RefreshToken, RefreshTokenKeys};
 use countersign_fuzz::cloud::REFERENCE_KEY;
 use libfuzzer_sys::fuzz_target;
 
 const OTHER_KEY: [u8; 32] = [2; 32];
 
 fuzz_target!(|input: &[u8]| {
-    let keys = ReferenceKeys::new(&REFERENCE_KEY, []);
+    let keys = RefreshTokenKeys::new(&REFERENCE_KEY, []);
     if let Ok(text) = std::str::from_utf8(input)
-        && let Some(reference) = Reference::read(&keys, text)
+        && let Some(reference) = RefreshToken::read(&keys, text)
     {
         assert_eq!(reference.mint(&keys), text);
     }
 
     // Whatever is signed is a reference only in the one form that there is.
     let signed = token(&REFERENCE_KEY, input);
-    assert_eq!(Reference::read(&keys, &signed).is_some(), input.len() == 21 && input[0] == 1, "{signed}");
+    assert_eq!(RefreshToken::read(&keys, &signed).is_some(), input.len() == 21 && input[0] == 1, "{signed}");
 
     let Some((start, change)) = input.split_at_checked(21) else { return };
     let body = [&[1], &start[1..]].concat();
     let generation = u32::from_be_bytes(start[17..].try_into().unwrap());
     let minted = token(&REFERENCE_KEY, &body);
-    let reference = Reference::read(&keys, &minted).expect("it is ours");
+    let reference = RefreshToken::read(&keys, &minted).expect("it is ours");
     assert_eq!(reference.family.to_string(), URL_SAFE_NO_PAD.encode(&body[1..17]));
     assert_eq!(reference.generation, generation);
     assert_eq!(reference.mint(&keys), minted);
@@ -37,9 +37,9 @@ fuzz_target!(|input: &[u8]| {
     assert!(successor.family == reference.family);
 
     // Another key makes other tokens, and reads these only if it is told to.
-    assert!(Reference::read(&ReferenceKeys::new(&OTHER_KEY, []), &minted).is_none());
-    let both = ReferenceKeys::new(&OTHER_KEY, [&REFERENCE_KEY[..]]);
-    assert!(Reference::read(&both, &minted) == Some(reference));
+    assert!(RefreshToken::read(&RefreshTokenKeys::new(&OTHER_KEY, []), &minted).is_none());
+    let both = RefreshTokenKeys::new(&OTHER_KEY, [&REFERENCE_KEY[..]]);
+    assert!(RefreshToken::read(&both, &minted) == Some(reference));
     assert_eq!(reference.mint(&both), token(&OTHER_KEY, &body));
 
     // The first byte says what is changed: some letters from a place on are others, more or fewer.
@@ -47,7 +47,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(other) = std::str::from_utf8(rest) else { return };
     let at = usize::from(*at) % (minted.len() + 1);
     let changed = [&minted[..at], other, &minted[minted.len().min(at + cut)..]].concat();
-    assert_eq!(Reference::read(&keys, &changed).is_some(), changed == minted, "{changed}");
+    assert_eq!(RefreshToken::read(&keys, &changed).is_some(), changed == minted, "{changed}");
 });
 
 /// A token by the letter of its definition.

@@ -9,7 +9,6 @@ use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::config::{self, Config};
 use countersign::{aws, gateway, log};
-use lambda_http::lambda_runtime;
 
 // One thread: an environment answers one request at a time, and a second thread costs CPU on each of them.
 #[tokio::main(flavor = "current_thread")]
@@ -24,7 +23,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), lambda_http::Error> {
+async fn run() -> Result<(), lambda_runtime::Error> {
     let config = Config::from_env()?;
     Config::require_lambda()?;
     let https = aws::https(&config::roots()?)?;

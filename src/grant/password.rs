@@ -1,34 +1,41 @@
 //! The resource owner password credentials grant (RFC 6749 section 4.3): a first-party application acts for a user.
 //!
-//! 1. The client is authenticated and may use the grant (section 4.3.2); our caller has seen to both.
-//! 2. Username and password are there (section 4.3.2).
+//! 1. The client is authenticated and may use the grant (section 4.3.2); the caller checked both.
+//! 2. Username and password are present (section 4.3.2).
 //! 3. The scope is one that the client may have (section 3.3).
-//! 4. The password is the user's, and the user may log in. Every way to fail costs one hash and says the same.
+//! 4. The password is the user's, and the user may log in. Every cause of failure costs the same hash and gets the same
+//!    response.
 //! 5. The scope is one that the user may have.
-//! 6. A refresh family begins, if the client may use it; a hash of an old scheme is replaced by a current one.
+//! 6. The access token is signed. Then the family of the login is stored, also for a client that gets no refresh token:
+//!    the `jti` of its access tokens names the family. A hash of an old scheme is replaced beside that.
 
-use super::{GrantType, Issued, access_token, invalid_scope, refresh_token_expires_at};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{GrantType, Issued, access_token_ttl, family_expires_at, invalid_scope};
 use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
-use crate::refresh::{Family, FamilyId, Reference};
-use crate::secret::{Hash, random_id};
+use crate::password_hash::Hash;
+use crate::random::random_id;
+use crate::refresh_token::{Family, FamilyId, RefreshToken};
 use crate::store::StoreError;
-use crate::token::{AccessToken, TokenVersion};
+use crate::token::{AccessToken, Login, TokenVersion};
 use crate::user::{User, Username, password_form};
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
+/// The upgrade of a password hash delays a response by this time at most.
+const UPGRADE_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The grant's own parameters, and the record that the username points to.
+/// The grant's own parameters, and the record that the username names.
 pub struct Request {
     scope: Option<String>,
     password: String,
     username: Option<Username>,
-    /// Our own fault is told after the client's.
+    /// A server error counts only after the client's errors.
     user: Result<Option<User>, StoreError>,
-    /// Before the user was read: a password that changes after this ends what the login begins.
-    asked_at: u64,
 }
 
 impl Request {
@@ -37,65 +44,73 @@ impl Request {
     /// # Errors
     /// `invalid_request` if one is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
-        let asked_at = app.clock.now();
         let scope = params.take(Name::Scope);
         let username = params.take(Name::Username).ok_or(Error::InvalidRequest("The username is missing."))?;
         let password = params.take(Name::Password).ok_or(Error::InvalidRequest("The password is missing."))?;
-        // A name that no account can have is an account that there is not.
+        // A username that no account can have is treated like one that no account has.
         let username = Username::parse(&username);
         let user = match &username {
-            Some(username) => {
-                tracing::Span::current().record("user", username.log_id());
-                app.store.user(username).await
-            }
+            Some(username) => app.store.user(username).await,
             None => Ok(None),
         };
-        Ok(Self { scope, password: password_form(&password), username, user, asked_at })
+        Ok(Self { scope, password: password_form(&password), username, user })
     }
 }
 
 /// Issues a user an access token, and a refresh token if the client may use one.
 ///
 /// # Errors
-/// `invalid_scope`, `invalid_grant`; our own faults.
+/// `invalid_scope`, `invalid_grant`; server errors.
 pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
-    let Request { scope: requested, password, username, user, asked_at } = request;
+    let Request { scope: requested, password, username, user } = request;
     let scope = client.scope(requested.as_deref()).map_err(invalid_scope)?;
     let user = user?;
-    let login = log_in(app, username.as_ref(), user.as_ref(), &password, asked_at)?;
-    let scope = login.user.scope(scope, requested.is_some()).map_err(invalid_scope)?;
+    let keys = app.keyring.current().await;
+    if let (Ok(keys), Some(username), Some(_)) = (&keys, &username, &user) {
+        tracing::Span::current().record("user", keys.log_id(username));
+    }
+    let proven = prove(app, username.as_ref(), user.as_ref(), &password)?;
+    let scope = proven.user.scope(scope, requested.is_some()).map_err(invalid_scope)?;
 
-    let keys = app.keyring.current().await?;
-    let token = access_token(app, client, Some((login.user, login.at)), &scope);
+    let (keys, now) = (keys?, app.clock.now());
+    let login = Login { user: proven.user, at: now, family: FamilyId::generate() };
+    let expires_in = access_token_ttl(client, app.config.user_token_ttl).min(app.config.refresh_token_max_ttl);
+    let issuer = &app.config.issuer;
+    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, version, &keys.current)?;
 
-    let (reference, ()) =
-        tokio::join!(begin_family(app, &login, &token, version), upgrade_hash(app, &login, &password));
-    Ok(issued.with_refresh_token(reference?.map(|reference| reference.mint(&keys.references))))
+    let family = new_family(app, &token, proven.username, version);
+    let (stored, _) = tokio::join!(
+        app.store.begin_refresh_family(login.family, &family),
+        timeout(UPGRADE_TIMEOUT, upgrade_hash(app, &proven, &password)),
+    );
+    stored?;
+    if !client.grant_types.contains(GrantType::RefreshToken.as_str()) {
+        return Ok(issued);
+    }
+    let refresh_token = RefreshToken { family: login.family, generation: 0 };
+    Ok(issued.with_refresh_token(refresh_token.mint(&keys.refresh_token_keys)))
 }
 
 /// A user who proved the password.
-struct Login<'a> {
+struct Proven<'a> {
     username: &'a Username,
     user: &'a User,
     hash: &'a Hash,
-    /// In seconds since the epoch.
-    at: u64,
 }
 
-/// Step 4. A hash runs first whatever is wrong, so that no cause shows in the time. Who may not log in has none that
-/// counts: whether the password was right, nobody learns.
-fn log_in<'a>(
+/// Step 4. Always runs a password hash, so that the response time does not reveal the cause. The password of a disabled
+/// user is not compared: the caller must not learn if it was right.
+fn prove<'a>(
     app: &App,
     username: Option<&'a Username>,
     user: Option<&'a User>,
     password: &str,
-    at: u64,
-) -> Result<Login<'a>, Error> {
+) -> Result<Proven<'a>, Error> {
     let hash = user.filter(|user| user.enabled).and_then(|user| user.password_hash.as_ref());
-    let proven = app.hasher.verify_password(hash, password);
+    let is_right = app.hasher.verify_password(hash, password);
     let reason = match (username, user, hash) {
-        (Some(username), Some(user), Some(hash)) if proven => return Ok(Login { username, user, hash, at }),
+        (Some(username), Some(user), Some(hash)) if is_right => return Ok(Proven { username, user, hash }),
         (_, Some(_), Some(_)) => "wrong password",
         (_, Some(user), None) if !user.enabled => "disabled user",
         (_, Some(_), None) => "user without a password",
@@ -104,47 +119,38 @@ fn log_in<'a>(
     Err(Error::InvalidGrant { description: DESCRIPTION, reason })
 }
 
-/// Records the family of a login; none if the client may not use the refresh token that would come of it.
-async fn begin_family(
-    app: &App,
-    login: &Login<'_>,
-    token: &AccessToken<'_>,
-    version: TokenVersion,
-) -> Result<Option<Reference>, StoreError> {
-    if !token.client.grant_types.contains(GrantType::RefreshToken.as_str()) {
-        return Ok(None);
-    }
-    let id = FamilyId::generate();
-    let absolute_expires_at = token.issued_at.saturating_add(u64::from(app.config.refresh_token_max_ttl));
-    let family = Family {
+/// Returns the family of a login that begins with this access token.
+fn new_family(app: &App, token: &AccessToken<'_>, username: &Username, version: TokenVersion) -> Family {
+    let now = token.issued_at;
+    let absolute_expires_at = now.saturating_add(u64::from(app.config.refresh_token_max_ttl));
+    let user = token.login.map(|login| login.user);
+    Family {
         client_id: token.client.client_id.clone(),
-        username: login.username.as_str().to_owned(),
-        user_id: login.user.user_id.clone(),
+        username: username.as_str().to_owned(),
+        user_id: user.map(|user| user.user_id.clone()).unwrap_or_default(),
+        session_generation: user.map(|user| user.session_generation),
         scopes: token.scope.clone(),
         version: version.number(),
-        auth_time: login.at,
+        auth_time: now,
         generation: 0,
-        rotated_at: token.issued_at,
+        rotated_at: now,
         rotated_by: random_id(),
-        retry_until: None,
         revoked: false,
         absolute_expires_at,
-        expires_at: refresh_token_expires_at(app, token.client, token.issued_at, absolute_expires_at),
-    };
-    app.store.begin_refresh_family(id, &family).await?;
-    Ok(Some(Reference { family: id, generation: 0 }))
+        expires_at: family_expires_at(app, token, absolute_expires_at),
+    }
 }
 
-/// Replaces a hash of an old scheme. The login does not depend on it: the next one would try again.
-async fn upgrade_hash(app: &App, login: &Login<'_>, password: &str) {
-    if app.hasher.is_current(login.hash) {
+/// Replaces a hash of an old scheme. The login does not depend on it: the next login tries again.
+async fn upgrade_hash(app: &App, proven: &Proven<'_>, password: &str) {
+    if app.hasher.is_current(proven.hash) {
         return;
     }
     let upgraded = match app.hasher.hash(password) {
-        Ok(new) => app.store.upgrade_password_hash(login.username, login.hash, &new).await.map_err(|e| e.to_string()),
+        Ok(new) => app.store.upgrade_password_hash(proven.username, proven.hash, &new).await.map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };
     if let Err(reason) = upgraded {
-        tracing::warn!(reason, "a password hash keeps its old scheme for now");
+        tracing::warn!(reason, "the password hash was not upgraded; the next login tries again");
     }
 }

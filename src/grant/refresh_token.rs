@@ -1,39 +1,39 @@
 //! The refresh token grant (RFC 6749 section 6): an application goes on acting for a user.
 //!
-//! 1. The client is authenticated and may use the grant (section 6); our caller has seen to both.
-//! 2. The refresh token is there (section 6).
-//! 3. A scope that is asked for is one that the client may have (section 3.3).
-//! 4. The token is one that we made, for this client, and its family's state makes it the live one (RFC 9700 section
-//!    4.14.2). A replay ends the family, whoever it was; a retry of moments ago is given its answer again.
-//! 5. The scope is within what was granted (section 6). Without one it is that, less what the client lost since.
-//! 6. The successor becomes the live one, in one conditional update, beside a fresh look at the user: before the update
-//!    if a scope was asked for, for a scope that the user lost is refused, and what is refused consumes nothing.
-//! 7. A user who is gone, disabled, logged out everywhere or without any of the scopes ends the family.
+//! 1. The client is authenticated and may use the grant (section 6); the caller checked both.
+//! 2. The refresh token is present (section 6).
+//! 3. A requested scope is one that the client may have (section 3.3).
+//! 4. We made the token, for this client, and its family makes it the active one (RFC 9700 section 4.14.2), or a retry
+//!    within the grace. A replay ends the family.
+//! 5. The family is valid: the user exists, is enabled and was not logged out since. If not, the family ends.
+//! 6. The scope is within the granted one (section 6). Without a requested scope it is the granted one, without what
+//!    client and user have lost since. If none of it is left, the family ends.
+//! 7. The access token is signed. Then one conditional update makes the successor the active refresh token. It is the
+//!    only write and comes last, so a request that is rejected or fails consumes nothing.
 
-use super::{Issued, access_token, invalid_scope, refresh_token_expires_at};
+use super::{Issued, access_token_ttl, family_expires_at, invalid_scope};
 use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
-use crate::refresh::{Family, Reference, Standing};
-use crate::secret::random_id;
+use crate::random::random_id;
+use crate::refresh_token::{Family, RefreshToken, Standing};
+use crate::scope::Scope;
 use crate::store::{Rotation, StoreError};
-use crate::token::TokenVersion;
+use crate::token::{AccessToken, Login, TokenVersion};
 use crate::user::{User, Username};
 
-/// Seconds for which a used token may be used again when the user could not be read: outages last longer than the grace.
-const RETRY_AFTER_FAULT: u64 = 60 * 60;
-const NO_SCOPE_LEFT: &str = "none of the scopes is left to client and user";
+const CLOCK_IS_BEHIND: &str = "the clock is behind the last use of the refresh token";
 
-/// The grant's own parameters, and the family that the refresh token points to.
+/// The grant's own parameters, and the family that the refresh token names.
 pub struct Request {
     scope: Option<String>,
-    /// Our own fault is told after the client's.
-    found: Result<Option<(Reference, Family)>, Error>,
+    /// A server error counts only after the client's errors.
+    found: Result<Option<(RefreshToken, Family)>, Error>,
 }
 
 impl Request {
-    /// Takes the parameters of the grant and reads the family. A token that we did not make is not looked up.
+    /// Takes the parameters of the grant and reads the family. A token that we did not make is rejected without a read.
     ///
     /// # Errors
     /// `invalid_request` if the refresh token is missing.
@@ -44,10 +44,10 @@ impl Request {
     }
 }
 
-async fn find(app: &App, token: &str) -> Result<Option<(Reference, Family)>, Error> {
+async fn find(app: &App, token: &str) -> Result<Option<(RefreshToken, Family)>, Error> {
     let keys = app.keyring.current().await?;
-    Ok(match Reference::read(&keys.references, token) {
-        Some(reference) => app.store.refresh_family(reference.family).await?.map(|family| (reference, family)),
+    Ok(match RefreshToken::read(&keys.refresh_token_keys, token) {
+        Some(token) => app.store.refresh_family(token.family).await?.map(|family| (token, family)),
         None => None,
     })
 }
@@ -55,128 +55,98 @@ async fn find(app: &App, token: &str) -> Result<Option<(Reference, Family)>, Err
 /// Issues a user a new access token and the successor of the refresh token.
 ///
 /// # Errors
-/// `invalid_grant`, `invalid_scope`; our own faults.
+/// `invalid_grant`, `invalid_scope`; server errors.
 pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
     let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(invalid_scope)?;
     let (used, family) =
-        request.found?.ok_or(refuse("a refresh token that we did not make, or whose family is gone"))?;
-    let username = Username::parse(&family.username).ok_or(refuse("a username that no account can have"))?;
-    tracing::Span::current().record("user", username.log_id());
-    let worth = judge(app, client, used, &family).await?;
-    let asked_for = requested.is_some();
-    let scope = match requested {
-        Some(scope) => scope.within(&family.scopes),
-        None => family.scopes.clone().narrowed_to(&client.scopes),
-    }
-    .map_err(invalid_scope)?;
-
-    let rotation = async {
-        match worth {
-            Worth::Successor => rotate(app, client, used, &family).await,
-            Worth::SuccessorAgain => Ok(()),
-        }
-    };
-    let (user, scope) = if asked_for {
-        let user = still_valid(app, used, &family, app.store.user(&username).await?).await?;
-        let scope = user.scope(scope, true).map_err(invalid_scope)?;
-        rotation.await?;
-        (user, scope)
-    } else {
-        let (rotated, user) = tokio::join!(rotation, app.store.user(&username));
-        rotated?;
-        let user = match user {
-            Ok(user) => still_valid(app, used, &family, user).await?,
-            Err(error) => return Err(tolerate_retries(app, used, error).await),
-        };
-        match user.scope(scope, false) {
-            Ok(scope) => (user, scope),
-            Err(_) => return Err(end_family(app, used, NO_SCOPE_LEFT).await),
-        }
-    };
-
+        request.found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
+    let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
     let keys = app.keyring.current().await?;
-    let token = access_token(app, client, Some((&user, family.auth_time)), &scope);
-    let issued = Issued::new(&token, version, &keys.current)?;
-    Ok(issued.with_refresh_token(Some(used.successor().mint(&keys.references))))
-}
+    tracing::Span::current().record("user", keys.log_id(&username));
 
-/// What a reference is worth that is worth anything.
-enum Worth {
-    /// Its successor, which is to be made the live one.
-    Successor,
-    /// Its successor, which is the live one already.
-    SuccessorAgain,
-}
-
-/// Step 4: what the state of the family makes of the reference.
-async fn judge(app: &App, client: &Client, used: Reference, family: &Family) -> Result<Worth, Error> {
-    match family.standing(used.generation, &client.client_id, app.clock.now(), app.config.refresh_grace) {
-        Standing::Live => Ok(Worth::Successor),
-        Standing::Retried => Ok(Worth::SuccessorAgain),
-        Standing::Replayed => Err(end_family(app, used, "a used refresh token came again").await),
-        Standing::Undecided => Err(Error::TemporarilyUnavailable {
-            retry_after: 5,
-            cause: "the clock is behind the last use of the refresh family".to_owned(),
-        }),
-        Standing::Dead(reason) => Err(refuse(reason)),
-    }
-}
-
-/// Step 6. If another use was quicker, what it made of the family decides.
-async fn rotate(app: &App, client: &Client, used: Reference, family: &Family) -> Result<(), Error> {
     let now = app.clock.now();
-    let next = Family {
-        generation: used.successor().generation,
-        rotated_at: now,
-        rotated_by: random_id(),
-        retry_until: None,
-        expires_at: refresh_token_expires_at(app, client, now, family.absolute_expires_at),
-        ..family.clone()
+    let standing = family.standing(used.generation, &client.client_id, now, app.config.refresh_grace);
+    let is_active = match standing {
+        Standing::Active => true,
+        Standing::Retried => false,
+        Standing::Replayed => return Err(end_family(app, used, "a used refresh token was presented again").await),
+        Standing::RolledBack => return Err(end_family(app, used, "the refresh token is ahead of its family").await),
+        Standing::Undecided => return Err(Error::TemporarilyUnavailable(CLOCK_IS_BEHIND.to_owned())),
+        Standing::Invalid(reason) => return Err(reject(reason)),
     };
-    let found = match app.store.rotate_refresh_token(used, &next).await? {
-        Rotation::Rotated => return Ok(()),
-        Rotation::Lost(found) => found.ok_or(refuse("the refresh family is gone"))?,
+    let user = match valid_user(&family, app.store.user(&username).await?) {
+        Ok(user) => user,
+        Err(reason) => return Err(end_family(app, used, reason).await),
     };
-    match judge(app, client, used, &found).await? {
-        Worth::SuccessorAgain => Ok(()),
-        Worth::Successor => Err(StoreError::Conflict { cause: "a rotation".to_owned() }.into()),
+    let granted = family.scopes.clone().narrowed_to(&client.scopes).and_then(|scope| user.scope(scope, false));
+    let Ok(granted) = granted else {
+        return Err(end_family(app, used, "client and user have lost all scopes of the login").await);
+    };
+    let scope = requested.map_or(Ok(granted), |scope| allowed(scope, &family, &user))?;
+
+    let login = Login { user: &user, at: family.auth_time, family: used.family };
+    let lasts = u32::try_from(family.absolute_expires_at.saturating_sub(now)).unwrap_or(u32::MAX);
+    let expires_in = access_token_ttl(client, app.config.user_token_ttl).min(lasts);
+    let issuer = &app.config.issuer;
+    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
+    let issued = Issued::new(&token, version, &keys.current)?;
+    if is_active {
+        let next = Family {
+            generation: used.successor().generation,
+            rotated_at: now,
+            rotated_by: random_id(),
+            expires_at: family_expires_at(app, &token, family.absolute_expires_at),
+            ..family.clone()
+        };
+        rotate(app, used, &next).await?;
     }
+    Ok(issued.with_refresh_token(used.successor().mint(&keys.refresh_token_keys)))
 }
 
-/// Step 7. Yields the user, or ends the family.
-async fn still_valid(app: &App, used: Reference, family: &Family, user: Option<User>) -> Result<User, Error> {
-    let reason = match user {
-        None => "the user is gone",
-        Some(user) if user.user_id != family.user_id => "the username belongs to another user now",
-        Some(user) if !user.enabled => "disabled user",
-        Some(user) if user.sessions_valid_from.is_some_and(|valid_from| valid_from > family.auth_time) => {
-            "the user was logged out everywhere"
+/// Step 5. Returns the user, or the reason why the family is not valid.
+fn valid_user(family: &Family, user: Option<User>) -> Result<User, &'static str> {
+    match user {
+        None => Err("the user does not exist any more"),
+        Some(user) if user.user_id != family.user_id => Err("the username belongs to another user now"),
+        Some(user) if !user.enabled => Err("disabled user"),
+        Some(user) if family.session_generation != Some(user.session_generation) => {
+            Err("the user was logged out everywhere")
         }
-        Some(user) if user.scope(family.scopes.clone(), false).is_err() => NO_SCOPE_LEFT,
-        Some(user) => return Ok(user),
-    };
-    Err(end_family(app, used, reason).await)
-}
-
-/// The token is used, and its holder gets no answer for it: lets it be used again for a while, and yields our fault.
-async fn tolerate_retries(app: &App, used: Reference, fault: StoreError) -> Error {
-    let until = app.clock.now().saturating_add(RETRY_AFTER_FAULT);
-    if let Err(error) = app.store.tolerate_retries(used, until).await {
-        tracing::warn!(reason = %error, "a refresh that had no answer can be tried again within the grace alone");
+        Some(user) => Ok(user),
     }
-    fault.into()
 }
 
-/// Ends the family, and yields the answer to that: a failure of ours if it did not succeed.
-async fn end_family(app: &App, used: Reference, reason: &'static str) -> Error {
+/// Step 6, for a requested scope that the client may have.
+fn allowed(scope: Scope, family: &Family, user: &User) -> Result<Scope, Error> {
+    scope.within(&family.scopes).and_then(|scope| user.scope(scope, true)).map_err(invalid_scope)
+}
+
+/// Step 7. If another request used the token since the family was read, the state that it left decides. This request
+/// read the token as the active one, so it is no replay and never ends the family.
+async fn rotate(app: &App, used: RefreshToken, next: &Family) -> Result<(), Error> {
+    let found = match app.store.rotate_refresh_token(used, next).await? {
+        Rotation::Rotated => return Ok(()),
+        Rotation::Lost(found) => found.ok_or(reject("the family does not exist any more"))?,
+    };
+    match found.standing(used.generation, &next.client_id, next.rotated_at, app.config.refresh_grace) {
+        Standing::Retried => Ok(()),
+        Standing::Replayed | Standing::RolledBack => Err(reject("another request used the refresh token meanwhile")),
+        Standing::Undecided => Err(Error::TemporarilyUnavailable(CLOCK_IS_BEHIND.to_owned())),
+        Standing::Invalid(reason) => Err(reject(reason)),
+        Standing::Active => Err(StoreError::Conflict { cause: "a rotation".to_owned() }.into()),
+    }
+}
+
+/// Ends the family and returns the error for the client: `invalid_grant`, or a server error if the write failed.
+async fn end_family(app: &App, used: RefreshToken, reason: &'static str) -> Error {
     match app.store.revoke_refresh_family(used.family).await {
-        Ok(()) => refuse(reason),
+        Ok(()) => reject(reason),
         Err(error) => error.into(),
     }
 }
 
-/// One sentence for every cause (S-403).
-fn refuse(reason: &'static str) -> Error {
+/// Returns `invalid_grant` with one description for every cause (S-403).
+fn reject(reason: &'static str) -> Error {
     Error::InvalidGrant { description: "The refresh token is invalid, expired, used or not yours.", reason }
 }

@@ -1,13 +1,12 @@
-//! The body of a token request as parameters: JSON, or a form. Strictly: what is malformed is refused, never mended.
+//! The parameters of a token request: a body of JSON or a form, decoded strictly, and a query that must not contain any.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::media_type::{parameter, split};
 use crate::error::Error;
 use crate::params::Params;
 
@@ -15,7 +14,11 @@ use crate::params::Params;
 pub(super) const MAX_BYTES: usize = 16 * 1024;
 const MAX_JSON_DEPTH: u8 = 4;
 
+/// The largest integer of 15 digits. Up to here every JSON library keeps each digit of a number.
+const MAX_INTEGER: u64 = 999_999_999_999_999;
+
 const MALFORMED_FORM: Error = Error::InvalidRequest("The body is not a well-formed form.");
+const MALFORMED_QUERY: Error = Error::InvalidRequest("The query is not well-formed.");
 const MALFORMED_JSON: Error =
     Error::InvalidRequest("The body is not one JSON object, at most 4 deep and without repeated members.");
 
@@ -27,30 +30,24 @@ pub(super) enum ContentType {
 }
 
 impl ContentType {
-    /// Reads `Content-Type`.
+    /// Reads the media type of `Content-Type`. Its parameters are ignored, `charset` too.
     ///
     /// # Errors
-    /// `invalid_request` unless it is one of the two, in UTF-8.
+    /// `invalid_request` unless it is one of the two.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Error> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
             return Err(Error::InvalidRequest("One Content-Type is required."));
         };
-        let mut parts = split(value.to_str().unwrap_or_default(), ';');
-        let content_type = match parts.next() {
-            Some(essence) if essence.eq_ignore_ascii_case("application/json") => Self::Json,
-            Some(essence) if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") => Self::Form,
-            _ => {
-                let description = "The Content-Type is neither application/json nor application/x-www-form-urlencoded.";
-                return Err(Error::InvalidRequest(description));
-            }
-        };
-        let is_other_charset =
-            |(name, value): (&str, &str)| name.eq_ignore_ascii_case("charset") && !value.eq_ignore_ascii_case("utf-8");
-        if parts.filter_map(parameter).any(is_other_charset) {
-            return Err(Error::InvalidRequest("The charset is not UTF-8."));
+        let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        if media_type.eq_ignore_ascii_case(b"application/json") {
+            Ok(Self::Json)
+        } else if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+            Ok(Self::Form)
+        } else {
+            let description = "The Content-Type is neither application/json nor application/x-www-form-urlencoded.";
+            Err(Error::InvalidRequest(description))
         }
-        Ok(content_type)
     }
 
     /// Reads a body in this form.
@@ -60,16 +57,40 @@ impl ContentType {
     pub(super) fn read(self, body: &[u8]) -> Result<Params, Error> {
         match self {
             Self::Json => read_json(body),
-            Self::Form => read_form(body),
+            Self::Form => read_form(body, || MALFORMED_FORM),
         }
     }
 }
 
-fn read_form(body: &[u8]) -> Result<Params, Error> {
+/// Rejects a body that its `Content-Encoding` says is compressed (S-104).
+///
+/// # Errors
+/// `invalid_request`
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
+    let mut encodings =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    if encodings.all(|encoding| encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    Err(Error::InvalidRequest("The Content-Encoding is not identity."))
+}
+
+/// Rejects a query that contains a parameter of the endpoint, even an empty one. Other parameters are ignored.
+///
+/// # Errors
+/// `invalid_request`, also for a query that cannot be decoded.
+pub(super) fn check_query(query: &str) -> Result<(), Error> {
+    if read_form(query.as_bytes(), || MALFORMED_QUERY)?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::InvalidRequest("Parameters belong in the body, not in the query."))
+}
+
+fn read_form(text: &[u8], malformed: impl Fn() -> Error) -> Result<Params, Error> {
     let mut params = Params::default();
-    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=').map(form_decode);
-        let mut half = || halves.next().unwrap_or_else(|| Some(String::new())).ok_or(MALFORMED_FORM);
+        let mut half = || halves.next().unwrap_or_else(|| Some(String::new())).ok_or_else(&malformed);
         params.insert(&half()?, Some(half()?))?;
     }
     Ok(params)
@@ -99,20 +120,24 @@ fn read_json(body: &[u8]) -> Result<Params, Error> {
     for (name, value) in members {
         let value = match value {
             Value::Text(text) => Some(text),
-            Value::Other if Params::defines(&name) => {
+            // A system that numbers its clients sends the number.
+            Value::Integer(integer) if name == "client_id" && integer <= MAX_INTEGER => Some(integer.to_string()),
+            Value::Integer(_) | Value::Other if Params::defines(&name) => {
                 return Err(Error::InvalidRequest("A parameter is not a string."));
             }
-            Value::Null | Value::Other => None,
+            Value::Null | Value::Integer(_) | Value::Other => None,
         };
         params.insert(&name, value)?;
     }
     Ok(params)
 }
 
-/// What a member of the object is, as far as parameters go.
+/// The value of a member, as far as it can be a parameter.
 enum Value {
     Text(String),
     Null,
+    /// Without a sign, a fraction and an exponent.
+    Integer(u64),
     Other,
 }
 
@@ -184,8 +209,8 @@ impl<'de> Visitor<'de> for Within {
         Ok(Value::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_u64<E>(self, integer: u64) -> Result<Value, E> {
+        Ok(Value::Integer(integer))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Value, E> {

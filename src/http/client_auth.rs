@@ -7,12 +7,20 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::body::form_decode;
 use crate::app::App;
-use crate::client::Client;
+use crate::client::{Client, Secret};
 use crate::error::Error;
 use crate::params::{self, Name, Params};
 
-/// What a client presents. Has no `Debug`: it holds a secret.
+/// The credentials of a client. Has no `Debug`: it contains a secret.
 pub(super) struct Credentials {
+    presented: Pair,
+    /// The halves of Basic as they were received, if that is not what they are form-decoded.
+    raw: Option<Pair>,
+}
+
+/// A client id and a secret. An empty id names no client, and an empty secret proves none.
+#[derive(PartialEq)]
+struct Pair {
     client_id: String,
     client_secret: String,
 }
@@ -27,16 +35,13 @@ const TWO_METHODS: Error = Error::InvalidRequest("There is more than one client 
 /// `invalid_request` if they are malformed, or come in two ways (RFC 6749 section 2.3).
 pub(super) fn credentials(headers: &HeaderMap, params: &mut Params) -> Result<Option<Credentials>, Error> {
     let (client_id, client_secret) = (params.take(Name::ClientId), params.take(Name::ClientSecret));
-    match basic(headers)? {
-        None => {
-            let client_secret = client_secret.unwrap_or_default();
-            Ok(client_id.map(|client_id| Credentials { client_id, client_secret }))
-        }
-        Some(basic) if client_secret.is_none() && client_id.is_none_or(|client_id| client_id == basic.client_id) => {
-            Ok(Some(basic))
-        }
-        Some(_) => Err(TWO_METHODS),
-    }
+    let Some(basic) = basic(headers)? else {
+        let client_secret = client_secret.unwrap_or_default();
+        return Ok(client_id.map(|client_id| Credentials { presented: Pair { client_id, client_secret }, raw: None }));
+    };
+    let is_of_basic =
+        |id: String| id == basic.presented.client_id || basic.raw.as_ref().is_some_and(|raw| id == raw.client_id);
+    if client_secret.is_none() && client_id.is_none_or(is_of_basic) { Ok(Some(basic)) } else { Err(TWO_METHODS) }
 }
 
 /// Reads `Authorization`, if it is Basic (RFC 7617 section 2).
@@ -48,43 +53,65 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
     if values.next().is_some() {
         return Err(TWO_METHODS);
     }
-    let value = value.to_str().map_err(|_| MALFORMED)?;
-    match value.split_once(' ').unwrap_or((value, "")) {
-        (scheme, encoded) if scheme.eq_ignore_ascii_case("basic") => decode_basic(encoded).map(Some),
-        _ => Ok(None),
-    }
+    let value = String::from_utf8_lossy(value.as_bytes());
+    let (scheme, encoded) = value.split_once(' ').unwrap_or((&value, ""));
+    scheme.eq_ignore_ascii_case("basic").then(|| decode_basic(encoded.trim_start_matches(' '))).transpose()
 }
 
-/// Decodes Basic credentials, each half of them form-encoded (RFC 6749 section 2.3.1).
+/// Decodes Basic credentials. Limits and characters are those of the halves as they were received. A half that cannot be
+/// form-decoded (RFC 6749 section 2.3.1), or only to what no id or secret is, decodes to nothing, which proves nothing.
 fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
-    let decoded = STANDARD.decode(encoded.trim_start_matches(' ')).map_err(|_| MALFORMED)?;
-    let mut halves = decoded.splitn(2, |byte| *byte == b':');
-    let mut half = |name| {
-        let text = halves.next().and_then(form_decode).ok_or(MALFORMED)?;
-        params::check(name, &text).map(|()| text)
+    let text = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(MALFORMED)?;
+    let (client_id, client_secret) = text.split_once(':').ok_or(MALFORMED)?;
+    params::check(Name::ClientId, client_id)?;
+    params::check(Name::ClientSecret, client_secret)?;
+    let decode = |name, half: &str| {
+        form_decode(half.as_bytes()).filter(|decoded| params::check(name, decoded).is_ok()).unwrap_or_default()
     };
-    Ok(Credentials { client_id: half(Name::ClientId)?, client_secret: half(Name::ClientSecret)? })
+    let presented =
+        Pair { client_id: decode(Name::ClientId, client_id), client_secret: decode(Name::ClientSecret, client_secret) };
+    let raw = Pair { client_id: client_id.to_owned(), client_secret: client_secret.to_owned() };
+    Ok(Credentials { raw: (raw != presented).then_some(raw), presented })
 }
 
-/// Has a client prove who it is. Every cause of failure does the same work and gets the same answer (S-202).
+/// Authenticates a client. Every cause of failure does the same work and gets the same response (S-202).
+///
+/// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that. So
+/// raw halves prove a client too, but only against an imported secret (S-211).
 ///
 /// # Errors
-/// `invalid_client`; our own faults.
+/// `invalid_client`; server errors.
 pub(super) async fn authenticate(app: &App, credentials: Option<Credentials>) -> Result<Client, Error> {
-    let credentials = match credentials {
-        Some(credentials) if !credentials.client_id.is_empty() => credentials,
-        _ => return Err(Error::InvalidClient("no client credentials")),
+    let Some(Credentials { presented, raw }) = credentials else {
+        return Err(Error::InvalidClient("no client credentials"));
     };
-    let client = app.store.client(&credentials.client_id).await?;
-    let now = app.clock.now();
-    let live = client.iter().flat_map(|client| client.live_secrets(now)).map(|secret| &secret.hash);
-    let proven = app.hasher.verify_secret(live, &credentials.client_secret);
+    let mut client = find(app, &presented.client_id).await?;
+    let mut proven = proves(app, client.as_ref(), &presented.client_secret, |_| true);
+    if let Some(raw) = raw.filter(|_| !proven) {
+        let is_same_id = raw.client_id == presented.client_id;
+        let other = if is_same_id { None } else { find(app, &raw.client_id).await? };
+        let candidate = if is_same_id { client.as_ref() } else { other.as_ref() };
+        proven = proves(app, candidate, &raw.client_secret, |secret| secret.hash.is_slow());
+        client = other.or(client);
+    }
     let client = client.ok_or(Error::InvalidClient("unknown client"))?;
-    // Only a name that is on record gets into the log: an unknown one may be a secret in the wrong place.
+    // Only an id that exists reaches the log: an unknown one may be a secret in the wrong place.
     tracing::Span::current().record("client_id", &client.client_id);
     match (proven, client.enabled) {
-        (true, true) => Ok(client),
-        (false, _) => Err(Error::InvalidClient("wrong or expired secret")),
-        (true, false) => Err(Error::InvalidClient("disabled client")),
+        (true, _) => Ok(client),
+        (false, true) => Err(Error::InvalidClient("wrong or expired secret")),
+        (false, false) => Err(Error::InvalidClient("disabled client")),
     }
+}
+
+async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
+    if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
+}
+
+/// Returns true if the client is enabled and this is one of those of its active secrets that count.
+fn proves(app: &App, client: Option<&Client>, client_secret: &str, counts: fn(&Secret) -> bool) -> bool {
+    let secrets = client.into_iter().flat_map(|client| client.live_secrets(app.clock.now()));
+    let secrets = secrets.filter(|secret| counts(secret) && !client_secret.is_empty());
+    let is_right = app.hasher.verify_secret(secrets.map(|secret| &secret.hash), client_secret);
+    is_right && client.is_some_and(|client| client.enabled)
 }

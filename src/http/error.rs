@@ -1,12 +1,13 @@
 //! An [`Error`] as an answer: status, headers, JSON (RFC 6749 section 5.2), and the one log line.
 
 use axum::Json;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::random::fill_random;
 
 #[derive(Serialize)]
 struct Body {
@@ -30,11 +31,21 @@ impl IntoResponse for Error {
                 let challenge = HeaderValue::from_static("Basic realm=\"oauth\", charset=\"UTF-8\"");
                 response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
             }
-            Self::TemporarilyUnavailable { retry_after, .. } => {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(u16::from(retry_after)));
+            Self::TemporarilyUnavailable(_) => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after()));
+            }
+            Self::MethodNotAllowed(methods) => {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
             }
             _ => {}
         }
         response
     }
+}
+
+/// Returns 2 to 5 seconds at random, so that the clients of an outage do not all come back in the same second.
+fn retry_after() -> u16 {
+    let mut random = [0];
+    fill_random(&mut random);
+    2 + u16::from(random[0] % 4)
 }

@@ -17,26 +17,37 @@ pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-
 /// Where OpenID Connect Discovery has it, and API Gateway's JWT authorizers look.
 pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
-/// RFC 8414 section 2: what is truly there, and nothing else.
+/// The members of RFC 8414 section 2 and OpenID Connect Discovery section 3.
+///
+/// There is no authorization endpoint that works. Common parsers (pyoidc, Authlib, AppAuth, Spring, the MCP SDKs) reject a
+/// document without one, or with an empty list of response types; Kubernetes and GitHub Actions publish these values too.
 #[derive(Serialize)]
-struct Metadata {
-    issuer: String,
+struct Metadata<'a> {
+    issuer: &'a str,
+    authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
-    response_types_supported: [&'static str; 0],
+    response_types_supported: [&'static str; 1],
     grant_types_supported: [&'static str; 3],
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: &'a [String],
     token_endpoint_auth_methods_supported: [&'static str; 2],
 }
 
-/// Answers by the configuration alone.
+/// Returns the metadata, which depends on the configuration and on the signing keys only.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
+    app.keyring.reread_if_due();
+    let keys = app.keyring.current().await?;
     let issuer = &app.config.issuer;
     let metadata = Metadata {
-        issuer: issuer.clone(),
+        issuer,
+        authorization_endpoint: format!("{issuer}/oauth/authorize"),
         token_endpoint: format!("{issuer}/oauth/token"),
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
-        response_types_supported: [],
+        response_types_supported: ["id_token"],
         grant_types_supported: GrantType::ALL.map(GrantType::as_str),
+        subject_types_supported: ["public"],
+        id_token_signing_alg_values_supported: &keys.algorithms,
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::ServerError(error.to_string()))?;

@@ -9,6 +9,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::Error;
 
+/// Seconds after `max-age` during which a cache may serve a document that it cannot renew (RFC 5861 section 4).
+///
+/// No verifier may miss a key that signs (S-505). A key is public for at least 9,000 s before it signs. Of these, 900 s may
+/// pass before a process reads it, and 900 s more before a cache asks again (`KEYS_MAX_AGE` is at most 900). The remaining
+/// 7,200 s are also the time for which API Gateway's authorizers keep keys.
+const STALE_IF_ERROR: u32 = 7_200;
+
 /// The JSON document, or 304 if the caller has it already (RFC 9110 section 13.1.2). Equal documents have equal tags.
 ///
 /// # Errors
@@ -18,7 +25,8 @@ pub(super) fn answer(request: &HeaderMap, json: &str, max_age: u32) -> Result<Re
     let header = |text: &str| {
         HeaderValue::from_str(text).map_err(|_| Error::ServerError("a header of a document is none".to_owned()))
     };
-    let headers = [(ETAG, header(&etag)?), (CACHE_CONTROL, header(&format!("public, max-age={max_age}"))?)];
+    let cache_control = format!("public, max-age={max_age}, stale-if-error={STALE_IF_ERROR}");
+    let headers = [(ETAG, header(&etag)?), (CACHE_CONTROL, header(&cache_control)?)];
     if has(request, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }

@@ -8,14 +8,16 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
 use super::accept::token_version;
-use super::body::ContentType;
+use super::body::{ContentType, check_encoding, check_query};
 use super::client_auth::{authenticate, credentials};
+use super::cors;
 use crate::app::App;
 use crate::error::Error;
-use crate::grant::{GrantType, Issued, TokenRequest, client_credentials, password, refresh_token};
+use crate::grant::{GrantType, TokenRequest, client_credentials, password, refresh_token};
 
 /// How long a request waits for all that it depends on, before its caller hears that it may try again (S-704). Each call
 /// has a shorter time of its own; but there are several.
@@ -27,17 +29,16 @@ pub(super) async fn post(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Issued>, Error> {
+) -> Result<Response, Error> {
     app.keyring.reread_if_due();
 
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
         _ => Error::InvalidRequest("The body cannot be read."),
     })?;
+    check_encoding(&headers)?;
     let content_type = ContentType::of(&headers)?;
-    if query.is_some_and(|query| !query.is_empty()) {
-        return Err(Error::InvalidRequest("Parameters belong in the body, not in the query."));
-    }
+    check_query(&query.unwrap_or_default())?;
     let version = token_version(&headers)?;
     let mut params = content_type.read(&body)?;
     let credentials = credentials(&headers, &mut params)?;
@@ -46,11 +47,14 @@ pub(super) async fn post(
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
+    // Known once the client is authenticated, and sent with every response from then on: a token or an error.
+    let mut readable = None;
     let issued = async {
         // Side by side for the sake of time. Until the client is authenticated, what the request names counts for nothing.
         let (client, request) =
             tokio::join!(authenticate(&app, credentials), TokenRequest::read(&app, grant_type, params));
         let client = client?;
+        readable = cors::readable(&headers, &client);
         if !client.grant_types.contains(grant_type.as_str()) {
             return Err(Error::UnauthorizedClient);
         }
@@ -62,8 +66,10 @@ pub(super) async fn post(
             TokenRequest::RefreshToken(request) => refresh_token::issue(&app, &client, request, version).await,
         }
     };
-    let late = |_| Error::TemporarilyUnavailable { retry_after: 2, cause: "no dependency answered in time".to_owned() };
-    let issued = timeout(DEADLINE, issued).await.map_err(late)??;
-    tracing::info!(outcome = "issued", status = 200);
-    Ok(Json(issued))
+    let late = |_| Error::TemporarilyUnavailable("a dependency did not respond in time".to_owned());
+    let issued = timeout(DEADLINE, issued).await.map_err(late).flatten();
+    if issued.is_ok() {
+        tracing::info!(outcome = "issued", status = 200);
+    }
+    Ok((readable, issued.map(Json)).into_response())
 }

@@ -1,6 +1,5 @@
 //! The secret's text: a document of keys, or a bare PEM.
 
-use aws_lc_rs::hkdf;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
@@ -9,12 +8,11 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{KeyError, KeySet, SigningKey};
-use crate::refresh::ReferenceKeys;
+use super::{KeyError, KeySet, SigningKey, derive};
 
 pub(super) const DOCUMENT_VERSION: u32 = 1;
-pub(super) const REFERENCE_KEY_BYTES: usize = 32;
-const BARE_PEM_REFERENCE_LABEL: &[u8] = b"countersign refresh v1";
+pub(super) const REFRESH_TOKEN_KEY_BYTES: usize = 32;
+const BARE_PEM_REFRESH_LABEL: &[u8] = b"countersign refresh v1";
 
 /// The document, as it is written. Has no `Debug`: it holds private keys.
 #[derive(Clone, Deserialize, Serialize)]
@@ -24,7 +22,7 @@ pub struct Document {
     pub(super) next: Option<KeyRecord>,
     #[serde(default, deserialize_with = "list")]
     pub(super) previous: Vec<PreviousKeyRecord>,
-    pub(super) refresh: ReferenceKeyRecords,
+    pub(super) refresh: RefreshTokenKeyRecords,
 }
 
 /// A key that signs, or will.
@@ -54,17 +52,17 @@ pub(super) enum PreviousKeyRecord {
 
 /// HMAC keys of 256 bits or more, in base64url or base64, padded or not.
 #[derive(Clone, Deserialize, Serialize)]
-pub(super) struct ReferenceKeyRecords {
+pub(super) struct RefreshTokenKeyRecords {
     pub current: String,
     pub next: Option<String>,
     #[serde(default, deserialize_with = "list")]
-    pub previous: Vec<PreviousReferenceKeyRecord>,
+    pub previous: Vec<PreviousRefreshTokenKeyRecord>,
 }
 
-/// A key under which references were made.
+/// A key that refresh tokens were made with.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(untagged)]
-pub(super) enum PreviousReferenceKeyRecord {
+pub(super) enum PreviousRefreshTokenKeyRecord {
     /// Until when any of them can be alive.
     Dated { key: String, leaves_at: u64 },
     /// As a person may have put it there.
@@ -111,31 +109,25 @@ impl Document {
     /// # Errors
     /// [`KeyError::Unusable`] if any of them is not what it must be.
     pub fn key_set(&self, now: u64) -> Result<KeySet, KeyError> {
-        let current = reference_key(&self.refresh.current)?;
+        let current = refresh_token_key(&self.refresh.current)?;
         let others: Vec<_> = self
             .refresh
             .next
             .iter()
-            .chain(self.refresh.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousReferenceKeyRecord::key))
-            .map(|key| reference_key(key))
+            .chain(self.refresh.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousRefreshTokenKeyRecord::key))
+            .map(|key| refresh_token_key(key))
             .collect::<Result<_, _>>()?;
-        let references = ReferenceKeys::new(&current, others.iter().map(Vec::as_slice));
-        let next = self.next.iter().map(KeyRecord::public_key);
+        let next = self.next.as_ref().map(KeyRecord::public_key).transpose()?;
         let previous = self.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousKeyRecord::public_key);
-        KeySet::new(self.current.parse()?, references, next.chain(previous).collect::<Result<_, _>>()?)
+        KeySet::new(self.current.parse()?, next, previous.collect::<Result<_, _>>()?, &current, &others)
     }
 }
 
-/// The keys of a bare PEM: that of refresh references is derived from it.
+/// Builds the keys of a bare PEM. The refresh token key is derived from it.
 pub(super) fn key_set_of_pem(text: &str) -> Result<KeySet, KeyError> {
     let der = decode_pem(text)?;
-    let mut key = [0; REFERENCE_KEY_BYTES];
-    hkdf::Salt::none(hkdf::HKDF_SHA256)
-        .extract(der.secret_pkcs8_der())
-        .expand(&[BARE_PEM_REFERENCE_LABEL], hkdf::HKDF_SHA256)
-        .and_then(|output| output.fill(&mut key))
-        .map_err(|_| KeyError::Unusable("no key of refresh references can be derived from it"))?;
-    KeySet::new(SigningKey::from_pkcs8(der.secret_pkcs8_der())?, ReferenceKeys::new(&key, []), Vec::new())
+    let refresh_key = derive(der.secret_pkcs8_der(), BARE_PEM_REFRESH_LABEL)?;
+    KeySet::new(SigningKey::from_pkcs8(der.secret_pkcs8_der())?, None, Vec::new(), &refresh_key, &[])
 }
 
 impl KeyRecord {
@@ -183,7 +175,7 @@ impl PreviousKeyRecord {
     }
 }
 
-impl PreviousReferenceKeyRecord {
+impl PreviousRefreshTokenKeyRecord {
     /// Whether no reference under it can be alive.
     pub(super) fn is_gone(&self, now: u64) -> bool {
         matches!(self, Self::Dated { leaves_at, .. } if *leaves_at <= now)
@@ -196,11 +188,11 @@ impl PreviousReferenceKeyRecord {
     }
 }
 
-fn reference_key(text: &str) -> Result<Vec<u8>, KeyError> {
+fn refresh_token_key(text: &str) -> Result<Vec<u8>, KeyError> {
     let text = text.trim_end_matches('=');
     match URL_SAFE_NO_PAD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)) {
-        Ok(bytes) if bytes.len() >= REFERENCE_KEY_BYTES => Ok(bytes),
-        _ => Err(KeyError::Unusable("a key of refresh references is not base64 of 32 bytes or more")),
+        Ok(bytes) if bytes.len() >= REFRESH_TOKEN_KEY_BYTES => Ok(bytes),
+        _ => Err(KeyError::Unusable("a refresh token key is not base64 of 32 bytes or more")),
     }
 }
 

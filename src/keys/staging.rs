@@ -16,11 +16,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 
 use super::document::{
-    DOCUMENT_VERSION, KeyRecord, PreviousKeyRecord, PreviousReferenceKeyRecord, REFERENCE_KEY_BYTES,
-    ReferenceKeyRecords,
+    DOCUMENT_VERSION, KeyRecord, PreviousKeyRecord, PreviousRefreshTokenKeyRecord, REFRESH_TOKEN_KEY_BYTES,
+    RefreshTokenKeyRecords,
 };
 use super::{Document, KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
-use crate::secret::fill_random;
+use crate::random::fill_random;
 
 /// Seconds by which a key outlasts its last token: an environment may sign with what it read a moment before, and
 /// clocks differ.
@@ -56,7 +56,7 @@ impl Document {
             current: KeyRecord { signs_since: Some(now), ..KeyRecord::generate(staging.algorithm, now)? },
             next: Some(KeyRecord::generate(staging.algorithm, now)?),
             previous: Vec::new(),
-            refresh: ReferenceKeyRecords {
+            refresh: RefreshTokenKeyRecords {
                 current: generate_reference_key(),
                 next: Some(generate_reference_key()),
                 previous: Vec::new(),
@@ -98,7 +98,7 @@ impl Document {
         }
 
         let retired =
-            |key: &String| PreviousReferenceKeyRecord::Dated { key: key.clone(), leaves_at: references_gone_at };
+            |key: &String| PreviousRefreshTokenKeyRecord::Dated { key: key.clone(), leaves_at: references_gone_at };
         let mut references = Vec::new();
         // Without a next one, everybody knows the current one alone: it stays for another turn.
         let current_reference = self.refresh.next.as_ref().unwrap_or(&self.refresh.current);
@@ -107,8 +107,8 @@ impl Document {
         }
         for key in self.refresh.previous.iter().filter(|key| !key.is_gone(now)) {
             match key {
-                PreviousReferenceKeyRecord::Dated { .. } => references.push(key.clone()),
-                PreviousReferenceKeyRecord::Bare(key) => references.push(retired(key)),
+                PreviousRefreshTokenKeyRecord::Dated { .. } => references.push(key.clone()),
+                PreviousRefreshTokenKeyRecord::Bare(key) => references.push(retired(key)),
             }
         }
 
@@ -117,7 +117,7 @@ impl Document {
             current: KeyRecord { signs_since: Some(now), ..next.clone() },
             next: Some(KeyRecord::generate(staging.algorithm, now)?),
             previous,
-            refresh: ReferenceKeyRecords {
+            refresh: RefreshTokenKeyRecords {
                 current: current_reference.clone(),
                 next: Some(generate_reference_key()),
                 previous: references,
@@ -161,7 +161,7 @@ impl Document {
 
     fn with_next(&self, next: KeyRecord) -> Staged {
         let reference = self.refresh.next.clone().unwrap_or_else(generate_reference_key);
-        let refresh = ReferenceKeyRecords { next: Some(reference), ..self.refresh.clone() };
+        let refresh = RefreshTokenKeyRecords { next: Some(reference), ..self.refresh.clone() };
         Self { next: Some(next), refresh, ..self.clone() }.into()
     }
 
@@ -214,7 +214,7 @@ impl KeyRecord {
 }
 
 fn generate_reference_key() -> String {
-    let mut bits = [0; REFERENCE_KEY_BYTES];
+    let mut bits = [0; REFRESH_TOKEN_KEY_BYTES];
     fill_random(&mut bits);
     URL_SAFE_NO_PAD.encode(bits)
 }

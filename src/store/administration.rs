@@ -40,6 +40,11 @@ pub struct Stored<R> {
 }
 
 impl<R: Record> Stored<R> {
+    /// Returns true if the stored item has this attribute, which need not be one of the record.
+    pub fn has(&self, attribute: &str) -> bool {
+        self.item.contains_key(attribute)
+    }
+
     fn new(item: Item) -> Result<Self, StoreError> {
         let record: R = record(R::TABLE, item.clone())?;
         Ok(Self { before: record.attributes()?, record, item })

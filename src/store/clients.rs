@@ -38,6 +38,7 @@ impl Record for Client {
             .text("audience", self.audience.as_deref())
             .number("access_token_ttl", self.access_token_ttl.map(|ttl| u64::from(ttl.get())))
             .number("refresh_token_ttl", self.refresh_token_ttl.map(|ttl| u64::from(ttl.get())))
+            .set("allowed_origins", self.allowed_origins.origins())
             .flag("enabled", self.enabled)
             .number("created_at", self.created_at)
             .number("updated_at", self.updated_at)

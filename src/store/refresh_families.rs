@@ -1,17 +1,17 @@
-//! Refresh families, in the table of grants.
+//! Refresh token families, in the table `grants`.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
 
 use super::{Item, Store, StoreError, genuine, record, unless_condition_failed};
-use crate::refresh::{Family, FamilyId, Reference};
+use crate::refresh_token::{Family, FamilyId, RefreshToken};
 
-/// What came of a rotation.
+/// The result of a rotation.
 #[derive(Debug)]
 pub enum Rotation {
-    /// The successor is the live generation now, and the caller's.
+    /// The successor is the active generation, and it was this request that made it.
     Rotated,
-    /// The family is not what the caller took it for: this is what it is, if it is there at all.
+    /// The condition failed. This is the state that DynamoDB found, if the family exists.
     Lost(Option<Family>),
 }
 
@@ -24,7 +24,7 @@ fn number(value: impl Into<u64>) -> AttributeValue {
 }
 
 impl Store {
-    /// Records a new family.
+    /// Stores a new family.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -32,8 +32,8 @@ impl Store {
         let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(state)
             .map_err(|error| StoreError::Malformed { table: "grants", attribute: error.to_string() })?;
         item.insert("id".to_owned(), AttributeValue::S(id(family)));
-        // An id of 128 random bits is new, or it is our own write, sent again: and then it must not set back what has
-        // become of the family since.
+        // A family with this id can only be the result of this write: its 128 bits are random. If the SDK sends the write
+        // again because the response was lost, it must not undo what happened to the family since.
         let request = self
             .dynamodb
             .put_item()
@@ -54,14 +54,14 @@ impl Store {
         item.map(|item| record("grants", item)).transpose()
     }
 
-    /// Makes the successor of `used` the live generation of its family, if `used` is that until now: the one
-    /// conditional update on which every promise about refresh tokens stands.
+    /// Makes the successor of `used` the active generation of its family, if `used` is the active one: the one
+    /// conditional update that every promise about refresh tokens rests on.
     ///
-    /// `next` is the family as it shall be; who it belongs to is compared, what changes with a use is written.
+    /// `next` is the new state of the family. Its client is compared; what changes with a use is written.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn rotate_refresh_token(&self, used: Reference, next: &Family) -> Result<Rotation, StoreError> {
+    pub async fn rotate_refresh_token(&self, used: RefreshToken, next: &Family) -> Result<Rotation, StoreError> {
         let request = self
             .dynamodb
             .update_item()
@@ -72,8 +72,7 @@ impl Store {
                  AND expires_at > :now AND absolute_expires_at > :now",
             )
             .update_expression(
-                "SET generation = :next, rotated_at = :now, rotated_by = :rotated_by, expires_at = :expires_at \
-                 REMOVE retry_until",
+                "SET generation = :next, rotated_at = :now, rotated_by = :rotated_by, expires_at = :expires_at",
             )
             .expression_attribute_values(":used", number(used.generation))
             .expression_attribute_values(":false", AttributeValue::Bool(false))
@@ -93,35 +92,14 @@ impl Store {
             return Err(StoreError::from_sdk("UpdateItem", &error));
         };
         let found: Option<Family> = failed.item.clone().map(|item| record("grants", item)).transpose()?;
-        // The SDK sends a write again when its answer is lost: then the failed condition is our own success.
+        // The SDK sends a write again when its response is lost. Then the condition fails because of our own write.
         Ok(match found {
-            Some(found) if found.rotated_by == next.rotated_by && !found.revoked => Rotation::Rotated,
+            Some(found) if found.is_result_of(next) => Rotation::Rotated,
             found => Rotation::Lost(found),
         })
     }
 
-    /// Has `used`, whose successor nobody may have been given, be good for that successor until `until`, as long as the
-    /// successor is not used itself.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn tolerate_retries(&self, used: Reference, until: u64) -> Result<(), StoreError> {
-        let request = self
-            .dynamodb
-            .update_item()
-            .table_name(&self.grants_table)
-            .key("id", AttributeValue::S(id(used.family)))
-            .condition_expression("generation = :next AND revoked = :false")
-            .update_expression("SET retry_until = :until")
-            .expression_attribute_values(":next", number(used.successor().generation))
-            .expression_attribute_values(":false", AttributeValue::Bool(false))
-            .expression_attribute_values(":until", number(until))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let result = Box::pin(request.send()).await;
-        unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
-    }
-
-    /// Ends a family for good. One that is gone already is ended enough.
+    /// Revokes a family. A family that does not exist counts as revoked.
     ///
     /// # Errors
     /// [`StoreError`]

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
 use super::administration::{Attributes, Record};
 use super::{Item, Store, StoreError, record, unless_condition_failed};
+use crate::password_hash::Hash;
 use crate::scope::AllowedScopes;
-use crate::secret::Hash;
 use crate::user::{User, Username};
 
 impl Store {
@@ -37,6 +37,25 @@ impl Store {
         let result = Box::pin(request.send()).await;
         unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
     }
+
+    /// Ends every login of a user that began before, by adding `step` to the session generation
+    /// ([`User::end_sessions`]). A user that does not exist has no logins.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn end_sessions(&self, username: &str, step: u64) -> Result<(), StoreError> {
+        let request = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.users_table)
+            .key("username", AttributeValue::S(username.to_owned()))
+            .condition_expression("attribute_exists(username)")
+            .update_expression("ADD session_generation :step")
+            .expression_attribute_values(":step", AttributeValue::N(step.to_string()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let result = Box::pin(request.send()).await;
+        unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
+    }
 }
 
 impl Record for User {
@@ -59,7 +78,7 @@ impl Record for User {
             .text("password_hash", self.password_hash.as_ref().map(Hash::as_str))
             .set("scopes", self.scopes.iter().flat_map(AllowedScopes::tokens))
             .flag("enabled", self.enabled)
-            .number("sessions_valid_from", self.sessions_valid_from)
+            .number("session_generation", (self.session_generation > 0).then_some(self.session_generation))
             .map(Self::TABLE, "dealer", self.dealer.as_ref())?;
         Ok(attributes.0)
     }

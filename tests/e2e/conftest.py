@@ -65,22 +65,31 @@ def deployment(cloud, built):
 
 
 def public_key(deployed):
-    """The key that the deployment made for itself, from the secret itself."""
+    """The public half of the deployment's signing key."""
+    return signing_key(deployed).public_key()
+
+
+def signing_key(deployed):
+    """The key that the deployment made for itself, from the secret."""
     secret = deployed.cloud.client("secretsmanager").get_secret_value(SecretId=deployed.resources["SigningSecret"])
     pem = json.loads(secret["SecretString"])["current"]["private_key"]
-    return load_pem_private_key(pem.encode(), password=None).public_key()
+    return load_pem_private_key(pem.encode(), password=None)
 
 
 @pytest.fixture(scope="session")
-def issuer(cloud, built):
-    """The issuer of a stack of its own, under a URL that is reachable from here; two of its clients are special."""
+def issuer_stack(cloud, built):
+    """A stack of its own, whose issuer is a URL that is reachable from here; two of its clients are special."""
     deployed = stack.deploy(cloud, name="countersign-issuer")
     fixtures.seed(deployed, fixtures.DEMO)
     special = [SHORT_LIVED, OTHER_AUDIENCE]
     fixtures.seed(deployed, {"clients": special, "users": []})
-    url = deployed.token_url.removesuffix("/oauth/token")
-    change_environment(deployed, "ApiFunction", ISSUER=url)
-    return url
+    change_environment(deployed, "ApiFunction", ISSUER=deployed.token_url.removesuffix("/oauth/token"))
+    return deployed
+
+
+@pytest.fixture(scope="session")
+def issuer(issuer_stack):
+    return issuer_stack.token_url.removesuffix("/oauth/token")
 
 
 def change_environment(deployed, function, **variables):

@@ -38,11 +38,14 @@ def test_the_case_has_its_one_right_answer(service, case):
     if "scope" in expect:
         assert answer.json["scope"] == expect["scope"]
     if answer.status == 200:
-        structure = expect.get("structure", 2)
+        version = expect.get("token_version", 2)
         token = answer.json["access_token"]
-        audience = client_id(case) if structure == 1 else None
-        assert claims(token, service, audience, structure)["exp"] > 0
-        assert ("scope" in answer.json) == (structure == 2)
+        audience = client_id(case) if version == 1 else None
+        verified = claims(token, service, audience, version)
+        assert verified["exp"] > 0
+        for name, length in expect.get("claims_length", {}).items():
+            assert len(verified[name]) == length
+        assert ("scope" in answer.json) == (version == 2)
 
 
 def test_alike_cases_have_the_same_answer(service):
@@ -58,6 +61,6 @@ def test_alike_cases_have_the_same_answer(service):
 
 
 def client_id(case):
-    """The client of a case; all that get structure 1 are of these two."""
+    """The client of a case. All cases of token version 1 have one of these two."""
     text = str(case["request"])
     return next(one for one in ("billing-cron", "autonomy-web") if one in text)

@@ -67,7 +67,7 @@ class Verb:
         found = []
         for process in self.started():
             with suppress(psutil.Error):
-                if any(os.path.basename(part) == program for part in process.cmdline()[:2]):
+                if any(os.path.basename(part) == program for part in process.cmdline()[:3]):
                     found.append(process)
         return found
 
@@ -157,7 +157,7 @@ def test_deploy_local_from_its_start_to_its_end(no_other_cloud):
 def test_a_cloud_that_dies_while_deploy_local_is(step, tmp_path, no_other_cloud):
     with making(tmp_path, "deploy-local", f"CLOUD_PORT={free_port()}", f"BUILD={BUILD}") as verb:
         verb.wait_for(lambda: f"countersign: {step}" in verb.output)
-        [emulator] = verb.running("ministack")
+        [emulator] = verb.running("local.enforcing")
         started = verb.started()
         emulator.kill()
         assert verb.process.wait() != 0
@@ -202,7 +202,7 @@ def test_watch_ends_when_its_cloud_dies(tmp_path):
     with making(tmp_path, "watch", f"PORT={free_port()}") as verb:
         verb.wait_for(lambda: "Ctrl-C ends it" in verb.output)
         started = verb.started()
-        [emulator] = verb.running("ministack")
+        [emulator] = verb.running("local.enforcing")
         emulator.kill()
         assert verb.process.wait() != 0
         assert_ended(started)

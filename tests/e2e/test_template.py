@@ -4,6 +4,7 @@ import graphlib
 import json
 import re
 import subprocess
+from fnmatch import fnmatchcase
 from unittest.mock import Mock
 
 import pytest
@@ -11,6 +12,7 @@ from samtranslator.translator.transform import transform
 
 from conftest import ROOT
 from local.stack import template
+from resolving import resolved
 
 TABLES = {"ClientsTable": "Retain", "UsersTable": "Retain", "GrantsTable": "Delete"}
 
@@ -62,50 +64,35 @@ def test_no_resource_needs_itself(translated):
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(resources)
 
 
-RIGHTS = {
-    "ApiRole": {
-        "ClientsTable.Arn": {"dynamodb:GetItem"},
-        "UsersTable.Arn": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
-        "GrantsTable.Arn": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
-        "SigningSecret.Id": {"secretsmanager:GetSecretValue"},
-        "ApiLogGroup.Arn": {"logs:CreateLogStream", "logs:PutLogEvents"},
-    },
-    "RotateRole": {
-        "SigningSecret.Id": {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"},
-        "RotateLogGroup.Arn": {"logs:CreateLogStream", "logs:PutLogEvents"},
-    },
-    "ScheduleRole": {"RotateFunction.Arn": {"lambda:InvokeFunction"}},
-}
+ROLES = {"ApiRole", "RotateRole", "ScheduleRole"}
+KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 
-def test_s_603_each_role_may_do_what_it_must_and_nothing_else(translated):
-    assert resources_of(translated, "AWS::IAM::Role") == RIGHTS.keys()
+def test_s_603_the_roles_have_no_policies_but_their_own(translated):
+    """What these allow is tried on the deployed stack, by test_permissions.py."""
+    assert resources_of(translated, "AWS::IAM::Role") == ROLES
     assert not resources_of(translated, "AWS::IAM::Policy") | resources_of(translated, "AWS::IAM::ManagedPolicy")
-    traced = []
-    for name, rights in RIGHTS.items():
-        role = properties(translated, name)
-        assert "ManagedPolicyArns" not in role
-        [assumed] = role["AssumeRolePolicyDocument"]["Statement"]
-        service = "scheduler" if name == "ScheduleRole" else "lambda"
-        assert assumed["Principal"] == {"Service": f"{service}.amazonaws.com"}
-        [policy] = role["Policies"]
-        allowed = {}
-        for statement in policy["PolicyDocument"]["Statement"]:
-            if "Fn::If" in statement:
-                traced.append((name, statement["Fn::If"]))
-                continue
-            assert statement["Effect"] == "Allow" and statement.keys() == {"Sid", "Effect", "Action", "Resource"}
-            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-            allowed.setdefault(".".join(statement["Resource"]["Fn::GetAtt"]), set()).update(actions)
-        assert allowed == rights
-        assert str(policy).count("*") == (1 if name == "ApiRole" else 0)
-    # X-Ray knows no resources: these two actions are the one exception, and can be switched off.
-    [(name, [condition, traces, otherwise])] = traced
-    assert (name, condition, otherwise) == ("ApiRole", "IsTraced", {"Ref": "AWS::NoValue"})
-    assert set(traces["Action"]) == {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
-    assert traces["Resource"] == "*"
-    for function in ("Api", "Rotate"):
-        assert properties(translated, f"{function}Function")["Role"] == {"Fn::GetAtt": [f"{function}Role", "Arn"]}
+    for parameters, boundary in [({}, None), ({"PermissionsBoundaryArn": BOUNDARY}, BOUNDARY)]:
+        resources = resolved(translated, **parameters)
+        for name in ROLES:
+            role = resources[name]["Properties"]
+            assert "ManagedPolicyArns" not in role and len(role["Policies"]) == 1
+            assert role.get("PermissionsBoundary") == boundary
+
+
+def test_s_603_what_is_optional_is_allowed_only_if_its_parameter_is_set(translated):
+    def optional(**parameters):
+        return {
+            (name, statement["Sid"])
+            for name in ROLES for policy in resolved(translated, **parameters)[name]["Properties"]["Policies"]
+            for statement in policy["PolicyDocument"]["Statement"]
+            if statement["Resource"] == "*" or str(statement["Action"]).count("kms:")
+        }
+
+    assert optional() == set()
+    assert optional(Tracing="Active") == {("ApiRole", "SendTraces")}
+    assert optional(KmsKeyArn=KEY) == {("ApiRole", "DecryptTablesAndSecret"), ("RotateRole", "DecryptAndEncryptSecret")}
 
 
 def test_keys_are_made_with_the_stack_and_rotated_by_a_schedule(translated):
@@ -122,22 +109,79 @@ def test_keys_are_made_with_the_stack_and_rotated_by_a_schedule(translated):
     assert public_for["MinValue"] > 7200 + 2 * translated["Parameters"]["KeysMaxAge"]["MaxValue"] - 1
 
 
+def routes(translated):
+    names = resources_of(translated, "AWS::ApiGatewayV2::Route")
+    return {properties(translated, name)["RouteKey"]: properties(translated, name) for name in names}
+
+
 def test_s_603_only_the_api_may_invoke_the_function(translated):
     [permission] = resources_of(translated, "AWS::Lambda::Permission")
-    permission = properties(translated, permission)
+    permission = resolved(translated)[permission]["Properties"]
+    assert permission["Action"] == "lambda:InvokeFunction"
     assert permission["Principal"] == "apigateway.amazonaws.com"
-    assert permission["SourceArn"]["Fn::Sub"].endswith(":${Api}/*/$default")
     assert not resources_of(translated, "AWS::Lambda::Url")
+    arn = "arn:aws:execute-api:eu-west-2:000000000000"
+    calls = ["POST/oauth/token", "GET/.well-known/*", "$default"]
+    assert len(calls) == len(routes(translated))
+    for call in calls:
+        assert fnmatchcase(f"{arn}:${{Api}}/$default/{call}", permission["SourceArn"])
+        assert not fnmatchcase(f"{arn}:another/$default/{call}", permission["SourceArn"])
 
 
-def test_s_106_there_is_no_way_in_but_tls(translated):
-    api, domain = properties(translated, "Api"), properties(translated, "Domain")
-    assert api["ProtocolType"] == "HTTP", "HTTP APIs listen on TLS alone"
-    assert api["DisableExecuteApiEndpoint"] == {"Fn::If": ["HasDomain", True, False]}
-    [configuration] = domain["DomainNameConfigurations"]
-    assert configuration["SecurityPolicy"] == "TLS_1_2"
-    assert translated["Resources"]["Domain"]["Condition"] == "HasDomain"
-    assert translated["Resources"]["DomainMapping"]["Condition"] == "HasDomain"
+def test_each_request_has_a_route_and_the_token_endpoint_and_the_documents_have_limits_of_their_own(translated):
+    integration = {"Fn::Sub": "integrations/${ApiIntegration}"}
+    assert routes(translated).keys() == {"$default", "POST /oauth/token", "GET /.well-known/{proxy+}"}
+    assert all(route["Target"] == integration for route in routes(translated).values())
+    stage = translated["Resources"]["ApiStage"]
+    # API Gateway rejects settings of a route that is not there yet.
+    limited = {properties(translated, name)["RouteKey"] for name in stage["DependsOn"]}
+    assert limited == stage["Properties"]["RouteSettings"].keys() == routes(translated).keys() - {"$default"}
+    limits = {"TokenRate": 7, "TokenBurst": 6, "ThrottlingRate": 9, "ThrottlingBurst": 8}
+    stage = resolved(translated, **limits)["ApiStage"]["Properties"]
+    rest = {"ThrottlingRateLimit": 9, "ThrottlingBurstLimit": 8}
+    assert stage["DefaultRouteSettings"] == rest
+    assert stage["RouteSettings"] == {
+        "POST /oauth/token": {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 6}, "GET /.well-known/{proxy+}": rest,
+    }
+    defaults = {name: translated["Parameters"][name]["Default"] for name in limits}
+    assert defaults == {"TokenRate": 500, "TokenBurst": 250, "ThrottlingRate": 1000, "ThrottlingBurst": 500}
+
+
+@pytest.mark.parametrize("event", sorted((ROOT / "events").glob("*.json")), ids=lambda event: event.stem)
+def test_a_sample_event_comes_by_the_route_of_its_request(translated, event):
+    event = json.loads(event.read_text())
+    request = f"{event['requestContext']['http']['method']} {event['rawPath']}"
+    patterns = {key: key.replace("{proxy+}", "?*") for key in routes(translated)}
+    taken = next((key for key, pattern in patterns.items() if fnmatchcase(request, pattern)), "$default")
+    assert event["routeKey"] == event["requestContext"]["routeKey"] == taken
+
+
+DOMAIN = {"DomainName": "login.example.com", "CertificateArn": "arn:aws:acm:eu-west-2:123456789012:certificate/12ab-34"}
+# What else could be called from outside, with rules of its own for TLS.
+OTHER_WAYS_IN = ("AWS::ApiGateway::", "AWS::CloudFront::", "AWS::ElasticLoadBalancingV2::", "AWS::Lambda::Url")
+
+
+@pytest.mark.parametrize("domain", [{}, DOMAIN])
+def test_s_106_there_is_no_way_in_but_tls(translated, domain):
+    """API Gateway enforces TLS 1.2 at all endpoints of HTTP APIs (developer guide, "Security policy for HTTP APIs")."""
+    resources = resolved(translated, **domain)
+    ways_in = {}
+    for name, resource in resources.items():
+        assert not resource["Type"].startswith(OTHER_WAYS_IN)
+        ways_in.setdefault(resource["Type"], {})[name] = resource["Properties"]
+    [api] = ways_in["AWS::ApiGatewayV2::Api"].values()
+    assert api["ProtocolType"] == "HTTP"
+    [permission] = ways_in["AWS::Lambda::Permission"].values()
+    assert permission["Principal"] == "apigateway.amazonaws.com" and ":${Api}/" in permission["SourceArn"]
+    assert api["DisableExecuteApiEndpoint"] == bool(domain), "the API's own URL is off if there is a domain"
+    domains = ways_in.get("AWS::ApiGatewayV2::DomainName", {})
+    mappings = ways_in.get("AWS::ApiGatewayV2::ApiMapping", {})
+    assert len(domains) == len(mappings) == (1 if domain else 0)
+    for given in domains.values():
+        [configuration] = given["DomainNameConfigurations"]
+        assert given["DomainName"] == domain["DomainName"]
+        assert configuration["SecurityPolicy"] == "TLS_1_2"
+        assert configuration["CertificateArn"] == domain["CertificateArn"]
 
 
 def test_the_own_domain_is_the_issuer(translated):
@@ -151,17 +195,39 @@ def test_the_own_domain_is_the_issuer(translated):
 def test_the_tables_are_kept_encrypted_and_recoverable(translated):
     assert resources_of(translated, "AWS::DynamoDB::Table") == TABLES.keys()
     for name, policy in TABLES.items():
-        resource, table = translated["Resources"][name], properties(translated, name)
+        resource = resolved(translated)[name]
+        table = resource["Properties"]
         assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == policy
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["SSESpecification"] == {"SSEEnabled": True}
-        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        # A restored table of grants would revive revoked logins.
+        recovery = {"PointInTimeRecoveryEnabled": policy == "Retain"}
+        assert table["PointInTimeRecoverySpecification"] == recovery
         assert table.get("DeletionProtectionEnabled", False) == (policy == "Retain")
     assert properties(translated, "GrantsTable")["TimeToLiveSpecification"] == {
         "AttributeName": "expires_at", "Enabled": True,
     }
-    secret = translated["Resources"]["SigningSecret"]
+    secret = resolved(translated)["SigningSecret"]
     assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
+    assert "KmsKeyId" not in secret["Properties"]
+
+
+def test_a_key_of_kms_encrypts_the_tables_and_the_secret(translated):
+    resources = resolved(translated, KmsKeyArn=KEY)
+    for name in TABLES:
+        encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+        assert resources[name]["Properties"]["SSESpecification"] == encryption
+    assert resources["SigningSecret"]["Properties"]["KmsKeyId"] == KEY
+
+
+@pytest.mark.parametrize(("table", "variable"), [("ClientsTable", "CLIENTS_TABLE"), ("UsersTable", "USERS_TABLE")])
+def test_an_existing_table_takes_the_place_of_the_stacks_own(translated, table, variable):
+    adopted = resolved(translated, **{f"Existing{table}": "earlier"})
+    assert table not in adopted and len(adopted) == len(resolved(translated)) - 1
+    assert adopted["ApiFunction"]["Properties"]["Environment"]["Variables"][variable] == "earlier"
+    assert f"'{table}'" not in str(adopted) and ":table/earlier" in str(adopted["ApiRole"])
+    output = translated["Outputs"][f"{table}Name"]["Value"]
+    assert output == {"Fn::If": [f"Makes{table}", {"Ref": table}, {"Ref": f"Existing{table}"}]}
 
 
 def test_every_log_ends_at_its_time(translated):
@@ -188,14 +254,21 @@ def test_s_102_the_access_log_has_no_query_string(translated):
     }
 
 
-def test_the_stage_throttles_and_the_function_is_traced(translated):
-    assert properties(translated, "ApiStage")["DefaultRouteSettings"] == {
-        "ThrottlingRateLimit": {"Ref": "ThrottlingRate"}, "ThrottlingBurstLimit": {"Ref": "ThrottlingBurst"},
-    }
-    function = properties(translated, "ApiFunction")
-    assert function["TracingConfig"] == {"Mode": {"Ref": "Tracing"}}
-    assert function["Architectures"] == [{"Ref": "Architecture"}]
-    assert function["MemorySize"] == {"Ref": "MemorySize"}
+def test_the_lines_of_the_api_are_logged_and_those_of_lambda_only_if_an_invocation_failed(translated):
+    logging = properties(translated, "ApiFunction")["LoggingConfig"]
+    levels = logging["LogFormat"], logging["SystemLogLevel"], logging["ApplicationLogLevel"]
+    assert levels == ("JSON", "WARN", "INFO")
+
+
+def test_the_function_is_traced_and_limited_only_on_demand(translated):
+    function = resolved(translated)["ApiFunction"]["Properties"]
+    assert function["TracingConfig"] == {"Mode": "PassThrough"}
+    assert "ReservedConcurrentExecutions" not in function
+    limited = resolved(translated, ReservedConcurrency="5", Tracing="Active", MemorySize=512, Architecture="arm64")
+    function = limited["ApiFunction"]["Properties"]
+    assert function["ReservedConcurrentExecutions"] == "5"
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["Architectures"] == ["arm64"] and function["MemorySize"] == 512
 
 
 def test_every_parameter_is_described_bounded_and_used(translated):
@@ -219,6 +292,12 @@ def test_every_parameter_is_described_bounded_and_used(translated):
     ("CertificateArn", ["arn:aws:acm:eu-west-2:123456789012:certificate/12ab-34"], ["certificate", "arn:aws:iam::1:x"]),
     ("Issuer", ["https://a.b", "https://a.b:8443/c/d"], ["http://a.b", "https://a.b/", "https://a.b?c", "a.b"]),
     ("AlarmTopicArn", ["arn:aws:sns:eu-west-2:123456789012:alarms"], ["alarms", "arn:aws:sqs:eu-west-2:1:x"]),
+    ("RefreshGrace", ["0", "5", "9", "10", "59", "60"], ["1", "4", "61", "05", "600", "-5", "5.5", ""]),
+    ("ReservedConcurrency", ["", "1", "1000"], ["0", "01", "-1", "1e3", "x"]),
+    ("KmsKeyArn", [KEY], ["key", KEY.replace(":key/", ":alias/"), KEY.replace("kms", "s3")]),
+    ("PermissionsBoundaryArn", [BOUNDARY, "arn:aws:iam::aws:policy/x/y"], ["boundary", "arn:aws:iam::1:role/x"]),
+    ("ExistingClientsTable", ["", "countersign-ClientsTable-1AB"], ["ab", "a/b", "arn:aws:dynamodb:x:1:table/abc"]),
+    ("ExistingUsersTable", ["", "countersign-UsersTable-1AB"], ["ab", "a/b", "arn:aws:dynamodb:x:1:table/abc"]),
 ])
 def test_a_parameter_takes_what_is_meant_and_nothing_else(translated, name, good, bad):
     pattern = translated["Parameters"][name]["AllowedPattern"]

@@ -11,7 +11,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from asking import access_token
-from conftest import OTHER_AUDIENCE, ROOT, SHORT_LIVED, run
+from conftest import OTHER_AUDIENCE, ROOT, run, signing_key
 
 PAGE = (ROOT / "docs/verifying.md").read_text()
 
@@ -23,27 +23,42 @@ def example(heading):
 
 
 @pytest.fixture(scope="module")
-def tokens(issuer):
-    """What each example must accept, and what it must not."""
-    good = access_token(issuer)
+def tokens(issuer, issuer_stack):
+    """Makes the tokens that each example must accept, and those that it must reject, as of now."""
+    good, of_other = access_token(issuer), access_token(issuer, OTHER_AUDIENCE)
+    of_version_1 = access_token(issuer, accept="version=1")
     claims, header = jwt.decode(good, options={"verify_signature": False}), jwt.get_unverified_header(good)
-    foreign = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    expired, of_other = access_token(issuer, SHORT_LIVED), access_token(issuer, OTHER_AUDIENCE)
+    own, foreign = signing_key(issuer_stack), rsa.generate_private_key(public_exponent=65537, key_size=2048)
     body, signature = good.rsplit(".", 1)
     flipped = signature[:-20] + ("A" if signature[-20] != "A" else "B") + signature[-19:]
     public = requests.get(f"{issuer}/.well-known/jwks.json", timeout=60).json()["keys"][0]
-    time.sleep(2)
-    return [good], [
-        f"{body}.{flipped}",
-        expired,
-        of_other,
-        access_token(issuer, accept="version=1"),
-        jwt.encode(claims, foreign, "RS256", headers=header),
-        jwt.encode(claims, None, "none", headers={"kid": header["kid"], "typ": "at+jwt"}),
-        # The public key taken for a shared secret.
-        jwt.encode(claims, public["n"], "HS256", headers={"kid": header["kid"], "typ": "at+jwt"}),
-        "no.token.at-all",
-    ]
+
+    def signed(issued_at=0, expires_at=3600):
+        """Signed with the issuer's own key, with times relative to now."""
+        now = int(time.time())
+        times = {"iat": now + issued_at, "nbf": now + issued_at, "exp": now + expires_at}
+        return jwt.encode(claims | times, own, "RS256", headers=header)
+
+    def make():
+        return [
+            good,
+            # By a clock that is up to 30 s behind or ahead.
+            signed(issued_at=20),
+            signed(expires_at=-10),
+        ], [
+            signed(issued_at=90),
+            signed(expires_at=-60),
+            f"{body}.{flipped}",
+            of_other,
+            of_version_1,
+            jwt.encode(claims, foreign, "RS256", headers=header),
+            jwt.encode(claims, None, "none", headers={"kid": header["kid"], "typ": "at+jwt"}),
+            # The public key taken for a shared secret.
+            jwt.encode(claims, public["n"], "HS256", headers={"kid": header["kid"], "typ": "at+jwt"}),
+            "no.token.at-all",
+        ]
+
+    return make
 
 
 def settings(issuer, tokens):
@@ -67,7 +82,8 @@ def test_py_jwt(issuer, tokens):
         except jwt.PyJWTError:
             return False
 
-    assert [accepts(token) for token in tokens[0] + tokens[1]] == expected(tokens)
+    good, bad = tokens()
+    assert [accepts(token) for token in good + bad] == expected((good, bad))
 
 
 @pytest.mark.parametrize(("heading", "before"), [
@@ -83,8 +99,9 @@ def test_node(heading, before, issuer, tokens, tmp_path):
         + "for (const token of tokens) found.push(await verify(token).then(() => true, () => false))\n"
         + "console.log(JSON.stringify(found))\n"
     )
+    made = tokens()
     try:
-        assert run(["node", script], settings(issuer, tokens)) == expected(tokens)
+        assert run(["node", script], settings(issuer, made)) == expected(made)
     finally:
         script.unlink()
 
@@ -94,8 +111,9 @@ def test_jsonwebtoken(issuer, tokens):
     command = ["cargo", "build", "--quiet", "--locked", "--example", "verify", "--message-format=json"]
     messages = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
     program = next(path for path in (json.loads(one).get("executable") for one in reversed(messages)) if path)
-    found = run([program], settings(issuer, tokens))
-    assert [claims is not None for claims in found] == expected(tokens)
+    made = tokens()
+    found = run([program], settings(issuer, made))
+    assert [claims is not None for claims in found] == expected(made)
 
 
 def test_the_keys_and_tokens_are_as_firebase_php_jwt_asks(issuer, tokens):
@@ -108,9 +126,10 @@ def test_the_keys_and_tokens_are_as_firebase_php_jwt_asks(issuer, tokens):
         assert "d" not in key, "a private key is refused"
         assert isinstance(key["kid"], str)
     assert len({key["kid"] for key in keys}) == len(keys), "keys are found by kid"
-    header = jwt.get_unverified_header(tokens[0][0])
+    token = tokens()[0][0]
+    header = jwt.get_unverified_header(token)
     assert header["kid"] in {key["kid"] for key in keys}
     assert header["alg"] == "RS256", "must be the key's"
-    claims = jwt.decode(tokens[0][0], options={"verify_signature": False})
+    claims = jwt.decode(token, options={"verify_signature": False})
     assert all(isinstance(claims[name], int) and claims[name] <= time.time() for name in ("nbf", "iat"))
     assert isinstance(claims["aud"], str), "the example compares it as a string"

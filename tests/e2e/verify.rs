@@ -5,7 +5,7 @@
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 
-/// `keys` is `<issuer>/.well-known/jwks.json`, fetched again when it is five minutes old or has not the `kid`.
+/// `keys` is `<issuer>/.well-known/jwks.json`. Fetch it again when it is five minutes old or does not have the `kid`.
 fn verify(token: &str, keys: &JwkSet, issuer: &str, audience: &str) -> Option<serde_json::Value> {
     let header = decode_header(token).ok()?;
     if header.typ.as_deref() != Some("at+jwt") {
@@ -13,7 +13,8 @@ fn verify(token: &str, keys: &JwkSet, issuer: &str, audience: &str) -> Option<se
     }
     let key = DecodingKey::from_jwk(keys.find(&header.kid?)?).ok()?;
     let mut validation = Validation::new(Algorithm::RS256);
-    validation.leeway = 0;
+    validation.leeway = 30;
+    validation.validate_nbf = true;
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[audience]);
     validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);

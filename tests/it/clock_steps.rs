@@ -1,7 +1,7 @@
 //! A clock that steps between any two calls, forwards and back: no token that has expired already, nothing used revives,
 //! and nothing dies of it.
 
-use countersign::refresh::{Family, Standing};
+use countersign::refresh_token::{Family, Standing};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -107,7 +107,7 @@ async fn s_404_what_was_used_long_ago_does_not_revive_by_a_clock_that_is_set_bac
 #[test]
 fn s_404_environments_whose_clocks_differ_a_little_agree() {
     let family = json!({
-        "client_id": "a", "username": "u", "user_id": "1", "scopes": ["x"], "version": 2, "auth_time": 1000,
+        "client_id": "a", "username": "u", "user_id": "1", "session_generation": 0, "scopes": ["x"], "version": 2, "auth_time": 1000,
         "generation": 1, "rotated_at": 1000, "rotated_by": "", "revoked": false, "absolute_expires_at": 9000,
         "expires_at": 9000,
     });

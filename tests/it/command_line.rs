@@ -6,6 +6,7 @@ mod clients;
 mod doctor;
 mod import;
 mod keys;
+mod origins;
 mod page;
 mod plan;
 mod tokens;

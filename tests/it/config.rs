@@ -29,7 +29,14 @@ fn defaults_stand_for_what_is_not_set() {
     assert_eq!((config.refresh_token_idle_ttl, config.refresh_token_max_ttl), (2_592_000, 7_776_000));
     assert_eq!(config.refresh_grace, 10);
     assert_eq!((config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism), (19_456, 2, 1));
-    assert_eq!(with("REFRESH_GRACE", Some("0".as_ref())).unwrap().refresh_grace, 0);
+    for grace in [0, 5, 60] {
+        assert_eq!(with("REFRESH_GRACE", Some(grace.to_string().as_ref())).unwrap().refresh_grace, grace);
+    }
+    // Shorter than the SDK's retries: a response that it heals would end the login.
+    for grace in ["1", "4"] {
+        let error = with("REFRESH_GRACE", Some(grace.as_ref())).unwrap_err();
+        assert_eq!(error.to_string(), "environment variable REFRESH_GRACE must be 0 or at least 5");
+    }
     assert_eq!(with("USER_TOKEN_TTL", Some("".as_ref())).unwrap().user_token_ttl, 3_600);
 }
 

@@ -5,6 +5,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -40,7 +42,7 @@ async fn every_event_has_its_answer() {
     for (name, event) in events() {
         let answer = function.invoke(event).await;
         match name.as_str() {
-            "client_credentials" | "client_credentials_base64" | "password" | "password_form" => {
+            "client_credentials" | "client_credentials_base64" | "other_query" | "password" | "password_form" => {
                 answer.assert_issued(2);
             }
             "client_credentials_json" => drop(answer.assert_issued(1)),
@@ -53,11 +55,18 @@ async fn every_event_has_its_answer() {
             }
             "jwks" | "openid_configuration" => {
                 assert_eq!(answer.status, 200);
-                assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+                assert_eq!(answer.header("cache-control"), Some("public, max-age=300, stale-if-error=7200"));
+                assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+            }
+            "healthz" => assert_eq!((answer.status, answer.body), (200, json!({"status": "ok"}))),
+            "authorize" => answer.assert_refused(400, "unsupported_response_type"),
+            "preflight" => {
+                assert_eq!((answer.status, answer.bytes.len()), (204, 0));
+                assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
             }
             "method_not_allowed" => {
                 answer.assert_refused(405, "method_not_allowed");
-                assert_eq!(answer.header("allow"), Some("POST"));
+                assert_eq!(answer.header("allow"), Some("POST,OPTIONS"));
             }
             "not_found" => answer.assert_refused(404, "not_found"),
             "too_large" => answer.assert_refused(413, "invalid_request"),
@@ -70,8 +79,8 @@ async fn every_event_has_its_answer() {
         assert_eq!(line["source"], "203.0.113.7", "from the gateway's context");
         assert!(!line["request_id"].as_str().unwrap().is_empty());
     }
-    // What is public is no decision, and is told by the access log alone.
-    assert_eq!(output.lines().count(), events().len() - 2);
+    // Documents, the health check and preflights decide nothing: only the access log has them.
+    assert_eq!(output.lines().count(), events().len() - 4);
 }
 
 #[tokio::test]
@@ -84,33 +93,92 @@ async fn a_refresh_token_from_one_event_is_used_by_the_next() {
     function.invoke(serde_json::from_str(&refresh).unwrap()).await.assert_issued(2);
 }
 
+/// An event with another value at a place.
+fn with(event: &Value, pointer: &str, value: Value) -> Value {
+    let mut event = event.clone();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    event.pointer_mut(parent).unwrap()[name] = value;
+    event
+}
+
+/// An event without a member.
+fn without(event: &Value, pointer: &str) -> Value {
+    let mut event = event.clone();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    event.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
+    event
+}
+
 #[tokio::test]
-async fn s_103_an_event_that_lambda_http_would_panic_on_is_answered() {
+async fn s_105_an_event_needs_no_more_than_its_request() {
     let (_test, door) = demo().await;
     let mut function = Function::start(door).await;
     let good = &events()["client_credentials"];
-    let with = |pointer: &str, value: Value| {
-        let mut event = good.clone();
-        let (parent, name) = pointer.rsplit_once('/').unwrap();
-        event.pointer_mut(parent).unwrap()[name] = value;
-        event
-    };
-    // S-105: these decide nothing.
+    let name = "x-".to_owned() + &"n".repeat(10_000);
     for event in [
-        with("/headers/host", json!("a b<>")),
-        with("/headers/host", json!("[")),
-        with("/headers/host", json!("\u{fc}.example:99999999")),
-        with("/headers/x-forwarded-proto", json!("1:")),
-        with("/headers/x-forwarded-proto", json!("")),
-        with("/requestContext/domainName", json!(" ")),
-        with("/requestContext/domainName", Value::Null),
-        with("/headers/x-forwarded-for", json!("\u{fc}")),
+        with(good, "/headers/host", json!("a b<>")),
+        with(good, "/headers/host", json!("[")),
+        with(good, "/headers/host", json!("\u{fc}.example:99999999")),
+        with(good, "/headers/x-forwarded-proto", json!("1:")),
+        with(good, "/headers/x-forwarded-proto", json!("")),
+        with(good, "/headers/x-forwarded-for", json!("\u{fc}")),
+        with(good, &format!("/headers/{name}"), json!("a".repeat(100_000))),
+        with(good, "/requestContext/domainName", json!(" ")),
+        with(good, "/requestContext/domainName", Value::Null),
+        with(good, "/requestContext/stage", json!("a".repeat(70_000))),
+        with(good, "/requestContext/stage", json!("v1")),
+        with(good, "/requestContext/authorizer", json!({"jwt": 1})),
+        with(good, "/requestContext/timeEpoch", json!("now")),
+        with(good, "/requestContext/http/sourceIp", Value::Null),
+        without(good, "/requestContext/http/path"),
+        without(good, "/requestContext/requestId"),
+        without(good, "/rawQueryString"),
+        with(good, "/rawQueryString", Value::Null),
+        with(good, "/queryStringParameters", json!(1)),
+        with(good, "/cookies", json!(["a=1", "b=\u{fc}"])),
+        with(good, "/cookies", json!([])),
+        with(good, "/cookies", Value::Null),
+        without(good, "/isBase64Encoded"),
+        with(good, "/isBase64Encoded", Value::Null),
+        without(good, "/version"),
+        with(good, "/later", serde_json::from_str(&("[".repeat(100) + &"]".repeat(100))).unwrap()),
     ] {
         function.invoke(event).await.assert_issued(2);
     }
-    for query in ["a b", "%", "%ff", "\u{fc}", "<>\"{}|\\^`", "#", "a=1&a=2"] {
-        function.invoke(with("/rawQueryString", json!(query))).await.assert_refused(400, "invalid_request");
+    let in_base64 = with(good, "/body", json!(STANDARD.encode(good["body"].as_str().unwrap())));
+    function.invoke(with(&in_base64, "/isBase64Encoded", json!(true))).await.assert_issued(2);
+    function.invoke(in_base64).await.assert_refused(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn s_102_the_query_of_an_event_is_passed_on_or_rejected() {
+    let (_test, door) = demo().await;
+    let mut function = Function::start(door).await;
+    let events = events();
+    let with_query = |name: &str, query: &str| with(&events[name], "/rawQueryString", json!(query));
+    for query in ["", "a=1&a=2", "api-version=2024-01-01", "a[]=1&b=/?:@!$'()*+,;~", "%C3%BC"] {
+        function.invoke(with_query("client_credentials", query)).await.assert_issued(2);
     }
+    let long = "a".repeat(65_000);
+    let characters = ["a b", "\u{fc}", "<", ">", "\"", "{", "}", "|", "\\", "^", "`", "#", "a=1#", "\0", "\n"];
+    for query in ["scope=", "a=1&%73cope=admin", "%", "%ff", "%zz", &long].into_iter().chain(characters) {
+        function.invoke(with_query("client_credentials", query)).await.assert_refused(400, "invalid_request");
+    }
+    // Longer than a URI can be.
+    let event = with_query("client_credentials", &"a".repeat(70_000));
+    function.invoke(event).await.assert_refused(404, "not_found");
+    for query in ["scope=", "%", "\u{fc}"] {
+        assert_eq!(function.invoke(with_query("jwks", query)).await.status, 200);
+    }
+    let output = function.end().await;
+    assert!(!output.contains("api-version") && !output.contains("aaaa"), "{output}");
+}
+
+#[tokio::test]
+async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
+    let (_test, door) = demo().await;
+    let mut function = Function::start(door).await;
+    let good = &events()["client_credentials"];
     for path in [
         "",
         " ",
@@ -121,6 +189,7 @@ async fn s_103_an_event_that_lambda_http_would_panic_on_is_answered() {
         "/oauth\\token",
         "//oauth/token",
         "/oauth/token?",
+        "/oauth/token?x=1",
         "/oauth/token#",
         "/oauth/%74oken",
         "/\u{fc}",
@@ -129,16 +198,89 @@ async fn s_103_an_event_that_lambda_http_would_panic_on_is_answered() {
         "/[",
         ":1",
         "@",
+        "*",
+        "https://auth.example/oauth/token",
         &format!("/{}", "a".repeat(70_000)),
     ] {
-        function.invoke(with("/rawPath", json!(path))).await.assert_refused(404, "not_found");
+        function.invoke(with(good, "/rawPath", json!(path))).await.assert_refused(404, "not_found");
     }
+    function.invoke(with(good, "/rawPath", Value::Null)).await.assert_refused(404, "not_found");
+    function.invoke(without(good, "/rawPath")).await.assert_refused(404, "not_found");
     for (body, is_base64) in [("=", true), ("a", true), ("Z3Jh\n", true), ("\u{fc}", true), ("", true), ("", false)] {
-        let mut event = with("/body", json!(body));
-        event["isBase64Encoded"] = json!(is_base64);
+        let event = with(&with(good, "/body", json!(body)), "/isBase64Encoded", json!(is_base64));
         function.invoke(event).await.assert_refused(400, "invalid_request");
     }
-    function.invoke(with("/body", Value::Null)).await.assert_refused(400, "invalid_request");
+    let many: serde_json::Map<_, _> = (0..40_000).map(|n| (format!("x-{n}"), json!("1"))).collect();
+    for event in [
+        with(good, "/body", Value::Null),
+        without(good, "/body"),
+        without(good, "/headers"),
+        with(good, "/headers", Value::Null),
+        with(good, "/headers", many.into()),
+        with(good, "/headers/x", json!("a\nb")),
+        with(good, "/headers/x", json!("a\0")),
+        with(good, "/headers/x", json!("\u{7f}")),
+        with(good, "/headers/user-agent", json!("\u{1b}[31m")),
+        with(good, "/headers/a b", json!("1")),
+        with(good, "/headers/\u{fc}", json!("1")),
+        with(good, "/headers/", json!("1")),
+        with(good, "/headers/x:", json!("1")),
+        with(good, "/cookies", json!(["a=1", "b=\r\n"])),
+        with(good, "/requestContext/http/method", json!("")),
+        with(good, "/requestContext/http/method", json!("PO ST")),
+        with(good, "/requestContext/http/method", json!("P\u{d6}ST")),
+    ] {
+        function.invoke(event).await.assert_refused(400, "invalid_request");
+    }
+    let event = with(good, "/requestContext/http/method", json!("post"));
+    function.invoke(event).await.assert_refused(405, "method_not_allowed");
+    let output = function.end().await;
+    assert!(!output.contains("panic"), "{output}");
+}
+
+#[tokio::test]
+async fn s_103_what_is_no_event_of_the_gateway_gets_a_response() {
+    let (_test, door) = demo().await;
+    let mut function = Function::start(door).await;
+    let good = &events()["client_credentials"];
+    let load_balancer = json!({
+        "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-2:123456789012:x"}},
+        "httpMethod": "POST", "path": "/oauth/token", "queryStringParameters": {}, "isBase64Encoded": false,
+        "headers": good["headers"], "body": good["body"],
+    });
+    let first_format = json!({
+        "version": "1.0", "resource": "/oauth/token", "path": "/oauth/token", "httpMethod": "POST",
+        "headers": good["headers"], "multiValueHeaders": {"accept": ["*/*"]}, "body": good["body"],
+        "requestContext": {"httpMethod": "POST", "path": "/oauth/token", "requestId": "r", "stage": "$default"},
+    });
+    for event in [
+        json!({}),
+        json!([]),
+        json!(null),
+        json!(true),
+        json!(1),
+        json!("x"),
+        json!({"action": "rotate"}),
+        load_balancer,
+        first_format,
+        without(good, "/requestContext"),
+        without(good, "/requestContext/http"),
+        without(good, "/requestContext/http/method"),
+        with(good, "/requestContext", json!("x")),
+        with(good, "/requestContext/http/method", json!(1)),
+        with(good, "/requestContext/requestId", json!(1)),
+        with(good, "/rawPath", json!(1)),
+        with(good, "/rawQueryString", json!({})),
+        with(good, "/headers", json!([])),
+        with(good, "/headers/accept", json!(["*/*", "version=1"])),
+        with(good, "/headers/accept", json!(1)),
+        with(good, "/headers/accept", Value::Null),
+        with(good, "/cookies", json!("a=1")),
+        with(good, "/body", json!({})),
+        with(good, "/isBase64Encoded", json!("true")),
+    ] {
+        function.invoke(event).await.assert_refused(400, "invalid_request");
+    }
     let output = function.end().await;
     assert!(!output.contains("panic"), "{output}");
 }

@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
 use countersign::keys::KeySet;
-use countersign::refresh::Reference;
+use countersign::refresh_token::RefreshToken;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::support::{Answer, Claims, LogLines, NOW, SERVICE, TestApp, key_docume
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 /// Keys of each kind, and what verifies their signatures, from the raw public key.
-fn keys() -> [(Algorithm, String, DecodingKey); 3] {
+pub fn keys() -> [(Algorithm, String, DecodingKey); 3] {
     let rsa = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
     let rsa: Pkcs8V1Der<'_> = rsa.as_der().unwrap();
     let rsa_public = RsaKeyPair::from_pkcs8(rsa.as_ref()).unwrap();
@@ -105,10 +105,10 @@ fn a_bare_pem_derives_what_it_always_derived() {
                -----END PRIVATE KEY-----\n";
     let set = KeySet::parse(pem, NOW).unwrap();
     let token = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAHkE1peHndkdr0lNPvY1arWfdNmevBk0-fNO_FLF6ooao";
-    let reference = Reference::read(&set.references, token).unwrap();
+    let reference = RefreshToken::read(&set.refresh_token_keys, token).unwrap();
     assert_eq!(reference.generation, 7);
     assert_eq!(reference.family.to_string(), "AAECAwQFBgcICQoLDA0ODw");
-    assert_eq!(reference.mint(&set.references), token);
+    assert_eq!(reference.mint(&set.refresh_token_keys), token);
 }
 
 #[test]

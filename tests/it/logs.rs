@@ -6,6 +6,10 @@ use crate::support::{
     APPLICATION, Answer, Ask, LogLines, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, form, percent, raw_form, raw_json,
 };
 
+/// HMAC-SHA-256 of the username, 64 bits, with HKDF-SHA256(the refresh token key of the tests, "countersign log v1");
+/// computed by another program.
+const USER_IN_LOG: &str = "2b8ff1bbd77a00c0";
+
 const CANARY: &str = "CANARY0secret";
 
 /// Requests with the canary in every place that a caller can write to.
@@ -132,8 +136,7 @@ async fn s_602_one_line_says_what_was_decided() {
     let expected = json!({
         "timestamp": lines[0]["timestamp"], "level": "INFO", "outcome": "issued", "status": 200,
         "request_id": "r-1", "source": "203.0.113.7", "grant": "password", "version": 1,
-        // sha256sum of the username, the first sixteen digits.
-        "client_id": "autonomy-web", "user": "a2d6556db8fd212b", "kid": kid,
+        "client_id": "autonomy-web", "user": USER_IN_LOG, "kid": kid,
     });
     assert_eq!(lines[0], expected);
     assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'));
@@ -144,11 +147,13 @@ async fn s_602_one_line_says_what_was_decided() {
 #[tokio::test]
 async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
     let test = TestApp::start().await;
-    for (username, reason) in [
-        (USERNAME, "wrong password"),
-        ("nobody@itccompliance.co.uk", "unknown user"),
-        ("off@itccompliance.co.uk", "disabled user"),
-        ("nopassword@itccompliance.co.uk", "user without a password"),
+    for (username, reason, user) in [
+        (USERNAME, "wrong password", Some(USER_IN_LOG)),
+        // Users type their passwords into the field of the username.
+        ("nobody@itccompliance.co.uk", "unknown user", None),
+        ("a password", "unknown user", None),
+        ("off@itccompliance.co.uk", "disabled user", Some("5b8c70d89dc75008")),
+        ("nopassword@itccompliance.co.uk", "user without a password", Some("8f34a7f790e8130a")),
     ] {
         let log = LogLines::collect();
         test.password(username, "wrong").await.assert_refused(400, "invalid_grant");
@@ -157,6 +162,7 @@ async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
         assert_eq!(lines[0]["outcome"], "refused");
         assert_eq!((&lines[0]["error"], &lines[0]["reason"]), (&json!("invalid_grant"), &json!(reason)));
         assert_eq!(lines[0]["grant"], "password");
+        assert_eq!(lines[0]["user"], json!(user), "{username}");
         assert!(!log.text().contains('@'), "a user is named by hash");
     }
     let log = LogLines::collect();

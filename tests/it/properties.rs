@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use countersign::refresh::{FamilyId, Reference, ReferenceKeys};
+use countersign::password_hash::{Hash, hash_client_secret};
+use countersign::refresh_token::{FamilyId, RefreshToken, RefreshTokenKeys};
 use countersign::scope::Scope;
-use countersign::secret::{Hash, hash_client_secret};
 use countersign::user::Username;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -101,7 +101,7 @@ fn any_basic_is_answered() {
 fn a_password_survives_form_and_json_whatever_its_letters() {
     // What NFC leaves as it is, of one and of several bytes.
     let password = "[ -~\u{e4}\u{20ac}\u{4e2d}\u{1f600}]{1,40}";
-    let hasher = countersign::secret::Hasher::new(8, 1, 1).unwrap();
+    let hasher = countersign::password_hash::Hasher::new(8, 1, 1).unwrap();
     check(60, password, async |test, password| {
         let hash = hasher.hash(&password).unwrap();
         test.change_user(&json!({"password_hash": hash.as_str()}));
@@ -182,22 +182,22 @@ proptest! {
 
     #[test]
     fn a_reference_reads_back_under_its_own_keys_alone(generation in any::<u32>(), current: [u8; 32], other: [u8; 32]) {
-        let keys = ReferenceKeys::new(&current, []);
-        let reference = Reference { family: FamilyId::generate(), generation };
+        let keys = RefreshTokenKeys::new(&current, []);
+        let reference = RefreshToken { family: FamilyId::generate(), generation };
         let token = reference.mint(&keys);
-        let reads = |keys: &ReferenceKeys| Reference::read(keys, &token) == Some(reference);
+        let reads = |keys: &RefreshTokenKeys| RefreshToken::read(keys, &token) == Some(reference);
         prop_assert!(reads(&keys));
-        prop_assert!(reads(&ReferenceKeys::new(&other, [&current[..]])));
-        prop_assert_eq!(reads(&ReferenceKeys::new(&other, [])), current == other);
+        prop_assert!(reads(&RefreshTokenKeys::new(&other, [&current[..]])));
+        prop_assert_eq!(reads(&RefreshTokenKeys::new(&other, [])), current == other);
         prop_assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
         prop_assert!(reference.successor().mint(&keys) != token || generation == u32::MAX);
     }
 
     #[test]
     fn any_text_is_a_reference_or_none(text in any::<String>(), encoded in "cs_rt_[A-Za-z0-9_=-]{0,90}") {
-        let keys = ReferenceKeys::new(&[1; 32], []);
-        prop_assert!(Reference::read(&keys, &text).is_none());
-        prop_assert!(Reference::read(&keys, &encoded).is_none());
+        let keys = RefreshTokenKeys::new(&[1; 32], []);
+        prop_assert!(RefreshToken::read(&keys, &text).is_none());
+        prop_assert!(RefreshToken::read(&keys, &encoded).is_none());
     }
 
     #[test]

@@ -4,9 +4,13 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, ISSUER, SERVICE, TestApp, key_document, key_record};
+use crate::support::{Answer, ISSUER, SERVICE, TestApp, key_document, key_record, raw_form};
 
+const AUTHORIZE: &str = "/oauth/authorize";
+const HEALTH: &str = "/healthz";
 const JWKS: &str = "/.well-known/jwks.json";
+/// 7,200 s is what KeyPublicFor (at least 9,000 s) leaves after `KEYS_MAX_AGE` (at most 900 s) in a process and in a cache.
+const CACHE_CONTROL: &str = "public, max-age=300, stale-if-error=7200";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 async fn get(test: &TestApp, path: &str) -> Answer {
@@ -20,8 +24,9 @@ async fn get_unless(test: &TestApp, path: &str, etag: &str) -> Answer {
 fn assert_published(answer: &Answer) {
     assert_eq!(answer.status, 200, "{:?}", answer.bytes);
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    assert_eq!(answer.header("cache-control"), Some(CACHE_CONTROL));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
     assert_eq!(answer.header("pragma"), None);
     assert!(answer.header("etag").unwrap().starts_with('"'));
 }
@@ -70,7 +75,8 @@ async fn who_has_it_already_is_told_so() {
             let again = get_unless(&test, path, &named).await;
             assert_eq!((again.status, again.bytes.len()), (304, 0), "{named}");
             assert_eq!(again.header("etag"), Some(etag.as_str()));
-            assert_eq!(again.header("cache-control"), Some("public, max-age=300"));
+            assert_eq!(again.header("access-control-allow-origin"), Some("*"));
+            assert_eq!(again.header("cache-control"), Some(CACHE_CONTROL));
         }
         for other in ["\"x\"", "x", "", "\u{fc}"] {
             assert_published(&get_unless(&test, path, other).await);
@@ -106,22 +112,29 @@ async fn s_506_the_last_good_set_is_served_whatever_is_down() {
 async fn without_any_good_set_there_is_none_to_serve() {
     let test = TestApp::start_cold(|_| {}).await;
     test.cloud.put_secret("junk").unwrap();
-    get(&test, JWKS).await.assert_refused(503, "temporarily_unavailable");
-    for path in METADATA {
-        assert_published(&get(&test, path).await);
+    for path in [JWKS, METADATA[0], METADATA[1], HEALTH] {
+        let answer = get(&test, path).await;
+        answer.assert_refused(503, "temporarily_unavailable");
+        assert_eq!(answer.header("access-control-allow-origin"), (path != HEALTH).then_some("*"), "{path}");
     }
     test.cloud.put_secret(&key_document(&crate::keys::p256_pem()).to_string()).unwrap();
-    assert_published(&get(&test, JWKS).await);
+    for path in [JWKS, METADATA[0], METADATA[1]] {
+        assert_published(&get(&test, path).await);
+    }
+    assert_eq!(get(&test, HEALTH).await.status, 200);
 }
 
-/// RFC 8414 section 2, and nothing that is not truly there.
+/// RFC 8414 section 2, with the members of OpenID Connect Discovery section 3 that parsers require.
 fn metadata(issuer: &str) -> Value {
     json!({
         "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "response_types_supported": [],
+        "response_types_supported": ["id_token"],
         "grant_types_supported": ["client_credentials", "password", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
     })
 }
@@ -140,6 +153,51 @@ async fn the_metadata_says_what_there_is() {
 }
 
 #[tokio::test]
+async fn the_metadata_lists_the_algorithms_of_the_current_and_the_next_key_once() {
+    let test = TestApp::start().await;
+    let [_, _, (_, ed25519, _)] = crate::keys::keys();
+    for (next, algorithms) in [
+        (Value::Null, json!(["ES256"])),
+        (key_record(&crate::keys::p256_pem()), json!(["ES256"])),
+        (key_record(&ed25519), json!(["ES256", "EdDSA"])),
+    ] {
+        let mut document = key_document(&crate::keys::p256_pem());
+        document["next"] = next;
+        // A key that signs no more is not listed.
+        document["previous"] = json!([key_record(&ed25519)]);
+        test.cloud.put_secret(&document.to_string()).unwrap();
+        test.pass(300);
+        let answer = get(&test, METADATA[0]).await;
+        assert_eq!(answer.body["id_token_signing_alg_values_supported"], algorithms);
+    }
+}
+
+#[tokio::test]
+async fn an_authorization_request_is_rejected_without_being_read() {
+    let test = TestApp::start().await;
+    let body = "{\"error\":\"unsupported_response_type\",\"error_description\":\"This server has no login pages.\"}";
+    let query = "?response_type=code&client_id=autonomy-web&redirect_uri=https%3A%2F%2Fa.example&x=%zz";
+    for method in ["GET", "POST"] {
+        for ask in [raw_form(""), raw_form("%"), raw_form("").query(query), raw_form(vec![b'a'; 20_000])] {
+            let answer = test.send(ask.to(method, AUTHORIZE)).await;
+            answer.assert_refused(400, "unsupported_response_type");
+            assert_eq!(answer.bytes, body);
+            assert_eq!(answer.header("location"), None);
+        }
+    }
+    assert!(test.door.calls().is_empty());
+}
+
+#[tokio::test]
+async fn the_health_check_calls_no_table() {
+    let test = TestApp::start().await;
+    let answer = get(&test, HEALTH).await;
+    assert_eq!((answer.status, &answer.bytes[..]), (200, &b"{\"status\":\"ok\"}"[..]));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(test.door.calls().is_empty());
+}
+
+#[tokio::test]
 async fn the_path_of_an_issuer_comes_after_the_well_known_name() {
     for issuer in ["https://a.example/tenant", "https://a.example:8443/a/b", "https://a.example/:odd/*star"] {
         let test = TestApp::start_with(|config| config.issuer = issuer.to_owned()).await;
@@ -152,13 +210,26 @@ async fn the_path_of_an_issuer_comes_after_the_well_known_name() {
 }
 
 #[tokio::test]
-async fn other_methods_are_told_which_there_are() {
+async fn other_methods_get_405_with_the_methods_of_the_path() {
     let test = TestApp::start().await;
-    for path in [JWKS, METADATA[0], METADATA[1]] {
-        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+    for (path, allow) in [
+        (JWKS, "GET,HEAD"),
+        (METADATA[0], "GET,HEAD"),
+        (METADATA[1], "GET,HEAD"),
+        (HEALTH, "GET"),
+        (AUTHORIZE, "GET,POST"),
+    ] {
+        for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
+            if allow.split(',').any(|allowed| allowed == method) {
+                continue;
+            }
             let answer = test.send(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await;
-            answer.assert_refused(405, "method_not_allowed");
-            assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+            assert_eq!((answer.status, answer.header("allow")), (405, Some(allow)), "{method} {path}");
+            if method != "HEAD" {
+                answer.assert_refused(405, "method_not_allowed");
+            }
+            let is_document = allow == "GET,HEAD";
+            assert_eq!(answer.header("access-control-allow-origin"), is_document.then_some("*"), "{method} {path}");
         }
     }
 }

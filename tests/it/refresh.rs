@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::refresh::{Family, FamilyId, Reference};
+use countersign::refresh_token::{Family, FamilyId, RefreshToken};
 use countersign::store::Rotation;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{APPLICATION, NOW, PASSWORD, SCOPE, TestApp, USERNAME, form};
 
@@ -12,7 +12,7 @@ pub const OTHER: (&str, &str) = ("other-app", "other-secret");
 
 impl TestApp {
     pub fn put_other_application(&self) {
-        let hash = countersign::secret::hash_client_secret(OTHER.1);
+        let hash = countersign::password_hash::hash_client_secret(OTHER.1);
         let other = json!({
             "client_id": OTHER.0, "enabled": true, "grant_types": ["password", "refresh_token"], "scopes": ["legacy:*"],
             "secrets": [{"id": "1", "hash": hash, "created_at": 1}],
@@ -20,9 +20,27 @@ impl TestApp {
         self.cloud.put("ClientsTable", &other).unwrap();
     }
 
-    pub async fn reference(&self, refresh_token: &str) -> Reference {
+    pub async fn decoded(&self, refresh_token: &str) -> RefreshToken {
         let keys = self.app.keyring.current().await.unwrap();
-        Reference::read(&keys.references, refresh_token).unwrap()
+        RefreshToken::read(&keys.refresh_token_keys, refresh_token).unwrap()
+    }
+
+    /// The stored state of a family, as `Cloud::put` takes it.
+    fn stored_family(&self, refresh_token: &str) -> Value {
+        let family = self.family(refresh_token);
+        let plain = family.as_object().unwrap().iter().map(|(name, typed)| {
+            let (kind, value) = typed.as_object().unwrap().iter().next().unwrap();
+            let number = || value.as_str().unwrap().parse::<u64>().unwrap().into();
+            (name.clone(), if kind == "N" { number() } else { value.clone() })
+        });
+        Value::Object(plain.collect())
+    }
+
+    /// The family that the `jti` of a user's access token names.
+    fn family_of_access_token(&self, jti: &str) -> Value {
+        let bytes = URL_SAFE_NO_PAD.decode(jti).unwrap();
+        let id = format!("refresh#{}", URL_SAFE_NO_PAD.encode(&bytes[..16]));
+        self.cloud.item("GrantsTable", &json!({"id": id})).unwrap().unwrap()
     }
 
     /// The generation that is live, or nothing if the family has ended.
@@ -137,7 +155,7 @@ async fn a_write_whose_answer_was_lost_is_known_for_our_own() {
 async fn s_402_the_record_of_a_login_that_is_sent_again_sets_nothing_back() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    let family = test.reference(&first).await.family;
+    let family = test.decoded(&first).await.family;
     let began = test.app.store.refresh_family(family).await.unwrap().unwrap();
     let second = test.refresh(&first).await.refresh_token();
     test.app.store.begin_refresh_family(family, &began).await.unwrap();
@@ -156,13 +174,13 @@ async fn s_402_the_record_of_a_login_that_is_sent_again_sets_nothing_back() {
 async fn s_402_the_rotation_itself_compares_all_that_makes_a_reference_live() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    let used = test.reference(&first).await;
+    let used = test.decoded(&first).await;
     let family = test.app.store.refresh_family(used.family).await.unwrap().unwrap();
     let next = Family { generation: 1, rotated_by: "ours".to_owned(), ..family };
     let rotate = async |used, next: &Family| test.app.store.rotate_refresh_token(used, next).await.unwrap();
     for (used, next) in [
-        (Reference { generation: 1, ..used }, next.clone()),
-        (Reference { family: FamilyId::generate(), ..used }, next.clone()),
+        (RefreshToken { generation: 1, ..used }, next.clone()),
+        (RefreshToken { family: FamilyId::generate(), ..used }, next.clone()),
         (used, Family { client_id: OTHER.0.to_owned(), ..next.clone() }),
         (used, Family { rotated_at: next.expires_at, ..next.clone() }),
         (used, Family { rotated_at: next.absolute_expires_at, ..next.clone() }),
@@ -179,11 +197,11 @@ async fn s_402_the_rotation_itself_compares_all_that_makes_a_reference_live() {
 async fn s_409_a_family_that_ends_while_an_answer_is_lost_has_ended() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    let family = test.reference(&first).await.family;
+    let family = test.decoded(&first).await.family;
     let mut next = test.app.store.refresh_family(family).await.unwrap().unwrap();
     next.generation = 1;
     next.rotated_by = "ours".to_owned();
-    let used = test.reference(&first).await;
+    let used = test.decoded(&first).await;
     let rotate = async || test.app.store.rotate_refresh_token(used, &next).await.unwrap();
     assert!(matches!(rotate().await, Rotation::Rotated));
     assert!(matches!(rotate().await, Rotation::Rotated), "our own write, sent again");
@@ -239,11 +257,11 @@ async fn s_405_an_unused_token_dies_and_so_does_a_family_however_much_it_is_used
 #[tokio::test]
 async fn s_405_a_client_may_have_an_idle_time_of_its_own() {
     let test = TestApp::start().await;
-    test.change_client(APPLICATION.0, &json!({"refresh_token_ttl": 60}));
+    test.change_client(APPLICATION.0, &json!({"refresh_token_ttl": 600, "access_token_ttl": 60}));
     let token = test.log_in().await;
-    test.pass(59);
+    test.pass(599);
     let token = test.refresh(&token).await.refresh_token();
-    test.pass(60);
+    test.pass(600);
     test.refresh(&token).await.assert_refused(400, "invalid_grant");
 }
 
@@ -258,11 +276,9 @@ async fn s_406_client_and_user_are_looked_at_again_each_time() {
     test.change_client(APPLICATION.0, &json!({}));
     let token = test.refresh(&token).await.refresh_token();
 
-    for change in [
-        json!({"enabled": false}),
-        json!({"sessions_valid_from": NOW + 1}),
-        json!({"user_id": "another user of that name"}),
-    ] {
+    for change in
+        [json!({"enabled": false}), json!({"session_generation": 1}), json!({"user_id": "another user of that name"})]
+    {
         let token = test.log_in().await;
         test.change_user(&change);
         test.refresh(&token).await.assert_refused(400, "invalid_grant");
@@ -270,12 +286,132 @@ async fn s_406_client_and_user_are_looked_at_again_each_time() {
         test.refresh(&token).await.assert_refused(400, "invalid_grant");
         assert_eq!(test.live_generation(&token), None);
     }
-    test.change_user(&json!({"sessions_valid_from": NOW}));
     test.refresh(&token).await.assert_issued(2);
-    // A later login is not concerned.
-    test.change_user(&json!({"sessions_valid_from": NOW + 1}));
-    test.pass(1);
-    test.refresh(&test.log_in().await).await.assert_issued(2);
+}
+
+#[tokio::test]
+async fn s_412_log_out_everywhere_ends_the_logins_before_it_and_none_after_whatever_the_clocks_say() {
+    let test = TestApp::start().await;
+    for (count, step) in [(1, 0), (2, -300), (3, 300)] {
+        let before = test.log_in().await;
+        test.pass(step);
+        test.change_user(&json!({"session_generation": count}));
+        test.pass(-step);
+        // Even within the same second.
+        let after = test.log_in().await;
+        test.refresh(&before).await.assert_refused(400, "invalid_grant");
+        assert_eq!(test.live_generation(&before), None);
+        test.refresh(&after).await.assert_issued(2);
+    }
+}
+
+#[tokio::test]
+async fn s_412_a_login_that_read_the_user_before_the_log_out_is_over() {
+    let test = TestApp::start().await;
+    test.door.hold();
+    let (answer, ()) = tokio::join!(test.password(USERNAME, PASSWORD), async {
+        test.door.let_through(2).await;
+        // The login has read the user and is about to store its family.
+        test.door.wait_for(1).await;
+        test.change_user(&json!({"session_generation": 1}));
+        test.door.release();
+    });
+    test.refresh(&answer.refresh_token()).await.assert_refused(400, "invalid_grant");
+}
+
+/// Builds before the session generation stored no number: their logins end, and with no server error.
+#[tokio::test]
+async fn a_family_without_a_session_generation_is_not_valid() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    let mut family = test.stored_family(&token);
+    assert_eq!(family.as_object_mut().unwrap().remove("session_generation"), Some(json!(0)));
+    test.cloud.put("GrantsTable", &family).unwrap();
+    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn s_410_a_token_that_is_ahead_of_its_family_ends_it() {
+    let test = TestApp::start().await;
+    let first = test.log_in().await;
+    let before = test.stored_family(&first);
+    let second = test.refresh(&first).await.refresh_token();
+    // The table is rolled back.
+    test.cloud.put("GrantsTable", &before).unwrap();
+    test.refresh(&second).await.assert_refused(400, "invalid_grant");
+    assert_eq!(test.live_generation(&first), None);
+    test.refresh(&first).await.assert_refused(400, "invalid_grant");
+}
+
+/// A client without the grant `refresh_token` gets no refresh token, and its logins can be revoked all the same.
+#[tokio::test]
+async fn every_login_has_a_family_that_its_access_tokens_name() {
+    let test = TestApp::start().await;
+    for (grant_types, expires_in) in [(json!(["password"]), 3_600), (json!(["password", "refresh_token"]), 2_592_000)] {
+        test.change_client(APPLICATION.0, &json!({"grant_types": grant_types}));
+        let answer = test.password(USERNAME, PASSWORD).await;
+        let jti = answer.assert_issued(2).0["jti"].as_str().unwrap().to_owned();
+        assert_eq!(jti.len(), 43);
+        let family = test.family_of_access_token(&jti);
+        assert_eq!(family["expires_at"]["N"], (NOW + expires_in).to_string());
+        assert_eq!(family["session_generation"]["N"], "0");
+        let refresh_token = answer.body["refresh_token"].as_str();
+        assert_eq!(refresh_token.is_some(), expires_in > 3_600);
+        if let Some(token) = refresh_token {
+            assert_eq!(test.family(token), family);
+            let jti = test.refresh(token).await.assert_issued(2).0["jti"].as_str().unwrap().to_owned();
+            assert_eq!(test.family_of_access_token(&jti)["id"], family["id"], "as do those of a refresh");
+        }
+    }
+}
+
+#[tokio::test]
+async fn s_405_no_access_token_outlives_its_login_and_no_family_ends_before_its_access_tokens() {
+    let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 5_000).await;
+    let token = test.log_in().await;
+    test.pass(4_000);
+    let answer = test.refresh(&token).await;
+    assert_eq!(answer.assert_issued(2).number("exp"), NOW + 5_000);
+    test.change_client(APPLICATION.0, &json!({"refresh_token_ttl": 60}));
+    let answer = test.password(USERNAME, PASSWORD).await;
+    let exp = answer.assert_issued(2).number("exp");
+    assert_eq!(test.family(&answer.refresh_token())["expires_at"]["N"], exp.to_string());
+
+    let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 600).await;
+    assert_eq!(test.password(USERNAME, PASSWORD).await.assert_issued(2).number("exp"), NOW + 600);
+}
+
+/// The response to a rotation is lost, and its successor is used before the SDK sends the rotation again.
+#[tokio::test]
+async fn s_706_a_rotation_that_is_sent_again_after_its_successor_was_used_is_no_replay() {
+    for grace in [0, 10] {
+        let test = TestApp::start_with(|config| config.refresh_grace = grace).await;
+        let first = test.log_in().await;
+        let used = test.decoded(&first).await;
+        let family = test.app.store.refresh_family(used.family).await.unwrap().unwrap();
+        test.door.lose_answer("UpdateItem GrantsTable");
+        test.door.hold();
+        let (answer, ()) = tokio::join!(test.refresh(&first), async {
+            for calls in [2, 1, 1] {
+                test.door.let_through(calls).await;
+            }
+            // The rotation is applied and waits to be sent again. Another request rotates its successor.
+            test.door.wait_for(1).await;
+            let next = Family { generation: 2, rotated_by: "another request".to_owned(), ..family };
+            let (rotated, ()) = tokio::join!(test.app.store.rotate_refresh_token(used.successor(), &next), async {
+                test.door.wait_for(2).await;
+                test.door.let_one_through("UpdateItem GrantsTable");
+            });
+            assert!(matches!(rotated.unwrap(), Rotation::Rotated));
+            test.door.let_through(1).await;
+        });
+        answer.assert_refused(400, "invalid_grant");
+        assert_eq!(test.live_generation(&first), Some(2), "the login goes on");
+        test.door.release();
+        let keys = test.app.keyring.current().await.unwrap();
+        let third = used.successor().successor().mint(&keys.refresh_token_keys);
+        test.refresh(&third).await.assert_issued(2);
+    }
 }
 
 #[tokio::test]
@@ -287,8 +423,6 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.read");
     let token = answer.refresh_token();
     test.refresh_for(&token, "legacy:autonomy.write").await.assert_refused(400, "invalid_scope");
-    test.change_client(APPLICATION.0, &json!({"scopes": ["other"]}));
-    test.refresh(&token).await.assert_refused(400, "invalid_scope");
     assert_eq!(test.live_generation(&token), Some(1), "and what was refused consumed nothing");
 
     test.change_client(APPLICATION.0, &json!({}));
@@ -304,6 +438,14 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     test.change_user(&json!({"scopes": ["other"]}));
     test.refresh(&answer.refresh_token()).await.assert_refused(400, "invalid_grant");
     assert_eq!(test.live_generation(&token), None);
+
+    // The client has none left.
+    test.change_user(&json!({}));
+    let token = test.log_in().await;
+    test.change_client(APPLICATION.0, &json!({"scopes": ["other"]}));
+    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    assert_eq!(test.live_generation(&token), None);
+    test.change_client(APPLICATION.0, &json!({}));
 
     // Each has some left, and together they have none.
     test.change_user(&json!({}));
@@ -386,14 +528,15 @@ async fn s_409_once_a_family_is_revoked_nothing_of_it_works() {
     // The refresh has read the family while it lived, and is about to rotate it when the family ends.
     let (answer, ()) = tokio::join!(test.refresh(&first), async {
         test.door.let_through(2).await;
-        test.door.wait_for(2).await;
-        let family = test.reference(&first).await.family;
+        test.door.let_through(1).await;
+        test.door.wait_for(1).await;
+        let family = test.decoded(&first).await.family;
         let (revoked, ()) = tokio::join!(test.app.store.revoke_refresh_family(family), async {
-            test.door.wait_for(3).await;
+            test.door.wait_for(2).await;
             test.door.let_one_through("UpdateItem GrantsTable");
         });
         revoked.unwrap();
-        test.door.let_through(2).await;
+        test.door.let_through(1).await;
     });
     answer.assert_refused(400, "invalid_grant");
     assert_eq!(test.live_generation(&first), None);
@@ -410,8 +553,8 @@ async fn a_family_that_is_gone_or_a_user_who_is_gone_is_an_invalid_grant() {
     let mut family = test.family(&token);
     let id = family["id"]["S"].take();
     let plain = json!({
-        "id": id, "client_id": APPLICATION.0, "username": "nobody@itccompliance.co.uk", "user_id": "1", "version": 2,
-        "scopes": ["legacy:x"], "auth_time": NOW, "generation": 0, "rotated_at": NOW, "rotated_by": "x",
+        "id": id, "client_id": APPLICATION.0, "username": "nobody@itccompliance.co.uk", "user_id": "1", "session_generation": 0,
+        "version": 2, "scopes": ["legacy:x"], "auth_time": NOW, "generation": 0, "rotated_at": NOW, "rotated_by": "x",
         "revoked": false, "absolute_expires_at": NOW + 60, "expires_at": NOW + 60,
     });
     test.cloud.put("GrantsTable", &plain).unwrap();

@@ -20,7 +20,7 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::http::router;
 use countersign::keys::SigningKey;
-use countersign::secret::{Hasher, hash_client_secret};
+use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -39,7 +39,7 @@ mod log_lines;
 mod stack;
 
 pub use answer::{Answer, Claims};
-pub use ask::{Ask, form, percent, raw_form, raw_json};
+pub use ask::{Ask, basic, form, percent, raw_form, raw_json};
 pub use command_line::{CommandLine, Ran, file, fresh_path};
 pub use contract::{CONTRACT, assert_documented, resolved, schema};
 pub use door::Door;
@@ -70,8 +70,11 @@ static SIGNING_KEY: LazyLock<(String, Vec<u8>)> = LazyLock::new(|| {
     (pem(pair.to_pkcs8v1().unwrap().as_ref()), pair.public_key().as_ref().to_vec())
 });
 
-/// The fixtures as items: hashed once, for all tests.
-static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| {
+/// The fixtures of [`CASES`] as items: hashed once, for all tests.
+static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| fixtures(&CASES));
+
+/// The clients and the users of a file of cases, as items of their tables.
+pub fn fixtures(cases: &Value) -> (Vec<Value>, Vec<Value>) {
     let hasher = Hasher::new(19_456, 2, 1).unwrap();
     let hash = |secret: &str, scheme: Option<&str>| match scheme {
         None if secret.starts_with("cs_") => Ok(hash_client_secret(secret)),
@@ -81,9 +84,9 @@ static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| {
         }
         Some(other) => panic!("unknown scheme {other}"),
     };
-    let items = |list: &str| demo::items(&CASES["fixtures"][list], hash).unwrap();
+    let items = |list: &str| demo::items(&cases["fixtures"][list], hash).unwrap();
     (items("clients"), items("users"))
-});
+}
 
 pub fn pem(pkcs8: &[u8]) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8))
@@ -244,6 +247,11 @@ impl TestApp {
     pub async fn refresh_for(&self, refresh_token: &str, scope: &str) -> Answer {
         let params = [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("scope", scope)];
         self.form(APPLICATION, &params).await
+    }
+
+    /// The number of users in the fixtures.
+    pub fn users() -> usize {
+        FIXTURES.1.len()
     }
 
     /// Changes attributes of a stored item; `null` takes one away.

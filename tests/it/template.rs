@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use countersign::config::{Config, RotationConfig};
-use countersign::secret::{Hash, Hasher};
+use countersign::password_hash::{Hash, Hasher};
 use serde_json::{Value, json};
 
 use crate::cloud::{environment, template};
@@ -34,10 +34,10 @@ fn each_function_is_given_every_variable_that_it_reads_and_no_other() {
     let given = variables("ApiFunction");
     assert_eq!(given.keys().cloned().collect::<BTreeSet<_>>(), read.take());
     for (name, resource) in [
-        ("CLIENTS_TABLE", "ClientsTable"),
-        ("USERS_TABLE", "UsersTable"),
-        ("GRANTS_TABLE", "GrantsTable"),
-        ("SIGNING_SECRET_ID", "SigningSecret.Id"),
+        ("CLIENTS_TABLE", json!(["MakesClientsTable", "ClientsTable", "ExistingClientsTable"])),
+        ("USERS_TABLE", json!(["MakesUsersTable", "UsersTable", "ExistingUsersTable"])),
+        ("GRANTS_TABLE", json!("GrantsTable")),
+        ("SIGNING_SECRET_ID", json!("SigningSecret.Id")),
     ] {
         assert_eq!(given[name], resource);
     }

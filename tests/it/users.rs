@@ -57,6 +57,7 @@ async fn s_302_usernames_are_compared_in_their_rfc_8265_form() {
     let test = TestApp::start().await;
     for same in [
         "JOHN.SMITH@ITCCOMPLIANCE.CO.UK",
+        "  john.smith@itccompliance.co.uk ",
         // Full-width letters, as an input method may write them.
         "\u{ff4a}\u{ff4f}\u{ff48}\u{ff4e}.smith@itccompliance.co.uk",
     ] {
@@ -64,7 +65,8 @@ async fn s_302_usernames_are_compared_in_their_rfc_8265_form() {
     }
     for other in [
         "j\u{43e}hn.smith@itccompliance.co.uk",
-        "john.smith@itccompliance.co.uk ",
+        // Only ASCII spaces are removed.
+        "john.smith@itccompliance.co.uk\u{a0}",
         "john.smith@itccompliance.co.uk\u{200b}",
         "john.smith",
     ] {

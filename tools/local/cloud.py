@@ -1,4 +1,4 @@
-"""The local cloud: ministack, an AWS in one process on 127.0.0.1, which enforces the rights of roles."""
+"""The local cloud: ministack, an AWS in one process on 127.0.0.1, which enforces the permissions of roles."""
 
 import http.client
 import json
@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.request
 from contextlib import suppress
-from pathlib import Path
 
 import boto3
 
@@ -45,7 +44,7 @@ class Cloud:
             "STATE_DIR": str(folder / "state"),
             "TMPDIR": str(folder),
         }
-        command = [sys.executable, Path(sys.executable).parent / "ministack"]
+        command = [sys.executable, "-m", "local.enforcing"]
         cloud = cls(port, Program.start("the local cloud", command, environment, folder / "log.txt"))
         try:
             cloud._wait_until_ready()

@@ -48,10 +48,11 @@ def build(cloud, mode):
     _sam(cloud, ["build", *_overrides({})], "the function could not be built", environment)
 
 
-def deploy(cloud, parameters=None, name=NAME):
-    """Deploys what was built as a new stack."""
+def deploy(cloud, parameters=None, name=NAME, options=()):
+    """Deploys what was built as a new stack, or an existing one again."""
     say(f"deploying the stack {name} on {cloud.endpoint} ...")
-    _sam(cloud, ["deploy", "--stack-name", name, *_overrides(parameters or {})], "the stack could not be deployed")
+    arguments = ["deploy", "--stack-name", name, *options, *_overrides(parameters or {})]
+    _sam(cloud, arguments, "the stack could not be deployed")
     return Stack(cloud, name)
 
 
@@ -75,13 +76,15 @@ def _sam(cloud, arguments, fault, environment=None):
 
 def deploy_data(cloud):
     """Deploys the tables and the secret of the stack alone: what a function that runs elsewhere needs."""
+    parts = template()
     resources = {
         logical_id: resource
-        for logical_id, resource in template()["Resources"].items()
+        for logical_id, resource in parts["Resources"].items()
         if resource["Type"] in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret")
     }
+    body = {"Parameters": parts["Parameters"], "Conditions": parts["Conditions"], "Resources": resources}
     cloudformation = cloud.client("cloudformation")
-    cloudformation.create_stack(StackName=NAME, TemplateBody=json.dumps({"Resources": resources}))
+    cloudformation.create_stack(StackName=NAME, TemplateBody=json.dumps(body))
     cloudformation.get_waiter("stack_create_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
     return Stack(cloud, NAME)
 
@@ -126,6 +129,8 @@ class Stack:
         variables = parts["Resources"]["ApiFunction"]["Properties"]["Environment"]["Variables"]
 
         def value(of):
+            # Tables of the stack's own: no local stack uses existing ones.
+            of = of["Fn::If"][1] if "Fn::If" in of else of
             reference = of.get("Ref") or of["Fn::GetAtt"][0]
             return self.resources.get(reference) or str(parts["Parameters"][reference]["Default"])
 

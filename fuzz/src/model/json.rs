@@ -7,6 +7,8 @@ use std::str::Chars;
 pub enum Json {
     Object(Vec<(String, Self)>),
     Text(String),
+    /// As it is written.
+    Number(String),
     Null,
     Other,
 }
@@ -140,6 +142,6 @@ impl Reader<'_> {
             self.digits(&mut number)?;
         }
         // A number beyond what there is is none.
-        number.parse::<f64>().ok()?.is_finite().then_some(Json::Other)
+        number.parse::<f64>().ok()?.is_finite().then_some(Json::Number(number))
     }
 }

@@ -126,6 +126,9 @@ pub struct Settings {
     /// How long its refresh tokens live unused (seconds, or 12h, 30d)
     #[arg(long, value_name = "SPAN", value_parser = ttl)]
     refresh_token_ttl: Option<u32>,
+    /// A browser origin whose pages may read token responses, like https://app.example (once for each)
+    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    allowed_origins: Vec<String>,
     /// What its tokens of structure 1 have as `system`
     #[arg(long, value_name = "JSON", value_parser = input::object)]
     system: Option<serde_json::Map<String, serde_json::Value>>,
@@ -140,6 +143,7 @@ pub enum Attribute {
     Audience,
     AccessTokenTtl,
     RefreshTokenTtl,
+    AllowedOrigins,
     System,
 }
 
@@ -164,6 +168,7 @@ impl Settings {
             (self.grant_types, &mut spec.grant_types),
             (self.scopes, &mut spec.scopes),
             (self.default_scopes, &mut spec.default_scopes),
+            (self.allowed_origins, &mut spec.allowed_origins),
         ] {
             if !named.is_empty() {
                 *attribute = named.into_iter().collect();
@@ -182,6 +187,7 @@ impl Attribute {
             Self::Audience => spec.audience = None,
             Self::AccessTokenTtl => spec.access_token_ttl = None,
             Self::RefreshTokenTtl => spec.refresh_token_ttl = None,
+            Self::AllowedOrigins => spec.allowed_origins.clear(),
             Self::System => spec.system = None,
         }
     }

@@ -15,8 +15,8 @@ use countersign::aws;
 use countersign::clock::Clock;
 use countersign::config::{self, Config, ConfigError, RotationConfig};
 use countersign::keys::Staging;
+use countersign::password_hash::Hasher;
 use countersign::rotation::{Keys, Rotation, RotationError};
-use countersign::secret::Hasher;
 use countersign::store::Store;
 
 use crate::fault::Fault;

@@ -4,8 +4,8 @@ use std::io;
 
 use countersign::config::ConfigError;
 use countersign::keys::KeyError;
+use countersign::password_hash::HashError;
 use countersign::rotation::RotationError;
-use countersign::secret::HashError;
 use countersign::store::StoreError;
 
 /// Why a command ended early.

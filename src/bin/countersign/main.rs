@@ -7,6 +7,7 @@
 //! | `client`, `user`, `import`, `key`, `token`, `doctor`, `plan` | one command each |
 //! | `spec` | what a client is to be, as flags, files and tables say it |
 //! | `input`, `output`, `fault` | questions and secrets; tables and JSON; what went wrong, in one line |
+//! | `retry` | retries of calls that AWS throttles |
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ mod input;
 mod key;
 mod output;
 mod plan;
+mod retry;
 mod spec;
 mod token;
 mod user;

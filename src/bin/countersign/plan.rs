@@ -23,9 +23,9 @@ const EXAMPLE: &str = "The file:
   scopes = [\"billing:*\"]
   default_scopes = [\"billing:read\"]
 
-and audience, access_token_ttl, refresh_token_ttl (in seconds), enabled, [clients.ID.system]. What the
-file does not say of a client, the client does not have. Clients that are not in the file are left as
-they are, but for --prune. A new client gets a secret, which is printed once.
+and audience, access_token_ttl, refresh_token_ttl (in seconds), allowed_origins, enabled,
+[clients.ID.system]. What the file does not say of a client, the client does not have. Clients that are
+not in the file are left as they are, but for --prune. A new client gets a secret, which is printed once.
 
 Examples:
   countersign plan clients.toml            exit code 3 if there is anything to do

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
-use countersign::client::Client;
+use countersign::client::{AllowedOrigins, Client};
 use countersign::grant::GrantType;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
 use countersign::scope::{AllowedScopes, Scope, ScopeError};
@@ -28,6 +28,8 @@ pub struct Spec {
     pub access_token_ttl: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token_ttl: Option<u32>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub allowed_origins: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<Map<String, Value>>,
     /// Absent means as it is: whoever was disabled in a hurry is not enabled again by a file.
@@ -45,6 +47,7 @@ impl From<&Client> for Spec {
             audience: client.audience.clone(),
             access_token_ttl: client.access_token_ttl.map(NonZeroU32::get),
             refresh_token_ttl: client.refresh_token_ttl.map(NonZeroU32::get),
+            allowed_origins: client.allowed_origins.origins().clone(),
             system: client.system.clone(),
             enabled: Some(client.enabled),
         }
@@ -81,6 +84,7 @@ impl Spec {
         };
         let access_token_ttl = positive("access_token_ttl", self.access_token_ttl)?;
         let refresh_token_ttl = positive("refresh_token_ttl", self.refresh_token_ttl)?;
+        let allowed_origins = AllowedOrigins::parse(self.allowed_origins).map_err(|error| error.to_string())?;
 
         client.name = self.name;
         client.grant_types = self.grant_types;
@@ -89,6 +93,7 @@ impl Spec {
         client.audience = self.audience;
         client.access_token_ttl = access_token_ttl;
         client.refresh_token_ttl = refresh_token_ttl;
+        client.allowed_origins = allowed_origins;
         client.system = self.system;
         client.enabled = self.enabled.unwrap_or(client.enabled);
         client.updated_at = Some(now);

@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use clap::Subcommand;
-use countersign::clock::Clock;
 use countersign::params::{self, Name};
+use countersign::password_hash::Hash;
+use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
-use countersign::secret::{Hash, random_id};
 use countersign::store::{Created, StoreError, Stored};
-use countersign::user::{User, Username, password_form};
+use countersign::user::{STEP_AFTER_RESTORE, User, Username, password_form};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,8 @@ use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
 use crate::spec::scope_fault;
 use crate::{Outcome, input, output};
+
+mod log_out;
 
 /// NIST SP 800-63B section 3.1.1: what is shorter is guessed.
 const MIN_PASSWORD_CHARACTERS: usize = 8;
@@ -62,10 +64,23 @@ pub enum Command {
         /// The username
         username: String,
     },
-    /// Ends all logins of a user; access tokens that are out live until they expire
+    /// End all logins of a user; access tokens that were issued stay valid until they expire
+    #[command(after_help = "Examples:
+  countersign user log-out john.smith@example.com
+  countersign user log-out --all --after-restore")]
     LogOut {
         /// The username
-        username: String,
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        username: Option<String>,
+        /// End all logins of all users; reads the whole table
+        #[arg(long)]
+        all: bool,
+        /// Use after the table of users was restored from a backup: also ends the logins that had ended since the backup
+        #[arg(long)]
+        after_restore: bool,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
     },
     /// Shows a user
     Show {
@@ -96,7 +111,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
                 scopes: (!scopes.is_empty()).then(|| allowed(scopes.into_iter().collect())).transpose()?,
                 dealer,
                 enabled: true,
-                sessions_valid_from: None,
+                session_generation: 0,
             };
             create(&deployment, json, user, names_id, no_password).await?;
         }
@@ -109,9 +124,13 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             deployment.announce().await?;
             change(&deployment, json, &username, |user| user.enabled = true).await?;
         }
-        Command::LogOut { username } => {
+        Command::LogOut { username, all: _, after_restore, yes } => {
+            let step = if after_restore { STEP_AFTER_RESTORE } else { 1 };
             deployment.announce().await?;
-            change(&deployment, json, &username, end_logins).await?;
+            match username {
+                Some(username) => change(&deployment, json, &username, |user| user.end_sessions(step)).await?,
+                None => return log_out::everyone(deployment, json, step, yes).await,
+            }
         }
         Command::Show { username } => {
             let user = read(&deployment, &username).await?.record;
@@ -134,8 +153,7 @@ struct View<'a> {
     scopes: Option<&'a BTreeSet<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dealer: Option<&'a Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sessions_valid_from: Option<u64>,
+    session_generation: u64,
 }
 
 impl<'a> View<'a> {
@@ -147,7 +165,7 @@ impl<'a> View<'a> {
             password_scheme: user.password_hash.as_ref().map(Hash::scheme),
             scopes: user.scopes.as_ref().map(AllowedScopes::tokens),
             dealer: user.dealer.as_ref(),
-            sessions_valid_from: user.sessions_valid_from,
+            session_generation: user.session_generation,
         }
     }
 }
@@ -161,7 +179,7 @@ fn show(user: &User) -> String {
         ("password", Some(view.password_scheme.map_or_else(|| "none".to_owned(), |scheme| format!("set ({scheme})")))),
         ("scopes", view.scopes.map(output::list)),
         ("dealer", view.dealer.map(|dealer| Value::Object(dealer.clone()).to_string())),
-        ("logins count from", view.sessions_valid_from.map(output::time)),
+        ("session_generation", (view.session_generation > 0).then(|| view.session_generation.to_string())),
     ])
 }
 
@@ -187,13 +205,6 @@ fn new_password() -> Result<String, Fault> {
         )));
     }
     Ok(password)
-}
-
-/// Has no login count that began before now. Times are whole seconds: one of this second may have begun before.
-pub fn end_logins(user: &mut User) {
-    // Somebody whose clock is ahead may have done so before: what has ended does not live again.
-    let next_second = Clock::System.now().saturating_add(1);
-    user.sessions_valid_from = user.sessions_valid_from.max(Some(next_second));
 }
 
 /// Reads a user who has to be there; under the very name that was given, if a person put it into the table like that.
@@ -273,7 +284,7 @@ async fn set_password(deployment: &Deployment, json: bool, username: &str) -> Re
     let hash = deployment.hasher()?.hash(&new_password()?)?;
     let set = |user: &mut User| {
         user.password_hash = Some(hash.clone());
-        end_logins(user);
+        user.end_sessions(1);
     };
     change(deployment, json, username, set).await
 }

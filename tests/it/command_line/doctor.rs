@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::keys::made;
 use super::started;
 use crate::keys::p256_pem;
-use crate::support::{CommandLine, ISSUER, Ran, TestApp};
+use crate::support::{CASES, CommandLine, ISSUER, Ran, TestApp};
 
 const ROTATING: [&str; 2] = ["SIGNING_ALGORITHM", "ES256"];
 
@@ -114,13 +114,14 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     let put = |item: Value| test.cloud.put("ClientsTable", &item).unwrap();
     put(json!({"client_id": "malformed", "enabled": "yes"}));
     put(json!({"client_id": "empty", "enabled": true}));
-    let hash = countersign::secret::hash_client_secret("secret");
+    let hash = countersign::password_hash::hash_client_secret("secret");
     let dying = json!([{"hash": hash, "expires_at": test.now() + 3 * 86_400}]);
     put(json!({"client_id": "dying", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": dying,
                "default_scopes": ["b"], "access_token_ttl": 999_999}));
     test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
     let twin = json!({"username": "Twin@Example.com", "user_id": "1042", "enabled": true});
     test.cloud.put("UsersTable", &twin).unwrap();
+    test.change_user(&json!({"sessions_valid_from": test.now()}));
     let ran = doctor(&test.command_line(), &url, &[]).await;
     for (level, said) in [
         ("fault", "malformed: malformed (enabled)"),
@@ -129,14 +130,15 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
         ("warning", "empty: no live secret, and so no tokens"),
         ("warning", "dying: the last live secret dies within 7 days"),
         ("warning", "dying: default scopes that are not among the scopes"),
-        ("warning", "imported: a secret from elsewhere, whose slow hash runs for each token"),
+        ("warning", "imported, old-base64: a secret from elsewhere, whose slow hash runs for each token"),
         ("warning", "dying: an access_token_ttl above 7 days, which counts as 7 days"),
     ] {
         assert_found(&ran, "clients", level, said);
     }
     assert_found(&ran, "users", "fault", "odd");
-    assert_found(&ran, "users", "warning", "1 of 7 users still have a hash of an old scheme (bcrypt 1)");
+    assert_found(&ran, "users", "warning", "2 of 8 users still have a hash of an old scheme (bcrypt 2)");
     assert_found(&ran, "users", "warning", "Twin@Example.com");
+    assert_found(&ran, "users", "warning", "sessions_valid_from");
     assert_found(&ran, "users", "fault", "the same user_id as");
     // The emulator has none of these.
     assert_found(&ran, "table clients", "warning", "is not protected from deletion");
@@ -160,10 +162,13 @@ async fn a_new_deployment_with_a_client_of_ours_is_well() {
     let test = made(5 * 86_400).await;
     let url = test.serve().await;
     test.door.describe_as_deployed();
-    for id in ["billing-cron", "autonomy-web", "no-grants", "switched-off", "two-secrets", "imported"] {
+    for client in CASES["fixtures"]["clients"].as_array().unwrap() {
+        let id = client["client_id"].as_str().unwrap();
         test.command_line().run(&["client", "delete", id, "--yes"]).await.assert(0, "");
     }
-    test.command_line().run(&["user", "delete", "old.hash@itccompliance.co.uk", "--yes"]).await.assert(0, "");
+    for username in ["old.hash@itccompliance.co.uk", "nfd@itccompliance.co.uk"] {
+        test.command_line().run(&["user", "delete", username, "--yes"]).await.assert(0, "");
+    }
     let ran = doctor(&test.command_line(), &url, &[ROTATING]).await;
     assert_found(&ran, "clients", "warning", "there are none");
     assert_eq!(ran.code, 3);
@@ -174,6 +179,10 @@ async fn a_new_deployment_with_a_client_of_ours_is_well() {
     for check in ["table clients", "table users", "table grants", "clients", "users"] {
         assert_found(&ran, check, "ok", "");
     }
+    // The users have point-in-time recovery; the grants must not.
+    let ran = doctor(&test.command_line(), &url, &[ROTATING, ["GRANTS_TABLE", "UsersTable"]]).await;
+    assert_found(&ran, "table grants", "warning", "has point-in-time recovery, and a restored copy revives revoked");
+    assert_found(&ran, "table grants", "warning", "PointInTimeRecoveryEnabled=false");
 }
 
 /// Nothing is changed, whatever is found.

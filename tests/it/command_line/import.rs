@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_lc_rs::pbkdf2;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use countersign::secret::Hasher;
+use countersign::password_hash::Hasher;
 use serde_json::{Value, json};
 use tokio::io::AsyncBufReadExt;
 
@@ -81,10 +81,10 @@ async fn users_log_in_with_the_password_that_they_had_whatever_hashed_it() {
         assert_eq!(report["schemes"], dry.json()["schemes"]);
     }
 
-    // Of the fixtures one has an old hash, too.
+    // Of the fixtures two have an old hash, too.
     let status = test.command_line().json(&["import", "status"]).await;
-    assert_eq!(status["waiting"], 11);
-    assert_eq!(status["waiting_by_scheme"], json!({"argon2id": 2, "bcrypt": 5, "pbkdf2-sha256": 4}));
+    assert_eq!(status["waiting"], 12);
+    assert_eq!(status["waiting_by_scheme"], json!({"argon2id": 2, "bcrypt": 6, "pbkdf2-sha256": 4}));
     for (name, ..) in hashes() {
         let claims = test.password(name, IMPORTED).await.assert_issued(2).0;
         assert_eq!(claims["sub"], format!("id-{name}"));
@@ -138,7 +138,7 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
         ),
         (
             "sha256",
-            json!({"username": "y2", "password_hash": countersign::secret::hash_client_secret("x")}).to_string(),
+            json!({"username": "y2", "password_hash": countersign::password_hash::hash_client_secret("x")}).to_string(),
             "plain SHA-256",
         ),
         ("scope", json!({"username": "y3", "scopes": ["a b"]}).to_string(), "has a space in it"),
@@ -235,7 +235,7 @@ async fn nothing_is_written_over_unless_that_is_wanted_and_the_id_of_a_user_neve
 #[tokio::test]
 async fn clients_come_with_their_secrets_in_the_clear_or_hashed() {
     let test = started().await;
-    let generated = countersign::secret::generate_client_secret();
+    let generated = countersign::password_hash::generate_client_secret();
     let common = json!({"grant_types": ["client_credentials"], "scopes": ["a"], "default_scopes": ["a"]});
     let line = |more: Value| {
         let mut line = common.clone();
@@ -305,7 +305,7 @@ async fn an_import_that_was_stopped_is_completed_by_the_same_command() {
     let counts = done.assert(0, "").json()["schemes"]["no password"].clone();
     assert_eq!(counts, json!({"new": 3_000 - first, "replaced": 0, "was_there": first}));
     let status = test.command_line().json(&["import", "status"]).await;
-    assert_eq!(status["users"], USERS + 5);
+    assert_eq!(status["users"], USERS + TestApp::users());
 }
 
 /// AWS asks to slow down, and then has had enough: the import waits, and then says how to go on.

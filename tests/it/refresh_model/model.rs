@@ -3,8 +3,6 @@
 pub const GRACE: i64 = 10;
 pub const IDLE: u64 = 1_000;
 pub const MAX: u64 = 1_500;
-/// How long a token that was used up in an outage is good again.
-const RETRY_AFTER_FAULT: u64 = 3_600;
 
 /// Which token of a family is presented.
 #[derive(Clone, Copy, Debug)]
@@ -74,13 +72,13 @@ pub enum Expected {
     NotOurs,
     Over,
     Expired,
-    NotYet,
     NobodyKnows,
     /// No answer, for a fault of ours.
     NoAnswer,
     /// Refused, and the family has ended.
     Replayed,
     UserGone,
+    RolledBack,
     /// A login that is refused.
     NoLogin,
 }
@@ -104,9 +102,9 @@ pub struct Family {
     /// By generation; the last one is live, if any is.
     pub tokens: Vec<String>,
     pub logged_in_at: u64,
+    /// How often sessions had been ended when the user logged in.
+    pub session_generation: u64,
     pub rotated_at: u64,
-    /// 0 is never.
-    pub retry_until: u64,
     pub expires_at: u64,
     pub ends_at: u64,
     pub ended: bool,
@@ -118,7 +116,7 @@ pub struct Model {
     pub client_enabled: bool,
     pub user_enabled: bool,
     pub user_narrowed: bool,
-    pub sessions_valid_from: u64,
+    pub session_generation: u64,
     pub families: Vec<Family>,
 }
 
@@ -139,8 +137,8 @@ impl Model {
         self.families.push(Family {
             tokens,
             logged_in_at: now,
+            session_generation: self.session_generation,
             rotated_at: now,
-            retry_until: 0,
             expires_at,
             ends_at,
             ended: false,
@@ -162,45 +160,38 @@ impl Model {
             _ if foreign => return Expected::Foreign,
             _ if family.ended => return Expected::Over,
             _ if self.now >= family.expires_at.min(family.ends_at) => return Expected::Expired,
-            Presented::Ahead => return Expected::NotYet,
+            Presented::Ahead => {
+                family.ended = true;
+                return Expected::RolledBack;
+            }
             presented => family.tokens.len() - 1 - family.index(presented),
         };
         let since_rotation = self.now.cast_signed() - family.rotated_at.cast_signed();
         let again = match behind {
             0 => false,
             1 if since_rotation < -GRACE => return Expected::NobodyKnows,
-            1 if since_rotation <= GRACE || self.now < family.retry_until => true,
+            1 if since_rotation <= GRACE => true,
             _ => {
                 family.ended = true;
                 return Expected::Replayed;
             }
         };
-        if matches!(scope, Asked::Wider) {
-            return Expected::InvalidScope;
-        }
-        let gone = !self.user_enabled || self.sessions_valid_from > family.logged_in_at;
-        // Who asks for a scope has the user looked at first: what is refused consumes nothing.
-        let consumes = match scope {
-            Asked::Nothing => true,
-            _ if gone || trouble == Trouble::Outage => false,
-            _ if self.user_narrowed => return Expected::InvalidScope,
-            _ => true,
-        };
-        if consumes && !again {
-            family.rotated_at = self.now;
-            family.retry_until = 0;
-            family.expires_at = (self.now + IDLE).min(family.ends_at);
-            family.tokens.push(String::new());
-        }
+        // The user is read before anything is consumed.
         if trouble == Trouble::Outage {
-            if consumes {
-                family.retry_until = self.now + RETRY_AFTER_FAULT;
-            }
             return Expected::NoAnswer;
         }
-        if gone {
+        if !self.user_enabled || self.session_generation != family.session_generation {
             family.ended = true;
             return Expected::UserGone;
+        }
+        let is_narrowed = self.user_narrowed && matches!(scope, Asked::Narrower);
+        if is_narrowed || matches!(scope, Asked::Wider) {
+            return Expected::InvalidScope;
+        }
+        if !again {
+            family.rotated_at = self.now;
+            family.expires_at = (self.now + IDLE).min(family.ends_at);
+            family.tokens.push(String::new());
         }
         if again { Expected::GivenAgain } else { Expected::Rotated }
     }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 #[derive(Default)]
 pub struct Ask {
     headers: Vec<(String, String)>,
-    query: &'static str,
+    query: String,
     body: Vec<u8>,
 }
 
@@ -47,8 +47,8 @@ impl Ask {
         self.header("authorization", &basic(id, secret))
     }
 
-    pub fn query(self, query: &'static str) -> Self {
-        Self { query, ..self }
+    pub fn query(self, query: &str) -> Self {
+        Self { query: query.to_owned(), ..self }
     }
 
     pub fn post(self) -> Request<Body> {
@@ -64,10 +64,9 @@ impl Ask {
     }
 }
 
-/// Form-encodes everything but letters and digits.
+/// Form-encodes a text, as most libraries do: letters, digits and `*-._` stay as they are.
 pub fn percent(text: &str) -> String {
-    let encode = |byte: u8| {
-        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-    };
+    let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
+    let encode = |byte: u8| if stays(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(encode).collect()
 }

@@ -72,7 +72,7 @@ struct Inside {
 #[derive(Default)]
 struct State {
     calls: Vec<String>,
-    fault: Option<Fault>,
+    faults: Vec<Fault>,
     /// The last answer to each read.
     read: HashMap<Vec<u8>, Vec<u8>>,
     /// How often connections were forgotten.
@@ -117,16 +117,16 @@ impl FaultProxy {
         self.0.state.lock().unwrap().calls.clone()
     }
 
-    /// From now on calls are counted anew, and break as this fault has it.
-    pub fn arm(&self, fault: Option<Fault>) {
+    /// From now on, counts calls from zero and breaks those that these faults name.
+    pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
         let mut state = self.0.state.lock().unwrap();
         state.calls.clear();
-        state.fault = fault;
+        state.faults = faults.into_iter().collect();
     }
 
     /// From now on, lets everything through again.
     pub async fn mend(&self) {
-        self.0.state.lock().unwrap().fault = None;
+        self.0.state.lock().unwrap().faults.clear();
         self.0.wanted.send_replace(true);
         self.is_listening().await;
     }
@@ -277,9 +277,10 @@ impl FaultProxy {
         let call = format!("{operation} {table}").trim_end().to_owned();
         let mut state = self.0.state.lock().unwrap();
         state.calls.push(call.clone());
-        let fault = state.fault.as_ref().filter(|fault| fault.call == call)?;
         let count = state.calls.iter().filter(|known| **known == call).count();
-        (count == fault.nth || count > fault.nth && fault.lasting).then_some((fault.verb, fault.lasting))
+        let breaks = |fault: &&Fault| count == fault.nth || count > fault.nth && fault.lasting;
+        let fault = state.faults.iter().filter(|fault| fault.call == call).find(breaks)?;
+        Some((fault.verb, fault.lasting))
     }
 
     /// Has the cloud do a call, and yields its answer.

@@ -7,6 +7,8 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::Once;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -57,8 +59,15 @@ impl LogLines {
         KEPT.with_borrow(|kept| String::from_utf8(kept.as_ref().unwrap().text.clone()).unwrap())
     }
 
+    /// Returns the lines. Each has what Lambda needs to pass it on unchanged and by its level (`LogFormat: JSON`).
     pub fn lines(&self) -> Vec<Value> {
-        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let lines: Vec<Value> = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for line in &lines {
+            let timestamp = DateTime::from_str(line["timestamp"].as_str().unwrap(), Format::DateTime);
+            assert!(timestamp.is_ok(), "not RFC 3339: {line}");
+            assert!(["INFO", "WARN", "ERROR"].contains(&line["level"].as_str().unwrap()), "{line}");
+        }
+        lines
     }
 
     /// Takes the hashes that ran since the last time.
@@ -95,7 +104,7 @@ struct HashCounter;
 
 impl<S: Subscriber> Layer<S> for HashCounter {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "countersign::secret" {
+        if event.metadata().target().starts_with("countersign::password_hash") {
             let mut run = Run::default();
             event.record(&mut run);
             KEPT.with_borrow_mut(|kept| kept.iter_mut().for_each(|kept| kept.hashes.push(run.0.clone())));

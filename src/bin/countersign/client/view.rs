@@ -1,5 +1,7 @@
 //! How a client is shown: of its secrets everything but what they are.
 
+use std::collections::BTreeSet;
+
 use countersign::client::Client;
 use serde::Serialize;
 
@@ -48,6 +50,7 @@ impl View {
 /// A client as it is shown to people.
 pub fn show(client: &Client, now: u64) -> String {
     let view = View::new(client, now);
+    let origins = |origins: &BTreeSet<String>| (!origins.is_empty()).then(|| output::list(origins));
     let span = |ttl: Option<u32>| ttl.map(|ttl| output::span(ttl.into()));
     let record = output::record([
         ("client_id", Some(view.client_id)),
@@ -59,6 +62,7 @@ pub fn show(client: &Client, now: u64) -> String {
         ("audience", view.spec.audience),
         ("access_token_ttl", span(view.spec.access_token_ttl)),
         ("refresh_token_ttl", span(view.spec.refresh_token_ttl)),
+        ("allowed_origins", origins(&view.spec.allowed_origins)),
         ("system", view.spec.system.map(|system| serde_json::Value::Object(system).to_string())),
         ("created_at", view.created_at.map(output::time)),
         ("updated_at", view.updated_at.map(output::time)),

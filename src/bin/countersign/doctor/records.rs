@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use countersign::client::Client;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
-use countersign::secret::Hash;
+use countersign::password_hash::Hash;
 use countersign::store::{StoreError, Stored};
 use countersign::user::{User, Username};
 
@@ -97,6 +97,7 @@ pub async fn users(deployment: &Deployment) -> Vec<Finding> {
                          `countersign user set-password`, or `countersign user disable`";
     const RENAME: &str = "`countersign user delete USERNAME`, and `countersign user create` with the same --user-id";
     const SEPARATE: &str = "APIs take them for one; delete one of them, or give it another user_id in the table";
+    const LOG_OUT: &str = "`countersign user log-out USERNAME` once, and remove the attribute from the table";
     let hasher = match deployment.hasher() {
         Ok(hasher) => hasher,
         Err(fault) => return vec![Finding::unseen(Level::Fault, CHECK, fault)],
@@ -106,7 +107,12 @@ pub async fn users(deployment: &Deployment) -> Vec<Finding> {
     let see = |username: String, user: Result<Stored<User>, StoreError>| {
         count += 1;
         match user {
-            Ok(Stored { record: user, .. }) => {
+            Ok(stored) => {
+                if stored.has("sessions_valid_from") {
+                    let finding = "sessions_valid_from, which is not read any more: logins that it ended may be valid";
+                    tally.add(Level::Warning, finding.to_owned(), LOG_OUT, &username);
+                }
+                let user = stored.record;
                 if Username::parse(&username).is_none_or(|form| form.as_str() != username) {
                     let finding = "stored under a name that no login has (RFC 8265)".to_owned();
                     tally.add(Level::Warning, finding, RENAME, &username);

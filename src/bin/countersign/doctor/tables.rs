@@ -122,6 +122,7 @@ impl Table<'_> {
         Finding::warning(self.check, format!("{} {finding}", self.name), mend)
     }
 
+    /// Reports point-in-time recovery that is off, or on for the table of grants.
     async fn backups(&self, client: &Client) -> Option<Finding> {
         let output = match client.describe_continuous_backups().table_name(self.name).send().await {
             Ok(output) => output,
@@ -131,9 +132,18 @@ impl Table<'_> {
             .continuous_backups_description()
             .and_then(ContinuousBackupsDescription::point_in_time_recovery_description)
             .and_then(PointInTimeRecoveryDescription::point_in_time_recovery_status);
-        (status != Some(&PointInTimeRecoveryStatus::Enabled)).then(|| {
-            let option = "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true";
-            self.warning("has no point-in-time recovery", "update-continuous-backups", option)
+        let is_on = status == Some(&PointInTimeRecoveryStatus::Enabled);
+        (is_on == self.expires).then(|| {
+            let option = format!("--point-in-time-recovery-specification PointInTimeRecoveryEnabled={}", !is_on);
+            self.warning(
+                if is_on {
+                    "has point-in-time recovery, and a restored copy revives revoked logins"
+                } else {
+                    "has no point-in-time recovery"
+                },
+                "update-continuous-backups",
+                &option,
+            )
         })
     }
 

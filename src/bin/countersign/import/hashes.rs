@@ -10,7 +10,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use countersign::secret::Hash;
+use countersign::password_hash::Hash;
 
 /// Reads a hash in any of these forms. The fault says nothing of the hash itself.
 pub fn parse(text: &str) -> Result<Hash, String> {

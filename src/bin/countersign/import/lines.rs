@@ -147,7 +147,7 @@ fn csv_lines<R: Read + 'static>(
 fn value(name: &str, cell: &str) -> Result<Value, String> {
     let json = || serde_json::from_str(cell).map_err(|_| format!("the {name} is no JSON"));
     match name {
-        "scopes" | "default_scopes" | "grant_types" => Ok(cell.split_whitespace().collect()),
+        "scopes" | "default_scopes" | "grant_types" | "allowed_origins" => Ok(cell.split_whitespace().collect()),
         "dealer" | "system" | "access_token_ttl" | "refresh_token_ttl" => json(),
         "enabled" => match cell.to_ascii_lowercase().as_str() {
             "true" | "1" => Ok(true.into()),

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use countersign::client::{Client, Secret};
 use countersign::clock::Clock;
 use countersign::params::{self, Name};
+use countersign::password_hash::{Hash, HashError, Hasher, hash_client_secret, is_generated};
+use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
-use countersign::secret::{Hash, HashError, Hasher, hash_client_secret, is_generated, random_id};
 use countersign::store::{Created, Store, StoreError, Stored};
 use countersign::user::{User, Username};
 use serde::Deserialize;
@@ -15,7 +16,6 @@ use serde_json::{Map, Value};
 
 use super::hashes;
 use crate::spec::{Spec, scope_fault};
-use crate::user::end_logins;
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl Import for ImportedUser {
             scopes: scopes.map_err(|(token, fault)| scope_fault(&token, fault))?,
             dealer: line.dealer,
             enabled: line.enabled.unwrap_or(true),
-            sessions_valid_from: None,
+            session_generation: 0,
         };
         Ok(Self { user, names_id, names_enabled: line.enabled.is_some() })
     }
@@ -164,9 +164,9 @@ impl Import for ImportedUser {
         if let Some(hash) = &user.password_hash
             && found.password_hash.as_ref().map(text) != Some(text(hash))
         {
-            // Another password: what was begun with the old one ends.
+            // Logins with the old password end.
             found.password_hash = Some(hash.clone());
-            end_logins(found);
+            found.end_sessions(1);
         }
         found.scopes.clone_from(&user.scopes);
         found.dealer.clone_from(&user.dealer);
@@ -210,6 +210,7 @@ impl Import for ImportedClient {
         "audience",
         "access_token_ttl",
         "refresh_token_ttl",
+        "allowed_origins",
         "system",
         "enabled",
     ];

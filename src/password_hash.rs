@@ -1,4 +1,4 @@
-//! Secrets at rest: password hashes, client-secret hashes, machine-made secrets. Pure: no store, no clock.
+//! Password hashes and client secret hashes: the stored forms, and how each one is verified. Pure: no store, no clock.
 //!
 //! | stored form | for | work |
 //! |---|---|---|
@@ -6,6 +6,8 @@
 //! | `$argon2id$` (PHC) | passwords; argon2i and argon2d if imported | the hash's own parameters, bounded |
 //! | `$2y$`, `$2b$`, `$2a$` | imported bcrypt | the hash's own cost, bounded |
 //! | `$pbkdf2-sha256$`, `$pbkdf2-sha512$` (PHC) | imported PBKDF2 | the hash's own rounds, bounded |
+
+mod client_secret;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -15,10 +17,13 @@ use std::sync::{Mutex, PoisonError};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{self, SHA256, digest};
-use aws_lc_rs::{pbkdf2, rand};
+use aws_lc_rs::pbkdf2;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::Deserialize;
+
+pub use self::client_secret::{generate_client_secret, hash_client_secret, is_generated};
+use crate::random::fill_random;
 
 // Bounds on what a stored hash may ask of us: room above what frameworks make by default, and an end to it.
 const MAX_ARGON2_MEMORY_KIB: u32 = 256 * 1024;
@@ -57,6 +62,12 @@ impl Hash {
             Scheme::Pbkdf2 { algorithm, .. } if *algorithm == pbkdf2::PBKDF2_HMAC_SHA512 => "pbkdf2-sha512",
             Scheme::Pbkdf2 { .. } => "pbkdf2-sha256",
         }
+    }
+
+    /// Returns true if verifying it is slow on purpose: a person may have chosen the secret. Only a machine-made client
+    /// secret has a fast hash.
+    pub fn is_slow(&self) -> bool {
+        !matches!(self.scheme, Scheme::Sha256(_))
     }
 
     /// A name for it, which tells nothing of it: the first 32 bits of its own SHA-256, in hex.
@@ -292,50 +303,4 @@ impl Hasher {
 fn verify_sha256(expected: &[u8], secret: &str) -> bool {
     tracing::debug!("sha256");
     verify_slices_are_equal(digest(&SHA256, secret.as_bytes()).as_ref(), expected).is_ok()
-}
-
-/// Makes a client secret: `cs_`, 256 random bits, and a checksum by which secret scanners tell a leaked one from noise.
-/// All of it is in `[A-Za-z0-9_-]`, because client libraries disagree on how to encode anything else for Basic.
-pub fn generate_client_secret() -> String {
-    let mut bits = [0; 32];
-    fill_random(&mut bits);
-    let secret = format!("cs_{}", URL_SAFE_NO_PAD.encode(bits));
-    secret.chars().chain(checksum(&secret)).collect()
-}
-
-/// Whether a secret has the form, and the checksum, of those that [`generate_client_secret`] makes: no person chose it.
-pub fn is_generated(secret: &str) -> bool {
-    let (start, end) = secret.split_at_checked(GENERATED_BYTES).unwrap_or_default();
-    let bits = start.strip_prefix("cs_").and_then(|bits| URL_SAFE_NO_PAD.decode(bits).ok());
-    bits.is_some_and(|bits| bits.len() == 32) && end.chars().eq(checksum(start))
-}
-
-fn checksum(secret: &str) -> impl Iterator<Item = char> {
-    let digest = URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()));
-    digest.chars().take(CHECKSUM_CHARACTERS).collect::<Vec<_>>().into_iter()
-}
-
-/// `cs_`, and 256 bits in base64url.
-const GENERATED_BYTES: usize = 3 + 43;
-const CHECKSUM_CHARACTERS: usize = 6;
-
-/// The form in which a machine-made client secret is stored.
-pub fn hash_client_secret(secret: &str) -> String {
-    format!("$sha256${}", STANDARD_NO_PAD.encode(digest(&SHA256, secret.as_bytes())))
-}
-
-/// An identifier that nobody guesses: 128 random bits in base64url.
-pub fn random_id() -> String {
-    let mut bits = [0; 16];
-    fill_random(&mut bits);
-    URL_SAFE_NO_PAD.encode(bits)
-}
-
-/// Fills the bytes from the operating system's random source.
-///
-/// # Panics
-/// If there is none: no request can be answered without, and no weaker source will do.
-pub(crate) fn fill_random(bytes: &mut [u8]) {
-    #[expect(clippy::expect_used, reason = "aws-lc aborts before it returns an error here")]
-    rand::fill(bytes).expect("the operating system has random numbers");
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use aws_lc_rs::pbkdf2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use countersign::secret::{Hash, HashError, Hasher, hash_client_secret};
+use countersign::password_hash::{Hash, HashError, Hasher, hash_client_secret};
 
 fn hasher() -> Hasher {
     Hasher::new(19_456, 2, 1).unwrap()

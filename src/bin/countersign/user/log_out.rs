@@ -1,0 +1,66 @@
+//! `countersign user log-out --all`: ends all logins of all users.
+
+use std::sync::Arc;
+
+use countersign::store::{Store, StoreError, Stored};
+use countersign::user::User;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::deployment::Deployment;
+use crate::fault::Fault;
+use crate::retry::patiently;
+use crate::{Outcome, input, output};
+
+/// The number of simultaneous writes.
+const PARALLEL_WRITES: usize = 64;
+
+/// Adds `step` to the session generation of every user. An interrupted run can be repeated: a number that is added twice
+/// ends the same logins.
+pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) -> Result<Outcome, Fault> {
+    input::confirm(yes, "End all logins of all users? Everyone has to log in again.")?;
+    let mut usernames = Vec::new();
+    let see = |username, _: Result<Stored<User>, StoreError>| {
+        usernames.push(username);
+        Ok::<_, Fault>(())
+    };
+    deployment.store.each(see).await?;
+    let (store, count) = (Arc::new(deployment.store), usernames.len());
+    let (mut writes, mut failed) = (JoinSet::new(), Vec::new());
+    for username in usernames {
+        if writes.len() >= PARALLEL_WRITES {
+            failed.extend(next(&mut writes).await?);
+        }
+        writes.spawn(end_sessions(store.clone(), username, step));
+    }
+    while !writes.is_empty() {
+        failed.extend(next(&mut writes).await?);
+    }
+    failed.sort();
+    let value = json!({"users": count, "logged_out": count - failed.len(), "failed": failed});
+    output::result(json, &value, || format!("{} of {count} users are logged out", count - failed.len()))?;
+    if failed.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    let names = failed.join(", ");
+    output::remark(&format!("not logged out: {names}; `countersign doctor` says if their records are malformed"));
+    Ok(Outcome::LookCloser)
+}
+
+/// Ends the sessions of one user. Returns the username if DynamoDB rejected the update, which only happens if the stored
+/// number is malformed.
+async fn end_sessions(store: Arc<Store>, username: String, step: u64) -> Result<Option<String>, StoreError> {
+    match patiently(StoreError::is_transient, || store.end_sessions(&username, step)).await {
+        Err(StoreError::Refused { cause }) if cause.contains("ValidationException") => Ok(Some(username)),
+        done => done.map(|()| None),
+    }
+}
+
+/// Waits for a write. Returns the username if it failed for this user only.
+async fn next(writes: &mut JoinSet<Result<Option<String>, StoreError>>) -> Result<Option<String>, Fault> {
+    match writes.join_next().await {
+        None => Ok(None),
+        Some(Ok(written)) => Ok(written?),
+        Some(Err(error)) => Err(Fault::new(error.to_string())),
+    }
+}

@@ -1,0 +1,73 @@
+//! Cross-origin requests from browsers (CORS, Fetch standard section 3.2).
+//!
+//! A page may read a response at the token endpoint only if the client proved itself and lists the page's origin. The
+//! preflight approves every origin, because it names no client: it protects nothing, since a form POST needs none.
+
+use axum::extract::Request;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    AUTHORIZATION, ORIGIN, VARY, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::client::Client;
+use crate::error::Error;
+
+/// The methods of a path that browsers may call from another origin.
+pub(super) const METHODS: &str = "POST,OPTIONS";
+
+/// Returns the headers that let a page read the response to this client, or `None` if the request does not come from
+/// one of the client's origins. The caller has authenticated the client.
+pub(super) fn readable(request: &HeaderMap, client: &Client) -> Option<[(HeaderName, HeaderValue); 2]> {
+    let origin = request.get(ORIGIN)?;
+    client.allowed_origins.contains(origin.to_str().ok()?).then(|| {
+        [
+            (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
+            (ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, DPoP-Nonce")),
+        ]
+    })
+}
+
+/// Approves a preflight request, whatever its origin. Any other `OPTIONS` is 405.
+pub(super) async fn preflight(request: HeaderMap) -> Response {
+    let origin = request.get(ORIGIN).filter(|_| request.contains_key(ACCESS_CONTROL_REQUEST_METHOD));
+    let Some(origin) = origin else {
+        return Error::MethodNotAllowed(METHODS).into_response();
+    };
+    let approval = [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
+        (ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")),
+        (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST")),
+        (ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type, accept, dpop")),
+        (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200")),
+    ];
+    (StatusCode::NO_CONTENT, approval).into_response()
+}
+
+/// Marks every response of a path as dependent on `Origin`, and replaces the Basic challenge of a page's request that did
+/// not use Basic: Chromium would open its login dialog, and the page would get no response.
+pub(super) async fn by_origin(request: Request, next: Next) -> Response {
+    let is_from_page = request.headers().contains_key(ORIGIN) && !uses_basic(request.headers());
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    if is_from_page && let Some(challenge) = headers.get_mut(WWW_AUTHENTICATE) {
+        *challenge = HeaderValue::from_static("Bearer realm=\"oauth\"");
+    }
+    response
+}
+
+fn uses_basic(request: &HeaderMap) -> bool {
+    let scheme =
+        |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b' ').next().map(<[u8]>::to_ascii_lowercase);
+    request.get_all(AUTHORIZATION).iter().any(|value| scheme(value).as_deref() == Some(b"basic"))
+}
+
+/// Lets every page read every response of a path.
+pub(super) async fn for_everyone(mut response: Response) -> Response {
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}

@@ -1,0 +1,21 @@
+//! Random bytes and identifiers, from the operating system's random source.
+
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// Returns an identifier that cannot be guessed: 128 random bits in base64url.
+pub fn random_id() -> String {
+    let mut bits = [0; 16];
+    fill_random(&mut bits);
+    URL_SAFE_NO_PAD.encode(bits)
+}
+
+/// Fills the bytes from the operating system's random source.
+///
+/// # Panics
+/// If there is none: no request can be answered without, and no weaker source will do.
+pub(crate) fn fill_random(bytes: &mut [u8]) {
+    #[expect(clippy::expect_used, reason = "aws-lc aborts before it returns an error here")]
+    rand::fill(bytes).expect("the operating system has random numbers");
+}

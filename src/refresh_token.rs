@@ -1,0 +1,200 @@
+//! Refresh tokens and their families. Pure: no store, no clock.
+//!
+//! ```text
+//! cs_rt_ base64url( version:1  family:16  generation:4  HMAC-SHA-256 over the three:32 )
+//! ```
+//!
+//! A login is a family of refresh tokens, of which one generation is active at a time. The successor of a refresh token
+//! can be derived from it: nothing derived from a token is stored, and a client that lost a response can be given the
+//! same successor again. The state of the family decides what a refresh token is good for.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::random::fill_random;
+use crate::scope::Scope;
+
+const PREFIX: &str = "cs_rt_";
+const VERSION: u8 = 1;
+const FAMILY_BYTES: usize = 16;
+const SIGNED_BYTES: usize = 1 + FAMILY_BYTES + 4;
+
+/// The keys that authenticate refresh tokens.
+pub struct RefreshTokenKeys {
+    current: hmac::Key,
+    others: Vec<hmac::Key>,
+}
+
+impl RefreshTokenKeys {
+    /// Builds the keys from their bytes. New refresh tokens are made with `current`; tokens made with the others are
+    /// accepted, because those keys were current before or will be next.
+    pub fn new<'a>(current: &'a [u8], others: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let key = |bytes| hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        Self { current: key(current), others: others.into_iter().map(key).collect() }
+    }
+}
+
+/// Identifies the family of a login: 128 random bits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FamilyId([u8; FAMILY_BYTES]);
+
+impl FamilyId {
+    /// Generates the id of a new family.
+    pub fn generate() -> Self {
+        let mut bits = [0; FAMILY_BYTES];
+        fill_random(&mut bits);
+        Self(bits)
+    }
+
+    /// Generates the `jti` of an access token of this family: base64url of the family id and 128 random bits.
+    pub fn token_id(self) -> String {
+        let mut bits = [0; 2 * FAMILY_BYTES];
+        let (family, random) = bits.split_at_mut(FAMILY_BYTES);
+        family.copy_from_slice(&self.0);
+        fill_random(random);
+        URL_SAFE_NO_PAD.encode(bits)
+    }
+}
+
+impl fmt::Display for FamilyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+/// The content of a refresh token: a generation of a family.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// The family.
+    pub family: FamilyId,
+    /// The generation; a login issues generation 0.
+    pub generation: u32,
+}
+
+impl RefreshToken {
+    /// Decodes a refresh token. Returns `None` unless it was made with one of the keys, byte for byte.
+    pub fn read(keys: &RefreshTokenKeys, token: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
+        let (signed, tag) = bytes.split_at_checked(SIGNED_BYTES)?;
+        std::iter::once(&keys.current)
+            .chain(&keys.others)
+            .any(|key| hmac::verify(key, signed, tag).is_ok())
+            .then_some(())?;
+        let (version, rest) = signed.split_first()?;
+        let (family, generation) = rest.split_at_checked(FAMILY_BYTES)?;
+        (*version == VERSION).then_some(Self {
+            family: FamilyId(family.try_into().ok()?),
+            generation: u32::from_be_bytes(generation.try_into().ok()?),
+        })
+    }
+
+    /// Encodes the refresh token with the current key.
+    pub fn mint(self, keys: &RefreshTokenKeys) -> String {
+        let mut bytes = Vec::with_capacity(SIGNED_BYTES + 32);
+        bytes.push(VERSION);
+        bytes.extend_from_slice(&self.family.0);
+        bytes.extend_from_slice(&self.generation.to_be_bytes());
+        let tag = hmac::sign(&keys.current, &bytes);
+        bytes.extend_from_slice(tag.as_ref());
+        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Returns the refresh token that replaces this one when it is used.
+    #[must_use]
+    pub fn successor(self) -> Self {
+        Self { generation: self.generation.saturating_add(1), ..self }
+    }
+}
+
+/// The state of a login, one item of the table `grants`. Times are in seconds since the epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Family {
+    /// The client that the login was issued to.
+    pub client_id: String,
+    /// The user that logged in, in the RFC 8265 form of the name.
+    pub username: String,
+    /// The user's stable identifier. The username may later belong to another user.
+    pub user_id: String,
+    /// The user's `session_generation` when the login read the user. Absent in families of builds before it existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_generation: Option<u64>,
+    /// The scopes that the login granted.
+    #[serde(serialize_with = "serde_dynamo::string_set::serialize")]
+    pub scopes: Scope,
+    /// The token version of the login, for statistics. Each request chooses its own version.
+    pub version: u8,
+    /// When the user proved the password.
+    pub auth_time: u64,
+    /// The generation of the one active refresh token.
+    pub generation: u32,
+    /// When that generation was made.
+    pub rotated_at: u64,
+    /// A random value of the request that made that generation. It identifies a write that is sent again because its
+    /// response was lost.
+    pub rotated_by: String,
+    /// Whether the login was ended before its time.
+    pub revoked: bool,
+    /// When the login ends, however often it is refreshed.
+    pub absolute_expires_at: u64,
+    /// When the login ends if it is not refreshed again.
+    pub expires_at: u64,
+}
+
+/// What the state of its family makes of a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The refresh token is the active one.
+    Active,
+    /// The refresh token was used within the grace, and its successor was not. The client lost the response and tries
+    /// again, or a second tab of it does.
+    Retried,
+    /// The refresh token was used before the grace, or its successor was used too: a second party has a copy.
+    Replayed,
+    /// The refresh token is ahead of its family: the table was rolled back to an earlier state.
+    RolledBack,
+    /// By our clock the refresh token is used in the future. Until the clock is right, a retry, which must not end the
+    /// login, cannot be told from a replay, which must not yield a token.
+    Undecided,
+    /// The refresh token is not valid, and presenting it changes nothing. The reason is for the log.
+    Invalid(&'static str),
+}
+
+impl Family {
+    /// Judges a generation that `client_id` presents at `now`. A retry is accepted for `grace` seconds; 0 accepts none.
+    pub fn standing(&self, generation: u32, client_id: &str, now: u64, grace: u32) -> Standing {
+        if self.client_id != client_id {
+            return Standing::Invalid("the refresh token was issued to another client");
+        }
+        if self.revoked {
+            return Standing::Invalid("the login was revoked");
+        }
+        if now >= self.expires_at || now >= self.absolute_expires_at {
+            return Standing::Invalid("the refresh token has expired");
+        }
+        let grace = u64::from(grace);
+        if generation == self.generation {
+            Standing::Active
+        } else if generation > self.generation {
+            Standing::RolledBack
+        } else if generation + 1 < self.generation || grace == 0 {
+            Standing::Replayed
+        } else if now.saturating_add(grace) < self.rotated_at {
+            Standing::Undecided
+        } else if now.saturating_sub(self.rotated_at) <= grace {
+            // The difference may also be a little negative, because the clocks of execution environments differ.
+            Standing::Retried
+        } else {
+            Standing::Replayed
+        }
+    }
+
+    /// Returns true if this state is the result of the write of `next`: the store applied it, and the login was not
+    /// revoked since.
+    pub fn is_result_of(&self, next: &Self) -> bool {
+        self.rotated_by == next.rotated_by && !self.revoked
+    }
+}
