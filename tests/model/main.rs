@@ -12,7 +12,6 @@
 mod design;
 mod service;
 mod state;
-mod store;
 mod world;
 
 use std::collections::BTreeSet;
@@ -24,8 +23,7 @@ use stateright::{Checker, HasDiscoveries, Model, Path};
 use crate::design::Design;
 use crate::state::{Budget, Copied, Sender, Write};
 use crate::world::{
-    ACTIVE, Action, CONSUMES, END_IS_FINAL, GOES_ON, NO_ROTATION, NOT_ENDED, OLD, REJECTED, REPLAY_ENDS, SUCCESSOR,
-    World,
+    ACTIVE, Action, CAUSE, CONSUMES, END_IS_FINAL, GOES_ON, NO_ROTATION, NOT_ENDED, OLD, REPLAY_ENDS, SUCCESSOR, World,
 };
 
 const GRACE: u32 = 10;
@@ -146,7 +144,7 @@ fn each_promise_is_broken_by_a_design() {
         (Design::RotatesBeforeTheUserIsRead, GRACE, client, NOT_ENDED),
         (Design::RotatesBeforeTheUserIsRead, GRACE, client, GOES_ON),
         (Design::EndsTheFamilyAfterALostRotation, GRACE, client, NOT_ENDED),
-        (Design::IgnoresItsOwnWrite, 0, client, REJECTED),
+        (Design::IgnoresItsOwnWrite, 0, client, CAUSE),
         (Design::AcceptsItsOwnRevokedWrite, GRACE, operator, END_IS_FINAL),
         (Design::RotatesRevokedFamilies, GRACE, operator, NO_ROTATION),
         (Design::RotatesAnyGeneration, GRACE, client, ACTIVE),

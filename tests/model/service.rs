@@ -1,21 +1,23 @@
 //! The steps of a request, in the order of `src/grant/refresh_token.rs` and `src/grant/password.rs`.
 
-use countersign::refresh::Standing;
+use countersign::refresh_token::{LostRotation, Standing};
 
 use crate::World;
 use crate::design::Design;
-use crate::state::{Phase, Promise, Request, Sender, State, Write};
+use crate::state::{Phase, Promise, Request, Sender, State, Stored, Write};
 
 /// The seconds for which [`Design::Before`] accepted a used token again after an outage.
 const TOLERATED: u8 = 100;
 
-/// The end of a request.
+/// A response without a token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Response {
     /// 400 `invalid_grant`
     Rejected,
-    /// 503
-    Unavailable,
+    /// 503, because the stored family does not decide.
+    Undecided,
+    /// 503, because of a fault.
+    Dropped,
 }
 
 impl World {
@@ -28,10 +30,10 @@ impl World {
         let now = state.now();
         let rotation = |used| Some(Write::Rotate { used, now });
         let phase = match family.standing(self.design, token, now, self.grace) {
-            Standing::Live if self.design.rotates_before_user() => {
+            Standing::Active if self.design.rotates_before_user() => {
                 Phase::WritingBeforeUser(Write::Rotate { used: token, now })
             }
-            Standing::Live => Phase::UserNext(rotation(token)),
+            Standing::Active => Phase::UserNext(rotation(token)),
             Standing::Retried if self.design == Design::RotatesForRetries => {
                 Phase::UserNext(rotation(family.generation))
             }
@@ -40,12 +42,13 @@ impl World {
                 state.change(request.id, |request| request.replay = true);
                 return self.respond(state, state.request(request.id), Response::Rejected);
             }
+            Standing::RolledBack => Phase::Writing(Write::Revoke),
             Standing::Replayed => {
                 state.change(request.id, |request| request.replay = true);
                 Phase::Writing(Write::Revoke)
             }
-            Standing::Undecided => return self.respond(state, request, Response::Unavailable),
-            Standing::Dead(_) => return self.respond(state, request, Response::Rejected),
+            Standing::Undecided => return self.respond(state, request, Response::Undecided),
+            Standing::Invalid(_) => return self.respond(state, request, Response::Rejected),
         };
         self.go(state, request, phase);
     }
@@ -75,7 +78,7 @@ impl World {
                 let write = Write::TolerateRetries { used, until: state.now() + TOLERATED };
                 self.go(state, request, Phase::Writing(write));
             }
-            _ => self.respond(state, request, Response::Unavailable),
+            _ => self.respond(state, request, Response::Dropped),
         }
     }
 
@@ -87,7 +90,7 @@ impl World {
             // A family that exists is the login's own write, sent twice.
             Write::Begin { .. } => self.go(state, request, Phase::Responding(0)),
             Write::Revoke => self.respond(state, request, Response::Rejected),
-            Write::TolerateRetries { .. } => self.respond(state, request, Response::Unavailable),
+            Write::TolerateRetries { .. } => self.respond(state, request, Response::Dropped),
             Write::Rotate { used, .. } if applied => self.rotated(state, request, used),
             Write::Rotate { used, now } => self.lost_rotation(state, request, (used, now)),
         }
@@ -106,19 +109,22 @@ impl World {
         let Some(found) = state.family else {
             return self.respond(state, request, Response::Rejected);
         };
-        let own = found.is_result_of(self.design, used, now, request.id);
-        state.break_if(own && found.revoked, Promise::EndIsFinal);
-        if own {
-            return self.rotated(state, request, used);
-        }
-        match found.standing(self.design, used, now, self.grace) {
-            Standing::Retried => self.rotated(state, request, used),
-            Standing::Replayed if self.design.ends_after_lost_rotation() => {
+        match found.after_lost_rotation(self.design, (used, now, request.id), self.grace) {
+            LostRotation::SuccessorIsActive => {
+                state.break_if(found.revoked, Promise::EndIsFinal);
+                self.rotated(state, request, used);
+            }
+            LostRotation::Rejected(_) if self.ends_after_lost_rotation(found, used, now) => {
                 self.go(state, request, Phase::Writing(Write::Revoke));
             }
-            Standing::Replayed | Standing::Dead(_) => self.respond(state, request, Response::Rejected),
-            Standing::Undecided | Standing::Live => self.respond(state, request, Response::Unavailable),
+            LostRotation::Rejected(_) => self.respond(state, request, Response::Rejected),
+            LostRotation::Undecided(_) => self.respond(state, request, Response::Undecided),
         }
+    }
+
+    fn ends_after_lost_rotation(&self, found: Stored, used: u8, now: u8) -> bool {
+        self.design.ends_after_lost_rotation()
+            && found.standing(self.design, used, now, self.grace) == Standing::Replayed
     }
 
     /// The deadline drops the request, or the SDK gives up. A write that was sent may still arrive.
@@ -128,7 +134,7 @@ impl World {
             let may_be_used = matches!(write, Write::Rotate { .. });
             state.unsure |= may_be_used && self.is_newest(state, request);
         }
-        self.respond(state, request, Response::Unavailable);
+        self.respond(state, request, Response::Dropped);
     }
 
     /// The response with a refresh token reaches the client, or is lost.
@@ -157,26 +163,25 @@ impl World {
             let several = given.count_ones() > 1;
             state.break_if(several || successor > state.highest, Promise::SameSuccessor);
         }
-        let rotates =
-            matches!(phase, Phase::Writing(Write::Rotate { .. }) | Phase::WritingBeforeUser(Write::Rotate { .. }));
-        state.break_if(rotates && request.after_end, Promise::NothingRotatesAfterTheEnd);
+        let next = Request { phase, ..request };
+        state.break_if(next.is_rotating() && next.after_end, Promise::NothingRotatesAfterTheEnd);
         state.change(request.id, |request| request.phase = phase);
     }
 
-    /// Responds with an error, which ends the request: its client learns nothing from it.
+    /// Responds without a token, which ends the request: its client learns nothing from it.
     fn respond(&self, state: &mut State, request: Request, response: Response) {
-        let writing = matches!(
-            request.phase,
-            Phase::Writing(Write::Rotate { .. }) | Phase::WritingBeforeUser(Write::Rotate { .. })
-        );
-        state.break_if(request.applied && !writing, Promise::RejectedConsumesNothing);
-        if response == Response::Rejected {
-            let ended = state.family.is_none_or(|family| family.revoked);
-            state.break_if(request.replay && !ended, Promise::ReplayEnds);
-            let has_newer = state.token.is_some_and(|newest| Some(newest) > request.token);
-            let rejected = request.sender == Sender::Client && !has_newer;
-            state.break_if(self.client_is_by_itself() && rejected, Promise::ClientIsNotRejected);
-        }
+        state.break_if(request.applied && !request.is_rotating(), Promise::RejectedConsumesNothing);
+        let has_newer = state.token.is_some_and(|newest| Some(newest) > request.token);
+        let expected = match response {
+            Response::Rejected => {
+                let ended = state.family.is_none_or(|family| family.revoked);
+                state.break_if(request.replay && !ended, Promise::ReplayEnds);
+                has_newer || state.over
+            }
+            Response::Undecided => false,
+            Response::Dropped => true,
+        };
+        state.break_if(self.is_without_thief_and_clock() && !expected, Promise::ErrorHasACause);
         state.end(request.id);
     }
 }

@@ -1,10 +1,9 @@
 //! The state of the modelled world, small enough to keep millions of them.
 
-use countersign::refresh::{Family, Standing};
+use countersign::refresh_token::{Family, LostRotation, Standing};
 use countersign::scope::Scope;
 
 use crate::design::Design;
-use crate::store;
 
 /// The requests that run simultaneously, each in an execution environment of its own.
 pub const ENVIRONMENTS: usize = 3;
@@ -39,13 +38,13 @@ impl Stored {
             client_id: CLIENT.to_owned(),
             username: String::new(),
             user_id: String::new(),
+            session_generation: Some(self.session.into()),
             scopes: Scope::parse("s").unwrap(),
             version: 2,
             auth_time: START.into(),
             generation: self.generation.into(),
             rotated_at: self.rotated_at.into(),
             rotated_by: self.rotated_by.to_string(),
-            retry_until: None,
             revoked: self.revoked,
             absolute_expires_at: NEVER,
             expires_at: NEVER,
@@ -53,8 +52,8 @@ impl Stored {
     }
 
     /// Returns the family that a rotation by the request `by` at `now` would store.
-    fn next(self, used: u8, now: u8, by: u8) -> Family {
-        Self { generation: used + 1, rotated_at: now, rotated_by: by, ..self }.family()
+    fn next(self, used: u8, now: u8, by: u8) -> Self {
+        Self { generation: used + 1, rotated_at: now, rotated_by: by, retry_until: 0, ..self }
     }
 
     /// Judges a presented generation with the service's own function.
@@ -70,14 +69,15 @@ impl Stored {
         }
     }
 
-    /// Returns true if this state, found by a rotation whose condition failed, is that rotation's own result.
-    pub fn is_result_of(self, design: Design, used: u8, now: u8, by: u8) -> bool {
-        let (found, next) = (self.family(), self.next(used, now, by));
-        match design {
-            Design::IgnoresItsOwnWrite => false,
-            Design::AcceptsItsOwnRevokedWrite => found.rotated_by == next.rotated_by,
-            _ => found.rotated_by == next.rotated_by && !found.revoked,
-        }
+    /// Judges this state, found by a rotation whose condition failed, with the service's own function.
+    pub fn after_lost_rotation(self, design: Design, (used, now, by): (u8, u8, u8), grace: u32) -> LostRotation {
+        let next = self.next(used, now, by).family();
+        let found = match design {
+            Design::IgnoresItsOwnWrite => Self { rotated_by: 0, ..self },
+            Design::AcceptsItsOwnRevokedWrite if self.rotated_by == by => Self { revoked: false, ..self },
+            _ => self,
+        };
+        found.family().after_lost_rotation(used.into(), &next, grace)
     }
 }
 
@@ -135,6 +135,14 @@ pub struct Request {
     pub replay: bool,
 }
 
+impl Request {
+    /// Returns true if its rotation is under way.
+    pub fn is_rotating(&self) -> bool {
+        let (Phase::Writing(write) | Phase::WritingBeforeUser(write)) = self.phase else { return false };
+        matches!(write, Write::Rotate { .. })
+    }
+}
+
 /// A copy of a write that arrives late, or never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Copied {
@@ -169,7 +177,7 @@ pub enum Promise {
     ReplayEnds,
     OldTokenYieldsNothing,
     SameSuccessor,
-    ClientIsNotRejected,
+    ErrorHasACause,
 }
 
 /// The whole world.
@@ -278,7 +286,7 @@ impl State {
         if let Some(family) = self.family.filter(|_| applied) {
             let (stored, now) = (family.family(), self.now().into());
             let active = (0..=family.generation.max(self.highest) + 1)
-                .filter(|generation| stored.standing((*generation).into(), CLIENT, now, 0) == Standing::Live);
+                .filter(|generation| stored.standing((*generation).into(), CLIENT, now, 0) == Standing::Active);
             let several = active.count() > 1;
             self.break_if(several || family.generation < self.highest, Promise::OneIsActive);
             self.highest = self.highest.max(family.generation);
@@ -290,8 +298,8 @@ impl State {
         let found = self.family;
         match (write, found) {
             (Write::Begin { session }, _) => {
-                let may = store::may_begin(found.map(Stored::family).as_ref());
-                if may || design == Design::OverwritesTheFamily {
+                let may = found.is_none() || design == Design::OverwritesTheFamily;
+                if may {
                     let new = Stored {
                         session,
                         generation: 0,
@@ -302,12 +310,12 @@ impl State {
                     };
                     self.family = Some(new);
                 }
-                may || design == Design::OverwritesTheFamily
+                may
             }
             (_, None) => false,
             (Write::Rotate { used, now }, Some(found)) => self.rotate(design, found, (used, now, by)),
             (Write::Revoke, Some(found)) => {
-                self.family = Some(Stored { revoked: store::revoked(&found.family()).revoked, ..found });
+                self.family = Some(Stored { revoked: true, ..found });
                 self.over = true;
                 true
             }
@@ -322,29 +330,18 @@ impl State {
     }
 
     fn rotate(&mut self, design: Design, found: Stored, (used, now, by): (u8, u8, u8)) -> bool {
-        let (family, next) = (found.family(), found.next(used, now, by));
-        let condition = match design {
-            Design::RotatesRevokedFamilies => {
-                store::may_rotate(&Family { revoked: false, ..family.clone() }, used.into(), &next)
-            }
-            Design::RotatesAnyGeneration => {
-                store::may_rotate(&Family { generation: used.into(), ..family.clone() }, used.into(), &next)
-            }
-            _ => store::may_rotate(&family, used.into(), &next),
+        let compared = match design {
+            Design::RotatesRevokedFamilies => Stored { revoked: false, ..found },
+            Design::RotatesAnyGeneration => Stored { generation: used, ..found },
+            _ => found,
         };
-        if condition {
-            let changed = store::rotated(&family, &next);
-            let generation = u8::try_from(changed.generation).unwrap();
+        // DynamoDB's condition; `tests/it/conditional_writes.rs` compares the two.
+        let may = compared.family().standing(used.into(), CLIENT, now.into(), 0) == Standing::Active;
+        if may {
             self.break_if(found.revoked, Promise::NothingRotatesAfterTheEnd);
-            self.family = Some(Stored {
-                generation,
-                rotated_at: u8::try_from(changed.rotated_at).unwrap(),
-                rotated_by: changed.rotated_by.parse().unwrap(),
-                retry_until: 0,
-                ..found
-            });
+            self.family = Some(found.next(used, now, by));
             self.change(by, |request| request.applied = true);
         }
-        condition
+        may
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that can happen, in any order, and what must hold always.
 
-use countersign::refresh::Standing;
+use countersign::refresh_token::Standing;
 use stateright::{Model, Property};
 
 use crate::design::Design;
@@ -15,7 +15,7 @@ pub const CONSUMES: &str = "a request without a token in its response consumes n
 pub const REPLAY_ENDS: &str = "a replay is rejected only after the login has ended";
 pub const OLD: &str = "a token that was used before the grace, or whose successor was used, yields nothing";
 pub const SUCCESSOR: &str = "all responses for a token contain the same successor, which is stored";
-pub const REJECTED: &str = "a client by itself is rejected only if it has a newer token";
+pub const CAUSE: &str = "without a thief, an error is caused by a fault, a newer token or the end of the login";
 pub const NOT_ENDED: &str = "a client by itself never ends its login";
 pub const GOES_ON: &str = "a client by itself goes on without a login";
 
@@ -61,14 +61,19 @@ pub enum Action {
 }
 
 impl World {
-    /// Returns true if nothing but lost messages and dropped requests happens to the client.
-    pub fn client_is_by_itself(&self) -> bool {
-        self.cannot_be_taken_for_a_thief() && !self.left.back
+    /// Returns true if the client is the only one with a token, and the clock is right.
+    pub fn is_without_thief_and_clock(&self) -> bool {
+        self.left.thief == 0 && !self.left.forward && !self.left.back
     }
 
-    fn cannot_be_taken_for_a_thief(&self) -> bool {
-        let left = self.left;
-        left.thief == 0 && left.ends == 0 && !left.forward
+    /// Returns true if faults are all that happens to the client.
+    fn client_is_by_itself(&self) -> bool {
+        self.is_without_thief_and_clock() && self.left.ends == 0
+    }
+
+    /// Returns true if there is no reason to end the login. A clock that steps back is none.
+    fn client_is_innocent(&self) -> bool {
+        self.left.thief == 0 && !self.left.forward && self.left.ends == 0
     }
 
     fn request_actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -191,7 +196,7 @@ impl World {
         let standing = family.standing(self.design, token, state.now(), self.grace);
         let known = state.requests().next().is_none() && !state.unsure;
         match standing {
-            Standing::Live => true,
+            Standing::Active => true,
             Standing::Retried => !known,
             _ => !known && self.grace == 0,
         }
@@ -229,7 +234,7 @@ impl Model for World {
         actions.extend(copies.into_iter().map(Action::Arrive));
         let left = state.left;
         let quiet = state.requests().next().is_none() && state.family.is_some();
-        if left.passes > 0 && quiet && !(self.cannot_be_taken_for_a_thief() && state.unsure) {
+        if left.passes > 0 && quiet && !(self.client_is_innocent() && state.unsure) {
             actions.push(Action::Pass);
         }
         for (may, action) in [(left.back, Action::StepBack), (left.forward, Action::StepForward)] {
@@ -305,9 +310,9 @@ impl Model for World {
             Property::always(REPLAY_ENDS, |_, state: &State| state.keeps(Promise::ReplayEnds)),
             Property::always(OLD, |_, state: &State| state.keeps(Promise::OldTokenYieldsNothing)),
             Property::always(SUCCESSOR, |_, state: &State| state.keeps(Promise::SameSuccessor)),
-            Property::always(REJECTED, |_, state: &State| state.keeps(Promise::ClientIsNotRejected)),
+            Property::always(CAUSE, |_, state: &State| state.keeps(Promise::ErrorHasACause)),
             Property::always(NOT_ENDED, |world: &World, state: &State| {
-                !world.cannot_be_taken_for_a_thief() || state.family.is_none_or(|family| !family.revoked)
+                !world.client_is_innocent() || state.family.is_none_or(|family| !family.revoked)
             }),
             Property::always(GOES_ON, |world: &World, state: &State| world.goes_on(state)),
         ]
