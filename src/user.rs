@@ -17,10 +17,11 @@ pub const STEP_AFTER_RESTORE: u64 = 1_000;
 pub struct Username(String);
 
 impl Username {
-    /// Brings a username into its form for comparison; `None` if no account can have that name. A form that would not
-    /// keep its form (RFC 8264 section 7) is none: a few letters have a lower case that the profile does not know.
+    /// Returns a username in its form for comparison, without spaces before and after it; `None` if no account can have
+    /// that name. A form that the profile would change again (RFC 8264 section 7) is rejected: a few letters have a
+    /// lower case that the profile does not know.
     pub fn parse(text: &str) -> Option<Self> {
-        let form = UsernameCaseMapped::enforce(text).ok()?;
+        let form = UsernameCaseMapped::enforce(text.trim_matches(' ')).ok()?;
         let again = UsernameCaseMapped::enforce(form.as_ref()).ok()?;
         (form == again).then(|| Self(form.to_string()))
     }

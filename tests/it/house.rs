@@ -98,7 +98,7 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["user"]),
-    ("url", &["client"]),
+    ("url", &["client", "countersign"]),
 ];
 
 /// Every source file, with the module at the root that it belongs to.

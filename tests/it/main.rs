@@ -47,6 +47,7 @@ mod rotate_function;
 mod rotation;
 mod round_trips;
 mod sequences;
+mod shared_ids;
 mod template;
 mod tokens;
 mod users;
