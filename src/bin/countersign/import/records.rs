@@ -38,12 +38,9 @@ pub enum Failed {
 }
 
 impl Failed {
-    /// Returns true if another attempt may succeed: AWS throttles, or another process changed the record.
+    /// Returns true if the same write may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Store(StoreError::Throttled { .. } | StoreError::Unavailable { .. } | StoreError::Conflict { .. })
-        )
+        matches!(self, Self::Store(error) if error.is_transient())
     }
 }
 
