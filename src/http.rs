@@ -83,7 +83,7 @@ fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
 }
 
-/// Rejects a request that is [`Malformed`].
+/// Rejects a request that is [`Malformed`]. Inside the layers of the path, so that the response has their headers.
 async fn well_formed(request: Request) -> Result<Request, Error> {
     match request.extensions().get() {
         Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),

@@ -3,7 +3,6 @@
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::Deserialize;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
@@ -17,10 +16,11 @@ pub const STEP_AFTER_RESTORE: u64 = 1_000;
 pub struct Username(String);
 
 impl Username {
-    /// Brings a username into its form for comparison; `None` if no account can have that name. A form that would not
-    /// keep its form (RFC 8264 section 7) is none: a few letters have a lower case that the profile does not know.
+    /// Returns a username in its form for comparison, without spaces before and after it; `None` if no account can have
+    /// that name. A form that the profile would change again (RFC 8264 section 7) is rejected: a few letters have a
+    /// lower case that the profile does not know.
     pub fn parse(text: &str) -> Option<Self> {
-        let form = UsernameCaseMapped::enforce(text).ok()?;
+        let form = UsernameCaseMapped::enforce(text.trim_matches(' ')).ok()?;
         let again = UsernameCaseMapped::enforce(form.as_ref()).ok()?;
         (form == again).then(|| Self(form.to_string()))
     }
@@ -29,11 +29,6 @@ impl Username {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// A password in the form in which it is hashed: NFC (RFC 8265 section 4.2).
-pub fn password_form(password: &str) -> String {
-    password.nfc().collect()
 }
 
 /// A user as the table `users` holds it.

@@ -582,7 +582,7 @@ def test_a_user_of_no_scope_at_all_does_not_come_over_as_one_of_every_scope(depl
     hashed = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
     file.write_text(json.dumps({"username": "nothing@example.com", "password_hash": hashed, "scopes": []}))
     [bad] = answer(countersign("import", "users", file, "--json", code=3))["bad"]
-    assert "the scopes are an empty list" in bad["reason"]
+    assert "the scopes are empty" in bad["reason"]
     assert item(deployed, "UsersTable", username="nothing@example.com") is None
 
 

@@ -246,7 +246,7 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
     ] {
         let answer = function.invoke(event).await;
         answer.assert_refused(400, "invalid_request");
-        assert_eq!(answer.header("vary"), Some("Origin"));
+        assert_eq!(answer.header("vary"), Some("Origin"), "as every response of this path");
     }
     let at_any_path = with(&with(good, "/headers/x", json!("\0")), "/rawPath", json!("/other"));
     function.invoke(at_any_path).await.assert_refused(400, "invalid_request");

@@ -1,16 +1,18 @@
 //! `countersign client`: applications and services, and their secrets.
 
+use std::collections::{HashMap, HashSet};
+
 use clap::{Args, Subcommand, ValueEnum};
 use countersign::client::{Client, MAX_LIVE_SECRETS, Secret};
 use countersign::clock::Clock;
 use countersign::grant::GrantType;
-use countersign::store::{Created, Stored};
+use countersign::store::{Created, StoreError, Stored};
 use serde_json::json;
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
 use crate::spec::{Spec, check_new_id};
-use crate::{Outcome, input, output};
+use crate::{Outcome, input, output, user};
 
 mod view;
 
@@ -126,7 +128,7 @@ pub struct Settings {
     /// How long its refresh tokens live unused (seconds, or 12h, 30d)
     #[arg(long, value_name = "SPAN", value_parser = ttl)]
     refresh_token_ttl: Option<u32>,
-    /// A browser origin whose pages may read token responses, like https://app.example (once for each)
+    /// A browser origin whose pages may read token responses, as a browser sends it (once for each)
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
     /// What its tokens of structure 1 have as `system`
@@ -256,11 +258,33 @@ async fn create(deployment: &Deployment, json: bool, client_id: String, settings
     let mut spec = Spec::default();
     settings.write_to(&mut spec);
     spec.write_to(&mut client, now).map_err(Fault::new)?;
+    check_owner(&user::owners(deployment).await?, &client.client_id)?;
     deployment.announce().await?;
     let client_id = client.client_id.clone();
     output::secret(json, &client_id, &make(deployment, client).await?)?;
     output::remark(SHOWN_ONCE);
     Ok(())
+}
+
+/// Returns the ids of all clients. Scans the table.
+pub async fn ids(deployment: &Deployment) -> Result<HashSet<String>, Fault> {
+    let mut ids = HashSet::new();
+    let see = |client_id, _: Result<Stored<Client>, StoreError>| {
+        ids.insert(client_id);
+        Ok::<_, Fault>(())
+    };
+    deployment.store.each(see).await?;
+    Ok(ids)
+}
+
+/// Rejects the id of a new client if it is the `user_id` of a user: tokens of both would have the same `sub`.
+pub fn check_owner(owners: &HashMap<String, String>, client_id: &str) -> Result<(), Fault> {
+    match owners.get(client_id) {
+        Some(username) => {
+            Err(Fault::new(format!("the id {client_id} is the user_id of the user {username}; choose another id")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Makes a client with a fresh secret, and yields that.

@@ -20,7 +20,7 @@ use countersign::rotation::{Keys, Rotation, RotationError};
 use countersign::store::Store;
 
 use crate::fault::Fault;
-use crate::output;
+use crate::{api, output};
 
 /// Which variable of a function's environment is which output or parameter of the stack, as `template.yaml` has it.
 const VARIABLES: [(&str, &str); 16] = [
@@ -58,17 +58,14 @@ pub struct Target {
     /// The profile of the AWS configuration to use
     #[arg(long, global = true)]
     profile: Option<String>,
-    /// Where the API answers, if not at its issuer
+    /// The URL of the API, if it is not the issuer; http only for a loopback host
     #[arg(long, global = true, env = "COUNTERSIGN_URL", value_parser = url)]
     url: Option<String>,
 }
 
+/// Checks the value of `--url` or `COUNTERSIGN_URL`. An empty variable counts as absent.
 fn url(text: &str) -> Result<String, String> {
-    // An empty variable is none.
-    if text.is_empty() || ["https://", "http://"].iter().any(|scheme| text.starts_with(scheme)) {
-        return Ok(text.to_owned());
-    }
-    Err("no URL, such as https://login.example.com".to_owned())
+    if text.is_empty() { Ok(String::new()) } else { api::check_url(text) }
 }
 
 /// A deployment that was found.
@@ -114,9 +111,9 @@ impl Stack {
 }
 
 impl Target {
-    /// Where the API answers, if that was said; enough for what needs nothing else.
+    /// Returns the URL of the API that was named, without a slash at its end.
     pub fn url(&self) -> Option<&str> {
-        self.url.as_deref().filter(|url| !url.is_empty()).map(|url| url.trim_end_matches('/'))
+        self.url.as_deref().filter(|url| !url.is_empty())
     }
 
     /// Finds the deployment.

@@ -65,9 +65,10 @@ pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> 
     findings.extend(Box::pin(endpoint::look(&deployment)).await);
     findings.extend(Box::pin(keys::look(&deployment, now)).await);
     findings.extend(Box::pin(tables::look(&deployment)).await);
-    findings.extend(Box::pin(records::clients(&deployment, now)).await);
+    let (found, client_ids) = Box::pin(records::clients(&deployment, now)).await;
+    findings.extend(found);
     if !no_users {
-        findings.extend(Box::pin(records::users(&deployment)).await);
+        findings.extend(Box::pin(records::users(&deployment, &client_ids)).await);
     }
     conclude(json, &findings)
 }

@@ -1,11 +1,10 @@
-//! `countersign import`: users and clients from elsewhere. Each record is one conditional write of its own, so that an
-//! import that was interrupted, at whatever point, is completed by the same command again.
+//! `countersign import`: users and clients of another system. Each record is one conditional write, so the same command
+//! completes an import that was interrupted.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use countersign::store::{Store, StoreError, Stored};
@@ -15,66 +14,77 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 mod hashes;
+mod ids;
 mod lines;
 mod records;
 mod report;
+mod values;
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
-use crate::{Outcome, output, user};
+use crate::retry::patiently;
+use crate::{Outcome, output};
+use ids::Ids;
 use lines::{Format, lines};
-use records::{Became, Failed, Import, ImportedClient, ImportedUser};
+use records::{Became, Failed, Import, ImportedClient, ImportedUser, rehearse, write};
 use report::Report;
 
-/// How many writes are under way at once.
-const AT_ONCE: usize = 64;
-/// How often a write is tried again that AWS does not take, after the SDK's own tries; each time it waits twice as long.
-const TRIES: u32 = 6;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The number of writes that run concurrently.
+const CONCURRENT_WRITES: usize = 64;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Brings users over, with their password hashes
-    #[command(after_help = "A line of JSON Lines (a CSV has the same names in its heading):
+    /// Import users with their password hashes
+    #[command(after_help = "A line of JSON Lines (a CSV names the same members in its header):
   {\"username\":\"john@example.com\",\"user_id\":\"42\",\"password_hash\":\"$2y$10$..\",
    \"scopes\":[\"legacy:*\"],\"dealer\":{\"id\":7},\"enabled\":true}
-All but the username may be absent. Hashes are argon2, bcrypt ($2y$, $2b$, $2a$), and PBKDF2 as PHC
-strings or as passlib, Django and Werkzeug write it. The first login replaces each by argon2id.
+All members except username are optional. Hashes are argon2, bcrypt, PBKDF2, scrypt and phpass, in
+the forms that docs/operators.md lists. The first login replaces each by argon2id. A hash that begins
+with ! is a user without a password. enabled is true, 1, t, yes or false, 0, f, no.
 
-A user that is there already stays as it is, so that the same command completes an import that was
-stopped.
+A user without scopes may have all that the client may have. If the file has scopes, each line must list
+some; write * for all. An empty cell, NULL and \\N mean absent.
+
+Users that exist are not changed, so the same command completes an interrupted import. With --overwrite,
+only what the line names is changed; a new password_hash ends the user's logins.
 
 Examples:
   countersign import users users.jsonl --dry-run
-  countersign import users - --format csv < users.csv")]
+  countersign import users - --format csv < users.csv
+  jq -c '.[]' users.json | countersign import users - --format jsonl")]
     Users(Options),
-    /// Brings clients over, with their secrets or the hashes of those
-    #[command(after_help = "A line of JSON Lines (a CSV has the same names in its heading; lists by spaces):
+    /// Import clients with their secrets, or the hashes of their secrets
+    #[command(
+        after_help = "A line of JSON Lines (a CSV names the same members in its header; lists are separated by spaces):
   {\"client_id\":\"billing-cron\",\"secret\":\"..\",\"grant_types\":[\"client_credentials\"],
    \"scopes\":[\"billing:*\"],\"default_scopes\":[\"billing:read\"]}
-A `secret` in the clear is hashed on its way in; `secret_hash` takes the hashes that users have.
-Secrets from elsewhere need a slow hash at each token; `client rotate-secret` makes quick ones.
+A `secret` in the clear is hashed when it is imported; `secret_hash` takes the same hashes as users.
+An imported secret needs a slow hash for each token; `client rotate-secret` makes a fast one.
 
 Example:
-  countersign import clients clients.csv")]
+  countersign import clients clients.csv"
+    )]
     Clients(Options),
-    /// Counts by scheme how many users still wait for their first login; reads the whole table
+    /// Count the users whose hash waits for its first login, by scheme; reads the whole table
     Status,
 }
 
 #[derive(Args)]
 pub struct Options {
-    /// The file, or - for the input
+    /// The file, or - for stdin
     file: PathBuf,
-    /// How it is written, if its name does not tell
+    /// The format, if the file name does not end in .jsonl, .ndjson, .json or .csv
     #[arg(long)]
     format: Option<Format>,
-    /// Writes nothing, and reports what would be
+    /// Write nothing, and report what would be written
     #[arg(long)]
     dry_run: bool,
-    /// Writes over records that are there; ids stay, and what the line does not say of password, secret and enabled
+    /// Change records that exist: what the line names, and never an id
     #[arg(long)]
     overwrite: bool,
+    /// Accept users whose `user_id` is a client id, and clients whose id is a `user_id`
+    #[arg(long)]
+    allow_shared_ids: bool,
 }
 
 pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
@@ -95,10 +105,9 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
         deployment.announce().await?;
     }
     let hasher = deployment.hasher()?;
-    let owners = if R::COLUMNS.contains(&"user_id") { user::owners(&deployment).await? } else { HashMap::new() };
+    let mut ids = Ids::read(&deployment, options.allow_shared_ids).await?;
     let stopped = stopped_by_ctrl_c();
     let mut run = Run { store: Arc::new(deployment.store), tasks: JoinSet::new(), report: Report::default(), bar };
-    let mut seen = Seen { owners, ..Seen::default() };
     for line in lines {
         if stopped.load(Ordering::Relaxed) {
             run.report.stopped_by = Some("Ctrl-C".to_owned());
@@ -114,25 +123,38 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
             }
         };
         run.report.lines += 1;
-        let record = line.and_then(|line| R::read(line, &hasher)).and_then(|record| seen.take(number, record));
+        let record = line.and_then(|line| R::read(line, &hasher)).and_then(|record| ids.take(number, record));
         match record {
             Ok(record) => run.take(number, record, options).await,
-            Err(reason) => run.refuse(number, reason),
+            Err(reason) => run.reject(number, reason),
         }
     }
     while run.settle_one().await {}
     run.bar.finish_and_clear();
     let mut report = run.report;
     report.bad.sort();
-    output::result(json, &report.to_json(options.dry_run), || report.in_words(options.dry_run))?;
-    if report.lines == 0 && report.stopped_by.is_none() {
-        output::remark("there are no lines; is it the right file?");
-        return Ok(Outcome::LookCloser);
+    report.shared_ids = ids.shared();
+    conclude(json, &report, options.dry_run, stopped.load(Ordering::Relaxed))
+}
+
+/// Prints the report.
+fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Result<Outcome, Fault> {
+    if report.shared_ids > 0 {
+        output::remark(&format!(
+            "{} of the imported ids belong to a user and to a client, whose tokens have the same sub; \
+             see docs/verifying.md for how an API tells them apart",
+            report.shared_ids
+        ));
     }
+    output::result(json, &report.to_json(dry_run), || report.in_words(dry_run))?;
     match &report.stopped_by {
+        None if report.lines == 0 => {
+            output::remark("there are no lines; is it the right file?");
+            Ok(Outcome::LookCloser)
+        }
         None if report.bad.is_empty() => Ok(Outcome::Done),
         None => Ok(Outcome::LookCloser),
-        Some(cause) if stopped.load(Ordering::Relaxed) => {
+        Some(cause) if interrupted => {
             output::remark(&format!("stopped by {cause}; the same command goes on where this one ended"));
             Ok(Outcome::Stopped)
         }
@@ -142,48 +164,25 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
     }
 }
 
-/// What an import has seen: the second of two that are one would silently count for nothing.
-#[derive(Default)]
-struct Seen {
-    lines: HashMap<String, u64>,
-    /// Whose each `user_id` is, in the table and in the lines so far.
-    owners: HashMap<String, String>,
-}
-
-impl Seen {
-    fn take<R: Import>(&mut self, number: u64, record: R) -> Result<R, String> {
-        if let Some(first) = self.lines.insert(record.key().to_owned(), number) {
-            return Err(format!("it is the same one as in a line before (line {first})"));
-        }
-        if let Some(user_id) = record.user_id() {
-            let owner = self.owners.entry(user_id.to_owned()).or_insert_with(|| record.key().to_owned());
-            if owner != record.key() {
-                return Err(format!("the user_id is that of another user, for ever ({owner})"));
-            }
-        }
-        Ok(record)
-    }
-}
-
-/// Becomes true when somebody presses Ctrl-C.
+/// Returns a flag that becomes true when Ctrl-C is pressed.
 fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
     let stopped = Arc::new(AtomicBool::new(false));
     let flag = stopped.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             flag.store(true, Ordering::Relaxed);
-            output::remark("stopping; Ctrl-C again does not wait for what is under way");
+            output::remark("stopping; Ctrl-C again does not wait for the running writes");
         }
         if tokio::signal::ctrl_c().await.is_ok() {
-            // Whoever writes the input may never end it. What is under way is one write each, done or not.
-            #[expect(clippy::exit, reason = "nobody is left to return to: a read that waits holds the thread")]
+            // Stdin may never end, and a read of it blocks the main thread. Each write that runs is done or not.
+            #[expect(clippy::exit, reason = "the main thread cannot be interrupted")]
             std::process::exit(130);
         }
     });
     stopped
 }
 
-/// An import under way.
+/// A running import.
 struct Run {
     store: Arc<Store>,
     tasks: JoinSet<(u64, &'static str, Result<Became, Failed>)>,
@@ -192,26 +191,30 @@ struct Run {
 }
 
 impl Run {
-    /// Begins to write a record, when there is room for another.
+    /// Starts to write a record, once fewer than [`CONCURRENT_WRITES`] run.
     async fn take<R: Import>(&mut self, number: u64, record: R, options: &Options) {
-        while self.tasks.len() >= AT_ONCE {
+        while self.tasks.len() >= CONCURRENT_WRITES {
             self.settle_one().await;
         }
         let (store, dry_run, overwrite) = (self.store.clone(), options.dry_run, options.overwrite);
         self.tasks.spawn(async move {
-            let became = patiently(|| async {
-                if dry_run { record.rehearse(&store, overwrite).await } else { record.write(&store, overwrite).await }
+            let became = patiently(Failed::is_transient, || async {
+                if dry_run {
+                    rehearse(&record, &store, overwrite).await
+                } else {
+                    write(&record, &store, overwrite).await
+                }
             });
             (number, record.scheme(), became.await)
         });
     }
 
-    /// Waits for one of the writes under way; whether there was one.
+    /// Waits for one of the running writes. Returns false if none runs.
     async fn settle_one(&mut self) -> bool {
         match self.tasks.join_next().await {
             None => return false,
             Some(Ok((_, scheme, Ok(became)))) => self.report.count(scheme, became),
-            Some(Ok((number, _, Err(Failed::Bad(reason))))) => self.refuse(number, reason),
+            Some(Ok((number, _, Err(Failed::Bad(reason))))) => self.reject(number, reason),
             Some(Ok((number, _, Err(Failed::Store(error))))) => {
                 let cause = Fault::from(error).words();
                 self.report.stopped_by.get_or_insert(format!("line {number}: {cause}"));
@@ -223,27 +226,10 @@ impl Run {
         true
     }
 
-    fn refuse(&mut self, number: u64, reason: String) {
+    fn reject(&mut self, number: u64, reason: String) {
         self.bar.suspend(|| output::remark(&format!("line {number}: {reason}")));
         self.report.bad.push((number, reason));
     }
-}
-
-/// Does it again when AWS is too busy, or somebody else was quicker, with a pause that grows.
-async fn patiently<F: Future<Output = Result<Became, Failed>>>(
-    mut attempt: impl FnMut() -> F,
-) -> Result<Became, Failed> {
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..TRIES {
-        match attempt().await {
-            Err(Failed::Store(
-                StoreError::Throttled { .. } | StoreError::Unavailable { .. } | StoreError::Conflict { .. },
-            )) => tokio::time::sleep(pause).await,
-            done => return done,
-        }
-        pause *= 2;
-    }
-    attempt().await
 }
 
 async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {

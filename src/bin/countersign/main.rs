@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `deployment` | which deployment a command is about |
 //! | `client`, `user`, `import`, `key`, `token`, `doctor`, `plan` | one command each |
+//! | `api` | which URLs of the API are called |
 //! | `spec` | what a client is to be, as flags, files and tables say it |
 //! | `input`, `output`, `fault` | questions and secrets; tables and JSON; what went wrong, in one line |
 //! | `retry` | retries of calls that AWS throttles |
@@ -16,6 +17,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+mod api;
 mod client;
 mod deployment;
 mod doctor;
@@ -72,7 +74,7 @@ enum Command {
     /// People who log in through an application
     #[command(subcommand)]
     User(user::Command),
-    /// Brings users and clients over from elsewhere, with their hashes
+    /// Import users and clients from another system, with their password hashes
     #[command(subcommand)]
     Import(import::Command),
     /// The keys that sign tokens

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
 use crate::spec::{Spec, check_new_id};
-use crate::{Outcome, client, input, output};
+use crate::{Outcome, client, input, output, user};
 
 const EXAMPLE: &str = "The file:
   [clients.billing-cron]
@@ -199,6 +199,8 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
         Ok::<_, Fault>(())
     };
     deployment.store.each(see).await?;
+    let ids = wanted.iter().map(|(client, _)| client.client_id.as_str());
+    check_new_ids(deployment, ids.filter(|id| !stored.contains_key(*id)).collect()).await?;
     let mut steps = Vec::new();
     let now = Clock::System.now();
     for (client, spec) in wanted {
@@ -224,14 +226,19 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
     Ok(steps)
 }
 
+/// Rejects new ids that are the `user_id` of a user. Scans the users only if there is a new id.
+async fn check_new_ids(deployment: &Deployment, ids: Vec<&str>) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let owners = user::owners(deployment).await?;
+    ids.into_iter().try_for_each(|id| client::check_owner(&owners, id))
+}
+
 fn differences(from: &Spec, to: &Spec) -> Vec<Difference> {
     // What the file does not say of it is no difference.
     let to = &Spec { enabled: to.enabled.or(from.enabled), ..to.clone() };
-    let attributes = |spec: &Spec| match json!(spec) {
-        Value::Object(attributes) => attributes,
-        _ => Map::new(),
-    };
-    let (from, to) = (attributes(from), attributes(to));
+    let (from, to) = (from.attributes(), to.attributes());
     let names: BTreeSet<_> = from.keys().chain(to.keys()).collect();
     names
         .into_iter()

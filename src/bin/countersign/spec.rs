@@ -8,7 +8,7 @@ use countersign::grant::GrantType;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
 use countersign::scope::{AllowedScopes, Scope, ScopeError};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// A client's record, in the words of the table. What is absent is not in the record either, but for `enabled`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,14 @@ impl From<&Client> for Spec {
 }
 
 impl Spec {
+    /// Returns its attributes as JSON, without those that are absent.
+    pub fn attributes(&self) -> Map<String, Value> {
+        match json!(self) {
+            Value::Object(attributes) => attributes,
+            _ => Map::new(),
+        }
+    }
+
     /// Has a client be so, if that is possible; the client is as it was otherwise.
     ///
     /// # Errors

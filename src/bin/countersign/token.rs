@@ -3,7 +3,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
-use countersign::aws;
 use countersign::clock::Clock;
 use jsonwebtoken::jwk::JwkSet;
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use serde_json::Value;
 
 use crate::deployment::Target;
 use crate::fault::Fault;
-use crate::{Outcome, input, output};
+use crate::{Outcome, api, input, output};
 
 mod inspection;
 
@@ -69,14 +68,8 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
 
 /// Asks for a token by the client credentials grant: the whole answer, and the token in it.
 async fn get(url: &str, client_id: &str, scopes: &[String], structure: u8) -> Result<(Value, String), Fault> {
-    let in_the_clear = url.strip_prefix("http://").filter(|rest| {
-        !["127.0.0.1", "localhost", "[::1]"]
-            .iter()
-            .any(|host| rest.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])))
-    });
-    if in_the_clear.is_some() {
-        return Err(Fault::new(format!("a secret does not travel in the clear, as it would to {url}; say https")));
-    }
+    // Before the secret is typed.
+    let url = api::check_url(url).map_err(Fault::new)?;
     let secret = input::secret("Client secret")?;
     // RFC 6749 section 2.3.1: encoded as in a form, and then again for Basic.
     let credentials = STANDARD.encode(format!("{}:{}", form_encode(client_id), form_encode(&secret)));
@@ -91,7 +84,7 @@ async fn get(url: &str, client_id: &str, scopes: &[String], structure: u8) -> Re
         form.push_str(&form_encode(&scopes.join(" ")));
     }
     let url = format!("{url}/oauth/token");
-    let answer = aws::ask("POST", &url, &headers, form).await.map_err(|cause| no_answer(&url, &cause))?;
+    let answer = api::ask("POST", &url, &headers, form).await.map_err(|cause| no_answer(&url, &cause))?;
     let document: Value = serde_json::from_str(&answer.text).unwrap_or_default();
     let token = document.get("access_token").and_then(Value::as_str).map(ToOwned::to_owned);
     match token {
@@ -136,6 +129,7 @@ fn form_encode(text: &str) -> String {
 
 async fn inspect(target: &Target, json: bool, issuer: Option<String>) -> Result<Outcome, Fault> {
     let (issuer, url) = expected(target, issuer).await?;
+    let url = api::check_url(&url).map_err(Fault::new)?;
     let text = input::secret("Token")?;
     let jwks: Result<JwkSet, _> = fetch(&format!("{url}/.well-known/jwks.json")).await.map_err(Fault::words);
     let token = text.trim();
@@ -170,7 +164,7 @@ async fn expected(target: &Target, issuer: Option<String>) -> Result<(String, St
 }
 
 async fn fetch<T: DeserializeOwned>(url: &str) -> Result<T, Fault> {
-    let answer = aws::ask("GET", url, &[], String::new()).await.map_err(|cause| no_answer(url, &cause))?;
+    let answer = api::ask("GET", url, &[], String::new()).await.map_err(|cause| no_answer(url, &cause))?;
     match serde_json::from_str(&answer.text) {
         Ok(document) if answer.status == 200 => Ok(document),
         _ => Err(Fault::new(format!("{url} answers {}, and not as the API does; is it another --url?", answer.status))),

@@ -3,12 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use clap::Subcommand;
+use countersign::client::Client;
 use countersign::params::{self, Name};
-use countersign::password_hash::Hash;
+use countersign::password_hash::{Hash, password_form};
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
 use countersign::store::{Created, StoreError, Stored};
-use countersign::user::{STEP_AFTER_RESTORE, User, Username, password_form};
+use countersign::user::{STEP_AFTER_RESTORE, User, Username};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -247,6 +248,21 @@ pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, 
     Ok(owners)
 }
 
+/// Rejects an id that another user or a client has: tokens of both would have the same `sub`. A random one needs no
+/// check.
+async fn check_id(deployment: &Deployment, user_id: &str) -> Result<(), Fault> {
+    if let Some(other) = owners(deployment).await?.get(user_id) {
+        return Err(Fault::new(format!("the user_id is that of {other}; it is one user's for ever")));
+    }
+    match deployment.store.stored::<Client>(user_id).await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) | Err(StoreError::Malformed { .. }) => {
+            Err(Fault::new(format!("the user_id {user_id} is the id of a client; choose another one")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 async fn create(
     deployment: &Deployment,
     json: bool,
@@ -264,8 +280,8 @@ async fn create(
     if deployment.store.stored::<User>(&user.username).await?.is_some() {
         return Err(taken(&user));
     }
-    if names_id && let Some(other) = owners(deployment).await?.get(&user.user_id) {
-        return Err(Fault::new(format!("the user_id is that of {other}; it is one user's for ever")));
+    if names_id {
+        check_id(deployment, &user.user_id).await?;
     }
     deployment.announce().await?;
     if !no_password {

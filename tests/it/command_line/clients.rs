@@ -91,7 +91,7 @@ async fn whatever_is_refused_is_refused_before_the_first_write() {
         (2, &["client", "create", ""], "A-Z"),
         (2, &["client", "create", &long], "A-Z"),
         (2, &["client", "create", "--", "-x"], "does not begin with -"),
-        (2, &["--url", "nonsense", "client", "list"], "no URL"),
+        (2, &["--url", "nonsense", "client", "list"], "not a URL"),
         (0, &["client", "update", id], "it is so already: nothing is written"),
         (2, &["client", "create"], "CLIENT_ID"),
         (1, &[&create[..], &["--scope", "a b"]].concat(), "has a space in it"),
@@ -125,7 +125,7 @@ async fn whatever_is_refused_is_refused_before_the_first_write() {
         test.command_line().run(arguments).await.assert(code, said);
         // The id that is taken is found so by the one conditional write.
         let may_write = said == "is taken";
-        let writes = |call: &&String| !call.is_empty() && !call.starts_with("GetItem");
+        let writes = |call: &&String| !["", "GetItem ClientsTable", "Scan UsersTable"].contains(&call.as_str());
         assert_eq!(test.door.calls().iter().any(|call| writes(&call)), may_write, "{arguments:?}");
         assert_eq!(stored(&test, "new-one"), Value::Null, "{arguments:?}");
     }

@@ -139,10 +139,53 @@ async fn without_the_keys_it_is_decoded_all_the_same() {
     ran.assert(3, "Whether its signature is good cannot be found out").assert(3, SERVICE.0);
 }
 
+/// Over http, a secret or a public key goes to a loopback host only, however the URL is written.
 #[tokio::test]
-async fn a_secret_does_not_travel_in_the_clear() {
+async fn http_is_for_loopback_hosts_only() {
+    const REMOTE: &str = "http is only for loopback hosts";
+    const SILENT: &str = "/oauth/token does not answer";
     let test = started().await;
-    for url in ["http://login.example", "http://127.0.0.1.example", "http://localhost.example:80"] {
-        get(&test, url, &[], SERVICE.1).await.assert(1, "does not travel in the clear");
+    for (code, url, said) in [
+        (2, "http://login.example", REMOTE),
+        (2, "http://127.0.0.1.example", REMOTE),
+        (2, "http://localhost.example:80", REMOTE),
+        (2, "http://127.0.0.1@login.example", "contains `@`"),
+        (2, "http://127.0.0.1:80@login.example/", "contains `@`"),
+        (2, "https://user:password@login.example", "contains `@`"),
+        (2, "http://login.example\\@127.0.0.1", REMOTE),
+        (2, "http://login.example#@127.0.0.1", "has a query or a fragment"),
+        (2, "http://login.example?@127.0.0.1", "has a query or a fragment"),
+        (2, "HTTP://LOGIN.EXAMPLE", REMOTE),
+        (2, "http:login.example", REMOTE),
+        (2, "http://0.0.0.0", REMOTE),
+        (2, "http://3232235777", REMOTE),
+        (2, "http://[::2]", REMOTE),
+        (2, "http://[::ffff:10.0.0.1]", REMOTE),
+        (2, "http://", "not a URL"),
+        (2, "ftp://127.0.0.1", "not a URL"),
+        (2, "login.example", "not a URL"),
+        (1, "http://127.0.0.1:9", SILENT),
+        (1, "http://127.0.0.2:9/", SILENT),
+        (1, "http://LOCALHOST:9", "http://localhost:9/oauth/token does not answer"),
+        (1, "http://[::1]:9", SILENT),
+        // The address that was checked is the one that is called.
+        (1, "http://2130706433:9", "http://127.0.0.1:9/oauth/token does not answer"),
+        (1, "http://127.1:9\\@login.example", "http://127.0.0.1:9/"),
+        (1, "https://127.0.0.1:9", SILENT),
+    ] {
+        get(&test, url, &[], SERVICE.1).await.assert(code, said);
     }
+    // The same for whatever names the URL.
+    let url = "http://login.example";
+    let run = async |arguments: &[&str], name: &str| {
+        let mut command = test.command_line().bare(arguments);
+        let command = command.envs(crate::cloud::environment(ISSUER)).env(name, url);
+        Ran::of(command.spawn().unwrap(), SERVICE.1).await
+    };
+    run(&["token", "get", "--client-id", "x"], "COUNTERSIGN_URL").await.assert(2, REMOTE);
+    run(&["token", "get", "--client-id", "x"], "ISSUER").await.assert(1, REMOTE);
+    run(&["token", "inspect"], "ISSUER").await.assert(1, REMOTE);
+    run(&["token", "inspect", "--issuer", url], "NOTHING").await.assert(1, REMOTE);
+    run(&["doctor", "--no-users"], "COUNTERSIGN_URL").await.assert(2, REMOTE);
+    run(&["doctor", "--no-users"], "ISSUER").await.assert(1, REMOTE);
 }

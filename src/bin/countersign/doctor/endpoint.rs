@@ -2,13 +2,12 @@
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use countersign::aws;
 use countersign::clock::Clock;
 use serde_json::Value;
 
 use super::{Finding, Level};
 use crate::deployment::Deployment;
-use crate::output;
+use crate::{api, output};
 
 /// Seconds that the answer may have been under way, and by which verifiers' clocks differ.
 const DRIFT: u64 = 5;
@@ -25,7 +24,7 @@ pub async fn look(deployment: &Deployment) -> Vec<Finding> {
 
 /// A JSON document that a URL answers, with the time that it says it is; or what came instead.
 pub async fn document(url: &str) -> Result<(Value, Option<u64>), String> {
-    let answer = aws::ask("GET", url, &[], String::new()).await;
+    let answer = api::ask("GET", url, &[], String::new()).await;
     let answer = answer.map_err(|cause| format!("{url} does not answer: {cause}"))?;
     if answer.status != 200 {
         return Err(format!("{url} answers {}", answer.status));

@@ -1,6 +1,6 @@
 //! Whether the clients can get tokens, and how the users' passwords are hashed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use countersign::client::Client;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
@@ -15,12 +15,12 @@ use crate::fault::Fault;
 /// Seconds before the end of its last secret at which a client should have another one.
 const SOON: u64 = 7 * DAY;
 
-pub async fn clients(deployment: &Deployment, now: u64) -> Vec<Finding> {
+/// Checks the clients. Returns their ids, too.
+pub async fn clients(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<String>) {
     const CHECK: &str = "clients";
     const DELETE: &str = "mend it in the table, or delete it: `countersign client delete ID`";
-    let (mut count, mut tally) = (0, Tally::default());
+    let (mut ids, mut tally) = (HashSet::new(), Tally::default());
     let see = |client_id: String, client: Result<Stored<Client>, StoreError>| {
-        count += 1;
         match client {
             Ok(client) => {
                 for (finding, mend) in complaints(&client.record, now) {
@@ -29,19 +29,20 @@ pub async fn clients(deployment: &Deployment, now: u64) -> Vec<Finding> {
             }
             Err(error) => tally.add(Level::Fault, malformed(&error), DELETE, &client_id),
         }
+        ids.insert(client_id);
         Ok::<_, Fault>(())
     };
     let read = deployment.store.each(see).await;
     let mut findings = tally.findings(CHECK);
     match read {
         Err(fault) => findings.push(Finding::unseen(Level::Fault, CHECK, fault)),
-        Ok(()) if count == 0 => {
+        Ok(()) if ids.is_empty() => {
             findings.push(Finding::warning(CHECK, "there are none", "`countersign client create` makes one"));
         }
-        Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(count, "client"))),
+        Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(ids.len(), "client"))),
         Ok(()) => {}
     }
-    findings
+    (findings, ids)
 }
 
 /// What is wrong with a client that is enabled, and what mends it.
@@ -90,13 +91,15 @@ fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
     complaints.map(|(_, finding, mend)| (finding, mend)).collect()
 }
 
-pub async fn users(deployment: &Deployment) -> Vec<Finding> {
+pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec<Finding> {
     const CHECK: &str = "users";
     const DELETE: &str = "mend it in the table, or delete it: `countersign user delete USERNAME`";
     const RESET: &str = "each is replaced at its user's next login; for those who never come: \
                          `countersign user set-password`, or `countersign user disable`";
     const RENAME: &str = "`countersign user delete USERNAME`, and `countersign user create` with the same --user-id";
     const SEPARATE: &str = "APIs take them for one; delete one of them, or give it another user_id in the table";
+    const TELL_APART: &str = "their tokens have the same sub as the client's; see docs/verifying.md for how an API \
+                              tells them apart";
     const LOG_OUT: &str = "`countersign user log-out USERNAME` once, and remove the attribute from the table";
     let hasher = match deployment.hasher() {
         Ok(hasher) => hasher,
@@ -119,6 +122,9 @@ pub async fn users(deployment: &Deployment) -> Vec<Finding> {
                 }
                 if let Some(other) = owners.insert(user.user_id.clone(), username.clone()) {
                     tally.add(Level::Fault, format!("the same user_id as {other}"), SEPARATE, &username);
+                }
+                if client_ids.contains(&user.user_id) {
+                    tally.add(Level::Warning, "a user_id that is the id of a client".to_owned(), TELL_APART, &username);
                 }
                 // Nobody logs in with the hash of a user who is disabled.
                 let hash = user.password_hash.as_ref().filter(|hash| user.enabled && !hasher.is_current(hash));

@@ -1,4 +1,4 @@
-//! The lines of an import, each as a JSON object: JSON Lines are that, and a CSV's columns are named by its heading.
+//! The lines of an import file, each as a JSON object: JSON Lines, or a CSV whose header names the members.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,34 +9,38 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value};
 
+use super::values::cell;
 use crate::fault::Fault;
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// JSON Lines: an object in each line
+    /// JSON Lines: one object per line
     Jsonl,
-    /// CSV with a heading; lists by spaces, objects as JSON, nothing for what is absent
+    /// CSV with a header; lists are separated by spaces, objects are JSON
     Csv,
 }
 
-/// A line that holds something: its number, and its object or what is wrong with it.
-pub type Line = (u64, Result<Map<String, Value>, String>);
+/// The members of a line.
+pub type Line = Map<String, Value>;
 
-/// The longest line: what is longer is no line of ours.
+/// A line that is not blank: its number, and its members or the reason why they cannot be read.
+pub type Numbered = (u64, Result<Line, String>);
+
+/// Longer lines are not records.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
-/// The lines of a file, or of the input if it is called `-`. After a fault there are no more.
+/// Opens a file, or stdin if it is called `-`, and yields its lines. The first error ends them.
 pub fn lines(
     file: &Path,
     format: Option<Format>,
     columns: &[&str],
     bar: &ProgressBar,
-) -> Result<Box<dyn Iterator<Item = Result<Line, Fault>>>, Fault> {
+) -> Result<Box<dyn Iterator<Item = Result<Numbered, Fault>>>, Fault> {
     let name = file.display();
     let format = match (format, file.extension().and_then(|extension| extension.to_str())) {
         (Some(format), _) => format,
-        (None, Some("jsonl" | "ndjson")) => Format::Jsonl,
+        (None, Some("jsonl" | "ndjson" | "json")) => Format::Jsonl,
         (None, Some("csv")) => Format::Csv,
         (None, _) => return Err(Fault::new(format!("{name}: say --format jsonl or --format csv"))),
     };
@@ -50,40 +54,67 @@ pub fn lines(
     };
     let source = bar.wrap_read(source);
     Ok(match format {
-        Format::Jsonl => Box::new(json_lines(BufReader::new(source))),
+        Format::Jsonl => Box::new(json_lines(BufReader::new(source))?),
         Format::Csv => Box::new(csv_lines(source, columns)?),
     })
 }
 
-fn json_lines(mut source: impl BufRead) -> impl Iterator<Item = Result<Line, Fault>> {
-    let mut number = 0;
-    let mut next = move || -> Result<Option<Line>, Fault> {
+/// Yields the lines of JSON Lines. The first one is read here, because a file that is one array is rejected as a whole.
+fn json_lines<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Numbered, Fault>>, Fault> {
+    let mut reader = JsonLines { source, number: 0, is_first: true };
+    let mut lines = until_an_error(move || reader.next().transpose()).peekable();
+    match lines.next_if(Result::is_err) {
+        Some(Err(error)) => Err(error),
+        _ => Ok(lines),
+    }
+}
+
+struct JsonLines<R> {
+    source: R,
+    /// The number of the last line.
+    number: u64,
+    /// Whether all lines were blank so far.
+    is_first: bool,
+}
+
+impl<R: BufRead> JsonLines<R> {
+    fn next(&mut self) -> Result<Option<Numbered>, Fault> {
         loop {
             let mut bytes = Vec::new();
-            number += 1;
-            let read = source.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
-            let read = read.map_err(|error| Fault::new(format!("line {number} cannot be read: {error}")))?;
+            self.number += 1;
+            let read = self.source.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
+            let read = read.map_err(|error| Fault::new(format!("line {} cannot be read: {error}", self.number)))?;
             if read == 0 {
                 return Ok(None);
             }
+            // Some editors and exports begin a file with a byte order mark.
+            let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes).trim_ascii();
+            if self.is_first && text.starts_with(b"[") {
+                return Err(Fault::new(
+                    "the file is one JSON array, and an import reads one object per line; nothing was written. \
+                     Convert it with `jq -c '.[]' users.json > users.jsonl`",
+                ));
+            }
             if read as u64 == MAX_LINE_BYTES {
-                return Err(Fault::new(format!("line {number} is longer than 1 MiB: is it the right file?")));
+                return Err(Fault::new(format!("line {} is longer than 1 MiB; is it the right file?", self.number)));
             }
-            let Ok(text) = str::from_utf8(&bytes) else {
-                return Ok(Some((number, Err("it is not UTF-8".to_owned()))));
+            if text.is_empty() {
+                continue;
+            }
+            self.is_first = false;
+            let line = match str::from_utf8(text) {
+                Ok(text) => serde_json::from_str(text).map_err(|_| "not a JSON object".to_owned()),
+                Err(_) => Err("not UTF-8".to_owned()),
             };
-            // What some editors and exports put before everything.
-            let text = text.trim_start_matches('\u{feff}').trim();
-            if !text.is_empty() {
-                return Ok(Some((number, serde_json::from_str(text).map_err(|_| "it is no JSON object".to_owned()))));
-            }
+            return Ok(Some((self.number, line)));
         }
-    };
-    until_a_fault(move || next().transpose())
+    }
 }
 
-/// Ends after the first fault.
-fn until_a_fault(mut next: impl FnMut() -> Option<Result<Line, Fault>>) -> impl Iterator<Item = Result<Line, Fault>> {
+/// Ends after the first error.
+fn until_an_error(
+    mut next: impl FnMut() -> Option<Result<Numbered, Fault>>,
+) -> impl Iterator<Item = Result<Numbered, Fault>> {
     let mut failed = false;
     std::iter::from_fn(move || {
         let item = if failed { None } else { next() };
@@ -95,23 +126,23 @@ fn until_a_fault(mut next: impl FnMut() -> Option<Result<Line, Fault>>) -> impl 
 fn csv_lines<R: Read + 'static>(
     source: R,
     columns: &[&str],
-) -> Result<impl Iterator<Item = Result<Line, Fault>> + use<R>, Fault> {
+) -> Result<impl Iterator<Item = Result<Numbered, Fault>> + use<R>, Fault> {
     // With a last line that ends, each record ends at the beginning of a line, whose number is known.
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::Headers)
         .flexible(true)
         .terminator(csv::Terminator::Any(b'\n'))
         .from_reader(source.chain(&b"\n"[..]));
-    let heading = reader.headers().map_err(|_| Fault::new("the heading of the CSV cannot be read"))?.clone();
+    let header = reader.headers().map_err(|_| Fault::new("the header of the CSV cannot be read"))?.clone();
     let known = columns.join(", ");
-    if heading.iter().any(|name| !columns.contains(&name)) {
-        // Not quoted: without a heading it is a record.
-        return Err(Fault::new(format!("the first line is no heading of a CSV: there can be {known}")));
+    if header.iter().any(|name| !columns.contains(&name)) {
+        // Not quoted: without a header it is a record.
+        return Err(Fault::new(format!("the first line is not the header of a CSV; columns are {known}")));
     }
-    if heading.iter().collect::<BTreeSet<_>>().len() < heading.len() {
-        return Err(Fault::new("the heading has a column twice"));
+    if header.iter().collect::<BTreeSet<_>>().len() < header.len() {
+        return Err(Fault::new("the header has a column twice"));
     }
-    let mut next = move || -> Result<Option<Line>, Fault> {
+    let mut next = move || -> Result<Option<Numbered>, Fault> {
         loop {
             let mut record = csv::StringRecord::new();
             let read = reader.read_record(&mut record);
@@ -121,7 +152,7 @@ fn csv_lines<R: Read + 'static>(
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
                 Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                    return Ok(Some((number, Err("it is not UTF-8".to_owned()))));
+                    return Ok(Some((number, Err("not UTF-8".to_owned()))));
                 }
                 Err(error) => return Err(Fault::new(format!("line {number} cannot be read: {error}"))),
             }
@@ -129,31 +160,16 @@ fn csv_lines<R: Read + 'static>(
             if let Some(last) = cells.last_mut() {
                 *last = last.strip_suffix('\r').unwrap_or(last);
             }
-            let object = match cells.len() {
+            let line = match cells.len() {
                 1 if cells == [""] => continue,
-                count if count == heading.len() => {
-                    let cells = heading.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
-                    cells.map(|(name, cell)| Ok((name.to_owned(), value(name, cell)?))).collect()
+                count if count == header.len() => {
+                    let cells = header.iter().zip(cells);
+                    cells.map(|(name, text)| Ok((name.to_owned(), cell(name, text)?))).collect()
                 }
-                count => Err(format!("it has {count} columns, and the heading {}", heading.len())),
+                count => Err(format!("the line has {count} columns, and the header {}", header.len())),
             };
-            return Ok(Some((number, object)));
+            return Ok(Some((number, line)));
         }
     };
-    Ok(until_a_fault(move || next().transpose()))
-}
-
-/// A cell as its column has it.
-fn value(name: &str, cell: &str) -> Result<Value, String> {
-    let json = || serde_json::from_str(cell).map_err(|_| format!("the {name} is no JSON"));
-    match name {
-        "scopes" | "default_scopes" | "grant_types" | "allowed_origins" => Ok(cell.split_whitespace().collect()),
-        "dealer" | "system" | "access_token_ttl" | "refresh_token_ttl" => json(),
-        "enabled" => match cell.to_ascii_lowercase().as_str() {
-            "true" | "1" => Ok(true.into()),
-            "false" | "0" => Ok(false.into()),
-            _ => Err("the enabled is neither true nor false".to_owned()),
-        },
-        _ => Ok(cell.into()),
-    }
+    Ok(until_an_error(move || next().transpose()))
 }

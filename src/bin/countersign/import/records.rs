@@ -1,4 +1,4 @@
-//! What a line says, as a record; and how it is put beside what is stored already.
+//! The records that lines become, and how a line is written beside a record that is already stored.
 
 use std::collections::BTreeSet;
 
@@ -8,30 +8,40 @@ use countersign::params::{self, Name};
 use countersign::password_hash::{Hash, HashError, Hasher, hash_client_secret, is_generated};
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
-use countersign::store::{Created, Store, StoreError, Stored};
+use countersign::store::{Created, Record, Store, StoreError};
 use countersign::user::{User, Username};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::hashes;
+use super::ids::Ids;
+use super::lines::Line;
+use super::values::normalize;
 use crate::spec::{Spec, scope_fault};
 
-/// What became of a line.
+/// The result of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Became {
     New,
     Replaced,
-    /// Nothing: the record was there.
+    /// The record was there, and stays as it is.
     WasThere,
 }
 
-/// Why a line became nothing.
+/// Why a line was not written.
 pub enum Failed {
-    /// Its own fault.
+    /// The line is rejected.
     Bad(String),
-    /// AWS does not do it, or not now.
+    /// The call to DynamoDB failed.
     Store(StoreError),
+}
+
+impl Failed {
+    /// Returns true if the same write may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
 }
 
 impl From<StoreError> for Failed {
@@ -40,46 +50,98 @@ impl From<StoreError> for Failed {
             StoreError::Malformed { attribute, .. } => {
                 Self::Bad(format!("the stored record is malformed: {attribute}"))
             }
-            // Tried again it would be the same, and the lines after it have nothing to do with it.
-            StoreError::Refused { cause } if cause.contains("ValidationException") => {
-                Self::Bad("DynamoDB takes no such record: too large, too deep, or a number out of range".to_owned())
-            }
+            // Another attempt would fail as well, and the lines after it are not affected.
+            StoreError::Refused { cause } if cause.contains("ValidationException") => Self::Bad(
+                "DynamoDB rejects the record: it is too large, too deep, or has a number out of range".to_owned(),
+            ),
             other => Self::Store(other),
         }
     }
 }
 
-/// A kind of record that lines are.
+/// A line that was read, as the record that it becomes.
 pub trait Import: Sized + Send + Sync + 'static {
-    /// What a line may have.
+    /// The record.
+    type Record: Record + Sync;
+
+    /// The members that a line may have.
     const COLUMNS: &'static [&'static str];
 
     /// Reads a line.
-    fn read(line: Map<String, Value>, hasher: &Hasher) -> Result<Self, String>;
+    fn read(line: Line, hasher: &Hasher) -> Result<Self, String>;
 
-    /// The key of its record.
+    /// Returns the record that a new key gets.
+    fn record(&self) -> &Self::Record;
+
+    /// Returns the key of the record.
     fn key(&self) -> &str;
 
-    /// The id that is its own for ever, if the line says one.
+    /// Returns the `user_id` that the line names.
     fn user_id(&self) -> Option<&str> {
         None
     }
 
-    /// How its password or secret is hashed.
+    /// Returns true if the line names an id of the other kind: a user that of a client, a client that of a user.
+    fn shares_id(&self, ids: &Ids) -> bool;
+
+    /// Returns the scheme of the hash.
     fn scheme(&self) -> &'static str;
 
-    /// Writes it, unless it is there; then over it, if that is wanted.
-    fn write(&self, store: &Store, overwrite: bool) -> impl Future<Output = Result<Became, Failed>> + Send;
+    /// Checks that the line may be of the stored record.
+    fn check(&self, _stored: &Self::Record) -> Result<(), String> {
+        Ok(())
+    }
 
-    /// What writing it would do.
-    fn rehearse(&self, store: &Store, overwrite: bool) -> impl Future<Output = Result<Became, Failed>> + Send;
+    /// Changes what the line names in the stored record, and nothing else.
+    fn overwrite(&self, stored: &mut Self::Record) -> Result<(), String>;
+}
+
+/// Writes a line: creates its record, or changes the one that is stored if `overwrite` is set.
+pub async fn write<R: Import>(line: &R, store: &Store, overwrite: bool) -> Result<Became, Failed> {
+    let mut stored = match store.create(line.record()).await? {
+        Created::New => return Ok(Became::New),
+        Created::Same => return Ok(Became::WasThere),
+        Created::Taken(found) => found?,
+    };
+    let became = beside(line, &mut stored.record, overwrite)?;
+    if became == Became::Replaced {
+        store.replace(&stored).await?;
+    }
+    Ok(became)
+}
+
+/// Returns what [`write`] would do.
+pub async fn rehearse<R: Import>(line: &R, store: &Store, overwrite: bool) -> Result<Became, Failed> {
+    match store.stored::<R::Record>(line.key()).await? {
+        Some(mut stored) => beside(line, &mut stored.record, overwrite),
+        None => Ok(Became::New),
+    }
+}
+
+fn beside<R: Import>(line: &R, stored: &mut R::Record, overwrite: bool) -> Result<Became, Failed> {
+    line.check(stored).map_err(Failed::Bad)?;
+    if !overwrite {
+        return Ok(Became::WasThere);
+    }
+    line.overwrite(stored).map_err(Failed::Bad)?;
+    Ok(Became::Replaced)
+}
+
+/// Reads an object. A value may be a secret, so an error names its place and does not quote it.
+fn object<T: DeserializeOwned>(line: Line) -> Result<T, String> {
+    serde_path_to_error::deserialize(Value::Object(line)).map_err(|error| {
+        let message = error.inner().to_string();
+        if ["unknown field", "missing field"].iter().any(|start| message.starts_with(start)) {
+            return message;
+        }
+        format!("the type of {} is wrong", error.path())
+    })
 }
 
 pub struct ImportedUser {
     user: User,
-    /// Whether the line said the id, and whether the user is enabled.
-    names_id: bool,
-    names_enabled: bool,
+    /// The members of the line.
+    names: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,49 +155,34 @@ struct UserLine {
     enabled: Option<bool>,
 }
 
-/// Reads an object. A value may be a secret, so that a fault names where it is and does not quote it.
-fn object<T: DeserializeOwned>(line: Map<String, Value>) -> Result<T, String> {
-    serde_path_to_error::deserialize(Value::Object(line)).map_err(|error| {
-        let message = error.inner().to_string();
-        if ["unknown field", "missing field"].iter().any(|start| message.starts_with(start)) {
-            return message;
-        }
-        format!("the {} is not what it must be", error.path())
-    })
-}
-
 impl Import for ImportedUser {
+    type Record = User;
+
     const COLUMNS: &'static [&'static str] = &["username", "user_id", "password_hash", "scopes", "dealer", "enabled"];
 
-    fn read(line: Map<String, Value>, _: &Hasher) -> Result<Self, String> {
+    fn read(line: Line, _: &Hasher) -> Result<Self, String> {
+        let line = normalize(line)?;
+        let names = line.keys().cloned().collect();
         let line: UserLine = object(line)?;
         params::check(Name::Username, &line.username).map_err(|error| error.reason().to_owned())?;
-        let username = Username::parse(&line.username).ok_or("the username is none that can be (RFC 8265)")?;
+        let username = Username::parse(&line.username).ok_or("the username is not valid (RFC 8265)")?;
         if line.user_id.as_ref().is_some_and(|id| id.is_empty() || id.contains(char::is_control)) {
             return Err("the user_id is empty or has control characters".to_owned());
         }
-        let names_id = line.user_id.is_some();
-        let hash = line.password_hash.as_deref().map(hashes::parse).transpose();
-        let password_hash = hash.map_err(|fault| format!("the password_hash is {fault}"))?;
-        if password_hash.as_ref().is_some_and(|hash| hash.scheme() == "sha256") {
-            return Err("the password_hash is a plain SHA-256, which no password must be stored by".to_owned());
-        }
-        if line.scopes.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Err(
-                "the scopes are an empty list; leave them away, and the user may have what the client may".to_owned()
-            );
-        }
-        let scopes = line.scopes.map(AllowedScopes::parse).transpose();
         let user = User {
             username: username.as_str().to_owned(),
             user_id: line.user_id.unwrap_or_else(random_id),
-            password_hash,
-            scopes: scopes.map_err(|(token, fault)| scope_fault(&token, fault))?,
+            password_hash: line.password_hash.as_deref().map_or(Ok(None), password_hash)?,
+            scopes: line.scopes.map_or(Ok(None), limit)?,
             dealer: line.dealer,
             enabled: line.enabled.unwrap_or(true),
             session_generation: 0,
         };
-        Ok(Self { user, names_id, names_enabled: line.enabled.is_some() })
+        Ok(Self { user, names })
+    }
+
+    fn record(&self) -> &User {
+        &self.user
     }
 
     fn key(&self) -> &str {
@@ -143,62 +190,86 @@ impl Import for ImportedUser {
     }
 
     fn user_id(&self) -> Option<&str> {
-        self.names_id.then_some(&self.user.user_id)
+        self.names("user_id").then_some(&self.user.user_id)
+    }
+
+    fn shares_id(&self, ids: &Ids) -> bool {
+        self.user_id().is_some_and(|id| ids.is_client(id))
     }
 
     fn scheme(&self) -> &'static str {
         self.user.password_hash.as_ref().map_or("no password", Hash::scheme)
     }
 
-    async fn write(&self, store: &Store, overwrite: bool) -> Result<Became, Failed> {
-        let mut stored = match store.create(&self.user).await? {
-            Created::New => return Ok(Became::New),
-            Created::Same => return Ok(Became::WasThere),
-            Created::Taken(found) => found?,
-        };
-        if self.beside(&stored, overwrite)? == Became::WasThere {
-            return Ok(Became::WasThere);
+    fn check(&self, stored: &User) -> Result<(), String> {
+        if self.names("user_id") && stored.user_id != self.user.user_id {
+            return Err("the stored user has another user_id, which never changes".to_owned());
         }
-        let (user, found) = (&self.user, &mut stored.record);
-        let text = |hash: &Hash| hash.as_str().to_owned();
-        if let Some(hash) = &user.password_hash
-            && found.password_hash.as_ref().map(text) != Some(text(hash))
-        {
-            // Logins with the old password end.
-            found.password_hash = Some(hash.clone());
-            found.end_sessions(1);
-        }
-        found.scopes.clone_from(&user.scopes);
-        found.dealer.clone_from(&user.dealer);
-        if self.names_enabled {
-            found.enabled = user.enabled;
-        }
-        store.replace(&stored).await?;
-        Ok(Became::Replaced)
+        Ok(())
     }
 
-    async fn rehearse(&self, store: &Store, overwrite: bool) -> Result<Became, Failed> {
-        match store.stored(&self.user.username).await? {
-            Some(stored) => self.beside(&stored, overwrite),
-            None => Ok(Became::New),
+    fn overwrite(&self, stored: &mut User) -> Result<(), String> {
+        let new = &self.user;
+        let is_same = |one: &Option<Hash>, other: &Option<Hash>| {
+            one.as_ref().map(Hash::as_str) == other.as_ref().map(Hash::as_str)
+        };
+        if self.names("password_hash") && !is_same(&stored.password_hash, &new.password_hash) {
+            stored.password_hash.clone_from(&new.password_hash);
+            stored.end_sessions(1);
         }
+        if self.names("scopes") {
+            stored.scopes.clone_from(&new.scopes);
+        }
+        if self.names("dealer") {
+            stored.dealer.clone_from(&new.dealer);
+        }
+        if self.names("enabled") {
+            stored.enabled = new.enabled;
+        }
+        Ok(())
     }
 }
 
 impl ImportedUser {
-    /// What is to be done where there is a record. An id is one user's for ever.
-    fn beside(&self, stored: &Stored<User>, overwrite: bool) -> Result<Became, Failed> {
-        if self.names_id && stored.record.user_id != self.user.user_id {
-            return Err(Failed::Bad("the username is taken by a user of another user_id".to_owned()));
-        }
-        Ok(if overwrite { Became::Replaced } else { Became::WasThere })
+    fn names(&self, member: &str) -> bool {
+        self.names.contains(member)
     }
 }
 
-/// A client, and whether the line said that it is enabled.
-pub struct ImportedClient(Client, bool);
+/// Reads the hash of a password. Django and shadow files write `!` before it for a user who cannot log in with one.
+fn password_hash(text: &str) -> Result<Option<Hash>, String> {
+    let text = text.trim();
+    if text.starts_with('!') {
+        return Ok(None);
+    }
+    let hash = hashes::parse(text).map_err(|error| format!("the password_hash is {error}"))?;
+    if hash.scheme() == "sha256" {
+        return Err("the password_hash is a plain SHA-256, which is too fast for passwords".to_owned());
+    }
+    Ok(Some(hash))
+}
+
+/// Reads the scopes of a user: `*` is no limit.
+fn limit(scopes: BTreeSet<String>) -> Result<Option<AllowedScopes>, String> {
+    if !scopes.contains("*") {
+        let scopes = AllowedScopes::parse(scopes).map_err(|(token, error)| scope_fault(&token, error))?;
+        return Ok(Some(scopes));
+    }
+    if scopes.len() > 1 {
+        return Err("the scopes have * beside others; write * for all scopes, or the others without it".to_owned());
+    }
+    Ok(None)
+}
+
+pub struct ImportedClient {
+    client: Client,
+    /// What the line names of the client's [`Spec`].
+    named: Line,
+}
 
 impl Import for ImportedClient {
+    type Record = Client;
+
     const COLUMNS: &'static [&'static str] = &[
         "client_id",
         "secret",
@@ -215,69 +286,66 @@ impl Import for ImportedClient {
         "enabled",
     ];
 
-    fn read(mut line: Map<String, Value>, hasher: &Hasher) -> Result<Self, String> {
+    fn read(line: Line, hasher: &Hasher) -> Result<Self, String> {
+        let mut line = normalize(line)?;
         let mut take = |name: &str| match line.remove(name) {
-            None | Some(Value::Null) => Ok(None),
+            None => Ok(None),
             Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-            Some(_) => Err(format!("the {name} is no text, or empty")),
+            Some(_) => Err(format!("the {name} is empty, or its type is wrong")),
         };
         let client_id = take("client_id")?.ok_or("missing field `client_id`")?;
         let (secret, hash) = (take("secret")?, take("secret_hash")?);
         params::check(Name::ClientId, &client_id).map_err(|error| error.reason().to_owned())?;
-        let hash = match (secret, hash) {
-            (Some(_), Some(_)) => return Err("it has both a secret and a secret_hash".to_owned()),
-            (None, Some(hash)) => Some(hashes::parse(&hash).map_err(|fault| format!("the secret_hash is {fault}"))?),
-            (Some(secret), None) => {
-                params::check(Name::ClientSecret, &secret).map_err(|error| error.reason().to_owned())?;
-                // A person may have chosen it, or a system that nobody knows: only of our own we know how random it is.
-                let hash =
-                    if is_generated(&secret) { hash_client_secret(&secret).try_into() } else { hasher.hash(&secret) };
-                Some(hash.map_err(|fault: HashError| fault.to_string())?)
-            }
-            (None, None) => None,
-        };
+        let hash = secret_hash(secret, hash, hasher)?;
         let now = Clock::System.now();
         let mut client = Client::new(client_id, now);
-        let spec: Spec = object(line)?;
-        let names_enabled = spec.enabled.is_some();
-        spec.write_to(&mut client, now)?;
+        object::<Spec>(line.clone())?.write_to(&mut client, now)?;
         client.secrets = hash.into_iter().map(|hash| Secret::new(hash, now)).collect();
-        Ok(Self(client, names_enabled))
+        Ok(Self { client, named: line })
+    }
+
+    fn record(&self) -> &Client {
+        &self.client
     }
 
     fn key(&self) -> &str {
-        &self.0.client_id
+        &self.client.client_id
+    }
+
+    fn shares_id(&self, ids: &Ids) -> bool {
+        ids.owner(&self.client.client_id).is_some()
     }
 
     fn scheme(&self) -> &'static str {
-        self.0.secrets.first().map_or("no secret", |secret| secret.hash.scheme())
+        self.client.secrets.first().map_or("no secret", |secret| secret.hash.scheme())
     }
 
-    async fn write(&self, store: &Store, overwrite: bool) -> Result<Became, Failed> {
-        let mut stored = match store.create(&self.0).await? {
-            Created::New => return Ok(Became::New),
-            Created::Same => return Ok(Became::WasThere),
-            Created::Taken(found) => found?,
-        };
-        if !overwrite {
-            return Ok(Became::WasThere);
+    fn overwrite(&self, stored: &mut Client) -> Result<(), String> {
+        let mut spec = Spec::from(&*stored).attributes();
+        spec.extend(self.named.clone());
+        object::<Spec>(spec)?.write_to(stored, Clock::System.now())?;
+        if !self.client.secrets.is_empty() {
+            stored.secrets.clone_from(&self.client.secrets);
         }
-        let now = Clock::System.now();
-        let enabled = self.1.then_some(self.0.enabled);
-        let spec = Spec { enabled, ..Spec::from(&self.0) };
-        spec.write_to(&mut stored.record, now).map_err(Failed::Bad)?;
-        if !self.0.secrets.is_empty() {
-            stored.record.secrets.clone_from(&self.0.secrets);
-        }
-        store.replace(&stored).await?;
-        Ok(Became::Replaced)
+        Ok(())
     }
+}
 
-    async fn rehearse(&self, store: &Store, overwrite: bool) -> Result<Became, Failed> {
-        Ok(match (store.stored::<Client>(&self.0.client_id).await?, overwrite) {
-            (None, _) => Became::New,
-            (Some(_), true) => Became::Replaced,
-            (Some(_), false) => Became::WasThere,
-        })
+/// Reads the secret of a client, or its hash.
+fn secret_hash(secret: Option<String>, hash: Option<String>, hasher: &Hasher) -> Result<Option<Hash>, String> {
+    match (secret, hash) {
+        (Some(_), Some(_)) => Err("it has both a secret and a secret_hash".to_owned()),
+        (None, Some(hash)) => {
+            let hash = hashes::parse(hash.trim()).map_err(|error| format!("the secret_hash is {error}"))?;
+            Ok(Some(hash))
+        }
+        (Some(secret), None) => {
+            params::check(Name::ClientSecret, &secret).map_err(|error| error.reason().to_owned())?;
+            // A person may have chosen it: only the randomness of secrets that we made is known.
+            let hash =
+                if is_generated(&secret) { hash_client_secret(&secret).try_into() } else { hasher.hash(&secret) };
+            Ok(Some(hash.map_err(|error: HashError| error.to_string())?))
+        }
+        (None, None) => Ok(None),
     }
 }

@@ -1,4 +1,4 @@
-//! What an import did, or would do.
+//! The report of an import, or of its rehearsal.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,15 @@ use crate::output;
 
 #[derive(Default)]
 pub struct Report {
-    /// Lines that held something.
+    /// The number of lines that are not blank.
     pub lines: u64,
-    /// By scheme, what became of its lines.
+    /// The results by scheme.
     schemes: BTreeMap<&'static str, Counts>,
-    /// The lines that are no records, and why.
+    /// The rejected lines, with the reason.
     pub bad: Vec<(u64, String)>,
-    /// Why it ended before the file did.
+    /// The number of lines whose id is used by a user and a client.
+    pub shared_ids: u64,
+    /// Why the import ended before the file did.
     pub stopped_by: Option<String>,
 }
 
@@ -36,14 +38,14 @@ impl Report {
         }
     }
 
-    /// The reasons of bad lines, with how many there are of each.
-    fn faults(&self) -> BTreeMap<&str, u64> {
-        let mut faults = BTreeMap::new();
+    /// Counts the rejected lines by reason.
+    fn reasons(&self) -> BTreeMap<&str, u64> {
+        let mut reasons = BTreeMap::new();
         for (_, reason) in &self.bad {
-            // What stands in brackets is of one line alone.
-            *faults.entry(reason.split(" (").next().unwrap_or_default()).or_default() += 1;
+            // What is in brackets differs from line to line.
+            *reasons.entry(reason.split(" (").next().unwrap_or_default()).or_default() += 1;
         }
-        faults
+        reasons
     }
 
     pub fn to_json(&self, dry_run: bool) -> Value {
@@ -57,6 +59,7 @@ impl Report {
             "lines": self.lines,
             "schemes": schemes.collect::<serde_json::Map<_, _>>(),
             "bad": bad.collect::<Vec<_>>(),
+            "shared_ids": self.shared_ids,
             "stopped_by": self.stopped_by,
         })
     }
@@ -68,9 +71,9 @@ impl Report {
         });
         let mut text = output::table(&["SCHEME", "NEW", "REPLACED", "WERE THERE"], rows);
         if !self.bad.is_empty() {
-            let faults = self.faults();
-            let rows = faults.iter().map(|(reason, count)| vec![count.to_string(), (*reason).to_owned()]);
-            text = format!("{text}\n\n{}", output::table(&["LINES", "FAULT"], rows));
+            let reasons = self.reasons();
+            let rows = reasons.iter().map(|(reason, count)| vec![count.to_string(), (*reason).to_owned()]);
+            text = format!("{text}\n\n{}", output::table(&["LINES", "REASON"], rows));
         }
         let (lines, bad) = (self.lines, self.bad.len());
         let plural = if lines == 1 { "" } else { "s" };

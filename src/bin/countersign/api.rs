@@ -1,0 +1,50 @@
+//! Requests to the API, and the one check of every URL that an operator or a deployment names.
+
+use countersign::aws;
+use url::{Host, Url};
+
+/// Checks a URL of the API, and returns it in the form in which it is requested, without a slash at its end.
+///
+/// Secrets and public keys travel over it, so http is only for a loopback host. The host that was checked is the host
+/// that is called, because the parser's own form of the URL is returned: the HTTP client may read `\`, `@` or a decimal
+/// address differently.
+///
+/// # Errors
+/// A sentence that says what to write.
+pub fn check_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).ok().filter(|url| ["https", "http"].contains(&url.scheme()));
+    let url = url.ok_or("not a URL of an API, such as https://login.example.com")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL contains `@` before its host; write the URL without user name and password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("the URL has a query or a fragment; write it without them".to_owned());
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        let host = url.host_str().unwrap_or_default();
+        return Err(format!("http is only for loopback hosts, and {host} is not one; write https"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// Sends a request to a URL that passes [`check_url`].
+///
+/// # Errors
+/// Why there is no response, in one line.
+pub async fn ask(
+    method: &str,
+    url: &str,
+    headers: &[(&'static str, String)],
+    body: String,
+) -> Result<aws::Answer, String> {
+    aws::ask(method, &check_url(url)?, headers, body).await
+}
