@@ -18,12 +18,12 @@ use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
-use crate::password_hash::Hash;
+use crate::password_hash::{Hash, Verified};
 use crate::random::random_id;
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
 use crate::store::StoreError;
 use crate::token::{AccessToken, Login, TokenVersion};
-use crate::user::{User, Username, password_form};
+use crate::user::{User, Username};
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
 /// The upgrade of a password hash delays a response by this time at most.
@@ -59,7 +59,7 @@ impl Request {
             Some(username) => app.store.user(username).await,
             None => Ok(None),
         };
-        Ok(Self { scope, password: password_form(&password), username, user, began })
+        Ok(Self { scope, password, username, user, began })
     }
 }
 
@@ -89,7 +89,7 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
     let (stored, _) = tokio::join!(
         app.store.begin_refresh_family(login.family, &family),
-        timeout_at(upgrade_ends, upgrade_hash(app, &proven, &password)),
+        timeout_at(upgrade_ends, upgrade_hash(app, &proven)),
     );
     stored?;
     if !client.grant_types.contains(GrantType::RefreshToken.as_str()) {
@@ -104,6 +104,7 @@ struct Proven<'a> {
     username: &'a Username,
     user: &'a User,
     hash: &'a Hash,
+    verified: Verified,
 }
 
 /// Step 4. Always runs a password hash, so that the response time does not reveal the cause. The password of a disabled
@@ -115,13 +116,15 @@ fn prove<'a>(
     password: &str,
 ) -> Result<Proven<'a>, Error> {
     let hash = user.filter(|user| user.enabled).and_then(|user| user.password_hash.as_ref());
-    let is_right = app.hasher.verify_password(hash, password);
-    let reason = match (username, user, hash) {
-        (Some(username), Some(user), Some(hash)) if is_right => return Ok(Proven { username, user, hash }),
-        (_, Some(_), Some(_)) => "wrong password",
-        (_, Some(user), None) if !user.enabled => "disabled user",
-        (_, Some(_), None) => "user without a password",
-        (_, None, _) => "unknown user",
+    let verified = app.hasher.verify_password(hash, password);
+    let reason = match (username, user, hash, verified) {
+        (Some(username), Some(user), Some(hash), Some(verified)) => {
+            return Ok(Proven { username, user, hash, verified });
+        }
+        (_, Some(_), Some(_), _) => "wrong password",
+        (_, Some(user), None, _) if !user.enabled => "disabled user",
+        (_, Some(_), None, _) => "user without a password",
+        (_, None, _, _) => "unknown user",
     };
     Err(Error::InvalidGrant { description: DESCRIPTION, reason })
 }
@@ -149,11 +152,11 @@ fn new_family(app: &App, token: &AccessToken<'_>, username: &Username, version: 
 }
 
 /// Replaces a hash of an old scheme. The login does not depend on it: the next login tries again.
-async fn upgrade_hash(app: &App, proven: &Proven<'_>, password: &str) {
-    if app.hasher.is_current(proven.hash) {
+async fn upgrade_hash(app: &App, proven: &Proven<'_>) {
+    let Some(new) = app.hasher.upgrade(proven.hash, &proven.verified) else {
         return;
-    }
-    let upgraded = match app.hasher.hash(password) {
+    };
+    let upgraded = match new {
         Ok(new) => app.store.upgrade_password_hash(proven.username, proven.hash, &new).await.map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -65,7 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
 ];
 
 /// The homes of the crates that have one. Those that are everyone's (base64, serde, tokio, tracing) are not listed.
-const HOMES: [(&str, &[&str]); 33] = [
+const HOMES: [(&str, &[&str]); 34] = [
     ("anstream", &["countersign"]),
     ("anstyle", &["countersign"]),
     ("argon2", &["password_hash"]),
@@ -87,17 +87,18 @@ const HOMES: [(&str, &[&str]); 33] = [
     ("humantime", &["countersign"]),
     ("indicatif", &["countersign"]),
     ("jsonwebtoken", &["countersign", "keys"]),
-    ("lambda_runtime", &["bin", "gateway"]),
-    ("phc", &["password_hash"]),
+    ("lambda_http", &["bin", "gateway"]),
+    ("md5", &["password_hash"]),
     ("precis_profiles", &["user"]),
     ("rpassword", &["countersign"]),
     ("rustls_pki_types", &["config", "keys"]),
+    ("scrypt", &["password_hash"]),
     ("serde_dynamo", &["refresh_token", "store"]),
     ("serde_path_to_error", &["countersign", "store"]),
     ("toml", &["countersign"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
-    ("unicode_normalization", &["user"]),
+    ("unicode_normalization", &["password_hash"]),
     ("url", &["client", "countersign"]),
 ];
 

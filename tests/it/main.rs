@@ -23,6 +23,7 @@ mod cases;
 mod clients;
 mod clock_steps;
 mod command_line;
+mod conditional_writes;
 mod config;
 mod cors;
 mod events;
