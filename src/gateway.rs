@@ -2,6 +2,9 @@
 //!
 //! Every event gets a response. A path that HTTP cannot represent becomes one that does not exist. An event that lacks
 //! what a request needs, or has a method, a header or a body that cannot be read, becomes a [`Malformed`] request.
+//!
+//! `lambda_http` runs the function. Its own conversion of events is not used: it fails the invocation, or panics, where a
+//! method, a header, a query or a body is not what HTTP can represent.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,8 +15,8 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderName, Request, Response, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lambda_runtime::tower::ServiceExt;
-use lambda_runtime::{LambdaEvent, Service, service_fn};
+use lambda_http::lambda_runtime::{LambdaEvent, Service, service_fn};
+use lambda_http::tower::ServiceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -29,7 +32,7 @@ pub fn service(
         let response = router.clone().oneshot(request(event.payload.get()));
         async move {
             let Ok(response) = response.await;
-            Ok(GatewayResponse::new(response).await)
+            Ok(self::response(response).await)
         }
     })
 }
@@ -116,25 +119,21 @@ struct GatewayResponse {
     is_base64_encoded: bool,
 }
 
-impl GatewayResponse {
-    /// Joins headers of one name with commas, except `Set-Cookie`, which has a member of its own. All bodies are text.
-    async fn new(response: Response<Body>) -> Self {
-        let (parts, body) = response.into_parts();
-        let (mut headers, mut cookies) = (BTreeMap::<_, String>::new(), Vec::new());
-        for (name, value) in &parts.headers {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            if name == SET_COOKIE {
-                cookies.push(value);
-            } else {
-                headers
-                    .entry(name.to_string())
-                    .and_modify(|known| *known = format!("{known}, {value}"))
-                    .or_insert(value);
-            }
+/// Returns a response as the gateway reads it. Headers of one name are joined with commas, except `Set-Cookie`, which has
+/// a member of its own. All our bodies are text.
+pub async fn response(response: Response<Body>) -> impl Serialize {
+    let (parts, body) = response.into_parts();
+    let (mut headers, mut cookies) = (BTreeMap::<_, String>::new(), Vec::new());
+    for (name, value) in &parts.headers {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        if name == SET_COOKIE {
+            cookies.push(value);
+        } else {
+            headers.entry(name.to_string()).and_modify(|known| *known = format!("{known}, {value}")).or_insert(value);
         }
-        // Bodies are in memory, so reading one does not fail.
-        let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let body = String::from_utf8_lossy(&bytes).into_owned();
-        Self { status_code: parts.status.as_u16(), headers, cookies, body, is_base64_encoded: false }
     }
+    // Bodies are in memory, so reading one does not fail.
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let body = String::from_utf8_lossy(&bytes).into_owned();
+    GatewayResponse { status_code: parts.status.as_u16(), headers, cookies, body, is_base64_encoded: false }
 }

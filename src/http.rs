@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{Next, from_fn, map_request, map_response};
@@ -62,7 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), document(get(metadata::get)));
     }
     router
-        .fallback(async || Error::NotFound)
+        .fallback((async || Error::NotFound).layer(map_request(well_formed)))
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
         .layer(map_response(headers))
         .layer(from_fn(trace))
@@ -82,7 +83,7 @@ fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
 }
 
-/// Rejects a request that is [`Malformed`].
+/// Rejects a request that is [`Malformed`]. Inside the layers of the path, so that the response has their headers.
 async fn well_formed(request: Request) -> Result<Request, Error> {
     match request.extensions().get() {
         Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),

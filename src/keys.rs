@@ -88,11 +88,11 @@ impl KeySet {
         refresh_key: &[u8],
         other_refresh_keys: &[Vec<u8>],
     ) -> Result<Self, KeyError> {
-        let signing = || std::iter::once(current.jwk()).chain(&next);
-        let mut algorithms: Vec<_> =
-            signing().filter_map(|key| key.common.key_algorithm).map(|name| name.to_string()).collect();
+        let mut keys: Vec<_> = std::iter::once(current.jwk().clone()).chain(next).collect();
+        let algorithms = keys.iter().filter_map(|key| key.common.key_algorithm);
+        let mut algorithms: Vec<_> = algorithms.map(|algorithm| algorithm.to_string()).collect();
         algorithms.dedup();
-        let keys = signing().chain(&previous).cloned().collect();
+        keys.extend(previous);
         let jwks = serde_json::to_string(&JwkSet { keys }).map_err(|_| KeyError::Unusable("its keys have no JSON"))?;
         Ok(Self {
             current,

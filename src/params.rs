@@ -111,11 +111,9 @@ impl Params {
             return Ok(());
         };
         // An absent value is kept as an empty one until taken, so that a second mention of the name is noticed.
-        let mut value = value.unwrap_or_default();
+        let value = value.unwrap_or_default();
         check(name, &value)?;
-        if name == Name::Username {
-            value = value.trim_matches(' ').to_owned();
-        }
+        let value = if name == Name::Username { value.trim_matches(' ').to_owned() } else { value };
         if self.values.iter().any(|(known, _)| *known == name) {
             return Err(Error::InvalidRequest("A parameter is repeated."));
         }

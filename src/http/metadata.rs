@@ -19,7 +19,7 @@ pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration
 
 /// The members of RFC 8414 section 2 and OpenID Connect Discovery section 3.
 ///
-/// There is no authorization endpoint that works. Common parsers (pyoidc, Authlib, AppAuth, Spring, the MCP SDKs) reject a
+/// There is no authorization endpoint that works. Common parsers (pyoidc, Authlib, `AppAuth`, Spring, the MCP SDKs) reject a
 /// document without one, or with an empty list of response types; Kubernetes and GitHub Actions publish these values too.
 #[derive(Serialize)]
 struct Metadata<'a> {

@@ -5,8 +5,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use axum::http::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use countersign::gateway;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -151,6 +153,18 @@ async fn s_105_an_event_needs_no_more_than_its_request() {
 }
 
 #[tokio::test]
+async fn headers_of_one_name_are_joined_and_cookies_are_not() {
+    let headers = [("vary", "a"), ("set-cookie", "x=1"), ("vary", "b"), ("set-cookie", "y=2")];
+    let response =
+        headers.into_iter().fold(Response::builder().status(400), |built, (name, value)| built.header(name, value));
+    let response = gateway::response(response.body("text".into()).unwrap()).await;
+    let expected = json!({
+        "statusCode": 400, "headers": {"vary": "a, b"}, "cookies": ["x=1", "y=2"], "body": "text", "isBase64Encoded": false,
+    });
+    assert_eq!(serde_json::to_value(response).unwrap(), expected);
+}
+
+#[tokio::test]
 async fn s_102_the_query_of_an_event_is_passed_on_or_rejected() {
     let (_test, door) = demo().await;
     let mut function = Function::start(door).await;
@@ -230,8 +244,12 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
         with(good, "/requestContext/http/method", json!("PO ST")),
         with(good, "/requestContext/http/method", json!("P\u{d6}ST")),
     ] {
-        function.invoke(event).await.assert_refused(400, "invalid_request");
+        let answer = function.invoke(event).await;
+        answer.assert_refused(400, "invalid_request");
+        assert_eq!(answer.header("vary"), Some("Origin"), "as every response of this path");
     }
+    let at_any_path = with(&with(good, "/headers/x", json!("\0")), "/rawPath", json!("/other"));
+    function.invoke(at_any_path).await.assert_refused(400, "invalid_request");
     let event = with(good, "/requestContext/http/method", json!("post"));
     function.invoke(event).await.assert_refused(405, "method_not_allowed");
     let output = function.end().await;
@@ -239,7 +257,7 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
 }
 
 #[tokio::test]
-async fn s_103_what_is_no_event_of_the_gateway_gets_a_response() {
+async fn s_103_any_other_json_gets_a_response() {
     let (_test, door) = demo().await;
     let mut function = Function::start(door).await;
     let good = &events()["client_credentials"];

@@ -9,7 +9,7 @@ use crate::support::{Answer, ISSUER, SERVICE, TestApp, key_document, key_record,
 const AUTHORIZE: &str = "/oauth/authorize";
 const HEALTH: &str = "/healthz";
 const JWKS: &str = "/.well-known/jwks.json";
-/// 7,200 s is what KeyPublicFor (at least 9,000 s) leaves after `KEYS_MAX_AGE` (at most 900 s) in a process and in a cache.
+/// 7,200 s is what `KeyPublicFor` (at least 9,000 s) leaves after `KEYS_MAX_AGE` (at most 900 s) in a process and in a cache.
 const CACHE_CONTROL: &str = "public, max-age=300, stale-if-error=7200";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
@@ -106,6 +106,20 @@ async fn s_506_the_last_good_set_is_served_whatever_is_down() {
             assert_published(&get(&test, path).await);
         }
     }
+}
+
+/// The worst case: a process reads the new set `KEYS_MAX_AGE` after it was written, and a cache fetched the old one just
+/// before.
+#[tokio::test]
+async fn s_505_no_cache_keeps_a_set_for_longer_than_a_key_is_public_before_it_signs() {
+    let limit = |parameter: &str, limit: &str| {
+        crate::cloud::template().unwrap()["Parameters"][parameter][limit].as_u64().unwrap()
+    };
+    let (public_for, max_age) = (limit("KeyPublicFor", "MinValue"), limit("KeysMaxAge", "MaxValue"));
+    let test = TestApp::start_with(|config| config.keys_max_age = max_age.try_into().unwrap()).await;
+    let answer = get(&test, JWKS).await;
+    let stale = answer.header("cache-control").unwrap().split("stale-if-error=").nth(1).unwrap();
+    assert!(max_age + max_age + stale.parse::<u64>().unwrap() <= public_for);
 }
 
 #[tokio::test]

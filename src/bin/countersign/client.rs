@@ -128,7 +128,7 @@ pub struct Settings {
     /// How long its refresh tokens live unused (seconds, or 12h, 30d)
     #[arg(long, value_name = "SPAN", value_parser = ttl)]
     refresh_token_ttl: Option<u32>,
-    /// A browser origin whose pages may read token responses, like https://app.example (once for each)
+    /// A browser origin whose pages may read token responses, as a browser sends it (once for each)
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
     /// What its tokens of structure 1 have as `system`

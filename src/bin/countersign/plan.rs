@@ -199,11 +199,8 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
         Ok::<_, Fault>(())
     };
     deployment.store.each(see).await?;
-    if wanted.iter().any(|(client, _)| !stored.contains_key(&client.client_id)) {
-        let owners = user::owners(deployment).await?;
-        let new = wanted.iter().map(|(client, _)| &client.client_id).filter(|id| !stored.contains_key(*id));
-        new.map(|id| client::check_owner(&owners, id)).collect::<Result<(), _>>()?;
-    }
+    let ids = wanted.iter().map(|(client, _)| client.client_id.as_str());
+    check_new_ids(deployment, ids.filter(|id| !stored.contains_key(*id)).collect()).await?;
     let mut steps = Vec::new();
     let now = Clock::System.now();
     for (client, spec) in wanted {
@@ -227,6 +224,15 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
         output::remark(&format!("not in the file, and left as they are: {}", ids.join(", ")));
     }
     Ok(steps)
+}
+
+/// Rejects new ids that are the `user_id` of a user. Scans the users only if there is a new id.
+async fn check_new_ids(deployment: &Deployment, ids: Vec<&str>) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let owners = user::owners(deployment).await?;
+    ids.into_iter().try_for_each(|id| client::check_owner(&owners, id))
 }
 
 fn differences(from: &Spec, to: &Spec) -> Vec<Difference> {

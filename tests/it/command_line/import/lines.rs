@@ -206,7 +206,7 @@ async fn values_are_read_as_exports_write_them() {
 
     let hash = &hashes()[1].2;
     let jsonl = [
-        json!({"username": "number", "user_id": 42, "password_hash": format!(" {hash}\t")}),
+        json!({"username": "number", "user_id": 4242, "password_hash": format!(" {hash}\t")}),
         json!({"username": "negative", "user_id": -7, "password_hash": format!("!{hash}")}),
         json!({"username": "largest", "user_id": u64::MAX, "password_hash": "  "}),
         json!({"username": "fraction", "user_id": 1.5}),
@@ -216,7 +216,7 @@ async fn values_are_read_as_exports_write_them() {
     let path = file("ids.jsonl", &jsonl.map(|line| line.to_string()).join("\n"));
     assert_rejected(&import(&test, "users", &path, &[]).await, &[(4, "the type of user_id is wrong")]);
     for (username, user_id, hash) in [
-        ("number", "42", json!({"S": hash})),
+        ("number", "4242", json!({"S": hash})),
         ("negative", "-7", Value::Null),
         ("largest", "18446744073709551615", Value::Null),
         ("spaces@example.com", "spaces", Value::Null),

@@ -54,6 +54,7 @@ async fn a_user_keeps_what_the_line_does_not_name() {
 
     overwrite(&test, "users", &json!({"username": USERNAME, "password_hash": "!"})).await;
     assert_eq!(user(&test, USERNAME)["password_hash"], Value::Null);
+    assert_eq!(user(&test, USERNAME)["session_generation"]["N"], "1", "the logins with the password end");
     assert_eq!(test.password(USERNAME, PASSWORD).await.status, 400);
 }
 
