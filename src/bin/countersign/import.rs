@@ -38,10 +38,9 @@ pub enum Command {
     #[command(after_help = "A line of JSON Lines (a CSV names the same members in its header):
   {\"username\":\"john@example.com\",\"user_id\":\"42\",\"password_hash\":\"$2y$10$..\",
    \"scopes\":[\"legacy:*\"],\"dealer\":{\"id\":7},\"enabled\":true}
-All members except username are optional. Hashes are argon2, bcrypt ($2y$, $2b$, $2a$), and PBKDF2
-as PHC strings or as passlib, Django and Werkzeug write it. The first login replaces each by
-argon2id. A hash that begins with ! is a user without a password. enabled is true, 1, t, yes or
-false, 0, f, no.
+All members except username are optional. Hashes are argon2, bcrypt, PBKDF2, scrypt and phpass, in
+the forms that docs/operators.md lists. The first login replaces each by argon2id. A hash that begins
+with ! is a user without a password. enabled is true, 1, t, yes or false, 0, f, no.
 
 A user without scopes may have all that the client may have. If the file has scopes, each line must
 list some; write * for all. In a CSV, an empty cell, NULL and \\N mean absent.

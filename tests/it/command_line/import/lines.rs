@@ -27,7 +27,7 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
         (
             "md5",
             json!({"username": "x4", "password_hash": "5f4dcc3b5aa765d61d8327deb882cf99"}).to_string(),
-            "not a hash",
+            "a fast hash",
         ),
         ("cut", json!({"username": "x5", "password_hash": "$2y$10$abc"}).to_string(), "not a hash"),
         ("scrypt", json!({"username": "x6", "password_hash": "$scrypt$ln=1,r=8,p=1$YQ$YQ"}).to_string(), "not a hash"),
