@@ -23,6 +23,9 @@ const VERSION: u8 = 1;
 const FAMILY_BYTES: usize = 16;
 const SIGNED_BYTES: usize = 1 + FAMILY_BYTES + 4;
 
+/// The reason of [`Standing::Undecided`], for the log.
+pub const CLOCK_IS_BEHIND: &str = "the clock is behind the last use of the refresh token";
+
 /// The keys that authenticate refresh tokens.
 pub struct RefreshTokenKeys {
     current: hmac::Key,
@@ -163,6 +166,17 @@ pub enum Standing {
     Invalid(&'static str),
 }
 
+/// The result of a rotation whose condition failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostRotation {
+    /// The successor is active: this write was sent twice, or another request was faster, within the grace.
+    SuccessorIsActive,
+    /// The refresh token is not valid any more. The reason is for the log.
+    Rejected(&'static str),
+    /// The state does not say whether the refresh token is valid. The reason is for the log.
+    Undecided(&'static str),
+}
+
 impl Family {
     /// Judges a generation that `client_id` presents at `now`. A retry is accepted for `grace` seconds; 0 accepts none.
     pub fn standing(&self, generation: u32, client_id: &str, now: u64, grace: u32) -> Standing {
@@ -192,9 +206,21 @@ impl Family {
         }
     }
 
-    /// Returns true if this state is the result of the write of `next`: the store applied it, and the login was not
-    /// revoked since.
-    pub fn is_result_of(&self, next: &Self) -> bool {
-        self.rotated_by == next.rotated_by && !self.revoked
+    /// Judges the state that the write of `next` found when its condition failed. The request read the
+    /// generation `used` as the active one, so it is not a replay, and no result ends the login.
+    pub fn after_lost_rotation(&self, used: u32, next: &Self, grace: u32) -> LostRotation {
+        // The SDK sends a write again when its response is lost. Then the condition fails because of our own write.
+        if self.rotated_by == next.rotated_by && !self.revoked {
+            return LostRotation::SuccessorIsActive;
+        }
+        match self.standing(used, &next.client_id, next.rotated_at, grace) {
+            Standing::Retried => LostRotation::SuccessorIsActive,
+            Standing::Replayed | Standing::RolledBack => {
+                LostRotation::Rejected("another request used the refresh token meanwhile")
+            }
+            Standing::Invalid(reason) => LostRotation::Rejected(reason),
+            Standing::Undecided => LostRotation::Undecided(CLOCK_IS_BEHIND),
+            Standing::Active => LostRotation::Undecided("the condition failed for the active refresh token"),
+        }
     }
 }

@@ -17,13 +17,11 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
 use crate::random::random_id;
-use crate::refresh_token::{Family, RefreshToken, Standing};
+use crate::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, RefreshToken, Standing};
 use crate::scope::Scope;
-use crate::store::{Rotation, StoreError};
+use crate::store::Rotation;
 use crate::token::{AccessToken, Login, TokenVersion};
 use crate::user::{User, Username};
-
-const CLOCK_IS_BEHIND: &str = "the clock is behind the last use of the refresh token";
 
 /// The grant's own parameters, and the family that the refresh token names.
 pub struct Request {
@@ -122,19 +120,16 @@ fn allowed(scope: Scope, family: &Family, user: &User) -> Result<Scope, Error> {
     scope.within(&family.scopes).and_then(|scope| user.scope(scope, true)).map_err(invalid_scope)
 }
 
-/// Step 7. If another request used the token since the family was read, the state that it left decides. This request
-/// read the token as the active one, so it is no replay and never ends the family.
+/// Step 7. If another request used the token since the family was read, the state that it left decides.
 async fn rotate(app: &App, used: RefreshToken, next: &Family) -> Result<(), Error> {
     let found = match app.store.rotate_refresh_token(used, next).await? {
         Rotation::Rotated => return Ok(()),
         Rotation::Lost(found) => found.ok_or(reject("the family does not exist any more"))?,
     };
-    match found.standing(used.generation, &next.client_id, next.rotated_at, app.config.refresh_grace) {
-        Standing::Retried => Ok(()),
-        Standing::Replayed | Standing::RolledBack => Err(reject("another request used the refresh token meanwhile")),
-        Standing::Undecided => Err(Error::TemporarilyUnavailable(CLOCK_IS_BEHIND.to_owned())),
-        Standing::Invalid(reason) => Err(reject(reason)),
-        Standing::Active => Err(StoreError::Conflict { cause: "a rotation".to_owned() }.into()),
+    match found.after_lost_rotation(used.generation, next, app.config.refresh_grace) {
+        LostRotation::SuccessorIsActive => Ok(()),
+        LostRotation::Rejected(reason) => Err(reject(reason)),
+        LostRotation::Undecided(reason) => Err(Error::TemporarilyUnavailable(reason.to_owned())),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::refresh_token::{Family, FamilyId, RefreshToken};
 /// The result of a rotation.
 #[derive(Debug)]
 pub enum Rotation {
-    /// The successor is the active generation, and it was this request that made it.
+    /// The successor is the active generation, and this write made it.
     Rotated,
     /// The condition failed. This is the state that DynamoDB found, if the family exists.
     Lost(Option<Family>),
@@ -57,7 +57,8 @@ impl Store {
     /// Makes the successor of `used` the active generation of its family, if `used` is the active one: the one
     /// conditional update that every promise about refresh tokens rests on.
     ///
-    /// `next` is the new state of the family. Its client is compared; what changes with a use is written.
+    /// `next` is the new state of the family. Its client is compared; what changes with a use is written. The condition
+    /// is that the [standing](Family::standing) of `used` at `next.rotated_at` is `Active`.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -91,12 +92,7 @@ impl Store {
         let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
             return Err(StoreError::from_sdk("UpdateItem", &error));
         };
-        let found: Option<Family> = failed.item.clone().map(|item| record("grants", item)).transpose()?;
-        // The SDK sends a write again when its response is lost. Then the condition fails because of our own write.
-        Ok(match found {
-            Some(found) if found.is_result_of(next) => Rotation::Rotated,
-            found => Rotation::Lost(found),
-        })
+        failed.item.clone().map(|item| record("grants", item)).transpose().map(Rotation::Lost)
     }
 
     /// Revokes a family. A family that does not exist counts as revoked.

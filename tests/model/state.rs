@@ -1,0 +1,347 @@
+//! The state of the modelled world, small enough to keep millions of them.
+
+use countersign::refresh_token::{Family, LostRotation, Standing};
+use countersign::scope::Scope;
+
+use crate::design::Design;
+
+/// The requests that run simultaneously, each in an execution environment of its own.
+pub const ENVIRONMENTS: usize = 3;
+/// The late copies of writes that may be under way.
+pub const LATE: usize = 3;
+/// The time of the login, in seconds.
+pub const START: u8 = 100;
+/// Longer than the grace.
+pub const LONG: u8 = 11;
+/// A step of the clock: back by it, a rotation is more than the grace ahead even after [`LONG`].
+pub const STEP: u8 = 22;
+pub const CLIENT: &str = "app";
+const NEVER: u64 = 1_000_000;
+
+/// The attributes of a stored family that change, or that differ between runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stored {
+    pub session: u8,
+    pub generation: u8,
+    pub rotated_at: u8,
+    /// The id of the request that rotated it; 0 for one that has ended and has no copy under way.
+    pub rotated_by: u8,
+    pub revoked: bool,
+    /// Only in [`Design::Before`]: until when the used token is accepted again.
+    pub retry_until: u8,
+}
+
+impl Stored {
+    /// Returns the family as the service reads it.
+    pub fn family(self) -> Family {
+        Family {
+            client_id: CLIENT.to_owned(),
+            username: String::new(),
+            user_id: String::new(),
+            session_generation: Some(self.session.into()),
+            scopes: Scope::parse("s").unwrap(),
+            version: 2,
+            auth_time: START.into(),
+            generation: self.generation.into(),
+            rotated_at: self.rotated_at.into(),
+            rotated_by: self.rotated_by.to_string(),
+            revoked: self.revoked,
+            absolute_expires_at: NEVER,
+            expires_at: NEVER,
+        }
+    }
+
+    /// Returns the family that a rotation by the request `by` at `now` would store.
+    fn next(self, used: u8, now: u8, by: u8) -> Self {
+        Self { generation: used + 1, rotated_at: now, rotated_by: by, retry_until: 0, ..self }
+    }
+
+    /// Judges a presented generation with the service's own function.
+    pub fn standing(self, design: Design, generation: u8, now: u8, grace: u32) -> Standing {
+        let standing = self.family().standing(generation.into(), CLIENT, now.into(), grace);
+        match (design, standing) {
+            (Design::Before, Standing::Replayed) if generation + 1 == self.generation && now < self.retry_until => {
+                Standing::Retried
+            }
+            (Design::AcceptsEveryUsedToken, Standing::Replayed) => Standing::Retried,
+            (Design::IgnoresTheClockBehind, Standing::Undecided) => Standing::Replayed,
+            _ => standing,
+        }
+    }
+
+    /// Judges this state, found by a rotation whose condition failed, with the service's own function.
+    pub fn after_lost_rotation(self, design: Design, (used, now, by): (u8, u8, u8), grace: u32) -> LostRotation {
+        let next = self.next(used, now, by).family();
+        let found = match design {
+            Design::IgnoresItsOwnWrite => Self { rotated_by: 0, ..self },
+            Design::AcceptsItsOwnRevokedWrite if self.rotated_by == by => Self { revoked: false, ..self },
+            _ => self,
+        };
+        found.family().after_lost_rotation(used.into(), &next, grace)
+    }
+}
+
+/// A write on its way to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Write {
+    /// A login stores its family, with the session generation of the user that it read.
+    Begin { session: u8 },
+    /// A refresh makes the successor of the generation `used` the active one.
+    Rotate { used: u8, now: u8 },
+    /// A request ends the family.
+    Revoke,
+    /// Only in [`Design::Before`]: the used token is accepted again until then.
+    TolerateRetries { used: u8, until: u8 },
+}
+
+/// Where a request stands. Between two phases it waits for the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// It has read nothing.
+    Arrived,
+    /// It has judged the token, and reads the user. Then it sends the write, if there is one.
+    UserNext(Option<Write>),
+    /// Only in designs that rotate before they know the user: the write is under way, then the user is read.
+    WritingBeforeUser(Write),
+    /// The write is under way.
+    Writing(Write),
+    /// A response with this refresh token is under way to the client.
+    Responding(u8),
+}
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sender {
+    Client,
+    Thief,
+}
+
+/// A request that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Request {
+    /// A number that no other request and no late copy has.
+    pub id: u8,
+    pub sender: Sender,
+    /// The presented generation; none for a login.
+    pub token: Option<u8>,
+    pub phase: Phase,
+    /// Its rotation was applied.
+    pub applied: bool,
+    /// It began after the login had ended.
+    pub after_end: bool,
+    /// It began when its token had been used for too long to be a retry.
+    pub stale: bool,
+    /// It was judged as a replay.
+    pub replay: bool,
+}
+
+impl Request {
+    /// Returns true if its rotation is under way.
+    pub fn is_rotating(&self) -> bool {
+        let (Phase::Writing(write) | Phase::WritingBeforeUser(write)) = self.phase else { return false };
+        matches!(write, Write::Rotate { .. })
+    }
+}
+
+/// A copy of a write that arrives late, or never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Copied {
+    pub by: u8,
+    pub write: Write,
+}
+
+/// What may still happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Budget {
+    /// Refresh requests of the client, and of the thief.
+    pub client: u8,
+    pub thief: u8,
+    /// Lost, duplicated and late messages, and dropped requests.
+    pub faults: u8,
+    /// Times that the grace passes.
+    pub passes: u8,
+    /// One step of the clock, if it may go back, if it may go forward.
+    pub back: bool,
+    pub forward: bool,
+    /// Log-outs and revocations by an operator.
+    pub ends: u8,
+}
+
+/// A promise that one step can break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    OneIsActive,
+    EndIsFinal,
+    NothingRotatesAfterTheEnd,
+    RejectedConsumesNothing,
+    ReplayEnds,
+    OldTokenYieldsNothing,
+    SameSuccessor,
+    ErrorHasACause,
+}
+
+/// The whole world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    pub family: Option<Stored>,
+    /// The session generation of the user.
+    pub session: u8,
+    pub time: u8,
+    /// The difference between the clock and the time.
+    pub clock: i8,
+    pub requests: [Option<Request>; ENVIRONMENTS],
+    pub late: [Option<Copied>; LATE],
+    /// The newest token of the client, which its tabs share.
+    pub token: Option<u8>,
+    /// The response to a request that may have used that token was lost.
+    pub unsure: bool,
+    /// The newest token of the thief, who also keeps a copy of generation 0.
+    pub stolen: u8,
+    pub left: Budget,
+    /// The highest generation so far.
+    pub highest: u8,
+    /// The login was ended.
+    pub over: bool,
+    /// The successors in responses, one bit for each generation, for each presented generation.
+    pub given: [u8; 6],
+    /// The broken promises, one bit each.
+    pub broken: u8,
+}
+
+impl State {
+    pub fn now(&self) -> u8 {
+        self.time.saturating_add_signed(self.clock)
+    }
+
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.requests.iter().flatten()
+    }
+
+    pub fn request(&self, id: u8) -> Request {
+        *self.requests().find(|request| request.id == id).unwrap()
+    }
+
+    pub fn change(&mut self, id: u8, change: impl FnOnce(&mut Request)) {
+        if let Some(request) = self.requests.iter_mut().flatten().find(|request| request.id == id) {
+            change(request);
+        }
+    }
+
+    pub fn is_referenced(&self, id: u8) -> bool {
+        self.late.iter().flatten().any(|copy| copy.by == id)
+            || self.family.is_some_and(|family| family.rotated_by == id)
+    }
+
+    /// Adds a request under the lowest free id. The caller has seen that an execution environment is free.
+    pub fn begin(&mut self, request: Request) {
+        let taken = |id| self.requests().any(|other| other.id == id) || self.is_referenced(id);
+        let id = (1..).find(|id| !taken(*id)).unwrap();
+        *self.requests.iter_mut().find(|slot| slot.is_none()).unwrap() = Some(Request { id, ..request });
+        self.sort();
+    }
+
+    pub fn end(&mut self, id: u8) {
+        for slot in &mut self.requests {
+            if slot.is_some_and(|request| request.id == id) {
+                *slot = None;
+            }
+        }
+        self.sort();
+    }
+
+    /// Puts a copy of a write under way, if there is room: it arrives later, or never.
+    pub fn send_late(&mut self, by: u8, write: Write) {
+        if let Some(slot) = self.late.iter_mut().find(|slot| slot.is_none()) {
+            *slot = Some(Copied { by, write });
+        }
+        self.sort();
+    }
+
+    /// Brings the state into its one form: the order of requests and copies, and the id of an ended request, mean nothing.
+    pub fn sort(&mut self) {
+        self.requests.sort_unstable_by_key(|slot| slot.map_or(u8::MAX, |request| request.id));
+        self.late.sort_unstable_by_key(|slot| (slot.is_none(), *slot));
+        let (requests, late) = (self.requests, self.late);
+        if let Some(family) = &mut self.family {
+            let by = family.rotated_by;
+            let known = requests.iter().flatten().any(|request| request.id == by)
+                || late.iter().flatten().any(|copy| copy.by == by);
+            if !known {
+                family.rotated_by = 0;
+            }
+        }
+    }
+
+    pub fn break_if(&mut self, broken: bool, promise: Promise) {
+        self.broken |= u8::from(broken) << promise as u8;
+    }
+
+    pub fn keeps(&self, promise: Promise) -> bool {
+        self.broken & (1 << promise as u8) == 0
+    }
+
+    /// Has the store apply a write of the request `by`. Returns false if the condition failed.
+    pub fn apply(&mut self, design: Design, write: Write, by: u8) -> bool {
+        let applied = self.store(design, write, by);
+        if let Some(family) = self.family.filter(|_| applied) {
+            let (stored, now) = (family.family(), self.now().into());
+            let active = (0..=family.generation.max(self.highest) + 1)
+                .filter(|generation| stored.standing((*generation).into(), CLIENT, now, 0) == Standing::Active);
+            let several = active.count() > 1;
+            self.break_if(several || family.generation < self.highest, Promise::OneIsActive);
+            self.highest = self.highest.max(family.generation);
+        }
+        applied
+    }
+
+    fn store(&mut self, design: Design, write: Write, by: u8) -> bool {
+        let found = self.family;
+        match (write, found) {
+            (Write::Begin { session }, _) => {
+                let may = found.is_none() || design == Design::OverwritesTheFamily;
+                if may {
+                    let new = Stored {
+                        session,
+                        generation: 0,
+                        rotated_at: START,
+                        rotated_by: 0,
+                        revoked: false,
+                        retry_until: 0,
+                    };
+                    self.family = Some(new);
+                }
+                may
+            }
+            (_, None) => false,
+            (Write::Rotate { used, now }, Some(found)) => self.rotate(design, found, (used, now, by)),
+            (Write::Revoke, Some(found)) => {
+                self.family = Some(Stored { revoked: true, ..found });
+                self.over = true;
+                true
+            }
+            (Write::TolerateRetries { used, until }, Some(found)) => {
+                let may = found.generation == used + 1 && !found.revoked;
+                if may {
+                    self.family = Some(Stored { retry_until: until, ..found });
+                }
+                may
+            }
+        }
+    }
+
+    fn rotate(&mut self, design: Design, found: Stored, (used, now, by): (u8, u8, u8)) -> bool {
+        let compared = match design {
+            Design::RotatesRevokedFamilies => Stored { revoked: false, ..found },
+            Design::RotatesAnyGeneration => Stored { generation: used, ..found },
+            _ => found,
+        };
+        // DynamoDB's condition; `tests/it/conditional_writes.rs` compares the two.
+        let may = compared.family().standing(used.into(), CLIENT, now.into(), 0) == Standing::Active;
+        if may {
+            self.break_if(found.revoked, Promise::NothingRotatesAfterTheEnd);
+            self.family = Some(found.next(used, now, by));
+            self.change(by, |request| request.applied = true);
+        }
+        may
+    }
+}

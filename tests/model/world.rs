@@ -1,0 +1,320 @@
+//! Everything that can happen, in any order, and what must hold always.
+
+use countersign::refresh_token::Standing;
+use stateright::{Model, Property};
+
+use crate::design::Design;
+use crate::state::{
+    Budget, Copied, ENVIRONMENTS, LATE, LONG, Phase, Promise, Request, START, STEP, Sender, State, Write,
+};
+
+pub const ACTIVE: &str = "at most one refresh token is active, and none becomes active again";
+pub const END_IS_FINAL: &str = "a request that begins after the end of the login gets no token";
+pub const NO_ROTATION: &str = "nothing rotates after the end of the login";
+pub const CONSUMES: &str = "a request without a token in its response consumes nothing before its write";
+pub const REPLAY_ENDS: &str = "a replay is rejected only after the login has ended";
+pub const OLD: &str = "a token that was used before the grace, or whose successor was used, yields nothing";
+pub const SUCCESSOR: &str = "all responses for a token contain the same successor, which is stored";
+pub const CAUSE: &str = "without a thief, an error is caused by a fault, a newer token or the end of the login";
+pub const NOT_ENDED: &str = "a client by itself never ends its login";
+pub const GOES_ON: &str = "a client by itself goes on without a login";
+
+/// The service, its store, and all who use them.
+#[derive(Clone, Copy, Debug)]
+pub struct World {
+    pub design: Design,
+    pub grace: u32,
+    pub left: Budget,
+}
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The client sends its password.
+    LogIn,
+    /// A request with a refresh token arrives.
+    Refresh(Sender, u8),
+    /// The request reads the family.
+    ReadFamily(u8),
+    /// The request reads the user.
+    ReadUser(u8),
+    /// The store responds to the write of the request.
+    Write(u8),
+    /// The response reaches the client.
+    Respond(u8),
+    /// A late copy of a write reaches the store.
+    Arrive(Copied),
+    /// Fault: the write, or the response to it, is lost or late. The SDK sends the write again.
+    Delay(u8),
+    /// Fault: the deadline drops the request, or a read fails.
+    Drop(u8),
+    /// Fault: the user cannot be read.
+    MissUser(u8),
+    /// Fault: the response does not reach the client.
+    LoseResponse(u8),
+    /// More than the grace passes.
+    Pass,
+    StepBack,
+    StepForward,
+    LogOut,
+    Revoke,
+}
+
+impl World {
+    /// Returns true if the client is the only one with a token, and the clock is right.
+    pub fn is_without_thief_and_clock(&self) -> bool {
+        self.left.thief == 0 && !self.left.forward && !self.left.back
+    }
+
+    /// Returns true if faults are all that happens to the client.
+    fn client_is_by_itself(&self) -> bool {
+        self.is_without_thief_and_clock() && self.left.ends == 0
+    }
+
+    /// Returns true if there is no reason to end the login. A clock that steps back is none.
+    fn client_is_innocent(&self) -> bool {
+        self.left.thief == 0 && !self.left.forward && self.left.ends == 0
+    }
+
+    fn request_actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let faults = state.left.faults > 0;
+        for (index, request) in state.requests().enumerate() {
+            // Requests that differ only in their id are interchangeable: one of them moves first.
+            let alike = |other: &&Request| Request { id: request.id, ..**other } == *request;
+            let mut before = state.requests().take(index);
+            if before.any(|other| alike(&other) && !state.is_referenced(other.id) && !state.is_referenced(request.id)) {
+                continue;
+            }
+            let id = request.id;
+            let step = match request.phase {
+                Phase::Arrived => Action::ReadFamily(id),
+                Phase::UserNext(_) => Action::ReadUser(id),
+                Phase::WritingBeforeUser(_) | Phase::Writing(_) => Action::Write(id),
+                Phase::Responding(_) => Action::Respond(id),
+            };
+            actions.push(step);
+            if !faults {
+                continue;
+            }
+            match step {
+                Action::Respond(_) => actions.push(Action::LoseResponse(id)),
+                Action::Write(_) => actions.extend([Action::Delay(id), Action::Drop(id)]),
+                Action::ReadUser(_) if self.design == Design::Before => {
+                    actions.extend([Action::MissUser(id), Action::Drop(id)]);
+                }
+                _ => actions.push(Action::Drop(id)),
+            }
+        }
+    }
+
+    fn client_actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let free = state.requests().count() < ENVIRONMENTS;
+        let mut own = state.requests().filter(|request| request.sender == Sender::Client);
+        let late_login = state.late.iter().flatten().any(|copy| matches!(copy.write, Write::Begin { .. }));
+        let Some(token) = state.token else {
+            if own.next().is_none() && state.family.is_none() && !late_login {
+                actions.push(Action::LogIn);
+            }
+            return;
+        };
+        if free && state.left.thief > 0 {
+            actions.push(Action::Refresh(Sender::Thief, 0));
+            if state.stolen > 0 {
+                actions.push(Action::Refresh(Sender::Thief, state.stolen));
+            }
+        }
+        // Without a grace a client has to use one token after the other, and to log in if it does not know the result.
+        let may = if self.grace == 0 {
+            own.next().is_none() && !state.unsure
+        } else {
+            // A request reaches the function before the client uses a newer token.
+            own.all(|request| request.phase != Phase::Arrived || request.token >= Some(token))
+        };
+        if free && state.left.client > 0 && may {
+            actions.push(Action::Refresh(Sender::Client, token));
+        }
+    }
+
+    fn begin(&self, state: &mut State, sender: Sender, token: Option<u8>) {
+        let stale = |token: u8| {
+            let Some(family) = state.family else { return false };
+            let used_before = |grace| !self.left.back && !self.left.forward && state.time - family.rotated_at > grace;
+            let grace = u8::try_from(self.grace).unwrap();
+            family.generation > token + 1 || family.generation == token + 1 && (grace == 0 || used_before(grace))
+        };
+        let request = Request {
+            id: 0,
+            sender,
+            token,
+            phase: if token.is_some() { Phase::Arrived } else { Phase::UserNext(None) },
+            applied: false,
+            after_end: state.over,
+            stale: token.is_some_and(stale),
+            replay: false,
+        };
+        match (sender, token) {
+            (_, None) => state.over = false,
+            (Sender::Client, _) => state.left.client -= 1,
+            (Sender::Thief, _) => state.left.thief -= 1,
+        }
+        state.begin(request);
+    }
+
+    fn fault(&self, state: &mut State, action: Action) {
+        state.left.faults -= 1;
+        match action {
+            Action::Delay(id) => {
+                if let Phase::Writing(write) | Phase::WritingBeforeUser(write) = state.request(id).phase {
+                    state.send_late(id, write);
+                }
+            }
+            Action::Drop(id) => self.drop_request(state, state.request(id)),
+            Action::MissUser(id) => self.miss_user(state, state.request(id)),
+            Action::LoseResponse(id) => {
+                if let Phase::Responding(token) = state.request(id).phase {
+                    self.deliver(state, state.request(id), (token, true));
+                }
+            }
+            _ => unreachable!(),
+        }
+    }
+
+    fn progress(&self, state: &mut State, id: u8) {
+        let request = state.request(id);
+        match request.phase {
+            Phase::Arrived => self.read_family(state, request),
+            Phase::UserNext(write) => self.read_user(state, request, write),
+            Phase::WritingBeforeUser(write) | Phase::Writing(write) => self.write(state, request, write),
+            Phase::Responding(token) => self.deliver(state, request, (token, false)),
+        }
+    }
+
+    fn goes_on(&self, state: &State) -> bool {
+        let (true, Some(token), Some(family)) = (self.client_is_by_itself(), state.token, state.family) else {
+            return true;
+        };
+        let standing = family.standing(self.design, token, state.now(), self.grace);
+        let known = state.requests().next().is_none() && !state.unsure;
+        match standing {
+            Standing::Active => true,
+            Standing::Retried => !known,
+            _ => !known && self.grace == 0,
+        }
+    }
+}
+
+impl Model for World {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State {
+            family: None,
+            session: 0,
+            time: START,
+            clock: 0,
+            requests: [None; ENVIRONMENTS],
+            late: [None; LATE],
+            token: None,
+            unsure: false,
+            stolen: 0,
+            left: self.left,
+            highest: 0,
+            over: false,
+            given: [0; 6],
+            broken: 0,
+        }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        self.request_actions(state, actions);
+        self.client_actions(state, actions);
+        let mut copies: Vec<_> = state.late.iter().flatten().copied().collect();
+        copies.dedup();
+        actions.extend(copies.into_iter().map(Action::Arrive));
+        let left = state.left;
+        let quiet = state.requests().next().is_none() && state.family.is_some();
+        if left.passes > 0 && quiet && !(self.client_is_innocent() && state.unsure) {
+            actions.push(Action::Pass);
+        }
+        for (may, action) in [(left.back, Action::StepBack), (left.forward, Action::StepForward)] {
+            if may {
+                actions.push(action);
+            }
+        }
+        if left.ends > 0 && state.family.is_some_and(|family| !family.revoked) {
+            actions.push(Action::Revoke);
+        }
+        if left.ends > 0 {
+            actions.push(Action::LogOut);
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let mut next = *state;
+        match action {
+            Action::LogIn => self.begin(&mut next, Sender::Client, None),
+            Action::Refresh(sender, token) => self.begin(&mut next, sender, Some(token)),
+            Action::ReadFamily(id) | Action::ReadUser(id) | Action::Write(id) | Action::Respond(id) => {
+                self.progress(&mut next, id);
+            }
+            Action::Arrive(copy) => {
+                let slot = next.late.iter_mut().find(|slot| **slot == Some(copy))?;
+                *slot = None;
+                next.apply(self.design, copy.write, copy.by);
+            }
+            Action::Delay(_) | Action::Drop(_) | Action::MissUser(_) | Action::LoseResponse(_) => {
+                self.fault(&mut next, action);
+            }
+            Action::Pass => {
+                next.left.passes -= 1;
+                next.time += LONG;
+                // A message is late by less than the grace.
+                next.late = [None; LATE];
+            }
+            Action::StepBack => {
+                (next.left.back, next.left.forward) = (false, false);
+                next.clock -= STEP.cast_signed();
+            }
+            Action::StepForward => {
+                (next.left.back, next.left.forward) = (false, false);
+                next.clock += STEP.cast_signed();
+            }
+            Action::LogOut => {
+                next.left.ends -= 1;
+                next.session += 1;
+                let begins = |write| matches!(write, Write::Begin { .. });
+                let read = |request: &Request| match request.phase {
+                    Phase::Writing(write) => begins(write),
+                    _ => false,
+                };
+                next.over |= next.family.is_some()
+                    || next.requests().any(read)
+                    || next.late.iter().flatten().any(|copy| begins(copy.write));
+            }
+            Action::Revoke => {
+                next.left.ends -= 1;
+                next.apply(self.design, Write::Revoke, 0);
+            }
+        }
+        next.sort();
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(ACTIVE, |_, state: &State| state.keeps(Promise::OneIsActive)),
+            Property::always(END_IS_FINAL, |_, state: &State| state.keeps(Promise::EndIsFinal)),
+            Property::always(NO_ROTATION, |_, state: &State| state.keeps(Promise::NothingRotatesAfterTheEnd)),
+            Property::always(CONSUMES, |_, state: &State| state.keeps(Promise::RejectedConsumesNothing)),
+            Property::always(REPLAY_ENDS, |_, state: &State| state.keeps(Promise::ReplayEnds)),
+            Property::always(OLD, |_, state: &State| state.keeps(Promise::OldTokenYieldsNothing)),
+            Property::always(SUCCESSOR, |_, state: &State| state.keeps(Promise::SameSuccessor)),
+            Property::always(CAUSE, |_, state: &State| state.keeps(Promise::ErrorHasACause)),
+            Property::always(NOT_ENDED, |world: &World, state: &State| {
+                !world.client_is_innocent() || state.family.is_none_or(|family| !family.revoked)
+            }),
+            Property::always(GOES_ON, |world: &World, state: &State| world.goes_on(state)),
+        ]
+    }
+}
