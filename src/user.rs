@@ -3,7 +3,6 @@
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::Deserialize;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
@@ -30,11 +29,6 @@ impl Username {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// A password in the form in which it is hashed: NFC (RFC 8265 section 4.2).
-pub fn password_form(password: &str) -> String {
-    password.nfc().collect()
 }
 
 /// A user as the table `users` holds it.

@@ -9,6 +9,7 @@ use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::config::{self, Config};
 use countersign::{aws, gateway, log};
+use lambda_http::lambda_runtime;
 
 // One thread: an environment answers one request at a time, and a second thread costs CPU on each of them.
 #[tokio::main(flavor = "current_thread")]

@@ -19,7 +19,7 @@ use countersign::config::{self, Config, RotationConfig};
 use countersign::keys::{KeyError, Staging};
 use countersign::rotation::{Request, Rotation, RotationError};
 use countersign::{aws, log};
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -11,23 +11,26 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{GrantType, Issued, access_token_ttl, family_expires_at, invalid_scope};
 use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
-use crate::password_hash::Hash;
+use crate::password_hash::{Hash, Verified};
 use crate::random::random_id;
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
 use crate::store::StoreError;
 use crate::token::{AccessToken, Login, TokenVersion};
-use crate::user::{User, Username, password_form};
+use crate::user::{User, Username};
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
 /// The upgrade of a password hash delays a response by this time at most.
 const UPGRADE_TIMEOUT: Duration = Duration::from_millis(300);
+/// No upgrade runs later than this after the request began. Otherwise the deadline of the request could drop a login whose
+/// family is stored already, because it waits for the upgrade.
+const LATEST_UPGRADE: Duration = Duration::from_millis(3_500);
 
 /// The grant's own parameters, and the record that the username names.
 pub struct Request {
@@ -36,6 +39,8 @@ pub struct Request {
     username: Option<Username>,
     /// A server error counts only after the client's errors.
     user: Result<Option<User>, StoreError>,
+    /// When the request began.
+    began: Instant,
 }
 
 impl Request {
@@ -44,6 +49,7 @@ impl Request {
     /// # Errors
     /// `invalid_request` if one is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
+        let began = Instant::now();
         let scope = params.take(Name::Scope);
         let username = params.take(Name::Username).ok_or(Error::InvalidRequest("The username is missing."))?;
         let password = params.take(Name::Password).ok_or(Error::InvalidRequest("The password is missing."))?;
@@ -53,7 +59,7 @@ impl Request {
             Some(username) => app.store.user(username).await,
             None => Ok(None),
         };
-        Ok(Self { scope, password: password_form(&password), username, user })
+        Ok(Self { scope, password, username, user, began })
     }
 }
 
@@ -62,7 +68,7 @@ impl Request {
 /// # Errors
 /// `invalid_scope`, `invalid_grant`; server errors.
 pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
-    let Request { scope: requested, password, username, user } = request;
+    let Request { scope: requested, password, username, user, began } = request;
     let scope = client.scope(requested.as_deref()).map_err(invalid_scope)?;
     let user = user?;
     let keys = app.keyring.current().await;
@@ -80,9 +86,10 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     let issued = Issued::new(&token, version, &keys.current)?;
 
     let family = new_family(app, &token, proven.username, version);
+    let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
     let (stored, _) = tokio::join!(
         app.store.begin_refresh_family(login.family, &family),
-        timeout(UPGRADE_TIMEOUT, upgrade_hash(app, &proven, &password)),
+        timeout_at(upgrade_ends, upgrade_hash(app, &proven)),
     );
     stored?;
     if !client.grant_types.contains(GrantType::RefreshToken.as_str()) {
@@ -97,6 +104,7 @@ struct Proven<'a> {
     username: &'a Username,
     user: &'a User,
     hash: &'a Hash,
+    verified: Verified,
 }
 
 /// Step 4. Always runs a password hash, so that the response time does not reveal the cause. The password of a disabled
@@ -108,13 +116,15 @@ fn prove<'a>(
     password: &str,
 ) -> Result<Proven<'a>, Error> {
     let hash = user.filter(|user| user.enabled).and_then(|user| user.password_hash.as_ref());
-    let is_right = app.hasher.verify_password(hash, password);
-    let reason = match (username, user, hash) {
-        (Some(username), Some(user), Some(hash)) if is_right => return Ok(Proven { username, user, hash }),
-        (_, Some(_), Some(_)) => "wrong password",
-        (_, Some(user), None) if !user.enabled => "disabled user",
-        (_, Some(_), None) => "user without a password",
-        (_, None, _) => "unknown user",
+    let verified = app.hasher.verify_password(hash, password);
+    let reason = match (username, user, hash, verified) {
+        (Some(username), Some(user), Some(hash), Some(verified)) => {
+            return Ok(Proven { username, user, hash, verified });
+        }
+        (_, Some(_), Some(_), _) => "wrong password",
+        (_, Some(user), None, _) if !user.enabled => "disabled user",
+        (_, Some(_), None, _) => "user without a password",
+        (_, None, _, _) => "unknown user",
     };
     Err(Error::InvalidGrant { description: DESCRIPTION, reason })
 }
@@ -142,11 +152,11 @@ fn new_family(app: &App, token: &AccessToken<'_>, username: &Username, version: 
 }
 
 /// Replaces a hash of an old scheme. The login does not depend on it: the next login tries again.
-async fn upgrade_hash(app: &App, proven: &Proven<'_>, password: &str) {
-    if app.hasher.is_current(proven.hash) {
+async fn upgrade_hash(app: &App, proven: &Proven<'_>) {
+    let Some(new) = app.hasher.upgrade(proven.hash, &proven.verified) else {
         return;
-    }
-    let upgraded = match app.hasher.hash(password) {
+    };
+    let upgraded = match new {
         Ok(new) => app.store.upgrade_password_hash(proven.username, proven.hash, &new).await.map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };

@@ -14,7 +14,7 @@ use crate::params::{self, Name, Params};
 /// The credentials of a client. Has no `Debug`: it contains a secret.
 pub(super) struct Credentials {
     presented: Pair,
-    /// The halves of Basic as they were received, if that is not what they are form-decoded.
+    /// The halves of Basic as they were received, if they differ from the decoded ones.
     raw: Option<Pair>,
 }
 
@@ -28,11 +28,11 @@ struct Pair {
 const MALFORMED: Error = Error::InvalidRequest("The Authorization header is malformed.");
 const TWO_METHODS: Error = Error::InvalidRequest("There is more than one client authentication.");
 
-/// Takes the credentials of a request; `None` if there are none. An `Authorization` of another scheme is no client
-/// authentication: some callers send their last access token along with everything.
+/// Takes the credentials of a request; `None` if there are none. An `Authorization` header of another scheme is ignored:
+/// some callers send their last access token with every request.
 ///
 /// # Errors
-/// `invalid_request` if they are malformed, or come in two ways (RFC 6749 section 2.3).
+/// `invalid_request` if they are malformed, or use two methods (RFC 6749 section 2.3).
 pub(super) fn credentials(headers: &HeaderMap, params: &mut Params) -> Result<Option<Credentials>, Error> {
     let (client_id, client_secret) = (params.take(Name::ClientId), params.take(Name::ClientSecret));
     let Some(basic) = basic(headers)? else {
@@ -58,8 +58,8 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
     scheme.eq_ignore_ascii_case("basic").then(|| decode_basic(encoded.trim_start_matches(' '))).transpose()
 }
 
-/// Decodes Basic credentials. Limits and characters are those of the halves as they were received. A half that cannot be
-/// form-decoded (RFC 6749 section 2.3.1), or only to what no id or secret is, decodes to nothing, which proves nothing.
+/// Decodes Basic credentials. The limits and the allowed characters apply to the halves as they were received. A half that
+/// cannot be form-decoded (RFC 6749 section 2.3.1) into an id or a secret becomes empty, and so proves nothing.
 fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
     let text = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(MALFORMED)?;
     let (client_id, client_secret) = text.split_once(':').ok_or(MALFORMED)?;

@@ -13,7 +13,7 @@ const DAY: i64 = 86_400;
 const STEPS: [i64; 6] = [SECOND, FIVE_MINUTES, DAY, -SECOND, -FIVE_MINUTES, -DAY];
 
 /// The flows that use a refresh token as they may.
-const USES: [Flow; 3] = [Flow::Refresh, Flow::RefreshForOneScope, Flow::Retry];
+const USES: [Flow; 2] = [Flow::Refresh, Flow::Retry];
 
 /// Asserts of one answer what holds whatever the clock does.
 fn assert_sound(flow: Flow, answer: &Answer, what: &str) {

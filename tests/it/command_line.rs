@@ -4,6 +4,7 @@ use crate::support::TestApp;
 
 mod clients;
 mod doctor;
+mod hashes;
 mod import;
 mod keys;
 mod origins;

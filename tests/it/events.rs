@@ -257,7 +257,7 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
 }
 
 #[tokio::test]
-async fn s_103_what_is_no_event_of_the_gateway_gets_a_response() {
+async fn s_103_any_other_json_gets_a_response() {
     let (_test, door) = demo().await;
     let mut function = Function::start(door).await;
     let good = &events()["client_credentials"];

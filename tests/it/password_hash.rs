@@ -1,11 +1,13 @@
-//! Stored hashes: what verifies, what is refused, and what a hostile one may not ask for.
+//! Stored hashes: what verifies, what is rejected, and the work that a hostile one cannot demand.
 
 use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::pbkdf2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use countersign::password_hash::{Hash, HashError, Hasher, hash_client_secret};
+use countersign::password_hash::{Hash, HashError, Hasher, hash_client_secret, password_form};
 
 fn hasher() -> Hasher {
     Hasher::new(19_456, 2, 1).unwrap()
@@ -19,6 +21,10 @@ fn pbkdf2_hash(name: &str, algorithm: pbkdf2::Algorithm, password: &str) -> Stri
     let (salt, mut output) = (b"0123456789abcdef", [0; 32]);
     pbkdf2::derive(algorithm, NonZeroU32::new(1000).unwrap(), salt, password.as_bytes(), &mut output);
     format!("${name}$i=1000,l=32${}${}", STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output))
+}
+
+fn verifies(hash: &Hash, password: &str) -> bool {
+    hasher().verify_password(Some(hash), password).is_some()
 }
 
 #[test]
@@ -36,15 +42,15 @@ fn each_scheme_verifies_its_secret_and_no_other() {
         hash(pbkdf2_hash("pbkdf2-sha512", pbkdf2::PBKDF2_HMAC_SHA512, "secret")),
     ];
     for hash in &hashes {
-        assert!(hasher.verify_password(Some(hash), "secret"));
+        assert!(verifies(hash, "secret"));
         for other in ["", "Secret", "secret ", "secre", "secret\u{301}"] {
-            assert!(!hasher.verify_password(Some(hash), other), "{}", hash.as_str());
+            assert!(!verifies(hash, other), "{}", hash.as_str());
         }
     }
     assert!(hasher.verify_secret(hashes.iter(), "secret"));
     assert!(!hasher.verify_secret(hashes.iter(), "other"));
     assert!(!hasher.verify_secret([].iter(), ""));
-    assert!(!hasher.verify_password(None, ""));
+    assert!(hasher.verify_password(None, "").is_none());
 }
 
 /// Vectors of others, so that not only what we made verifies.
@@ -59,8 +65,8 @@ fn hashes_that_others_made_verify() {
         // Of the test suite that bcrypt implementations share.
         ("$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i", "abc"),
     ] {
-        assert!(hasher.verify_password(Some(&hash(text)), password), "{text}");
-        assert!(!hasher.verify_password(Some(&hash(text)), "other"), "{text}");
+        assert!(verifies(&hash(text), password), "{text}");
+        assert!(!verifies(&hash(text), "other"), "{text}");
         assert!(!hasher.is_current(&hash(text)));
     }
 }
@@ -75,10 +81,25 @@ fn only_argon2id_with_the_current_parameters_is_current() {
     assert!(!hasher.is_current(&hash(hash_client_secret("x"))));
 }
 
+const OUTPUT: &str = "c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+
+fn pbkdf2(digest: &str, iterations: u32) -> String {
+    format!("$pbkdf2-{digest}$i={iterations},l=32${OUTPUT}")
+}
+
+fn scrypt(params: &str) -> String {
+    format!("$scrypt${params}${OUTPUT}")
+}
+
+/// With a start that names the function and the rounds.
+fn phpass(start: &str) -> String {
+    let characters = if start.starts_with("$S") { 51 } else { 30 };
+    format!("{start}{}", "a".repeat(characters))
+}
+
 #[test]
 fn s_304_a_stored_hash_cannot_ask_for_more_than_any_honest_one() {
-    let argon2 =
-        |params: &str| format!("$argon2id$v=19${params}$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc");
+    let argon2 = |params: &str| format!("$argon2id$v=19${params}${OUTPUT}");
     for costly in [
         argon2("m=4194304,t=1,p=1"),
         argon2("m=4294967295,t=4294967295,p=1"),
@@ -88,7 +109,22 @@ fn s_304_a_stored_hash_cannot_ask_for_more_than_any_honest_one() {
         argon2("m=19456,t=2,p=17"),
         "$2y$15$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTTOq".to_owned(),
         "$2b$31$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTTOq".to_owned(),
-        "$pbkdf2-sha256$i=4294967295,l=32$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc".to_owned(),
+        "$wp$2y$15$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTTOq".to_owned(),
+        "bcrypt_sha256$$2b$15$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTTOq".to_owned(),
+        pbkdf2("sha1", 2_000_001),
+        pbkdf2("sha256", 4_294_967_295),
+        pbkdf2("sha512", 2_000_001),
+        scrypt("ln=17,r=8,p=1"),
+        scrypt("ln=14,r=33,p=1"),
+        scrypt("ln=16,r=8,p=5"),
+        scrypt("ln=10,r=1,p=17"),
+        scrypt("ln=1,r=262144,p=16"),
+        scrypt("ln=1,r=4294967295,p=4294967295"),
+        scrypt("ln=63,r=1,p=1"),
+        scrypt("ln=4294967295,r=1,p=1"),
+        phpass("$P$J"),
+        phpass("$H$S"),
+        phpass("$S$J"),
     ] {
         assert_eq!(Hash::try_from(costly.clone()).err(), Some(HashError::TooCostly), "{costly}");
     }
@@ -96,6 +132,28 @@ fn s_304_a_stored_hash_cannot_ask_for_more_than_any_honest_one() {
     for honest in ["m=65536,t=4,p=1", "m=65536,t=3,p=4", "m=262144,t=3,p=1", "m=19456,t=2,p=1"] {
         assert!(Hash::try_from(argon2(honest)).is_ok(), "{honest}");
     }
+    for honest in ["ln=16,r=8,p=1", "ln=15,r=8,p=3", "ln=14,r=8,p=5", "ln=13,r=8,p=10", "ln=14,r=16,p=1"] {
+        assert!(Hash::try_from(scrypt(honest)).is_ok(), "{honest}");
+    }
+    for honest in [pbkdf2("sha1", 2_000_000), phpass("$P$I"), phpass("$S$I")] {
+        assert!(Hash::try_from(honest.clone()).is_ok(), "{honest}");
+    }
+}
+
+/// Each block of PBKDF2's output costs all iterations: a long output must not multiply them.
+#[test]
+fn s_304_a_long_output_or_password_does_not_multiply_the_rounds() {
+    let output = STANDARD_NO_PAD.encode([0; 600_000]);
+    let long = hash(format!("$pbkdf2-sha1$i=1000$c29tZXNhbHQ${output}"));
+    // 30,000 blocks of 1,000 iterations would be the work of fifteen PBKDF2 hashes with the most iterations.
+    let started = Instant::now();
+    assert!(!verifies(&long, "password"));
+    assert!(started.elapsed() < Duration::from_secs(4));
+
+    let hash = hash(phpass("$S$I"));
+    let started = Instant::now();
+    assert!(!verifies(&hash, &"x".repeat(4096)));
+    assert!(started.elapsed() < Duration::from_secs(4));
 }
 
 #[test]
@@ -120,7 +178,27 @@ fn a_text_in_no_known_form_is_no_hash() {
         "$argon2id$v=19$m=19456,t=2,p=0$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         "$pbkdf2-sha256$i=0,l=32$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         "$pbkdf2-md5$i=1000$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-        "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+        // An output of few bytes, which many passwords have.
+        "$pbkdf2-sha256$i=1000$c29tZXNhbHQ$YWJj",
+        "$scrypt$ln=10,r=8,p=1$c29tZXNhbHQ$YWJj",
+        "$pbkdf2-sha256$i=1000,l=31$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$i=1000,x=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$pbkdf2-sha256$i=1000,i=1000$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=19456,t=2,p=1,keyid=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$scrypt$ln=0,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+        "$scrypt$ln=10,r=0,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+        "$scrypt$ln=10,r=8,p=0$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+        "$scrypt$ln=10,r=8$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+        "$P$484478476IagS59wHZvyQMArzfx58u.",
+        "$P$984478476IagS59wHZvyQMArzfx58u",
+        "$P$984478476IagS59wHZvyQMArzfx58\u{e4}",
+        "$P$984478476IagS59wHZvyQMArzfx58u:",
+        "$S$984478476IagS59wHZvyQMArzfx58u.",
+        "$Q$984478476IagS59wHZvyQMArzfx58u.",
+        "$wp$2y$07$short",
+        "$wp$P$984478476IagS59wHZvyQMArzfx58u.",
+        "bcrypt_sha256$$2x$07$BCryptRequires22Chrcte/VlQH0piJtjXl.0t1XkA8pw9dMXTTOq",
     ] {
         assert_eq!(Hash::try_from(text.to_owned()).err(), Some(HashError::Malformed), "{text}");
     }
@@ -134,9 +212,71 @@ fn s_203_two_hashes_of_one_password_differ_and_debug_shows_neither() {
     assert_eq!(format!("{one:?}"), "Hash(..)");
 }
 
+/// Whether a login with this password replaces the hash, and what the new one verifies.
+fn upgraded(hash: &Hash, password: &str) -> Option<Hash> {
+    let hasher = Hasher::new(64, 1, 1).unwrap();
+    let verified = hasher.verify_password(Some(hash), password).unwrap();
+    hasher.upgrade(hash, &verified).map(Result::unwrap)
+}
+
 #[test]
-fn bcrypt_passwords_are_cut_at_72_bytes_as_everywhere() {
-    let hash = hash(bcrypt::hash("a".repeat(72), 4).unwrap());
-    assert!(hasher().verify_password(Some(&hash), &"a".repeat(80)));
-    assert!(!hasher().verify_password(Some(&hash), &"a".repeat(71)));
+fn s_313_a_hash_that_ignores_a_part_of_the_password_is_never_replaced() {
+    let bcrypt = |password: &str| hash(bcrypt::hash(password, 4).unwrap());
+    // bcrypt uses 72 bytes: an enrolled password that is longer is verified by any other end.
+    let enrolled = format!("{}-and-this-end", "a".repeat(72));
+    for sent in [enrolled.as_str(), &"a".repeat(72), &"a".repeat(80)] {
+        assert!(verifies(&bcrypt(&enrolled), sent));
+        assert!(upgraded(&bcrypt(&enrolled), sent).is_none(), "{}", sent.len());
+    }
+    assert!(!verifies(&bcrypt(&enrolled), &"a".repeat(71)));
+    assert!(verifies(&upgraded(&bcrypt(&"a".repeat(71)), &"a".repeat(71)).unwrap(), &"a".repeat(71)));
+    // Bytes decide, not characters.
+    assert!(upgraded(&bcrypt(&"\u{e4}".repeat(36)), &"\u{e4}".repeat(36)).is_none());
+    // A pre-hash uses all of the password, and no more than 72 bytes of it reach bcrypt.
+    let long = "a".repeat(100);
+    let pre_hashed =
+        digest(&SHA256, long.as_bytes()).as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let django = hash(format!("bcrypt_sha256${}", bcrypt::hash(pre_hashed, 4).unwrap()));
+    assert!(!verifies(&django, &"a".repeat(99)));
+    assert!(verifies(&upgraded(&django, &long).unwrap(), &long));
+    // WordPress trims. PHP made this hash, of "  outer spaces\t".
+    let wordpress = hash("$wp$2y$04$YPxyJbTyMeHQW8AbLdhJOOLLCerC29G.YxZFNTC8GxKcW8P/kl2pi");
+    assert!(upgraded(&wordpress, "  outer spaces\t").is_none());
+    assert!(upgraded(&wordpress, " outer spaces").is_none());
+    assert!(upgraded(&wordpress, "outer spaces").is_some());
+    // Zeros at the end of an HMAC key change nothing, and bcrypt repeats a short password after a zero.
+    let pbkdf2 = hash(pbkdf2_hash("pbkdf2-sha256", pbkdf2::PBKDF2_HMAC_SHA256, "secret"));
+    assert!(upgraded(&pbkdf2, "secret\0").is_none());
+    assert!(upgraded(&bcrypt("secret"), "secret\0secret").is_none());
+    assert!(upgraded(&pbkdf2, "secret").is_some());
+}
+
+#[test]
+fn s_313_an_imported_hash_accepts_the_bytes_that_it_was_made_of_and_their_nfc_form() {
+    // NFD; a Bengali letter that NFC splits; the sign of the unit, which NFC makes the letter.
+    for raw in ["pa\u{308}sswo\u{308}rd", "\u{9df}-password", "12 \u{212b}ngstrom"] {
+        let nfc = password_form(raw);
+        assert_ne!(raw, nfc);
+        for enrolled in [raw, &nfc] {
+            let bcrypt = hash(bcrypt::hash(enrolled, 4).unwrap());
+            let pbkdf2 = hash(pbkdf2_hash("pbkdf2-sha512", pbkdf2::PBKDF2_HMAC_SHA512, enrolled));
+            for imported in [bcrypt, pbkdf2] {
+                assert!(verifies(&imported, raw));
+                assert_eq!(verifies(&imported, &nfc), enrolled == nfc);
+                let upgraded = upgraded(&imported, raw).unwrap();
+                assert!(verifies(&upgraded, raw) && verifies(&upgraded, &nfc));
+            }
+        }
+        let ours = Hasher::new(64, 1, 1).unwrap().hash(raw).unwrap();
+        assert!(verifies(&ours, raw) && verifies(&ours, &nfc));
+        assert!(upgraded(&ours, raw).is_none(), "current");
+    }
+    // argon2id of another system over NFD, by chance with our parameters: only the form that verifies shows it.
+    let (salt, mut output) = (b"salt-of-16-bytes", [0; 32]);
+    let params = argon2::Params::new(64, 1, 1, None).unwrap();
+    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    argon2.hash_password_into("pa\u{308}ss".as_bytes(), salt, &mut output).unwrap();
+    let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
+    let imported = hash(format!("$argon2id$v=19$m=64,t=1,p=1${salt}${output}"));
+    assert!(verifies(&upgraded(&imported, "pa\u{308}ss").unwrap(), "p\u{e4}ss"));
 }

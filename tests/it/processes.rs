@@ -46,13 +46,14 @@ impl Fleet {
         self.functions[0].invoke(login(username, password)).await.refresh_token()
     }
 
-    /// Has the processes ask again and again for as long as an operator's command takes; yields all answers.
+    /// Sends requests from all processes again and again until an operator's command has ended or a request was rejected.
+    /// Returns all responses. What is rejected may be a wrong guess, of which there are not to be many.
     async fn while_operator(&mut self, arguments: &[&str], input: &str, ask: impl Fn(usize) -> Value) -> Vec<Answer> {
         let command = self.test.command_line().start(arguments);
         let input = input.to_owned();
         let running = tokio::spawn(async move { Ran::of(command, &input).await });
         let mut answers = Vec::new();
-        while !running.is_finished() {
+        while !running.is_finished() && answers.iter().all(|answer: &Answer| answer.status == 200) {
             answers.extend(self.at_once(&ask).await);
         }
         running.await.unwrap().assert(0, "");
@@ -161,8 +162,14 @@ async fn s_303_logins_at_once_upgrade_a_hash_once() {
     for _ in 0..4 {
         fleet.test.change("UsersTable", &json!({"username": OLD.0}), &json!({}));
         assert!(fleet.stored_hash(OLD.0).starts_with("$2y$"));
-        for answer in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
-            answer.assert_issued(2);
+        // On a busy machine an upgrade may be given up, and left to the next login.
+        for _ in 0..10 {
+            for answer in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
+                answer.assert_issued(2);
+            }
+            if !fleet.stored_hash(OLD.0).starts_with("$2y$") {
+                break;
+            }
         }
         let upgraded = fleet.stored_hash(OLD.0);
         assert!(upgraded.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{upgraded}");
@@ -184,8 +191,8 @@ async fn s_303_a_password_that_changes_beside_logins_is_the_new_one_and_the_old_
         let arguments = ["user", "set-password", OLD.0];
         let answers = fleet.while_operator(&arguments, ANOTHER_PASSWORD, |_| login(OLD.0, OLD.1)).await;
         count += answers.len();
-        fleet.functions[0].invoke(login(OLD.0, OLD.1)).await.assert_refused(400, "invalid_grant");
         fleet.functions[1].invoke(login(OLD.0, ANOTHER_PASSWORD)).await.assert_issued(2);
+        fleet.functions[0].invoke(login(OLD.0, OLD.1)).await.assert_refused(400, "invalid_grant");
         for answer in answers {
             match answer.status {
                 200 => {

@@ -194,22 +194,6 @@ async fn s_402_the_rotation_itself_compares_all_that_makes_a_reference_live() {
 }
 
 #[tokio::test]
-async fn s_409_a_family_that_ends_while_an_answer_is_lost_has_ended() {
-    let test = TestApp::start().await;
-    let first = test.log_in().await;
-    let family = test.decoded(&first).await.family;
-    let mut next = test.app.store.refresh_family(family).await.unwrap().unwrap();
-    next.generation = 1;
-    next.rotated_by = "ours".to_owned();
-    let used = test.decoded(&first).await;
-    let rotate = async || test.app.store.rotate_refresh_token(used, &next).await.unwrap();
-    assert!(matches!(rotate().await, Rotation::Rotated));
-    assert!(matches!(rotate().await, Rotation::Rotated), "our own write, sent again");
-    test.app.store.revoke_refresh_family(family).await.unwrap();
-    assert!(matches!(rotate().await, Rotation::Lost(Some(_))));
-}
-
-#[tokio::test]
 async fn s_404_state_decides_not_time() {
     let test = TestApp::start().await;
     // Many rotations in one second.
@@ -381,39 +365,6 @@ async fn s_405_no_access_token_outlives_its_login_and_no_family_ends_before_its_
     assert_eq!(test.password(USERNAME, PASSWORD).await.assert_issued(2).number("exp"), NOW + 600);
 }
 
-/// The response to a rotation is lost, and its successor is used before the SDK sends the rotation again.
-#[tokio::test]
-async fn s_706_a_rotation_that_is_sent_again_after_its_successor_was_used_is_no_replay() {
-    for grace in [0, 10] {
-        let test = TestApp::start_with(|config| config.refresh_grace = grace).await;
-        let first = test.log_in().await;
-        let used = test.decoded(&first).await;
-        let family = test.app.store.refresh_family(used.family).await.unwrap().unwrap();
-        test.door.lose_answer("UpdateItem GrantsTable");
-        test.door.hold();
-        let (answer, ()) = tokio::join!(test.refresh(&first), async {
-            for calls in [2, 1, 1] {
-                test.door.let_through(calls).await;
-            }
-            // The rotation is applied and waits to be sent again. Another request rotates its successor.
-            test.door.wait_for(1).await;
-            let next = Family { generation: 2, rotated_by: "another request".to_owned(), ..family };
-            let (rotated, ()) = tokio::join!(test.app.store.rotate_refresh_token(used.successor(), &next), async {
-                test.door.wait_for(2).await;
-                test.door.let_one_through("UpdateItem GrantsTable");
-            });
-            assert!(matches!(rotated.unwrap(), Rotation::Rotated));
-            test.door.let_through(1).await;
-        });
-        answer.assert_refused(400, "invalid_grant");
-        assert_eq!(test.live_generation(&first), Some(2), "the login goes on");
-        test.door.release();
-        let keys = test.app.keyring.current().await.unwrap();
-        let third = used.successor().successor().mint(&keys.refresh_token_keys);
-        test.refresh(&third).await.assert_issued(2);
-    }
-}
-
 #[tokio::test]
 async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     let test = TestApp::start().await;
@@ -518,28 +469,6 @@ async fn s_408_a_bit_flipped_in_a_client_secret_is_refused() {
             .await
             .assert_refused(401, "invalid_client");
     }
-}
-
-#[tokio::test]
-async fn s_409_once_a_family_is_revoked_nothing_of_it_works() {
-    let test = TestApp::start().await;
-    let first = test.log_in().await;
-    test.door.hold();
-    // The refresh has read the family while it lived, and is about to rotate it when the family ends.
-    let (answer, ()) = tokio::join!(test.refresh(&first), async {
-        test.door.let_through(2).await;
-        test.door.let_through(1).await;
-        test.door.wait_for(1).await;
-        let family = test.decoded(&first).await.family;
-        let (revoked, ()) = tokio::join!(test.app.store.revoke_refresh_family(family), async {
-            test.door.wait_for(2).await;
-            test.door.let_one_through("UpdateItem GrantsTable");
-        });
-        revoked.unwrap();
-        test.door.let_through(1).await;
-    });
-    answer.assert_refused(400, "invalid_grant");
-    assert_eq!(test.live_generation(&first), None);
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ pub use command_line::{CommandLine, Ran, file, fresh_path};
 pub use contract::{CONTRACT, assert_documented, resolved, schema};
 pub use door::Door;
 pub use fault_proxy::{Fault, FaultProxy, Verb};
-pub use flow::{FLOWS, Flow, Stage, calls, recorded};
+pub use flow::{FLOWS, Flow, Stage, active_generation, calls, recorded};
 pub use function::{Function, event};
 pub use log_lines::LogLines;
 
@@ -287,7 +287,18 @@ impl TestApp {
     /// The same, if the store has it.
     pub fn find_family(&self, refresh_token: &str) -> Option<Value> {
         let bytes = URL_SAFE_NO_PAD.decode(refresh_token.strip_prefix("cs_rt_").unwrap()).unwrap();
-        let id = format!("refresh#{}", URL_SAFE_NO_PAD.encode(&bytes[1..17]));
+        self.find_family_by_id(&bytes[1..17])
+    }
+
+    /// The stored state of the family with this id, if the store has it.
+    pub fn find_family_by_id(&self, id: &[u8]) -> Option<Value> {
+        let id = format!("refresh#{}", URL_SAFE_NO_PAD.encode(id));
         self.cloud.item("GrantsTable", &json!({"id": id})).unwrap()
+    }
+
+    /// Puts an item, as DynamoDB writes it, into a table: the table is rolled back to an earlier state.
+    pub fn put_back(&self, table: &str, item: &Value) {
+        let request = json!({"TableName": table, "Item": item});
+        self.cloud.database.put_item(serde_json::from_value(request).unwrap()).unwrap();
     }
 }

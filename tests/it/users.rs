@@ -52,6 +52,26 @@ async fn s_301_every_way_to_fail_gets_the_same_bytes_for_the_same_hashes() {
     assert!(hashes.take_hashes().iter().all(|(scheme, _)| scheme == "sha256"));
 }
 
+/// A password that is not in NFC is tried in two forms, and so is everything that stands in for a hash.
+#[tokio::test]
+async fn s_301_both_forms_of_a_password_cost_the_same_hashes_whatever_is_wrong() {
+    let test = TestApp::start().await;
+    let hashes = LogLines::collect();
+    for username in [
+        USERNAME,
+        "nobody@itccompliance.co.uk",
+        "off@itccompliance.co.uk",
+        "nopassword@itccompliance.co.uk",
+        "old.hash@itccompliance.co.uk",
+        "no account can have this name",
+    ] {
+        test.password(username, "wrong pa\u{308}ssword").await.assert_refused(400, "invalid_grant");
+        let current = [("memory_kib", 19_456), ("iterations", 2), ("parallelism", 1)];
+        let argon2 = ("argon2".to_owned(), current.map(|(name, value)| (name.to_owned(), value)).to_vec());
+        assert_eq!(hashes.take_hashes(), [("sha256".to_owned(), vec![]), argon2.clone(), argon2], "{username}");
+    }
+}
+
 #[tokio::test]
 async fn s_302_usernames_are_compared_in_their_rfc_8265_form() {
     let test = TestApp::start().await;
@@ -104,6 +124,47 @@ async fn s_303_an_imported_hash_is_upgraded_on_success_only() {
     test.password(username, "legacy-pass").await.assert_issued(2);
     assert_eq!(stored(), new, "a current hash stays");
     test.password(username, "wrong").await.assert_refused(400, "invalid_grant");
+}
+
+/// A user whose bcrypt hash is over these bytes, with the few rounds that a test needs.
+fn with_bcrypt(test: &TestApp, enrolled: &str) {
+    test.change_user(&json!({"password_hash": bcrypt::hash(enrolled, 4).unwrap()}));
+}
+
+fn stored_hash(test: &TestApp) -> String {
+    let user = test.cloud.item("UsersTable", &json!({"username": USERNAME})).unwrap().unwrap();
+    user["password_hash"]["S"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn s_313_a_login_with_another_end_after_byte_72_does_not_lock_the_enrolled_password_out() {
+    let test = TestApp::start().await;
+    let enrolled = "correct horse battery staple correct horse battery staple correct horse battery 80!!";
+    let other = "correct horse battery staple correct horse battery staple correct horse WRONG";
+    with_bcrypt(&test, enrolled);
+    for sent in [other, enrolled, &other[..72], enrolled] {
+        test.password(USERNAME, sent).await.assert_issued(2);
+        assert!(stored_hash(&test).starts_with("$2b$"), "verified, but not in full");
+    }
+    test.password(USERNAME, &enrolled[..71]).await.assert_refused(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn s_313_a_password_works_as_it_was_enrolled_and_after_the_upgrade_in_both_normal_forms() {
+    let test = TestApp::start().await;
+    for (raw, nfc) in [
+        ("pa\u{308}sswo\u{308}rd", "p\u{e4}ssw\u{f6}rd"),
+        ("\u{9df}-password", "\u{9af}\u{9bc}-password"),
+        ("12 \u{212b}ngstrom", "12 \u{c5}ngstrom"),
+    ] {
+        with_bcrypt(&test, raw);
+        test.password(USERNAME, nfc).await.assert_refused(400, "invalid_grant");
+        for same in [raw, nfc, raw] {
+            test.password(USERNAME, same).await.assert_issued(2);
+            assert!(stored_hash(&test).starts_with("$argon2id$"));
+        }
+        test.password(USERNAME, "passwort").await.assert_refused(400, "invalid_grant");
+    }
 }
 
 #[tokio::test]

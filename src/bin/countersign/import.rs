@@ -38,15 +38,15 @@ pub enum Command {
     #[command(after_help = "A line of JSON Lines (a CSV names the same members in its header):
   {\"username\":\"john@example.com\",\"user_id\":\"42\",\"password_hash\":\"$2y$10$..\",
    \"scopes\":[\"legacy:*\"],\"dealer\":{\"id\":7},\"enabled\":true}
-All members except username are optional. Hashes are argon2, bcrypt ($2y$, $2b$, $2a$), and PBKDF2 as
-PHC strings or as passlib, Django and Werkzeug write it. The first login replaces each by argon2id. A
-hash that begins with ! is a user without a password. enabled is true, 1, t, yes or false, 0, f, no.
+All members except username are optional. Hashes are argon2, bcrypt, PBKDF2, scrypt and phpass, in
+the forms that docs/operators.md lists. The first login replaces each by argon2id. A hash that begins
+with ! is a user without a password. enabled is true, 1, t, yes or false, 0, f, no.
 
-A user without scopes may have all that the client may have. If the file has scopes, each line must list
-some; write * for all. An empty cell, NULL and \\N mean absent.
+A user without scopes may have all that the client may have. If the file has scopes, each line must
+list some; write * for all. In a CSV, an empty cell, NULL and \\N mean absent.
 
-Users that exist are not changed, so the same command completes an interrupted import. With --overwrite,
-only what the line names is changed; a new password_hash ends the user's logins.
+Users that exist are not changed, so the same command completes an interrupted import. With
+--overwrite, only what the line names is changed; a new password_hash ends the user's logins.
 
 Examples:
   countersign import users users.jsonl --dry-run
@@ -55,7 +55,8 @@ Examples:
     Users(Options),
     /// Import clients with their secrets, or the hashes of their secrets
     #[command(
-        after_help = "A line of JSON Lines (a CSV names the same members in its header; lists are separated by spaces):
+        after_help = "A line of JSON Lines (a CSV names the same members in its header, with spaces between the
+elements of a list):
   {\"client_id\":\"billing-cron\",\"secret\":\"..\",\"grant_types\":[\"client_credentials\"],
    \"scopes\":[\"billing:*\"],\"default_scopes\":[\"billing:read\"]}
 A `secret` in the clear is hashed when it is imported; `secret_hash` takes the same hashes as users.

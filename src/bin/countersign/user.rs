@@ -5,11 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use clap::Subcommand;
 use countersign::client::Client;
 use countersign::params::{self, Name};
-use countersign::password_hash::Hash;
+use countersign::password_hash::{Hash, password_form};
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
 use countersign::store::{Created, StoreError, Stored};
-use countersign::user::{STEP_AFTER_RESTORE, User, Username, password_form};
+use countersign::user::{STEP_AFTER_RESTORE, User, Username};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 

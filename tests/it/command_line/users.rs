@@ -30,9 +30,9 @@ async fn a_new_user_logs_in_with_the_password_of_the_input() {
     shown.assert(0, "set (argon2id)");
     assert!(!format!("{shown:?}{made:?}").contains(&hash) && !made.out.contains("p\u{e4}"));
 
-    let named = ["user", "create", "other@example.com", "--user-id", "42", "--scope", "legacy:*", "--no-password"];
+    let named = ["user", "create", "other@example.com", "--user-id", "4242", "--scope", "legacy:*", "--no-password"];
     test.command_line().run(&named).await.assert(0, "none");
-    assert_eq!(stored(&test, "other@example.com")["user_id"]["S"], "42");
+    assert_eq!(stored(&test, "other@example.com")["user_id"]["S"], "4242");
     assert_eq!(test.password("other@example.com", "").await.status, 400);
 }
 

@@ -1,5 +1,6 @@
 //! The door between the service and its cloud: counts the calls, holds them, or answers in the cloud's place.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio::sync::oneshot;
 
 use super::stack;
 
+type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 #[derive(Clone, Default)]
 pub struct Door(Arc<Mutex<Inside>>);
 
@@ -24,8 +27,8 @@ struct Inside {
     held: Option<Vec<(String, oneshot::Sender<()>)>>,
     /// A call that begins like this is answered with this status and error code.
     fault: Option<(&'static str, u16, &'static str)>,
-    /// The next call that begins like this is done, and its answer lost.
-    lost: Option<&'static str>,
+    /// The next call that begins like this is done, and its response lost while something else happens.
+    lost: Option<(&'static str, Meanwhile)>,
     /// Whether tables are described as the template has them, with what the emulator does not know.
     as_deployed: bool,
 }
@@ -70,9 +73,11 @@ impl Door {
         held.remove(latest).1.send(()).unwrap();
     }
 
-    /// From now on, holds none.
+    /// Lets everything through that is held and whose caller still waits. From now on, holds none.
     pub fn release(&self) {
-        self.0.lock().unwrap().held = None;
+        for (_, pass) in self.0.lock().unwrap().held.take().into_iter().flatten() {
+            let _ = pass.send(());
+        }
     }
 
     /// Waits until this many calls are held.
@@ -91,9 +96,14 @@ impl Door {
         self.0.lock().unwrap().fault = Some((call, status, code));
     }
 
-    /// Lets the next call that begins like this do its work, and loses the answer.
+    /// Lets the next call that begins like this do its work, and loses the response.
     pub fn lose_answer(&self, call: &'static str) {
-        self.0.lock().unwrap().lost = Some(call);
+        self.lose_answer_while(call, async {});
+    }
+
+    /// The same, and something else happens before the caller notices and sends the call again.
+    pub fn lose_answer_while(&self, call: &'static str, meanwhile: impl Future<Output = ()> + Send + 'static) {
+        self.0.lock().unwrap().lost = Some((call, Box::pin(meanwhile)));
     }
 
     /// From now on, describes the tables as they would be on AWS.
@@ -125,7 +135,7 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
         let mut inside = door.0.lock().unwrap();
         inside.calls.push(call.clone());
         let fault = inside.fault.filter(|(start, ..)| call.starts_with(start));
-        let lost = inside.lost.take_if(|start| call.starts_with(*start)).is_some();
+        let lost = inside.lost.take_if(|(start, _)| call.starts_with(*start));
         let turn = inside.held.as_mut().map(|held| {
             let (pass, turn) = oneshot::channel();
             held.push((call, pass));
@@ -150,5 +160,11 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
         return Json(description).into_response();
     }
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-    if lost { StatusCode::INTERNAL_SERVER_ERROR.into_response() } else { answer }
+    match lost {
+        Some((_, meanwhile)) => {
+            meanwhile.await;
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        None => answer,
+    }
 }

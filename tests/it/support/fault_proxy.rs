@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::TestApp;
@@ -32,6 +32,10 @@ pub enum Verb {
     HangAfter,
     /// The call is done when the caller has given it up.
     Late,
+    /// The call is done, and its response arrives after so many milliseconds.
+    Slow(u64),
+    /// The call is done when the proxy lets everything through again.
+    Postponed,
     /// The call is not done, and answered with this status and error code.
     Error(u16, &'static str),
     /// The call is not done, and answered with these bytes.
@@ -65,6 +69,8 @@ struct Inside {
     /// Whether it is to listen, and whether it does.
     wanted: watch::Sender<bool>,
     listening: watch::Sender<bool>,
+    /// Wakes the calls that are postponed.
+    mended: Notify,
     /// Calls that it has not done with, though their caller may have.
     busy: AtomicUsize,
 }
@@ -72,6 +78,8 @@ struct Inside {
 #[derive(Default)]
 struct State {
     calls: Vec<String>,
+    /// The calls that were passed on to the cloud.
+    done: Vec<String>,
     faults: Vec<Fault>,
     /// The last answer to each read.
     read: HashMap<Vec<u8>, Vec<u8>>,
@@ -96,6 +104,7 @@ impl FaultProxy {
             state: Mutex::default(),
             wanted: watch::Sender::new(true),
             listening: watch::Sender::new(false),
+            mended: Notify::new(),
             busy: AtomicUsize::new(0),
         };
         let proxy = Self(Arc::new(inside));
@@ -117,16 +126,23 @@ impl FaultProxy {
         self.0.state.lock().unwrap().calls.clone()
     }
 
+    /// The calls so far that were done, even if their responses were lost.
+    pub fn done(&self) -> Vec<String> {
+        self.0.state.lock().unwrap().done.clone()
+    }
+
     /// From now on, counts calls from zero and breaks those that these faults name.
     pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
         let mut state = self.0.state.lock().unwrap();
         state.calls.clear();
+        state.done.clear();
         state.faults = faults.into_iter().collect();
     }
 
     /// From now on, lets everything through again.
     pub async fn mend(&self) {
         self.0.state.lock().unwrap().faults.clear();
+        self.0.mended.notify_waiters();
         self.0.wanted.send_replace(true);
         self.is_listening().await;
     }
@@ -242,6 +258,16 @@ impl FaultProxy {
                 self.forward(request).await;
                 None
             }
+            Some((Verb::Slow(milliseconds), _)) => {
+                let response = self.forward(request).await;
+                sleep(Duration::from_millis(milliseconds)).await;
+                connection.write_all(&response).await.ok()
+            }
+            Some((Verb::Postponed, _)) => {
+                self.0.mended.notified().await;
+                self.forward(request).await;
+                None
+            }
             Some((Verb::Error(status, code), _)) => {
                 let body =
                     format!("{{\"__type\":\"com.amazonaws.dynamodb.v20120810#{code}\",\"message\":\"a fault\"}}");
@@ -271,10 +297,7 @@ impl FaultProxy {
 
     /// Counts a call, and says what becomes of it.
     fn verb(&self, request: &Message, body: &Value) -> Option<(Verb, bool)> {
-        let target = request.header("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default();
-        let table = body["TableName"].as_str().unwrap_or_default();
-        let call = format!("{operation} {table}").trim_end().to_owned();
+        let call = request.call(body);
         let mut state = self.0.state.lock().unwrap();
         state.calls.push(call.clone());
         let count = state.calls.iter().filter(|known| **known == call).count();
@@ -288,10 +311,13 @@ impl FaultProxy {
         let mut cloud = TcpStream::connect(self.0.cloud).await.unwrap();
         cloud.write_all(&request.bytes()).await.unwrap();
         let answer = message(&mut cloud).await.unwrap().bytes();
-        if request.header("x-amz-target").is_some_and(|target| target.ends_with("GetItem")) {
-            let body: Value = serde_json::from_slice(&request.body).unwrap();
-            self.0.state.lock().unwrap().read.insert(key(&body), answer.clone());
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let call = request.call(&body);
+        let mut state = self.0.state.lock().unwrap();
+        if call.starts_with("GetItem") {
+            state.read.insert(key(&body), answer.clone());
         }
+        state.done.push(call);
         answer
     }
 }
@@ -326,6 +352,14 @@ impl Message {
     fn header(&self, name: &str) -> Option<&str> {
         let mut lines = str::from_utf8(&self.head).unwrap().lines().filter_map(|line| line.split_once(':'));
         lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
+    /// The operation and its table.
+    fn call(&self, body: &Value) -> String {
+        let target = self.header("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default();
+        let table = body["TableName"].as_str().unwrap_or_default();
+        format!("{operation} {table}").trim_end().to_owned()
     }
 
     fn bytes(&self) -> Vec<u8> {

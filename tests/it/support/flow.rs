@@ -1,77 +1,94 @@
-//! What callers ask, each of a deployment in the state for it: the flows that are tried under every fault and every
+//! Flows: what a caller requests, each of a deployment in the state for it. They are tried under every fault and every
 //! step of the clock.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{APPLICATION, Answer, FaultProxy, PASSWORD, SERVICE, TestApp, USERNAME};
+use super::{APPLICATION, Answer, CONTRACT, FaultProxy, PASSWORD, SERVICE, TestApp, USERNAME};
 
 const OLD_USERNAME: &str = "old.hash@itccompliance.co.uk";
 const OLD_PASSWORD: &str = "legacy-pass";
+/// The user and the client of wrong guesses: what they cost an account is not to change any other flow.
+const GUESSED_USERNAME: &str = "guessed@itccompliance.co.uk";
+const GUESSED_CLIENT: &str = "guessed-client";
+const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
-/// What a caller asks, and of a deployment in which state.
+/// What a caller requests, and of a deployment in which state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     ClientCredentials,
-    /// The first request of an environment, and its start.
+    /// The first request of an execution environment, and its start.
     ColdStart,
-    /// The signing keys are to be read again, beside the request.
+    /// The signing keys are due to be reloaded, beside the request.
     Reread,
-    /// The signing keys are too old to be used unread.
+    /// The signing keys are too old to be used without a reload.
     Thaw,
     WrongClientSecret,
+    /// A wrong secret for a client whose secret was imported: it costs a slow hash.
+    WrongImportedSecret,
     DisabledClient,
     Password,
+    /// A login through a client that may not refresh.
+    PasswordOnly,
     WrongPassword,
     UnknownUser,
     /// A login that replaces the hash of an imported password.
     OldHash,
+    /// The same, and the signing keys are too old to be used without a reload.
+    ThawedOldHash,
     Refresh,
-    /// For one of the scopes, which waits for the user before the write.
-    RefreshForOneScope,
     /// For a scope that the user has lost since the login.
     RefreshForLostScope,
-    /// The token once more that was used a moment ago.
+    /// A refresh token that was used within the grace.
     Retry,
-    /// The token once more that was used long ago.
+    /// A refresh token that was used before the grace.
     Replay,
+    /// A refresh token that is ahead of its family, because the table was rolled back.
+    RolledBack,
     RevokedFamily,
     DisabledUser,
 }
 
-pub const FLOWS: [Flow; 17] = [
+pub const FLOWS: [Flow; 20] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reread,
     Flow::Thaw,
     Flow::WrongClientSecret,
+    Flow::WrongImportedSecret,
     Flow::DisabledClient,
     Flow::Password,
+    Flow::PasswordOnly,
     Flow::WrongPassword,
     Flow::UnknownUser,
     Flow::OldHash,
+    Flow::ThawedOldHash,
     Flow::Refresh,
-    Flow::RefreshForOneScope,
     Flow::RefreshForLostScope,
     Flow::Retry,
     Flow::Replay,
+    Flow::RolledBack,
     Flow::RevokedFamily,
     Flow::DisabledUser,
 ];
 
 impl Flow {
-    /// What a caller is told when nothing is broken; `None` is a token.
+    /// The error response of the flow when nothing is broken; `None` is a token.
     pub fn refusal(self) -> Option<(u16, &'static str)> {
         match self {
-            Self::WrongClientSecret | Self::DisabledClient => Some((401, "invalid_client")),
-            Self::WrongPassword | Self::UnknownUser | Self::Replay | Self::RevokedFamily | Self::DisabledUser => {
-                Some((400, "invalid_grant"))
-            }
+            Self::WrongClientSecret | Self::WrongImportedSecret | Self::DisabledClient => Some((401, "invalid_client")),
+            Self::WrongPassword
+            | Self::UnknownUser
+            | Self::Replay
+            | Self::RolledBack
+            | Self::RevokedFamily
+            | Self::DisabledUser => Some((400, "invalid_grant")),
             Self::RefreshForLostScope => Some((400, "invalid_scope")),
             _ => None,
         }
@@ -84,67 +101,97 @@ impl Flow {
         }
     }
 
-    /// Brings the deployment into its state; yields the refresh token that the caller has, if it has one.
+    /// Returns true if the flow writes to the table of grants before it responds.
+    pub fn writes_family(self) -> bool {
+        matches!(
+            self,
+            Self::Password
+                | Self::PasswordOnly
+                | Self::OldHash
+                | Self::ThawedOldHash
+                | Self::Refresh
+                | Self::Replay
+                | Self::RolledBack
+                | Self::DisabledUser
+        )
+    }
+
+    /// Returns true if the caller presents a refresh token that was not used before.
+    pub fn presents_unused_token(self) -> bool {
+        matches!(self, Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser)
+    }
+
+    /// Brings the deployment into its state. Returns the refresh token that the caller has, if it has one.
     async fn prepare(self, test: &TestApp) -> Option<String> {
         match self {
             Self::Reread => test.pass(250),
-            Self::Thaw => test.pass(1000),
+            Self::Thaw | Self::ThawedOldHash => test.pass(1000),
             Self::DisabledClient => {
-                // Once in order, for those who remember.
-                test.form(SERVICE, &[("grant_type", "client_credentials")]).await.assert_issued(2);
+                // An active client first, in case anything about it is remembered.
+                test.form(SERVICE, &GRANT).await.assert_issued(2);
                 test.change_client(SERVICE.0, &json!({"enabled": false}));
             }
+            Self::PasswordOnly => test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]})),
             Self::Refresh
-            | Self::RefreshForOneScope
             | Self::RefreshForLostScope
             | Self::Retry
             | Self::Replay
+            | Self::RolledBack
             | Self::RevokedFamily
             | Self::DisabledUser => {
                 let token = test.log_in().await;
-                match self {
-                    Self::Retry => drop(test.refresh(&token).await.refresh_token()),
-                    Self::Replay => {
-                        test.refresh(&token).await.refresh_token();
-                        test.pass(60);
-                    }
-                    Self::RevokedFamily => {
-                        let successor = test.refresh(&token).await.refresh_token();
-                        test.pass(60);
-                        test.refresh(&token).await.assert_refused(400, "invalid_grant");
-                        return Some(successor);
-                    }
-                    Self::DisabledUser => test.change_user(&json!({"enabled": false})),
-                    Self::RefreshForLostScope => test.change_user(&json!({"scopes": ["legacy:autonomy.write"]})),
-                    _ => {}
-                }
-                return Some(token);
+                return Some(self.prepare_family(test, token).await);
             }
             _ => {}
         }
         None
     }
 
+    /// Brings the family of a login into its state. Returns the refresh token that the caller presents.
+    async fn prepare_family(self, test: &TestApp, token: String) -> String {
+        match self {
+            Self::Retry => drop(test.refresh(&token).await.refresh_token()),
+            Self::Replay => {
+                test.refresh(&token).await.refresh_token();
+                test.pass(60);
+            }
+            Self::RolledBack => {
+                let before = test.family(&token);
+                let successor = test.refresh(&token).await.refresh_token();
+                test.put_back("GrantsTable", &before);
+                return successor;
+            }
+            Self::RevokedFamily => {
+                let successor = test.refresh(&token).await.refresh_token();
+                test.pass(60);
+                test.refresh(&token).await.assert_refused(400, "invalid_grant");
+                return successor;
+            }
+            Self::DisabledUser => test.change_user(&json!({"enabled": false})),
+            Self::RefreshForLostScope => test.change_user(&json!({"scopes": ["legacy:autonomy.write"]})),
+            _ => {}
+        }
+        token
+    }
+
     async fn request(self, test: &TestApp, token: Option<&str>) -> Answer {
         match self {
             Self::ClientCredentials | Self::ColdStart | Self::Reread | Self::Thaw | Self::DisabledClient => {
-                test.form(SERVICE, &[("grant_type", "client_credentials")]).await
+                test.form(SERVICE, &GRANT).await
             }
-            Self::WrongClientSecret => {
-                test.form((SERVICE.0, APPLICATION.1), &[("grant_type", "client_credentials")]).await
+            Self::WrongClientSecret | Self::WrongImportedSecret => {
+                test.form((GUESSED_CLIENT, "a wrong secret"), &GRANT).await
             }
-            Self::Password => test.password(USERNAME, PASSWORD).await,
-            Self::WrongPassword => test.password(USERNAME, OLD_PASSWORD).await,
+            Self::Password | Self::PasswordOnly => test.password(USERNAME, PASSWORD).await,
+            Self::WrongPassword => test.password(GUESSED_USERNAME, OLD_PASSWORD).await,
             Self::UnknownUser => test.password("nobody@itccompliance.co.uk", PASSWORD).await,
-            Self::OldHash => test.password(OLD_USERNAME, OLD_PASSWORD).await,
-            Self::RefreshForOneScope | Self::RefreshForLostScope => {
-                test.refresh_for(token.unwrap(), "legacy:autonomy.read").await
-            }
+            Self::OldHash | Self::ThawedOldHash => test.password(OLD_USERNAME, OLD_PASSWORD).await,
+            Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
             _ => test.refresh(token.unwrap()).await,
         }
     }
 
-    /// What is wrong with what it has all come to, when everything works again.
+    /// Returns what is wrong with the state that the responses of a run led to, when everything works again.
     pub async fn aftermath(
         self,
         test: &TestApp,
@@ -153,7 +200,7 @@ impl Flow {
         proxy: &FaultProxy,
     ) -> Option<String> {
         match self {
-            Self::Password | Self::OldHash => {
+            Self::Password | Self::OldHash | Self::ThawedOldHash => {
                 for answer in run.iter().filter(|answer| answer.status == 200) {
                     let refreshed = test.refresh(&answer.refresh_token()).await;
                     if refreshed.status != 200 {
@@ -162,7 +209,7 @@ impl Flow {
                 }
                 None
             }
-            Self::Refresh | Self::RefreshForOneScope | Self::Retry => {
+            Self::Refresh | Self::Retry => {
                 let successors: Vec<_> = run.iter().filter(|answer| answer.status == 200).collect();
                 let successor = successors.first()?.refresh_token();
                 if successors.iter().any(|answer| answer.refresh_token() != successor) {
@@ -173,37 +220,46 @@ impl Flow {
                     return Some(format!("the successor does not work: {:?}", third.bytes));
                 }
                 proxy.settle().await;
-                let live = live_generation(test, &successor);
-                (live != Some(2)).then(|| format!("generation {live:?} is live, and not 2"))
+                let active = active_generation(&test.family(&successor));
+                (active != Some(2)).then(|| format!("generation {active:?} is active, and not 2"))
             }
             Self::RefreshForLostScope => {
                 proxy.settle().await;
-                let live = live_generation(test, token?);
-                (live != Some(0)).then(|| format!("generation {live:?} is live: a refusal consumed"))
+                let active = active_generation(&test.family(token?));
+                (active != Some(0)).then(|| format!("generation {active:?} is active: a rejected request consumed"))
             }
-            Self::Replay | Self::RevokedFamily | Self::DisabledUser => {
+            Self::Replay | Self::RolledBack | Self::RevokedFamily | Self::DisabledUser => {
                 test.change_user(&json!({}));
                 proxy.settle().await;
-                let live = live_generation(test, token?);
-                live.map(|generation| format!("the family lives on, in generation {generation}"))
+                let active = active_generation(&test.family(token?));
+                active.map(|generation| format!("the family was not revoked, and has generation {generation}"))
             }
             _ => None,
         }
     }
 }
 
-fn live_generation(test: &TestApp, token: &str) -> Option<u32> {
-    let family = test.find_family(token)?;
+/// Returns the active generation of a stored family, or nothing if the family was revoked.
+pub fn active_generation(family: &Value) -> Option<u32> {
     let generation = family["generation"]["N"].as_str().unwrap().parse().unwrap();
     (family["revoked"]["BOOL"] == false).then_some(generation)
 }
 
-/// Whether the store has the refresh token of an answer, if there is one, as the live one of its family.
+/// Returns whether the store has the family of a login that a response issues tokens for, not revoked, and with the
+/// generation of the refresh token, if there is one. `None` if the response is not about a login.
 pub fn recorded(test: &TestApp, answer: &Answer) -> Option<bool> {
-    let token = answer.body["refresh_token"].as_str()?;
-    let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("cs_rt_").unwrap()).unwrap();
-    let generation = u32::from_be_bytes(bytes[17..21].try_into().unwrap());
-    Some(live_generation(test, token) == Some(generation))
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+    let payload = answer.body["access_token"].as_str()?.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&decode(payload)).unwrap();
+    let jti = decode(claims["jti"].as_str().unwrap());
+    let family = jti.get(..16).filter(|_| jti.len() == 32)?;
+    let issued = match answer.body["refresh_token"].as_str() {
+        Some(token) => decode(token.strip_prefix("cs_rt_").unwrap()),
+        None => [&[1], family, &[0; 4]].concat(),
+    };
+    let generation = u32::from_be_bytes(issued[17..21].try_into().unwrap());
+    let stored = test.find_family_by_id(family);
+    Some(issued[1..17] == *family && stored.is_some_and(|stored| active_generation(&stored) == Some(generation)))
 }
 
 /// A flow that can begin.
@@ -216,9 +272,16 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// One environment behind a proxy, in the flow's state, with nothing broken yet.
+    /// Sets up one execution environment behind a proxy, in the flow's state, with nothing broken yet. Its hashes are
+    /// cheap: the runs are about calls.
     pub async fn set(flow: Flow) -> Self {
-        let start = TestApp::start().await;
+        // Read by now, so that the first request is not measured with it.
+        LazyLock::force(&CONTRACT);
+        let start = TestApp::start_with(|config| {
+            (config.argon2_memory_kib, config.argon2_iterations) = (64, 1);
+        })
+        .await;
+        put_cheap_hashes(&start, flow);
         let proxy = FaultProxy::before(&start).await;
         let test = start.behind(&proxy).await;
         if flow != Flow::ColdStart {
@@ -228,23 +291,48 @@ impl Stage {
         Self { flow, test, proxy, token }
     }
 
-    /// Asks for the first time.
+    /// Starts the execution environment, if it is not running yet, and sends the request for the first time.
     pub async fn ask(&self) -> Answer {
-        if self.flow == Flow::ColdStart {
-            self.test.app.warm_up().await;
-        }
+        self.start().await;
         self.ask_again().await
     }
 
-    /// Asks the same again.
+    /// Starts the execution environment, if it is not running yet.
+    pub async fn start(&self) {
+        if self.flow == Flow::ColdStart {
+            self.test.app.warm_up().await;
+        }
+    }
+
+    /// Sends the request.
     pub async fn ask_again(&self) -> Answer {
         self.flow.request(&self.test, self.token.as_deref()).await
     }
 
-    /// What is wrong with what these answers have come to, when everything works again.
+    /// Returns what is wrong with the state that these responses led to, when everything works again.
     pub async fn aftermath(&self, answers: &[&Answer]) -> Option<String> {
         self.flow.aftermath(&self.test, self.token.as_deref(), answers, &self.proxy).await
     }
+}
+
+/// Stores hashes of the passwords and secrets that the flows use, and the user and the client of wrong guesses.
+fn put_cheap_hashes(test: &TestApp, flow: Flow) {
+    let hash = |secret: &str| test.app.hasher.hash(secret).unwrap().as_str().to_owned();
+    let bcrypt = bcrypt::hash_with_salt(OLD_PASSWORD, 4, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY);
+    test.change_user(&json!({"password_hash": hash(PASSWORD)}));
+    test.change("UsersTable", &json!({"username": OLD_USERNAME}), &json!({"password_hash": bcrypt}));
+    let user = json!({"username": GUESSED_USERNAME, "user_id": "guessed", "enabled": true,
+        "password_hash": hash(PASSWORD)});
+    test.cloud.put("UsersTable", &user).unwrap();
+    let secret = "the right secret";
+    let secret = if flow == Flow::WrongImportedSecret {
+        hash(secret)
+    } else {
+        countersign::password_hash::hash_client_secret(secret)
+    };
+    let client = json!({"client_id": GUESSED_CLIENT, "enabled": true, "grant_types": ["client_credentials"],
+        "scopes": ["legacy:*"], "secrets": [{"hash": secret}]});
+    test.cloud.put("ClientsTable", &client).unwrap();
 }
 
 /// The calls of a flow in which nothing breaks, each with its number among those of its name.
