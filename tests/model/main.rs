@@ -1,4 +1,39 @@
-//! An exhaustive model of logins and refresh tokens.
+//! An exhaustive model of logins and refresh tokens: every order of events, within bounds, explored by `stateright`.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `world.rs` | the events, and the properties that must hold in every state |
+//! | `service.rs` | the steps of a request |
+//! | `state.rs` | the state, and the store with its conditional writes |
+//! | `design.rs` | the built design, the design before it, and mutants |
+//!
+//! Each call to the store is a step. Up to three requests run simultaneously, each in an execution environment of its own.
+//! `docs/security.md` says what the model proves and what it does not.
+//!
+//! # How the model is bound to the code
+//!
+//! - Every judgement is the service's: `Family::standing` and `Family::after_lost_rotation`.
+//! - The condition of the rotation is `Family::standing`, too. `tests/it/conditional_writes.rs` compares it, and the effect
+//!   of each write, with what DynamoDB's expressions do.
+//! - The order of the steps is written a second time, in `service.rs`. It has to follow `src/grant/`.
+//!
+//! # What the client does
+//!
+//! It keeps the newest token, which its tabs share, and may send it in several requests. A request reaches the function
+//! before the client uses a newer token. If a response is lost, the client tries again within the grace.
+//!
+//! # How to extend it
+//!
+//! - A new call to the store is a new [`Write`](state::Write), or a new [`Phase`](state::Phase) if it is a read. If the
+//!   write has a condition, put the judgement into a pure function of the service, call that function here, and compare it
+//!   with the expression in `tests/it/conditional_writes.rs`.
+//! - A new promise is a property in `world.rs` and at least one mutant in `design.rs` that breaks it: a promise without a
+//!   mutant fails `each_promise_is_broken_by_a_design`.
+//! - Counted guesses: the item is one more part of the state, its conditional update one more write. The promise is that
+//!   no more guesses get a result than the budget allows.
+//! - Authorization codes: a code is a token that begins the family. Its second use ends the family.
+//! - The revocation endpoint: a request with the phases read and write. `Action::Revoke` then is its write.
+//! - Add a world to [`WORLDS`] instead of adding to "everything": the number of states multiplies.
 
 #![allow(
     clippy::unwrap_used,
@@ -45,20 +80,25 @@ fn explore(name: &str, grace: u32, left: Budget) -> usize {
     states
 }
 
+/// The worlds that are explored: their names, the grace in seconds, and what may happen.
+const WORLDS: [(&str, u32, Budget); 6] = [
+    ("a client by itself", GRACE, Budget { client: 4, faults: 2, passes: 1, ..NOTHING }),
+    ("a client by itself, no grace", 0, Budget { client: 4, faults: 3, passes: 1, ..NOTHING }),
+    ("a clock that steps back", GRACE, Budget { client: 4, faults: 2, passes: 1, back: true, ..NOTHING }),
+    ("an operator", GRACE, Budget { client: 3, faults: 2, ends: 2, ..NOTHING }),
+    ("a thief", GRACE, Budget { client: 2, thief: 2, faults: 2, passes: 1, ..NOTHING }),
+    ("everything", GRACE, Budget { client: 2, thief: 1, faults: 2, passes: 1, back: true, forward: true, ends: 1 }),
+];
+
 #[test]
 fn the_built_design_keeps_every_promise() {
-    let mut states = 0;
-    for (name, grace, left) in [
-        ("a client by itself", GRACE, Budget { client: 4, faults: 2, passes: 1, ..NOTHING }),
-        ("a client by itself, no grace", 0, Budget { client: 4, faults: 3, passes: 1, ..NOTHING }),
-        ("a clock that steps back", GRACE, Budget { client: 4, faults: 2, passes: 1, back: true, ..NOTHING }),
-        ("an operator", GRACE, Budget { client: 3, faults: 2, ends: 2, ..NOTHING }),
-        ("a thief", GRACE, Budget { client: 2, thief: 2, faults: 2, passes: 1, ..NOTHING }),
-        ("everything", GRACE, Budget { client: 2, thief: 1, faults: 2, passes: 1, back: true, forward: true, ends: 1 }),
-    ] {
-        states += explore(name, grace, left);
-    }
+    let states: usize = WORLDS.into_iter().map(|(name, grace, left)| explore(name, grace, left)).sum();
     writeln!(std::io::stderr(), "in all: {states} states").unwrap();
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/security.md");
+    let page = std::fs::read_to_string(page).unwrap().replace(',', "");
+    let words: Vec<_> = page.split_whitespace().collect();
+    let quoted = words.windows(2).any(|pair| pair == [states.to_string().as_str(), "states"]);
+    assert!(quoted, "docs/security.md names another number of states than {states}");
 }
 
 /// Returns true if the checker finds a state that breaks the promise.

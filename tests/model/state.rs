@@ -14,7 +14,7 @@ pub const START: u8 = 100;
 /// Longer than the grace.
 pub const LONG: u8 = 11;
 /// A step of the clock: back by it, a rotation is more than the grace ahead even after [`LONG`].
-pub const STEP: u8 = 22;
+pub const STEP: i8 = 22;
 pub const CLIENT: &str = "app";
 const NEVER: u64 = 1_000_000;
 
@@ -247,6 +247,13 @@ impl State {
             }
         }
         self.sort();
+    }
+
+    /// Returns true if a login has read the user.
+    pub fn is_login_begun(&self) -> bool {
+        let begins = |write| matches!(write, Write::Begin { .. });
+        let reads = |request: &Request| matches!(request.phase, Phase::Writing(write) if begins(write));
+        self.family.is_some() || self.requests().any(reads) || self.late.iter().flatten().any(|copy| begins(copy.write))
     }
 
     /// Puts a copy of a write under way, if there is room: it arrives later, or never.

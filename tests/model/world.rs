@@ -8,16 +8,27 @@ use crate::state::{
     Budget, Copied, ENVIRONMENTS, LATE, LONG, Phase, Promise, Request, START, STEP, Sender, State, Write,
 };
 
-pub const ACTIVE: &str = "at most one refresh token is active, and none becomes active again";
-pub const END_IS_FINAL: &str = "a request that begins after the end of the login gets no token";
-pub const NO_ROTATION: &str = "nothing rotates after the end of the login";
-pub const CONSUMES: &str = "a request without a token in its response consumes nothing before its write";
-pub const REPLAY_ENDS: &str = "a replay is rejected only after the login has ended";
-pub const OLD: &str = "a token that was used before the grace, or whose successor was used, yields nothing";
-pub const SUCCESSOR: &str = "all responses for a token contain the same successor, which is stored";
-pub const CAUSE: &str = "without a thief, an error is caused by a fault, a newer token or the end of the login";
-pub const NOT_ENDED: &str = "a client by itself never ends its login";
-pub const GOES_ON: &str = "a client by itself goes on without a login";
+// The names are short because the checker hashes them for every state.
+/// At most one refresh token is active, and none becomes active again.
+pub const ACTIVE: &str = "one active token";
+/// A request that begins after the end of the login gets no token, and one that finds the login revoked gets none either.
+pub const END_IS_FINAL: &str = "end is final";
+/// A revoked login is not rotated, and a request that begins after the end of the login sends no rotation.
+pub const NO_ROTATION: &str = "no rotation after end";
+/// A request that is rejected or dropped while its rotation is not under way has not used its token.
+pub const CONSUMES: &str = "error consumes nothing";
+/// A replay is rejected only after the login has ended.
+pub const REPLAY_ENDS: &str = "replay ends login";
+/// A token that was used before the grace, or whose successor was used, yields no token.
+pub const OLD: &str = "old token is useless";
+/// All responses for a token contain the same successor, and the store has it.
+pub const SUCCESSOR: &str = "same successor";
+/// Without a thief and a wrong clock, an error is caused by a fault, by a newer token or by the end of the login.
+pub const CAUSE: &str = "error has a cause";
+/// Without a thief, an operator and a clock that steps forward, the login is never ended.
+pub const NOT_ENDED: &str = "no false replay";
+/// A client that only faults happen to can refresh now: its token is active, or a retry within the grace.
+pub const GOES_ON: &str = "client goes on";
 
 /// The service, its store, and all who use them.
 #[derive(Clone, Copy, Debug)]
@@ -44,19 +55,22 @@ pub enum Action {
     Respond(u8),
     /// A late copy of a write reaches the store.
     Arrive(Copied),
-    /// Fault: the write, or the response to it, is lost or late. The SDK sends the write again.
+    /// Fault: the SDK sends the write again, because the response is late. The first copy arrives later, or never: this is
+    /// a lost write, a lost response and a duplicate in one.
     Delay(u8),
     /// Fault: the deadline drops the request, or a read fails.
     Drop(u8),
-    /// Fault: the user cannot be read.
+    /// Fault: the user cannot be read. Only in [`Design::Before`], which has something to do then.
     MissUser(u8),
     /// Fault: the response does not reach the client.
     LoseResponse(u8),
-    /// More than the grace passes.
+    /// More than the grace passes. No request runs for so long, because of the deadline.
     Pass,
     StepBack,
     StepForward,
+    /// An operator logs the user out everywhere.
     LogOut,
+    /// An operator revokes the login.
     Revoke,
 }
 
@@ -179,6 +193,20 @@ impl World {
         }
     }
 
+    /// Time passes, or the clock steps.
+    fn pass(state: &mut State, action: Action) {
+        let left = &mut state.left;
+        if action == Action::Pass {
+            left.passes -= 1;
+            state.time += LONG;
+            // A message is late by less than the grace.
+            state.late = [None; LATE];
+        } else {
+            (left.back, left.forward) = (false, false);
+            state.clock = if action == Action::StepBack { -STEP } else { STEP };
+        }
+    }
+
     fn progress(&self, state: &mut State, id: u8) {
         let request = state.request(id);
         match request.phase {
@@ -266,31 +294,11 @@ impl Model for World {
             Action::Delay(_) | Action::Drop(_) | Action::MissUser(_) | Action::LoseResponse(_) => {
                 self.fault(&mut next, action);
             }
-            Action::Pass => {
-                next.left.passes -= 1;
-                next.time += LONG;
-                // A message is late by less than the grace.
-                next.late = [None; LATE];
-            }
-            Action::StepBack => {
-                (next.left.back, next.left.forward) = (false, false);
-                next.clock -= STEP.cast_signed();
-            }
-            Action::StepForward => {
-                (next.left.back, next.left.forward) = (false, false);
-                next.clock += STEP.cast_signed();
-            }
+            Action::Pass | Action::StepBack | Action::StepForward => Self::pass(&mut next, action),
             Action::LogOut => {
                 next.left.ends -= 1;
+                next.over |= next.is_login_begun();
                 next.session += 1;
-                let begins = |write| matches!(write, Write::Begin { .. });
-                let read = |request: &Request| match request.phase {
-                    Phase::Writing(write) => begins(write),
-                    _ => false,
-                };
-                next.over |= next.family.is_some()
-                    || next.requests().any(read)
-                    || next.late.iter().flatten().any(|copy| begins(copy.write));
             }
             Action::Revoke => {
                 next.left.ends -= 1;
