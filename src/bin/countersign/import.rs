@@ -54,8 +54,7 @@ Examples:
   jq -c '.[]' users.json | countersign import users - --format jsonl")]
     Users(Options),
     /// Import clients with their secrets, or the hashes of their secrets
-    #[command(
-        after_help = "A line of JSON Lines (a CSV names the same members in its header, with spaces between the
+    #[command(after_help = "A line of JSON Lines (a CSV names the same members in its header, with spaces between the
 elements of a list):
   {\"client_id\":\"billing-cron\",\"secret\":\"..\",\"grant_types\":[\"client_credentials\"],
    \"scopes\":[\"billing:*\"],\"default_scopes\":[\"billing:read\"]}
@@ -63,8 +62,7 @@ A `secret` in the clear is hashed when it is imported; `secret_hash` takes the s
 An imported secret needs a slow hash for each token; `client rotate-secret` makes a fast one.
 
 Example:
-  countersign import clients clients.csv"
-    )]
+  countersign import clients clients.csv")]
     Clients(Options),
     /// Count the users whose hash waits for its first login, by scheme; reads the whole table
     Status,

@@ -125,7 +125,6 @@ async fn a_hash_that_is_not_accepted_is_rejected_with_what_to_do() {
         ("$scrypt$ln=131072,r=8,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", costly),
         ("$scrypt$ln=63,r=8,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", costly),
         ("hunter2", unknown),
-        ("", unknown),
         ("scrypt:32767:8:1$salt$f08a7f0ad61b873268844e6f9dd63db3", unknown),
         ("scrypt:0:8:1$salt$f08a7f0ad61b873268844e6f9dd63db3", unknown),
         ("$scrypt$ln=65,r=8,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", costly),
@@ -157,7 +156,7 @@ async fn a_hash_that_is_not_accepted_is_rejected_with_what_to_do() {
         assert!(reason.contains(expected), "{hash}: {reason}");
         let says_what_to_do = reason.ends_with("leave it out, and set a new one after the import");
         assert!(says_what_to_do || *expected == unknown, "{reason}");
-        assert!(hash.is_empty() || !reason.contains(hash), "{reason}");
+        assert!(!reason.contains(hash), "{reason}");
     }
 }
 

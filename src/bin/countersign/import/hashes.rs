@@ -140,16 +140,16 @@ fn spring_pbkdf2(text: &str) -> Option<String> {
 fn keycloak(text: &str) -> Option<String> {
     let credential: Value = serde_json::from_str(text).ok()?;
     // Each part is JSON in a string; tools that convert exports unpack them.
-    let part = |name| match &credential[name] {
+    let part = |name| match credential.get(name)? {
         Value::String(text) => serde_json::from_str(text).ok(),
         unpacked => Some(unpacked.clone()),
     };
     let (secret, data): (Value, Value) = (part("secretData")?, part("credentialData")?);
-    let bytes = |name| base64(secret[name].as_str()?);
+    let bytes = |name| base64(secret.get(name)?.as_str()?);
     let (salt, hash) = (bytes("salt")?, bytes("value")?);
-    let iterations = data["hashIterations"].as_u64()?.try_into().ok()?;
-    match data["algorithm"].as_str()? {
-        "argon2" => keycloak_argon2(&data["additionalParameters"], iterations, &salt, &hash),
+    let iterations = data.get("hashIterations")?.as_u64()?.try_into().ok()?;
+    match data.get("algorithm")?.as_str()? {
+        "argon2" => keycloak_argon2(data.get("additionalParameters")?, iterations, &salt, &hash),
         "pbkdf2" => Some(pbkdf2("sha1", iterations, &salt, &hash)),
         algorithm => Some(pbkdf2(algorithm.strip_prefix("pbkdf2-")?, iterations, &salt, &hash)),
     }
@@ -157,7 +157,7 @@ fn keycloak(text: &str) -> Option<String> {
 
 /// Each parameter is a list with one text.
 fn keycloak_argon2(params: &Value, iterations: u32, salt: &[u8], hash: &[u8]) -> Option<String> {
-    let param = |name| params[name][0].as_str();
+    let param = |name| params.get(name)?.get(0)?.as_str();
     let variant = param("type")?;
     let version = match param("version")? {
         "1.0" => 16,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::lines::Line;
 
-/// What CSV exports write for an absent value: nothing, or as MySQL and PostgreSQL do.
+/// The cells that CSV exports of databases write for an absent value.
 const ABSENT: [&str; 3] = ["", "NULL", "\\N"];
 
 /// Reads a cell of a CSV as its column has it. An absent value is `null`.
@@ -35,7 +35,8 @@ pub fn normalize(mut line: Line) -> Result<Line, String> {
             _ => {}
         }
     }
-    line.retain(|name, value| !value.is_null() && !(name == "password_hash" && is_blank(value)));
+    let is_absent = |name: &str, value: &Value| value.is_null() || name == "password_hash" && is_blank(value);
+    line.retain(|name, value| !is_absent(name, value));
     for id in ["user_id", "client_id"] {
         if let Some(id) = line.get_mut(id).filter(|id| id.is_u64() || id.is_i64()) {
             *id = id.to_string().into();
