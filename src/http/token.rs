@@ -17,7 +17,7 @@ use super::client_auth::{authenticate, credentials};
 use super::cors;
 use crate::app::App;
 use crate::error::Error;
-use crate::grant::{GrantType, TokenRequest, client_credentials, password, refresh_token};
+use crate::grant::{self, Caller, GrantType};
 
 /// How long a request waits for all that it depends on, before its caller hears that it may try again (S-704). Each call
 /// has a shorter time of its own; but there are several.
@@ -49,23 +49,15 @@ pub(super) async fn post(
 
     // Known once the client is authenticated, and sent with every response from then on: a token or an error.
     let mut readable = None;
-    let issued = async {
-        // Side by side for the sake of time. Until the client is authenticated, what the request names counts for nothing.
-        let (client, request) =
-            tokio::join!(authenticate(&app, credentials), TokenRequest::read(&app, grant_type, params));
-        let client = client?;
+    let authenticated = async {
+        let client = authenticate(&app, credentials).await?;
         readable = cors::readable(&headers, &client);
         if !client.grant_types.contains(grant_type.as_str()) {
             return Err(Error::UnauthorizedClient);
         }
-        match request? {
-            TokenRequest::Password(request) => password::issue(&app, &client, request, version).await,
-            TokenRequest::ClientCredentials(request) => {
-                client_credentials::issue(&app, &client, request, version).await
-            }
-            TokenRequest::RefreshToken(request) => refresh_token::issue(&app, &client, request, version).await,
-        }
+        Ok(Caller { client, version })
     };
+    let issued = grant::run(&app, grant_type, params, authenticated);
     let late = |_| Error::TemporarilyUnavailable("a dependency did not respond in time".to_owned());
     let issued = timeout(DEADLINE, issued).await.map_err(late).flatten();
     if issued.is_ok() {
