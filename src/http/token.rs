@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use tokio::time::timeout;
 
 use super::accept::token_version;
 use super::body::{ContentType, check_encoding, check_query};
 use super::client_auth::{authenticate, credentials};
 use super::cors;
+use super::decision::Decision;
 use crate::app::App;
 use crate::error::Error;
 use crate::grant::{self, Caller, GrantType};
@@ -60,8 +61,6 @@ pub(super) async fn post(
     let issued = grant::run(&app, grant_type, params, authenticated);
     let late = |_| Error::TemporarilyUnavailable("a dependency did not respond in time".to_owned());
     let issued = timeout(DEADLINE, issued).await.map_err(late).flatten();
-    if issued.is_ok() {
-        tracing::info!(outcome = "issued", status = 200);
-    }
-    Ok((readable, issued.map(Json)).into_response())
+    let issued = issued.map(|issued| (Extension(Decision::Issued), Json(issued)));
+    Ok((readable, issued).into_response())
 }
