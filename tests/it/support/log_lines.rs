@@ -50,7 +50,7 @@ impl LogLines {
         Self(())
     }
 
-    /// Has the next line panic while it is written.
+    /// Makes the next hash panic.
     pub fn panic_once(&self) {
         KEPT.with_borrow_mut(|kept| kept.as_mut().unwrap().panics = true);
     }
