@@ -147,9 +147,9 @@ def follow(deployed, mend):
 def test_a_new_stack_is_well_and_each_finding_says_what_mends_it(deployed, countersign, url, mended):
     """The local cloud's CloudFormation drops these settings of a table; by DynamoDB's own calls it keeps them."""
     names = {table: deployed.resources[f"{table.title()}Table"] for table in TABLES}
-    dropped = {(table, "is not encrypted by a key of KMS") for table in TABLES}
+    dropped = {(table, "is not encrypted with a KMS key") for table in TABLES}
     dropped |= {(table, "has no point-in-time recovery") for table in TABLES if table != "grants"}
-    dropped.add(("grants", "keeps what is over for ever"))
+    dropped.add(("grants", "does not delete expired items"))
     expected = {("warning", f"table {table}", f"{names[table]} {what}") for table, what in dropped}
     assert {(one["level"], one["check"], one["finding"]) for one in complaints(mended)} == expected
     well = [one["check"] for one in answer(mended)["findings"] if one["level"] == "ok"]
@@ -158,7 +158,7 @@ def test_a_new_stack_is_well_and_each_finding_says_what_mends_it(deployed, count
     report = answer(countersign("--url", url, "doctor", "--no-users", "--json"))
     assert report["worst"] == "ok" and all(one["mend"] is None for one in report["findings"])
     shown = countersign("--url", url, "doctor", "--no-users").stdout
-    assert shown.count("is as it should be") == len(TABLES) and "->" not in shown
+    assert shown.count("has the expected settings") == len(TABLES) and "->" not in shown
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def a_secret_that_is_garbage(deployed):
     before = secrets.get_secret_value(SecretId=name)["SecretString"]
     secrets.put_secret_value(SecretId=name, SecretString="garbage, and no key")
     try:
-        yield "fault", "secret", "put a good one in its place"
+        yield "fault", "secret", "replace it with a valid one"
     finally:
         secrets.put_secret_value(SecretId=name, SecretString=before)
 
@@ -178,7 +178,7 @@ def a_client_without_scopes(deployed):
     scopeless["client_id"] = "scopeless"
     fixtures.seed(deployed, {"clients": [scopeless], "users": []})
     try:
-        yield "warning", "clients", "scopeless: no scopes, and so no tokens"
+        yield "warning", "clients", "scopeless: no scopes, so no tokens"
     finally:
         key = {"client_id": {"S": "scopeless"}}
         deployed.cloud.client("dynamodb").delete_item(TableName=deployed.resources["ClientsTable"], Key=key)
@@ -219,7 +219,7 @@ def test_the_doctor_finds_what_is_broken_and_nothing_else(deployed, countersign,
     [found] = complaints(ran)
     assert (found["level"], found["check"]) == (level, check)
     assert words in f"{found['finding']}; {found['mend']}"
-    assert ("1 fault; each says how to mend it" in ran.stderr) == (level == "fault")
+    assert ("1 error; each finding says how to fix it" in ran.stderr) == (level == "fault")
     assert complaints(countersign(*doctor)) == []
 
 
@@ -228,7 +228,7 @@ def test_an_api_that_nobody_answers_for_is_a_fault(countersign, mended):
     assert [one["check"] for one in complaints(ran)] == ["endpoint", "published keys"]
     for fault in complaints(ran):
         assert fault["level"] == "fault"
-        assert "http://127.0.0.1:1/.well-known/" in fault["finding"] and "does not answer" in fault["finding"]
+        assert "http://127.0.0.1:1/.well-known/" in fault["finding"] and "did not respond" in fault["finding"]
 
 
 # Clients and their secrets
@@ -292,7 +292,7 @@ def test_nobody_notices_that_a_secret_is_rotated(countersign, url, capsys):
     with Stream(url, "nightly", first) as stream:
         stream.flows_on()
         rotated = countersign("client", "rotate-secret", "nightly", "--json")
-        assert "dies at 20" in rotated.stderr
+        assert "expires at 20" in rotated.stderr
         stream.flows_on()
         stream.secret = second = answer(rotated)["client_secret"]
         stream.flows_on()
@@ -329,8 +329,8 @@ def test_a_client_is_as_its_file_says_and_then_there_is_nothing_to_do(deployed, 
 
     file.write_text(file.read_text().replace("access_token_ttl = 600\n", ""))
     assert "access_token_ttl: 600 -> none" in countersign("plan", file, code=3).stdout
-    assert "1 done" in countersign("apply", file, "--yes").stderr
-    assert countersign("plan", file).stdout == "The clients are as the file says.\n"
+    assert "1 applied" in countersign("apply", file, "--yes").stderr
+    assert countersign("plan", file).stdout == "No changes.\n"
     assert service_status(url, "reports", applied["client_secret"]) == 200, "secrets are not of the file"
 
 
@@ -348,10 +348,10 @@ def test_a_token_that_was_fetched_is_good_and_a_changed_one_is_not(deployed, cou
         assert (got.stdout.count("\n"), got.stderr) == (1, ""), "so that a shell can take it"
         inspect = ["--url", url, "token", "inspect"]
         shown = countersign(*inspect, input=got.stdout, name=None, AWS_ENDPOINT_URL=nowhere)
-        assert "The token is good." in shown.stdout and deployed.outputs["Issuer"] in shown.stdout
+        assert "The token is valid." in shown.stdout and deployed.outputs["Issuer"] in shown.stdout
         head, claims, signature = got.stdout.strip().split(".")
         forged = f"{head}.{claims}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
-        assert "Its signature is wrong" in countersign(*inspect, input=forged, code=3).stdout
+        assert "The signature is wrong" in countersign(*inspect, input=forged, code=3).stdout
     arguments = ["--url", url, "token", "get", "--client-id", SERVICE["client_id"]]
     refused = countersign(*arguments, input="cs_never-to-be-shown", code=1)
     assert "invalid_client" in refused.stderr and "never-to-be-shown" not in refused.stderr + refused.stdout
@@ -384,14 +384,14 @@ def test_whoever_may_only_read_is_told_which_right_is_missing_and_nothing_is_wri
         ("secretsmanager:GetSecretValue", "key", "list"),
     ]:
         refused = countersign(*arguments, code=1, **reader)
-        assert f"you may not do that: the right to {action} is missing; have it granted" in refused.stderr
+        assert f"permission denied: your role lacks {action}; add it to the role's policy" in refused.stderr
         assert refused.stdout == "", "no secret of a client that there is not"
     assert item(deployed, "ClientsTable", client_id="forbidden") is None
     assert item(deployed, "UsersTable", username="forbidden@example.com") is None
     assert item(deployed, "ClientsTable", client_id="demo-service") == before
     stranger = user_with(deployed, "stranger", "dynamodb:*")
     refused = countersign("client", "list", code=1, **stranger)
-    assert "the right to cloudformation:DescribeStacks is missing" in refused.stderr
+    assert "your role lacks cloudformation:DescribeStacks" in refused.stderr
 
 
 def test_a_profile_that_is_named_counts_whatever_the_environment_has(deployed, countersign, tmp_path):
@@ -402,7 +402,7 @@ def test_a_profile_that_is_named_counts_whatever_the_environment_has(deployed, c
     profiles.write_text("[careful]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in reader.items()))
     file = {"AWS_SHARED_CREDENTIALS_FILE": str(profiles)}
     refused = countersign("--profile", "careful", "client", "create", "unprofiled", code=1, **file)
-    assert "the right to dynamodb:PutItem is missing" in refused.stderr
+    assert "your role lacks dynamodb:PutItem" in refused.stderr
     assert item(deployed, "ClientsTable", client_id="unprofiled") is None
     countersign("--profile", "careless", "client", "list", code=1, **file)
 
@@ -413,7 +413,7 @@ def test_secrets_that_were_made_before_a_failure_are_told_in_json_too(deployed, 
     file = tmp_path / "clients.toml"
     file.write_text('[clients.a-new-one]\nscopes = ["a"]\n[clients.demo-service]\nname = "Another name"\n')
     half = countersign("apply", file, "--yes", "--json", code=1, **writer)
-    assert "1 of 2 are done" in half.stderr
+    assert "1 of 2 changes applied" in half.stderr
     [made] = answer(half)
     assert made["client_id"] == "a-new-one" and made["client_secret"].startswith("cs_")
 
@@ -422,17 +422,17 @@ NOBODY = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": 
 
 
 @pytest.mark.parametrize(("code", "arguments", "options", "said"), [
-    (1, "client list", {"name": "countersing"}, f"there is no stack countersing in {REGION}"),
-    (1, "--region us-east-1 client list", {}, f"there is no stack {NAME} in us-east-1"),
+    (1, "client list", {"name": "countersing"}, f"stack countersing not found in {REGION}"),
+    (1, "--region us-east-1 client list", {}, f"stack {NAME} not found in us-east-1"),
     (1, "client list", {"name": None}, "no deployment is named"),
     (1, "client list", NOBODY, "InvalidClientTokenId"),
-    (1, "client create demo-app", {}, "the id demo-app is taken"),
-    (1, "client show nobody", {}, "there is no client nobody"),
-    (1, "client delete demo-app", {}, "say --yes"),
-    (1, "user set-password nobody@example.com", {"input": "a-good-password"}, "there is no user nobody@example.com"),
-    (1, "key rotate --emergency=nothing --yes", {}, "there is no key nothing"),
-    (1, "import users nowhere.jsonl", {}, "nowhere.jsonl cannot be read"),
-    (1, "plan nowhere.toml", {}, "nowhere.toml cannot be read"),
+    (1, "client create demo-app", {}, "client demo-app already exists"),
+    (1, "client show nobody", {}, "client nobody not found"),
+    (1, "client delete demo-app", {}, "confirm with --yes"),
+    (1, "user set-password nobody@example.com", {"input": "a-good-password"}, "user nobody@example.com not found"),
+    (1, "key rotate --emergency=nothing --yes", {}, "key nothing not found"),
+    (1, "import users nowhere.jsonl", {}, "cannot read nowhere.jsonl"),
+    (1, "plan nowhere.toml", {}, "cannot read nowhere.toml"),
     (2, "client create colon:ed", {}, "A-Z"),
     (2, "client explode", {}, "unrecognized subcommand"),
     (2, "", {}, "Usage"),
@@ -454,7 +454,7 @@ def test_a_key_that_is_too_young_is_not_rotated_and_an_emergency_drops_one_at_on
     shown = countersign("key", "list").stdout
     assert "retires on 20" in shown and "may sign from 20" in shown and "PRIVATE" not in shown
     assert "has not been public for long enough" in countersign("key", "rotate", code=3).stdout
-    assert "say --yes" in countersign("key", "rotate", "--emergency", code=1).stderr
+    assert "confirm with --yes" in countersign("key", "rotate", "--emergency", code=1).stderr
     assert kid_of(access_token(url)) == before
 
     report = answer(countersign("key", "rotate", "--emergency", "--yes", "--json"))
@@ -529,7 +529,7 @@ def test_ten_thousand_users_come_over_and_log_in_with_the_password_that_they_had
         stored = item(deployed, "UsersTable", username=username)["password_hash"]["S"]
         assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$"), scheme
         token(url, APPLICATION, username=username, password=PASSWORD, **login)
-    left = f"{USERS - len(schemes)} of {others['users'] + USERS} users wait for their first login"
+    left = f"{USERS - len(schemes)} of {others['users'] + USERS} users have a hash that their next login replaces"
     assert left in countersign("import", "status").stdout
 
     again = answer(countersign("import", "users", file, "--json"))
@@ -553,7 +553,7 @@ def test_clients_come_over_by_a_csv_with_the_secrets_that_they_had(deployed, cou
     done = countersign("import", "clients", file, "--json", code=3)
     report = answer(done)
     assert report["schemes"] == counts(["argon2id"], new=2) | counts(["bcrypt"], new=1)
-    assert [one["reason"] for one in report["bad"]] == ["it has both a secret and a secret_hash"]
+    assert [one["reason"] for one in report["bad"]] == ["the line has both a secret and a secret_hash; remove one"]
     assert plain not in done.stdout + done.stderr and hashed not in done.stdout + done.stderr
     statuses = [service_status(url, client_id, secret) for client_id, secret in [
         ("passport-web", plain), ("passport-cron", old), ("passport-gone", plain), ("passport-odd", plain),

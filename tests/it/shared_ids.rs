@@ -17,7 +17,7 @@ async fn s_212_no_command_makes_a_user_and_a_client_with_one_id() {
     let line = test.command_line();
     let create = ["user", "create", "new@example.com", "--no-password", "--user-id"];
     let run = async |id| line.run(&[&create[..], &[id]].concat()).await;
-    run(SERVICE.0).await.assert(1, "the user_id billing-cron is the id of a client; choose another one");
+    run(SERVICE.0).await.assert(1, "the user_id billing-cron is the id of a client; choose another id");
     // A client that is malformed can be repaired, and is a client then.
     test.cloud.put("ClientsTable", &json!({"client_id": "malformed", "enabled": "yes"})).unwrap();
     run("malformed").await.assert(1, "is the id of a client");

@@ -1,4 +1,4 @@
-//! `countersign client`: applications and services, and their secrets.
+//! `countersign client`: manages applications, services and their secrets.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,118 +20,115 @@ use view::{View, show};
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Makes a client, and prints its id and its secret, once
+    /// Create a client, and print its id and its secret, which is not shown again
     #[command(after_help = "Examples:
   countersign client create billing-cron --name 'Billing cron job' \\
     --grant-type client_credentials --scope 'billing:*' --default-scope billing:read
   countersign client create shop --grant-type password --grant-type refresh_token \\
     --scope orders:read --scope orders:write --system '{\"id\":7}'")]
     Create {
-        /// Its id: letters, digits, - and _
+        /// The id of the client: letters, digits, - and _
         #[arg(value_parser = check_new_id)]
         client_id: String,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Lists all clients
+    /// List all clients
     List,
-    /// Shows a client, with what is known of its secrets
+    /// Show a client and the state of its secrets
     Show {
-        /// Its id
+        /// The id of the client
         client_id: String,
     },
-    /// Changes a client; what is not named stays
+    /// Change the given attributes of a client
     #[command(after_help = "Examples:
   countersign client update billing-cron --add-scope invoices:read --access-token-ttl 1h
   countersign client update billing-cron --unset audience")]
     Update {
-        /// Its id
+        /// The id of the client
         client_id: String,
         #[command(flatten)]
         settings: Settings,
-        /// A scope that it may have besides
+        /// Allow one more scope (repeatable)
         #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
         add_scope: Vec<String>,
-        /// A scope that it may not have any more
+        /// Remove an allowed scope (repeatable)
         #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
         remove_scope: Vec<String>,
-        /// Takes an attribute away, so that the deployment's default counts
+        /// Remove an attribute, so that the deployment's default applies (repeatable)
         #[arg(long, value_name = "ATTRIBUTE")]
         unset: Vec<Attribute>,
     },
-    /// Gives a client a second secret, and has the first one die after a while
-    #[command(
-        after_help = "Both secrets work until then, so that nothing fails while the new one is brought to where it is
-used.
+    /// Add a second secret to a client, and let the first one expire
+    #[command(after_help = "Both secrets are valid until then. Deploy the new secret before the old one expires.
 
 Example:
-  countersign client rotate-secret billing-cron --expires-in 7d"
-    )]
+  countersign client rotate-secret billing-cron --expires-in 7d")]
     RotateSecret {
-        /// Its id
+        /// The id of the client
         client_id: String,
-        /// How long the old secret lives yet (seconds, or 30m, 24h, 7d)
+        /// The time until the old secret expires (seconds, or 30m, 24h, 7d)
         #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = input::span)]
         expires_in: u64,
     },
-    /// Takes one of a client's secrets away at once
+    /// Revoke a secret of a client immediately
     RetireSecret {
-        /// Its id
+        /// The id of the client
         client_id: String,
-        /// The id of the secret, as `client show` has it
+        /// The id of the secret, from `client show`
         secret_id: String,
-        /// Does not ask, even if it is the last secret that lives
+        /// Do not ask for confirmation, even if it is the last active secret
         #[arg(long)]
         yes: bool,
     },
-    /// Has a client get no more tokens, as if it were unknown
+    /// Disable a client: token requests fail as if the client were unknown
     Disable {
-        /// Its id
+        /// The id of the client
         client_id: String,
     },
-    /// Undoes `disable`
+    /// Enable a disabled client
     Enable {
-        /// Its id
+        /// The id of the client
         client_id: String,
     },
-    /// Deletes a client with its secrets
+    /// Delete a client and its secrets
     Delete {
-        /// Its id
+        /// The id of the client
         client_id: String,
-        /// Does not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// What may be said of a client.
+/// The attributes of a client, as flags.
 #[derive(Args)]
 pub struct Settings {
-    /// Its name, for people
+    /// A descriptive name
     #[arg(long)]
     name: Option<String>,
-    /// A grant that it may use (once for each)
+    /// An allowed grant type (repeatable)
     #[arg(long = "grant-type", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
     grant_types: Vec<String>,
-    /// A scope that it may have, exact or ending in * (once for each)
+    /// An allowed scope, exact or ending in * (repeatable)
     #[arg(id = "scope", long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
-    /// A scope of a request that names none (once for each)
+    /// A scope that a token gets if the request has no scope (repeatable)
     #[arg(long = "default-scope", value_name = "SCOPE")]
     default_scopes: Vec<String>,
-    /// The audience of its tokens of structure 2, if not the issuer
+    /// The audience of tokens of version 2, if it is not the issuer
     #[arg(long)]
     audience: Option<String>,
-    /// How long its access tokens live (seconds, or 30m, 12h)
+    /// The lifetime of access tokens (seconds, or 30m, 12h)
     #[arg(long, value_name = "SPAN", value_parser = ttl)]
     access_token_ttl: Option<u32>,
-    /// How long its refresh tokens live unused (seconds, or 12h, 30d)
+    /// The idle lifetime of refresh tokens (seconds, or 12h, 30d)
     #[arg(long, value_name = "SPAN", value_parser = ttl)]
     refresh_token_ttl: Option<u32>,
-    /// A browser origin whose pages may read token responses, as a browser sends it (once for each)
+    /// A browser origin whose pages may read token responses, as a browser sends it (repeatable)
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
-    /// What its tokens of structure 1 have as `system`
+    /// The `system` claim of tokens of version 1
     #[arg(long, value_name = "JSON", value_parser = input::object)]
     system: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -150,11 +147,11 @@ pub enum Attribute {
 }
 
 fn ttl(text: &str) -> Result<u32, String> {
-    input::span(text)?.try_into().map_err(|_| "longer than anything lives".to_owned())
+    input::span(text)?.try_into().map_err(|_| "the duration is too long".to_owned())
 }
 
 impl Settings {
-    /// Has a spec be as was said.
+    /// Copies the attributes that were given to a spec.
     fn write_to(self, spec: &mut Spec) {
         fn set<T>(named: Option<T>, attribute: &mut Option<T>) {
             if named.is_some() {
@@ -195,7 +192,7 @@ impl Attribute {
     }
 }
 
-const SHOWN_ONCE: &str = "the secret is shown this once: put it where it is used";
+const SHOWN_ONCE: &str = "the secret is not shown again; store it now";
 
 pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
     let deployment = target.find().await?;
@@ -213,13 +210,13 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             settings.write_to(&mut spec);
             spec.scopes.extend(add_scope);
             if let Some(unknown) = remove_scope.iter().find(|scope| !spec.scopes.remove(*scope)) {
-                return Err(Fault::new(format!("{client_id} has no scope {unknown:?} to be taken away")));
+                return Err(Fault::new(format!("{client_id} has no scope {unknown:?}; see `countersign client show`")));
             }
             for attribute in unset {
                 attribute.unset(&mut spec);
             }
             if spec == Spec::from(&stored.record) {
-                output::remark("it is so already: nothing is written");
+                output::remark("no changes; nothing was written");
             } else {
                 spec.write_to(&mut stored.record, now).map_err(Fault::new)?;
                 deployment.announce().await?;
@@ -239,13 +236,17 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     Ok(Outcome::Done)
 }
 
-/// Reads a client that has to be there.
+/// Reads a client, or returns the error that it does not exist.
 async fn read(deployment: &Deployment, client_id: &str) -> Result<Stored<Client>, Fault> {
     let stored = deployment.store.stored(client_id).await?;
-    stored.ok_or_else(|| Fault::new(format!("there is no client {client_id}; `countersign client list` shows all")))
+    stored.ok_or_else(|| not_found(client_id))
 }
 
-/// Writes what was changed in a client, and shows it.
+fn not_found(client_id: &str) -> Fault {
+    Fault::new(format!("client {client_id} not found; list clients with `countersign client list`"))
+}
+
+/// Writes a changed client, and prints it.
 async fn write(deployment: &Deployment, json: bool, stored: Stored<Client>) -> Result<(), Fault> {
     deployment.store.replace(&stored).await?;
     let now = Clock::System.now();
@@ -287,7 +288,7 @@ pub fn check_owner(owners: &HashMap<String, String>, client_id: &str) -> Result<
     }
 }
 
-/// Makes a client with a fresh secret, and yields that.
+/// Creates a client with a new secret. Returns the secret.
 pub async fn make(deployment: &Deployment, mut client: Client) -> Result<String, Fault> {
     let now = Clock::System.now();
     let (secret, record) = Secret::generate(now)?;
@@ -295,7 +296,7 @@ pub async fn make(deployment: &Deployment, mut client: Client) -> Result<String,
     match deployment.store.create(&client).await? {
         Created::New | Created::Same => Ok(secret),
         Created::Taken(_) => Err(Fault::new(format!(
-            "the id {} is taken; choose another one, or change that client by `countersign client update`",
+            "client {} already exists; choose another id, or change the client with `countersign client update`",
             client.client_id
         ))),
     }
@@ -306,7 +307,7 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
     let (mut views, mut rows, mut outcome) = (Vec::new(), Vec::new(), Outcome::Done);
     let see = |client_id: String, stored: Result<Stored<Client>, _>| {
         let Ok(Stored { record, .. }) = stored else {
-            output::remark(&format!("the record of {client_id} is malformed; `countersign doctor` says more"));
+            output::remark(&format!("the record of client {client_id} is malformed; see `countersign doctor`"));
             outcome = Outcome::LookCloser;
             return Ok::<_, Fault>(());
         };
@@ -324,7 +325,7 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
     rows.sort();
     output::result(json, &views, || {
         if rows.is_empty() {
-            return "There are no clients. `countersign client create` makes one.".to_owned();
+            return "No clients. Create one with `countersign client create`.".to_owned();
         }
         output::table(&["CLIENT", "STATE", "GRANTS", "SECRETS", "NAME"], rows)
     })?;
@@ -338,7 +339,7 @@ async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, exp
     let live: Vec<_> = stored.record.live_secrets(now).map(Secret::name).collect();
     if !stored.record.take_secret(record, now, now.saturating_add(expires_in)) {
         return Err(Fault::new(format!(
-            "{client_id} has {MAX_LIVE_SECRETS} secrets that live ({}); retire one by `countersign client retire-secret`",
+            "{client_id} has {MAX_LIVE_SECRETS} active secrets ({}); revoke one with `countersign client retire-secret`",
             live.join(", ")
         )));
     }
@@ -348,7 +349,7 @@ async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, exp
     output::secret(json, client_id, &secret)?;
     output::remark(SHOWN_ONCE);
     for (name, expires_at) in stored.record.secrets.iter().filter_map(|one| Some((one.name(), one.expires_at?))) {
-        output::remark(&format!("the secret {name} dies at {}", output::time(expires_at)));
+        output::remark(&format!("the secret {name} expires at {}", output::time(expires_at)));
     }
     Ok(())
 }
@@ -365,12 +366,12 @@ async fn retire_secret(
     let before = stored.record.secrets.len();
     stored.record.secrets.retain(|secret| secret.name() != secret_id);
     if stored.record.secrets.len() == before {
-        // Not quoted: it may be a secret that somebody took for an id.
-        return Err(Fault::new(format!("{client_id} has no secret of that id; `countersign client show` lists them")));
+        // The id is not quoted, because it may be a secret.
+        return Err(Fault::new(format!("{client_id} has no secret with this id; see `countersign client show`")));
     }
     deployment.announce().await?;
     if stored.record.live_secrets(now).next().is_none() {
-        let question = format!("That is the last secret of {client_id} that lives: it gets no tokens then. Go on?");
+        let question = format!("Revoke the last active secret of {client_id}? The client will get no tokens.");
         input::confirm(yes, &question)?;
     }
     stored.record.updated_at = Some(now);
@@ -388,12 +389,12 @@ async fn enable(deployment: &Deployment, json: bool, client_id: &str, enabled: b
 }
 
 async fn delete(deployment: &Deployment, json: bool, client_id: &str, yes: bool) -> Result<(), Fault> {
-    // A record that is malformed can be deleted, too.
+    // A malformed record can be deleted, too.
     if deployment.store.stored::<Client>(client_id).await.is_ok_and(|stored| stored.is_none()) {
-        return Err(Fault::new(format!("there is no client {client_id}; `countersign client list` shows all")));
+        return Err(not_found(client_id));
     }
     deployment.announce().await?;
-    input::confirm(yes, &format!("Delete the client {client_id}? It gets no tokens from then on."))?;
+    input::confirm(yes, &format!("Delete the client {client_id}? It will get no more tokens."))?;
     deployment.store.delete::<Client>(client_id).await?;
-    output::result(json, &json!({"deleted": client_id}), || format!("{client_id} is deleted"))
+    output::result(json, &json!({"deleted": client_id}), || format!("deleted client {client_id}"))
 }

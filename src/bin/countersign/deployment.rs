@@ -1,4 +1,4 @@
-//! Which deployment a command is about: a stack of CloudFormation, or what the function's environment names.
+//! The deployment that a command acts on: a CloudFormation stack, or the resources that environment variables name.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ use countersign::store::Store;
 use crate::fault::Fault;
 use crate::{api, output};
 
-/// Which variable of a function's environment is which output or parameter of the stack, as `template.yaml` has it.
+/// The environment variables of the function, and the output or parameter of the stack (`template.yaml`) for each.
 const VARIABLES: [(&str, &str); 16] = [
     ("CLIENTS_TABLE", "ClientsTableName"),
     ("USERS_TABLE", "UsersTableName"),
@@ -41,20 +41,20 @@ const VARIABLES: [(&str, &str); 16] = [
     ("KEY_PUBLIC_FOR", "KeyPublicFor"),
 ];
 
-/// Seconds.
+/// One day in seconds.
 pub const DAY: u64 = 24 * 60 * 60;
 
-/// How a command line names its deployment.
+/// The options that select the deployment.
 #[derive(Args)]
 #[command(next_help_heading = "Deployment")]
 pub struct Target {
     /// The CloudFormation stack of the deployment
     #[arg(long, global = true, env = "COUNTERSIGN_STACK", value_name = "NAME")]
     stack: Option<String>,
-    /// The AWS region, if not the usual one
+    /// The AWS region, if it is not the default of the configuration
     #[arg(long, global = true)]
     region: Option<String>,
-    /// The profile of the AWS configuration to use
+    /// The profile of the AWS configuration
     #[arg(long, global = true)]
     profile: Option<String>,
     /// The URL of the API, if it is not the issuer; http only for a loopback host
@@ -67,23 +67,23 @@ fn url(text: &str) -> Result<String, String> {
     if text.is_empty() { Ok(String::new()) } else { api::check_url(text) }
 }
 
-/// A deployment that was found.
+/// A deployment.
 pub struct Deployment {
-    /// How to talk to AWS.
+    /// The settings of the AWS clients.
     pub sdk: SdkConfig,
     /// The settings of the API.
     pub config: Config,
     /// The settings of the rotation, if they are known.
     pub rotation_config: Result<RotationConfig, ConfigError>,
-    /// Its tables.
+    /// The tables.
     pub store: Store,
-    /// Where the API answers, without a slash at its end.
+    /// The URL of the API, without a slash at its end.
     pub url: String,
-    /// The stack, if it was named: its name, its status, and how many days a key signs.
+    /// The stack, if `--stack` was given.
     pub stack: Option<Stack>,
 }
 
-/// What CloudFormation says of the stack.
+/// A stack, as CloudFormation describes it.
 pub struct Stack {
     pub name: String,
     pub status: String,
@@ -92,18 +92,22 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// The settings of its functions.
+    /// Returns the settings of the functions.
     fn configs(&self) -> Result<(Config, RotationConfig), Fault> {
         let lookup = |variable: &str| -> Option<OsString> {
             let (_, name) = VARIABLES.iter().find(|(known, _)| *known == variable)?;
             self.value(name).map(Into::into)
         };
-        let foreign =
-            |_| Fault::new(format!("the stack {} is no deployment of countersign: outputs are missing", self.name));
+        let foreign = |_| {
+            Fault::new(format!(
+                "the stack {} is not a countersign deployment: outputs are missing; check --stack",
+                self.name
+            ))
+        };
         Ok((Config::from_variables(lookup).map_err(foreign)?, RotationConfig::from_variables(lookup).map_err(foreign)?))
     }
 
-    /// The value of an output or a parameter.
+    /// Returns the value of an output or a parameter.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
@@ -118,13 +122,13 @@ impl Target {
     /// Finds the deployment.
     ///
     /// # Errors
-    /// That none was named, or the one that was is not there.
+    /// The error if no deployment was named, or if it was not found.
     pub async fn find(&self) -> Result<Deployment, Fault> {
         let (sdk, stack, config, rotation_config) = match self.stack.as_ref().filter(|name| !name.is_empty()) {
             None => {
-                let unnamed = |error| Fault::new(format!("no deployment is named ({error}); say --stack NAME"));
+                let unnamed = |error| Fault::new(format!("no deployment is named ({error}); add --stack NAME"));
                 let config = Config::from_env().map_err(unnamed)?;
-                // What rotates has an environment of its own.
+                // The rotation function has other environment variables.
                 (self.sdk().await?, None, config, RotationConfig::from_env())
             }
             Some(name) => {
@@ -143,7 +147,7 @@ impl Target {
         let https = aws::https(&https).map_err(|error| Fault::new(error.to_string()))?;
         let mut settings = aws_config::defaults(BehaviorVersion::latest())
             .http_client(https.clone())
-            // People wait, and from further away than the function does.
+            // Operators connect from further away than the function does.
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(3))
@@ -161,7 +165,7 @@ impl Target {
             return with_region(settings.load().await);
         };
         let sdk = with_region(settings.profile_name(profile).load().await)?;
-        // Credentials of the environment would come first, and may be another account's.
+        // Without this, credentials in the environment would take precedence over the profile.
         let provider = ProviderConfig::without_region().with_region(sdk.region().cloned()).with_http_client(https);
         let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
         Ok(sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
@@ -171,14 +175,13 @@ impl Target {
 fn with_region(sdk: SdkConfig) -> Result<SdkConfig, Fault> {
     match sdk.region() {
         Some(_) => Ok(sdk),
-        None => Err(Fault::new("no AWS region is set; say --region, or set AWS_REGION")),
+        None => Err(Fault::new("no AWS region is set; add --region, or set AWS_REGION")),
     }
 }
 
 async fn describe(sdk: &SdkConfig, name: &str) -> Result<Stack, Fault> {
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-    let unknown =
-        || Fault::new(format!("there is no stack {name} in {region}; is it another --region, --profile or name?"));
+    let unknown = || Fault::new(format!("stack {name} not found in {region}; check --region, --profile and the name"));
     let request = aws_sdk_cloudformation::Client::new(sdk).describe_stacks().stack_name(name);
     let output = request.send().await.map_err(|error| {
         let cause = aws::cause(&error);
@@ -190,15 +193,15 @@ async fn describe(sdk: &SdkConfig, name: &str) -> Result<Stack, Fault> {
     let parameters = parameters.filter_map(|one| Some((one.parameter_key?, one.parameter_value?)));
     let outputs = stack.outputs.unwrap_or_default().into_iter();
     let outputs = outputs.filter_map(|one| Some((one.output_key?, one.output_value?)));
-    // Issuer is both, and what counts is the output.
+    // Issuer is a parameter and an output; the output takes precedence.
     Ok(Stack { name: name.to_owned(), status, values: parameters.chain(outputs).collect() })
 }
 
 impl Deployment {
-    /// Says on which deployment the next command acts.
+    /// Prints the deployment that the command is about to change.
     ///
     /// # Errors
-    /// That AWS does not know who asks.
+    /// The error if AWS does not accept the credentials.
     pub async fn announce(&self) -> Result<(), Fault> {
         let identity = aws_sdk_sts::Client::new(&self.sdk).get_caller_identity().send().await;
         let identity = identity.map_err(|error| Fault::aws(&format!("GetCallerIdentity: {}", aws::cause(&error))))?;
@@ -213,32 +216,33 @@ impl Deployment {
         Ok(())
     }
 
-    /// What makes and verifies hashes, with the deployment's parameters.
+    /// Returns the hasher with the deployment's parameters.
     ///
     /// # Errors
-    /// That the parameters are none.
+    /// The error if the parameters are not valid.
     pub fn hasher(&self) -> Result<Hasher, Fault> {
         let config = &self.config;
         Ok(Hasher::new(config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism)?)
     }
 
-    /// The keys as they are.
+    /// Reads the signing keys.
     ///
     /// # Errors
-    /// That they cannot be read or used.
+    /// The error if the secret cannot be read, or is not valid.
     pub async fn keys(&self) -> Result<Keys, RotationError> {
         Keys::read(&self.sdk, &self.config.signing_secret_id, Clock::System.now()).await
     }
 
-    /// What rotates the deployment's keys: the same that the function runs, with the same settings.
+    /// Returns the rotator, with the settings of the rotation function.
     ///
     /// # Errors
-    /// That the settings are not known, or the algorithm is none.
+    /// The error if the settings are not known, or the algorithm is not supported.
     pub fn rotation(&self) -> Result<Rotator, Fault> {
-        let unknown =
-            |error| Fault::new(format!("how this deployment rotates is not known ({error}); say --stack NAME"));
+        let unknown = |error| Fault::new(format!("the rotation settings are not known ({error}); add --stack NAME"));
         let config = self.rotation_config.as_ref().map_err(unknown)?;
-        let algorithm = config.signing_algorithm.parse().map_err(|_| Fault::new("the signing algorithm is none"))?;
+        let unsupported =
+            |name: &str| Fault::new(format!("the signing algorithm {name} is not supported; set SIGNING_ALGORITHM"));
+        let algorithm = config.signing_algorithm.parse().map_err(|_| unsupported(&config.signing_algorithm))?;
         let policy = RotationPolicy {
             algorithm,
             public_for: config.key_public_for,
@@ -247,7 +251,8 @@ impl Deployment {
         Ok(Rotator::new(&self.sdk, config.signing_secret_id.clone(), policy, Clock::System))
     }
 
-    /// Seconds that a key signs before the next one takes its turn, if that is known: it must have been public, too.
+    /// Returns the seconds that a key signs before it is rotated, if the stack sets them. They are at least
+    /// `KEY_PUBLIC_FOR`, because the next key must be public for this time before it signs.
     pub fn signs_for(&self) -> Option<u64> {
         let days: u64 = self.stack.as_ref()?.value("RotationDays")?.parse().ok()?;
         let public_for = self.rotation_config.as_ref().ok()?.key_public_for;

@@ -1,5 +1,5 @@
-//! `countersign doctor`: whether a deployment is well. All that is looked at is a finding, good or bad, with what mends
-//! it; and so is what could not be looked at. Nothing is changed.
+//! `countersign doctor`: checks the health of a deployment. Each check yields a finding with its level and a fix, even
+//! if the check could not run. Changes nothing.
 
 use clap::Args;
 use countersign::clock::Clock;
@@ -14,7 +14,7 @@ mod keys;
 mod records;
 mod tables;
 
-/// How many records a finding names.
+/// The maximum number of records that a finding names.
 const NAMED: usize = 5;
 
 #[derive(Args)]
@@ -22,26 +22,26 @@ const NAMED: usize = 5;
   countersign --stack countersign doctor
   countersign --stack countersign --json doctor --no-users | jq '.findings[] | select(.level != \"ok\")'
 
-Changes nothing. Exit codes: 0 all is well; 3 there are warnings; 1 there are faults.")]
+Changes nothing. Exit codes: 0 the deployment is healthy; 3 there are warnings; 1 there are errors.")]
 pub struct Options {
-    /// Does not count users, for which the whole table is read
+    /// Skip the check of the users, which scans the table
     #[arg(long)]
     no_users: bool,
 }
 
-/// How bad something is.
+/// The severity of a finding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// Nothing to do.
     Ok,
-    /// Works, and is not as it should be.
+    /// Works, but needs attention.
     Warning,
     /// Does not work.
     Fault,
 }
 
-/// What was looked at, what was found, and what to do about it.
+/// The result of a check, and how to fix a problem.
 #[derive(Serialize)]
 pub struct Finding {
     level: Level,
@@ -83,12 +83,12 @@ fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Fault> {
         Level::Warning => Ok(Outcome::LookCloser),
         Level::Fault => {
             let faults = findings.iter().filter(|finding| finding.level == Level::Fault).count();
-            Err(Fault::new(format!("{}; each says how to mend it", counted(faults, "fault"))))
+            Err(Fault::new(format!("{}; each finding says how to fix it", counted(faults, "error"))))
         }
     }
 }
 
-/// What CloudFormation thinks of the stack.
+/// Checks the status of the stack.
 fn stack(stack: &Stack) -> Finding {
     const CHECK: &str = "stack";
     let found = format!("{} is {}", stack.name, stack.status);
@@ -96,16 +96,19 @@ fn stack(stack: &Stack) -> Finding {
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Finding::ok(CHECK, found),
         "UPDATE_ROLLBACK_COMPLETE" => Finding::warning(
             CHECK,
-            format!("{found}: the last deployment failed, and was undone"),
-            format!("`aws cloudformation describe-stack-events --stack-name {}` says why; deploy again", stack.name),
+            format!("{found}: the last deployment failed and was rolled back"),
+            format!(
+                "see `aws cloudformation describe-stack-events --stack-name {}` for the cause; deploy again",
+                stack.name
+            ),
         ),
         status if status.ends_with("_IN_PROGRESS") => {
-            Finding::warning(CHECK, found, "wait for its end, and look again")
+            Finding::warning(CHECK, found, "wait until it has finished, and run doctor again")
         }
         _ => Finding::fault(
             CHECK,
             found,
-            format!("`aws cloudformation describe-stack-events --stack-name {}` says why", stack.name),
+            format!("see `aws cloudformation describe-stack-events --stack-name {}` for the cause", stack.name),
         ),
     }
 }
@@ -123,7 +126,7 @@ impl Finding {
         Self { level: Level::Fault, check, found: found.into(), mend: Some(mend.into()) }
     }
 
-    /// That something could not be looked at. The words of a fault end in what to do.
+    /// Reports a check that could not run. The last part of an error message says what to do.
     fn unseen(level: Level, check: &'static str, fault: Fault) -> Self {
         let message = fault.words();
         let (found, mend) =
@@ -135,7 +138,7 @@ impl Finding {
         let (style, level) = match self.level {
             Level::Ok => (output::GOOD, "ok"),
             Level::Warning => (output::WARNING, "warning"),
-            Level::Fault => (output::BAD, "fault"),
+            Level::Fault => (output::BAD, "error"),
         };
         let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.found);
         match &self.mend {
@@ -145,12 +148,12 @@ impl Finding {
     }
 }
 
-/// A number of things, in words.
+/// Returns a count with its noun.
 fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The first few names of a list, and how many more there are.
+/// Returns the first names of a list, and the number of the others.
 fn named(names: &[String]) -> String {
     let first: Vec<_> = names.iter().take(NAMED).map(String::as_str).collect();
     match names.len().saturating_sub(NAMED) {

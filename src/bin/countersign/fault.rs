@@ -1,4 +1,4 @@
-//! What went wrong, in one line that says what to do next. No secret gets into one.
+//! Error messages: one line that says what happened and what to do next. No message has a secret in it.
 
 use std::io;
 
@@ -7,74 +7,76 @@ use countersign::keys::{KeyError, RotationError};
 use countersign::password_hash::HashError;
 use countersign::store::StoreError;
 
-/// Why a command ended early.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub enum Fault {
-    /// In words, for people.
+    /// An error message.
     Told(String),
-    /// Whoever read our output has gone (`| head`).
+    /// The reader of stdout has closed it (`| head`).
     NobodyReads,
 }
 
 impl Fault {
-    /// A fault in words.
+    /// Creates an error with a message.
     pub fn new(message: impl Into<String>) -> Self {
         Self::Told(message.into())
     }
 
-    /// Its words, to be told within others.
+    /// Returns the message.
     pub fn words(self) -> String {
         match self {
             Self::Told(message) => message,
-            Self::NobodyReads => "nobody reads the output".to_owned(),
+            Self::NobodyReads => "stdout is closed".to_owned(),
         }
     }
 
-    /// What AWS said to a call, with what to do about it.
+    /// Creates the error of a failed AWS call, with what to do about it.
     pub fn aws(cause: &str) -> Self {
         if let Some((_, refused)) = cause.split_once("not authorized to perform: ") {
             let mut words = refused.split_whitespace();
             let action = words.next().unwrap_or_default();
             let resource = refused.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
             let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
-            return Self::Told(format!("you may not do that: the right to {action}{on} is missing; have it granted"));
+            return Self::Told(format!("permission denied: your role lacks {action}{on}; add it to the role's policy"));
         }
         if cause.contains("no credentials found") {
-            return Self::new("there are no AWS credentials; name a --profile, or log in with `aws sso login`");
+            return Self::new("no AWS credentials found; choose a --profile, or log in with `aws sso login`");
         }
         let hint = if cause.contains("AccessDenied") {
-            "; have the right to it granted"
+            "; add the permission to your role's policy"
         } else if cause.contains("credential") || cause.contains("profile") {
-            "; is the --profile right, and are you logged in (`aws sso login`)?"
+            "; check --profile, and log in (`aws sso login`)"
         } else if cause.contains("ResourceNotFoundException") {
-            "; is it another --region, --profile or --stack?"
+            "; check --region, --profile and --stack"
         } else if ["ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId", "InvalidSignature"]
             .iter()
             .any(|code| cause.contains(code))
         {
-            "; log in anew, for example with `aws sso login`"
+            "; log in again, for example with `aws sso login`"
         } else if ["PutItem: ", "UpdateItem: ", "DeleteItem: ", "PutSecretValue: "]
             .iter()
             .any(|op| cause.starts_with(op))
-            // One that has a name is an answer: it was not done.
+            // The name of an exception means that AWS rejected the write.
             && !cause.contains("Exception")
         {
-            "; it may have been done all the same: look, and try again"
+            "; the write may have succeeded: check, and try again"
         } else {
             "; try again"
         };
-        Self::Told(format!("AWS refuses or does not answer: {cause}{hint}"))
+        Self::Told(format!("AWS call failed: {cause}{hint}"))
     }
 }
 
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict { .. } => Self::new("somebody else changed it at the same time; look, and try again"),
+            StoreError::Conflict { .. } => {
+                Self::new("the record was changed simultaneously by another process; check it, and try again")
+            }
             StoreError::Refused { cause } | StoreError::Unavailable { cause } | StoreError::Throttled { cause } => {
                 Self::aws(&cause)
             }
-            StoreError::Malformed { .. } => Self::Told(format!("{error}; mend it in the table, or delete the record")),
+            StoreError::Malformed { .. } => Self::Told(format!("{error}; fix it in the table, or delete the record")),
         }
     }
 }
@@ -82,11 +84,11 @@ impl From<StoreError> for Fault {
 impl From<RotationError> for Fault {
     fn from(error: RotationError) -> Self {
         match error {
-            RotationError::Busy => Self::Told(format!("{error}; look, and try again")),
+            RotationError::Busy => Self::Told(format!("{error}; check with `countersign key list`, and try again")),
             RotationError::Nothing(_) => Self::Told(error.to_string()),
             RotationError::Write(cause) => Self::aws(&format!("PutSecretValue: {cause}")),
             RotationError::Keys(KeyError::Unavailable(cause)) => Self::aws(&cause),
-            RotationError::Keys(error) => Self::Told(format!("{error}; put a good one in its place")),
+            RotationError::Keys(error) => Self::Told(format!("{error}; replace it with a valid one")),
         }
     }
 }

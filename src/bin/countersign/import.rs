@@ -64,7 +64,7 @@ An imported secret needs a slow hash for each token; `client rotate-secret` make
 Example:
   countersign import clients clients.csv")]
     Clients(Options),
-    /// Count the users whose hash waits for its first login, by scheme; reads the whole table
+    /// Count the users whose imported hash is not replaced yet, by scheme; scans the table
     Status,
 }
 
@@ -148,18 +148,16 @@ fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Re
     output::result(json, &report.to_json(dry_run), || report.in_words(dry_run))?;
     match &report.stopped_by {
         None if report.lines == 0 => {
-            output::remark("there are no lines; is it the right file?");
+            output::remark("the file has no lines; check the file");
             Ok(Outcome::LookCloser)
         }
         None if report.bad.is_empty() => Ok(Outcome::Done),
         None => Ok(Outcome::LookCloser),
         Some(cause) if interrupted => {
-            output::remark(&format!("stopped by {cause}; the same command goes on where this one ended"));
+            output::remark(&format!("stopped by {cause}; run the same command again to continue"));
             Ok(Outcome::Stopped)
         }
-        Some(cause) => {
-            Err(Fault::new(format!("the import stopped: {cause}. The same command goes on where this one ended")))
-        }
+        Some(cause) => Err(Fault::new(format!("the import stopped: {cause}. Run the same command again to continue"))),
     }
 }
 
@@ -170,7 +168,7 @@ fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             flag.store(true, Ordering::Relaxed);
-            output::remark("stopping; Ctrl-C again does not wait for the running writes");
+            output::remark("stopping after the running writes; press Ctrl-C again to stop immediately");
         }
         if tokio::signal::ctrl_c().await.is_ok() {
             // Stdin may never end, and a read of it blocks the main thread. Each write that runs is done or not.
@@ -247,7 +245,7 @@ async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
     let waiting: u64 = schemes.values().sum();
     let value = json!({"users": users, "waiting": waiting, "waiting_by_scheme": schemes, "malformed": malformed});
     output::result(json, &value, || {
-        let total = format!("{waiting} of {users} users wait for their first login");
+        let total = format!("{waiting} of {users} users have a hash that their next login replaces");
         if waiting == 0 {
             return total;
         }
@@ -255,7 +253,7 @@ async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
         format!("{}\n\n{total}", output::table(&["SCHEME", "WAITING"], rows))
     })?;
     if malformed > 0 {
-        output::remark(&format!("{malformed} records are malformed; `countersign doctor` says which"));
+        output::remark(&format!("{malformed} records are malformed; list them with `countersign doctor`"));
         return Ok(Outcome::LookCloser);
     }
     Ok(Outcome::Done)

@@ -1,4 +1,4 @@
-//! `countersign key`: where the signing keys stand, and their rotation by the same code as the function's.
+//! `countersign key`: lists the signing keys, and rotates them with the code of the rotation function.
 
 use clap::Subcommand;
 use countersign::clock::Clock;
@@ -8,25 +8,25 @@ use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
 use crate::{Outcome, input, output};
 
-/// The key that signs, in place of its kid.
+/// Names the current key without its kid.
 const CURRENT: &str = "current";
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Lists the keys: what each does, since when, and until when
+    /// List the keys with their stage, age and next stage
     List,
-    /// Has the next key sign, if every verifier can have seen it
+    /// Promote the next signing key, once verifiers have had time to fetch it
     #[command(after_help = "Examples:
   countersign key rotate
-  countersign key rotate --emergency            drops the key that signs
-  countersign key rotate --emergency=KID        drops that one
+  countersign key rotate --emergency            drops the current key
+  countersign key rotate --emergency=KID        drops that key
 
-An emergency drops the key at once: what it signed is refused as soon as verifiers look again.")]
+An emergency removes the key immediately. Verifiers reject its tokens once they reload the keys.")]
     Rotate {
-        /// Drops a compromised key: this one, or the one that signs
+        /// Remove a compromised key: this key, or the current key if no KID is given
         #[arg(long, value_name = "KID", num_args = 0..=1, require_equals = true, default_missing_value = CURRENT)]
         emergency: Option<String>,
-        /// Does not ask before an emergency
+        /// Do not ask for confirmation before an emergency
         #[arg(long)]
         yes: bool,
     },
@@ -42,7 +42,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             deployment.announce().await?;
             let mut report = rotation.run(RotationRequest::Rotate { after: 0 }).await?;
             if report.changed && report.current == before {
-                report.reason = Some("the next key had to be made public first");
+                report.reason = Some("the next key had to be published first");
             }
             tell(json, &report)
         }
@@ -54,17 +54,17 @@ async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) ->
     let rotation = deployment.rotation()?;
     let keys = deployment.keys().await?;
     if !keys.are_rotated {
-        return Err(Fault::new("the secret is a key of your own: put another one there"));
+        return Err(Fault::new("the secret has an externally managed key; replace the key in the secret"));
     }
     let named = keys.states.iter().find(|key| key.kid == kid);
     let meant = if kid == CURRENT { current(&keys) } else { named };
     let Some(KeyStatus { kid, .. }) = meant else {
-        return Err(Fault::new(format!("there is no key {kid}; `countersign key list` shows all")));
+        return Err(Fault::new(format!("key {kid} not found; list keys with `countersign key list`")));
     };
     deployment.announce().await?;
-    input::confirm(yes, &format!("Drop the key {kid}? All tokens that it signed are refused from then on."))?;
-    // `current` may be another one by then.
-    let again = |error| Fault::new(format!("{}; --emergency={kid} does it again", Fault::from(error).words()));
+    input::confirm(yes, &format!("Remove the key {kid}? Verifiers will reject all tokens that it signed."))?;
+    // The kid is named because `current` may be another key by then.
+    let again = |error| Fault::new(format!("{}; repeat with --emergency={kid}", Fault::from(error).words()));
     let report = rotation.run(RotationRequest::Emergency(kid)).await.map_err(again)?;
     tell(json, &report)
 }
@@ -82,7 +82,7 @@ fn tell(json: bool, report: &RotationReport) -> Result<Outcome, Fault> {
             ("previous", (!report.previous.is_empty()).then(|| output::list(&report.previous))),
         ])
     })?;
-    // Whoever asked for a rotation is to notice that there was none.
+    // The exit code tells the operator that no key was rotated.
     Ok(if report.reason.is_none() { Outcome::Done } else { Outcome::LookCloser })
 }
 
@@ -95,16 +95,16 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
             let stage = format!("{:?}", key.stage).to_lowercase();
             vec![key.kid.clone(), key.algorithm.clone(), stage, age, what_comes(deployment, &keys, key)]
         });
-        output::table(&["KID", "ALGORITHM", "STAGE", "AGE", "WHAT COMES"], rows)
+        output::table(&["KID", "ALGORITHM", "STAGE", "AGE", "UPCOMING"], rows)
     })?;
     Ok(Outcome::Done)
 }
 
-/// What becomes of a key, and when.
+/// Describes the next change of a key, and when it happens.
 fn what_comes(deployment: &Deployment, keys: &Keys, key: &KeyStatus) -> String {
     let public_for = deployment.rotation_config.as_ref().ok().map(|config| u64::from(config.key_public_for));
     match key.stage {
-        _ if !keys.are_rotated => "signs for as long as it is there: it is a key of your own".to_owned(),
+        _ if !keys.are_rotated => "none: externally managed".to_owned(),
         Stage::Current => match key.signs_since.zip(deployment.signs_for()) {
             Some((since, signs_for)) => format!("retires on {}", output::time(since.saturating_add(signs_for))),
             None => "retires at the next rotation".to_owned(),
@@ -114,7 +114,7 @@ fn what_comes(deployment: &Deployment, keys: &Keys, key: &KeyStatus) -> String {
                 format!("may sign from {}", output::time(since.saturating_add(public_for)))
             }
             (Some(since), None) => format!("public since {}", output::time(since)),
-            (None, _) => "waits for a rotation to see it".to_owned(),
+            (None, _) => "starts at the next rotation".to_owned(),
         },
         Stage::Previous => match key.leaves_at {
             Some(at) => format!("leaves on {}", output::time(at)),

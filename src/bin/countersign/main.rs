@@ -1,13 +1,13 @@
-//! The operators' command line: clients, users, keys and tokens of a deployment, and whether it is well. Whoever may
-//! write the deployment's tables may use it: IAM decides.
+//! The operators' command line: manages the clients, users, keys and tokens of a deployment, and checks its health. IAM
+//! permissions on the deployment's tables and secret decide who can use it.
 //!
-//! | room | what it decides |
+//! | module | responsibility |
 //! |---|---|
-//! | `deployment` | which deployment a command is about |
+//! | `deployment` | finds the deployment that a command acts on |
 //! | `client`, `user`, `import`, `key`, `token`, `doctor`, `plan` | one command each |
-//! | `api` | which URLs of the API are called |
-//! | `spec` | what a client is to be, as flags, files and tables say it |
-//! | `input`, `output`, `fault` | questions and secrets; tables and JSON; what went wrong, in one line |
+//! | `api` | requests to the API, and the check of its URLs |
+//! | `spec` | the attributes of a client, from flags, files and tables |
+//! | `input`, `output`, `fault` | prompts and secrets; tables and JSON; error messages |
 //! | `retry` | retries of calls that AWS throttles |
 
 use std::io::{self, Write};
@@ -35,7 +35,7 @@ mod user;
 use deployment::Target;
 use fault::Fault;
 
-/// Clients, users, keys and tokens of a countersign deployment.
+/// Manage the clients, users, keys and tokens of a countersign deployment.
 #[derive(Parser)]
 #[command(
     name = "countersign",
@@ -45,21 +45,21 @@ use fault::Fault;
   countersign --stack countersign import users users.jsonl --dry-run
   countersign --stack countersign doctor
 
---stack says which deployment it is about, or else the environment variables of its function do
+--stack selects the deployment. Without it, the environment variables of the function do
 (CLIENTS_TABLE, USERS_TABLE, GRANTS_TABLE, SIGNING_SECRET_ID, ISSUER). Credentials and region are
 those of the AWS command line.
 
 Exit codes:
-  0    done
-  1    failed, and no record is half written; doctor: there are faults
-  2    the command line is wrong
-  3    done, but look at what it says: a warning, a bad line, a difference
+  0    success
+  1    failed, and no record is half written; doctor: errors were found
+  2    invalid arguments
+  3    completed, but read the output: a warning, a rejected line, a difference
   130  stopped by Ctrl-C"
 )]
 struct Options {
     #[command(flatten)]
     target: Target,
-    /// Prints JSON, for scripts
+    /// Print JSON
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -68,28 +68,28 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Applications and services that may ask for tokens
+    /// Manage clients: applications and services that request tokens
     #[command(subcommand)]
     Client(client::Command),
-    /// People who log in through an application
+    /// Manage users, who log in through an application
     #[command(subcommand)]
     User(user::Command),
     /// Import users and clients from another system, with their password hashes
     #[command(subcommand)]
     Import(import::Command),
-    /// The keys that sign tokens
+    /// List and rotate the signing keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Access tokens: what is in one, and a fresh one
+    /// Get and inspect access tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// Looks whether a deployment is well, and says how to mend what is not
+    /// Check the health of a deployment, and show how to fix problems
     Doctor(doctor::Options),
-    /// Shows what `apply` would change
+    /// Show what `apply` would change
     Plan(plan::Options),
-    /// Makes the clients what a file says they are
+    /// Create and update clients from a file
     Apply(plan::ApplyOptions),
-    /// Prints a script that completes this command line in a shell
+    /// Print a shell completion script
     #[command(after_help = "Example:
   countersign completions bash > ~/.local/share/bash-completion/completions/countersign")]
     Completions {
@@ -98,14 +98,14 @@ enum Command {
     },
 }
 
-/// How a command ended that did not fail.
+/// The result of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// All is well.
+    /// Nothing needs attention.
     Done,
-    /// There is something to look at.
+    /// The output has something to look at.
     LookCloser,
-    /// Somebody pressed Ctrl-C.
+    /// Ctrl-C was pressed.
     Stopped,
 }
 
@@ -126,8 +126,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Says what is wrong with the command line, but not a word that is too many: it may be a secret that somebody took for
-/// an argument.
+/// Prints what is wrong with the command line. Does not print an unexpected argument, because it may be a secret.
 fn misspelt(error: &clap::Error) -> ExitCode {
     let extra = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => !argument.starts_with('-'),
@@ -135,11 +134,11 @@ fn misspelt(error: &clap::Error) -> ExitCode {
     };
     if error.kind() == ErrorKind::UnknownArgument && extra {
         output::complain(
-            "there is a word too many; secrets, passwords and tokens are asked for, or taken from the input. \
-             --help says what there is",
+            "unexpected argument (not shown, because it may be a secret); enter secrets, passwords and tokens at the \
+             prompt or on stdin, and see --help for the arguments",
         );
     } else {
-        // Nobody who would hear of it is left.
+        // If stderr is closed, there is no place to report it.
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))

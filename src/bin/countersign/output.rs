@@ -1,4 +1,4 @@
-//! What a command prints: tables for people, JSON for scripts, and remarks beside both. Colours on a terminal alone.
+//! Output of commands: tables or JSON on stdout, remarks on stderr. Colours only on a terminal.
 
 use std::io::Write;
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ pub const WARNING: Style = AnsiColor::Yellow.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 const HEADING: Style = Style::new().bold();
 
-/// Prints a result: as JSON, or in the words that `people` makes of it.
+/// Prints a result: as JSON, or as the text that `people` returns.
 pub fn result(json: bool, value: &impl Serialize, people: impl FnOnce() -> String) -> Result<(), Fault> {
     if json {
         let text = serde_json::to_string_pretty(value).map_err(|error| Fault::new(error.to_string()))?;
@@ -24,13 +24,13 @@ pub fn result(json: bool, value: &impl Serialize, people: impl FnOnce() -> Strin
     line(&people())
 }
 
-/// Prints a client's new secret, the only time that anybody sees it.
+/// Prints the new secret of a client. It is not stored, so it cannot be printed again.
 pub fn secret(json: bool, client_id: &str, secret: &str) -> Result<(), Fault> {
     let value = json!({"client_id": client_id, "client_secret": secret});
     let words = || record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))]);
     result(json, &value, words).map_err(|_| {
-        let again = "give it another one by `countersign client rotate-secret`";
-        Fault::new(format!("{client_id} has a new secret, which nobody has read; {again}"))
+        let again = format!("get another one with `countersign client rotate-secret {client_id}`");
+        Fault::new(format!("the new secret of client {client_id} was stored, but could not be printed; {again}"))
     })
 }
 
@@ -39,29 +39,29 @@ pub fn line(text: &str) -> Result<(), Fault> {
     Ok(writeln!(anstream::stdout().lock(), "{}", text.trim_end())?)
 }
 
-/// Says something beside the result.
+/// Prints a remark to stderr.
 pub fn remark(text: &str) {
-    // Nobody who would hear of it is left.
+    // If stderr is closed, there is no place to report it.
     let _ = writeln!(anstream::stderr().lock(), "countersign: {text}");
 }
 
-/// Says what went wrong.
+/// Prints an error to stderr.
 pub fn complain(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{BAD}countersign:{BAD:#} {}", text.replace('\n', " "));
 }
 
-/// A table with a heading.
+/// Returns a table with a heading.
 pub fn table(heading: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = bare();
     table.set_header(heading.iter().copied());
     table.add_rows(rows.into_iter().map(|row| row.into_iter().map(clean).collect::<Vec<_>>()));
     let text = trimmed(&table);
-    // Styled when it is laid out: a cell would be as wide as its escape codes.
+    // The heading is styled after the layout, because escape codes count in the width of a cell.
     let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
     format!("{HEADING}{first}{HEADING:#}\n{rest}")
 }
 
-/// A record: a name and a value in each line. What has no value is left out.
+/// Returns a record, one name and value per line. Omits names without a value.
 pub fn record(rows: impl IntoIterator<Item = (&'static str, Option<String>)>) -> String {
     let mut table = bare();
     for (name, value) in rows {
@@ -72,7 +72,7 @@ pub fn record(rows: impl IntoIterator<Item = (&'static str, Option<String>)>) ->
     trimmed(&table)
 }
 
-/// What is stored, anybody may have written: what would move the cursor of a terminal is not in it any more.
+/// Replaces control characters, because stored text may come from anywhere and could move the cursor of a terminal.
 pub fn clean(text: String) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
@@ -91,7 +91,7 @@ fn trimmed(table: &Table) -> String {
 /// The first second of the year 10000, which has no form in RFC 3339.
 const END_OF_CALENDAR: u64 = 253_402_300_800;
 
-/// A time in seconds since the epoch, for people; as it is, if no calendar has it.
+/// Formats a time in seconds since the epoch as RFC 3339. Returns the number if RFC 3339 cannot express it.
 pub fn time(seconds: u64) -> String {
     if seconds >= END_OF_CALENDAR {
         return seconds.to_string();
@@ -99,7 +99,7 @@ pub fn time(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
-/// A span in seconds, for people: its two largest units, as `input::span` reads them.
+/// Formats a duration in seconds with its two largest units, in the form that `input::span` reads.
 pub fn span(seconds: u64) -> String {
     let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
     let parts = units.iter().skip_while(|(count, _)| *count == 0).take(2).filter(|(count, _)| *count > 0);
@@ -107,7 +107,7 @@ pub fn span(seconds: u64) -> String {
     if words.is_empty() { "0s".to_owned() } else { words }
 }
 
-/// Words in a row, or a dash.
+/// Joins words with spaces. Returns a dash if there are none.
 pub fn list<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
     let words: Vec<_> = words.into_iter().map(String::as_str).collect();
     if words.is_empty() { "-".to_owned() } else { words.join(" ") }

@@ -1,4 +1,4 @@
-//! `countersign plan` and `countersign apply`: clients as a file says they are to be. Secrets are never in it.
+//! `countersign plan` and `countersign apply`: clients as code, in a file without secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -23,12 +23,13 @@ const EXAMPLE: &str = "The file:
   scopes = [\"billing:*\"]
   default_scopes = [\"billing:read\"]
 
-and audience, access_token_ttl, refresh_token_ttl (in seconds), allowed_origins, enabled,
-[clients.ID.system]. What the file does not say of a client, the client does not have. Clients that are
-not in the file are left as they are, but for --prune. A new client gets a secret, which is printed once.
+Further attributes: audience, access_token_ttl, refresh_token_ttl (in seconds), allowed_origins,
+enabled, [clients.ID.system]. An attribute that is not in the file is removed from the client, except
+enabled. Clients that are not in the file are not changed, except with --prune. A new client gets a
+secret, which is printed once.
 
 Examples:
-  countersign plan clients.toml            exit code 3 if there is anything to do
+  countersign plan clients.toml            exit code 3 if there are changes
   countersign apply clients.toml --yes";
 
 #[derive(Args)]
@@ -37,7 +38,7 @@ pub struct Options {
     /// The file
     #[arg(default_value = "clients.toml")]
     file: PathBuf,
-    /// Deletes clients that are not in the file
+    /// Delete clients that are not in the file
     #[arg(long)]
     prune: bool,
 }
@@ -47,7 +48,7 @@ pub struct Options {
 pub struct ApplyOptions {
     #[command(flatten)]
     plan: Options,
-    /// Does not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -59,14 +60,14 @@ struct File {
     clients: BTreeMap<String, Spec>,
 }
 
-/// What is to be done, client by client.
+/// One change of a plan.
 enum Step {
     Create(Box<Client>),
     Update(Box<Stored<Client>>, Vec<Difference>),
     Delete(String),
 }
 
-/// An attribute that is to be another.
+/// An attribute that changes.
 #[derive(Serialize)]
 struct Difference {
     attribute: String,
@@ -85,7 +86,7 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
 pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: ApplyOptions) -> Result<Outcome, Fault> {
     let wanted = read(&plan.file)?;
     if json && !yes {
-        return Err(Fault::new("with --json nobody sees what is to be done; look at the plan first, and say --yes"));
+        return Err(Fault::new("--json does not show the changes; check them with `countersign plan`, and add --yes"));
     }
     let deployment = target.find().await?;
     let steps = steps(&deployment, wanted, plan.prune).await?;
@@ -96,7 +97,7 @@ pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: Appl
         return Ok(Outcome::Done);
     }
     deployment.announce().await?;
-    input::confirm(yes, "Do that?")?;
+    input::confirm(yes, "Apply these changes?")?;
     let mut done = Vec::new();
     let count = steps.len();
     let mut failed = None;
@@ -105,7 +106,7 @@ pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: Appl
         match take(&deployment, step).await {
             Ok(secret) => {
                 if let (false, Some(secret)) = (json, &secret) {
-                    // At once: what comes after it may fail.
+                    // Printed immediately, because a later step may fail.
                     output::secret(false, &client_id, secret)?;
                 }
                 done.push(json!({"client_id": client_id, "client_secret": secret}));
@@ -117,20 +118,21 @@ pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: Appl
         }
     }
     if json {
-        let unread = |_| Fault::new("it is done, and nobody has read the secrets; `countersign client rotate-secret`");
+        let unread =
+            |_| Fault::new("applied, but cannot print the secrets; get others with `countersign client rotate-secret`");
         output::result(true, &done, String::new).map_err(unread)?;
     }
     let secrets = done.iter().any(|one| one.get("client_secret").is_some_and(Value::is_string));
     let done = done.len();
     if let Some(failed) = failed {
-        return Err(Fault::new(format!("{failed} ({done} of {count} are done; apply again for the others)")));
+        return Err(Fault::new(format!("{failed} ({done} of {count} changes applied; apply again for the others)")));
     }
-    let once = if secrets { "; secrets are shown this once" } else { "" };
-    output::remark(&format!("{done} done{once}"));
+    let once = if secrets { "; secrets are not shown again" } else { "" };
+    output::remark(&format!("{done} applied{once}"));
     Ok(Outcome::Done)
 }
 
-/// Does one thing; the secret of a client that it makes.
+/// Applies one step. Returns the secret of a new client.
 async fn take(deployment: &Deployment, step: Step) -> Result<Option<String>, Fault> {
     match step {
         Step::Create(new) => client::make(deployment, *new).await.map(Some),
@@ -145,14 +147,14 @@ async fn take(deployment: &Deployment, step: Step) -> Result<Option<String>, Fau
     }
 }
 
-/// Reads the file, with every client in it as it can be.
+/// Reads the file and checks every client in it.
 fn read(file: &Path) -> Result<Vec<(Client, Spec)>, Fault> {
     let name = file.display();
-    let text = fs::read_to_string(file).map_err(|error| Fault::new(format!("{name} cannot be read: {error}")))?;
+    let text = fs::read_to_string(file).map_err(|error| Fault::new(format!("cannot read {name}: {error}")))?;
     let parsed: File = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
-        let hint = if error.message().contains("`secret") { "; secrets have no place in a file" } else { "" };
-        // What stands in quotes is a value, and may be anything.
+        let hint = if error.message().contains("`secret") { "; secrets are not allowed in the file" } else { "" };
+        // A value is in quotes, and may be a secret.
         let message = error.message().split('"').next().unwrap_or_default().trim_end();
         Fault::new(format!("{name}, line {line}: {message}{hint}"))
     })?;
@@ -167,7 +169,7 @@ fn read(file: &Path) -> Result<Vec<(Client, Spec)>, Fault> {
     parsed.clients.into_iter().map(check).collect()
 }
 
-/// A TOML table as JSON, as it comes back from the store: whole numbers without a point. Dates are not JSON.
+/// Converts a TOML table to JSON in the form that the store returns: whole numbers without a point. Rejects dates.
 fn plain(table: Map<String, Value>) -> Result<Map<String, Value>, String> {
     fn plain_value(value: Value) -> Result<Value, String> {
         Ok(match value {
@@ -175,23 +177,23 @@ fn plain(table: Map<String, Value>) -> Result<Map<String, Value>, String> {
                 let whole = number.as_f64().filter(|_| number.is_f64()).map(|float| format!("{float}"));
                 whole.and_then(|whole| whole.parse::<i64>().ok()).map_or(Value::Number(number), Value::from)
             }
-            // TOML has no null: that is what became of nan and inf.
-            Value::Null => return Err("a number in system is none that JSON has (nan, inf)".to_owned()),
+            // TOML has no null: this was nan or inf.
+            Value::Null => return Err("system has a number that JSON cannot express (nan, inf); remove it".to_owned()),
             Value::Array(values) => values.into_iter().map(plain_value).collect::<Result<_, _>>()?,
             Value::Object(members) => Value::Object(plain(members)?),
             other => other,
         })
     }
     if table.keys().any(|name| name.starts_with("$__toml_private")) {
-        return Err("a date in system is no JSON; write it in quotes".to_owned());
+        return Err("system has a date, which JSON cannot express; write it in quotes".to_owned());
     }
     table.into_iter().map(|(name, member)| Ok((name, plain_value(member)?))).collect()
 }
 
-/// What has to be done for the clients to be as wanted.
+/// Compares the file with the stored clients. Returns the steps that remove the differences.
 async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool) -> Result<Vec<Step>, Fault> {
     if prune && wanted.is_empty() {
-        return Err(Fault::new("the file has no clients, and --prune would delete all; is it the right file?"));
+        return Err(Fault::new("the file has no clients, and --prune would delete all clients; check the file"));
     }
     let mut stored = BTreeMap::new();
     let see = |client_id, client: Result<Stored<Client>, _>| {
@@ -221,7 +223,7 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
         steps.extend(stored.into_keys().map(Step::Delete));
     } else if !stored.is_empty() {
         let ids: Vec<_> = stored.into_keys().collect();
-        output::remark(&format!("not in the file, and left as they are: {}", ids.join(", ")));
+        output::remark(&format!("not in the file, not changed: {}", ids.join(", ")));
     }
     Ok(steps)
 }
@@ -236,7 +238,7 @@ async fn check_new_ids(deployment: &Deployment, ids: Vec<&str>) -> Result<(), Fa
 }
 
 fn differences(from: &Spec, to: &Spec) -> Vec<Difference> {
-    // What the file does not say of it is no difference.
+    // An absent `enabled` is not a difference.
     let to = &Spec { enabled: to.enabled.or(from.enabled), ..to.clone() };
     let (from, to) = (from.attributes(), to.attributes());
     let names: BTreeSet<_> = from.keys().chain(to.keys()).collect();
@@ -295,7 +297,7 @@ fn show(json: bool, steps: &[Step]) -> Result<(), Fault> {
     let value: Vec<_> = steps.iter().map(Step::to_json).collect();
     output::result(json, &value, || {
         if steps.is_empty() {
-            return "The clients are as the file says.".to_owned();
+            return "No changes.".to_owned();
         }
         steps.iter().map(Step::in_words).collect::<Vec<_>>().join("\n")
     })

@@ -1,4 +1,4 @@
-//! What a client is to be, apart from its secrets: as flags say it, as a line of an import does, and as `clients.toml`.
+//! The attributes of a client without its secrets, as flags, an import line or `clients.toml` set them.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -10,7 +10,7 @@ use countersign::scope::{AllowedScopes, Scope, ScopeError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// A client's record, in the words of the table. What is absent is not in the record either, but for `enabled`.
+/// The attributes of a client, with the names of the table. An absent attribute is removed, except `enabled`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -32,7 +32,7 @@ pub struct Spec {
     pub allowed_origins: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<Map<String, Value>>,
-    /// Absent means as it is: whoever was disabled in a hurry is not enabled again by a file.
+    /// Absent means unchanged, so that a file does not enable a client that was disabled in an emergency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
 }
@@ -55,7 +55,7 @@ impl From<&Client> for Spec {
 }
 
 impl Spec {
-    /// Returns its attributes as JSON, without those that are absent.
+    /// Returns the attributes as JSON, without those that are absent.
     pub fn attributes(&self) -> Map<String, Value> {
         match json!(self) {
             Value::Object(attributes) => attributes,
@@ -63,14 +63,14 @@ impl Spec {
         }
     }
 
-    /// Has a client be so, if that is possible; the client is as it was otherwise.
+    /// Writes the attributes to a client. Does not change the client if an attribute is not valid.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// The message for the first attribute that is not valid.
     pub fn write_to(self, client: &mut Client, now: u64) -> Result<(), String> {
         let known = GrantType::ALL.map(GrantType::as_str);
         if let Some(unknown) = self.grant_types.iter().find(|name| !known.contains(&name.as_str())) {
-            return Err(format!("the grant type {unknown:?} is none of {}", known.join(", ")));
+            return Err(format!("the grant type {unknown:?} is not supported; supported are {}", known.join(", ")));
         }
         let scopes = AllowedScopes::parse(self.scopes).map_err(|(token, fault)| scope_fault(&token, fault))?;
         let default_scopes = match self.default_scopes {
@@ -83,10 +83,12 @@ impl Spec {
             }
         }
         if self.access_token_ttl.is_some_and(|ttl| ttl > MAX_ACCESS_TOKEN_TTL) {
-            return Err(format!("no access token lives longer than 7 days ({MAX_ACCESS_TOKEN_TTL} seconds)"));
+            return Err(format!(
+                "the access_token_ttl is above the maximum of 7 days ({MAX_ACCESS_TOKEN_TTL} seconds)"
+            ));
         }
         let positive = |name, ttl: Option<u32>| match ttl.map(NonZeroU32::new) {
-            Some(None) => Err(format!("the {name} is 0")),
+            Some(None) => Err(format!("the {name} is 0; write at least 1 second")),
             Some(ttl) => Ok(ttl),
             None => Ok(None),
         };
@@ -112,26 +114,28 @@ impl Spec {
 fn default_scopes(tokens: BTreeSet<String>, allowed: &AllowedScopes) -> Result<Scope, String> {
     for token in &tokens {
         let scope = Scope::try_from(BTreeSet::from([token.clone()])).map_err(|fault| scope_fault(token, fault))?;
-        scope.allowed_by(allowed).map_err(|_| format!("the default scope {token:?} is not among the scopes"))?;
+        scope.allowed_by(allowed).map_err(|_| {
+            format!("the default scope {token:?} is not among the scopes; add it to the scopes, or remove it")
+        })?;
     }
     Scope::try_from(tokens).map_err(|fault| fault.description().to_owned())
 }
 
-/// What is wrong with a scope token, in words.
+/// Returns the error message for a scope token that is not valid.
 pub fn scope_fault(token: &str, fault: ScopeError) -> String {
     match fault {
-        _ if token.contains(' ') => format!("the scope {token:?} has a space in it; give each scope by itself"),
+        _ if token.contains(' ') => format!("the scope {token:?} contains a space; list each scope separately"),
         ScopeError::Wildcard => {
-            format!("the scope {token:?} has a * where none can be: only what is allowed may end in it")
+            format!("the scope {token:?} has a * in the wrong place; only an allowed scope may end in *")
         }
-        _ => format!("the scope {token:?} is empty, or has a character that no scope has"),
+        _ => format!("the scope {token:?} is empty or has an invalid character (RFC 6749 section 3.3)"),
     }
 }
 
-/// Refuses an id that client libraries would encode in different ways for Basic, or that no request could have.
+/// Rejects an id that client libraries encode differently for Basic, or that no request can have.
 pub fn check_new_id(client_id: &str) -> Result<String, String> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    // One that begins like an option is in nobody's way but the operators'.
+    // An id that begins with `-` would look like an option on this command line.
     if client_id.is_empty() || client_id.starts_with('-') || client_id.len() > 256 || !client_id.bytes().all(known) {
         return Err(
             "an id has 1 to 256 characters, each of A-Z, a-z, 0-9, - and _, and does not begin with -".to_owned()

@@ -1,4 +1,4 @@
-//! `countersign token`: a fresh access token, and what is in one. Neither needs more of AWS than where the API is.
+//! `countersign token`: gets and inspects access tokens. Uses AWS only to find the URL of the API.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ use inspection::Inspection;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Fetches a token for a service. Its secret is asked for, or taken from the input
+    /// Get a token for a service. The client secret is read from a prompt or from stdin
     #[command(after_help = "Examples:
   countersign token get --client-id billing-cron --scope billing:read
   curl -H \"Authorization: Bearer $(countersign token get --client-id billing-cron < secret.txt)\" URL
@@ -28,24 +28,24 @@ pub enum Command {
         /// The id of the client
         #[arg(long, value_name = "ID")]
         client_id: String,
-        /// A scope to ask for (once for each); without any, the client's defaults
+        /// A scope to request (repeatable); by default the client's default scopes
         #[arg(long = "scope", value_name = "TOKEN")]
         scopes: Vec<String>,
-        /// The structure of the token: 2, or the deprecated 1
+        /// The token version: 2, or the deprecated 1
         #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
         structure: u8,
     },
-    /// Shows what is in an access token, and all that is wrong with it. It is asked for, or taken from the input
+    /// Inspect an access token, and list all problems. The token is read from a prompt or from stdin
     #[command(after_help = "Examples:
   countersign token inspect < token.txt
   countersign token get --client-id billing-cron < secret.txt | countersign token inspect
   countersign token inspect --issuer https://login.example.com
 
-Which audience it must have, its resource server knows: that is not judged here.
+The audience is not checked, because only the resource server knows which audience it requires.
 
-Exit codes: 0 the token is good; 3 it is not; 1 that could not be found out.")]
+Exit codes: 0 the token is valid; 3 it is not valid; 1 the check failed.")]
     Inspect {
-        /// The issuer that it must be of, if not the deployment's
+        /// The expected issuer, if it is not the deployment's
         #[arg(long, value_name = "URL")]
         issuer: Option<String>,
     },
@@ -66,12 +66,12 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     }
 }
 
-/// Asks for a token by the client credentials grant: the whole answer, and the token in it.
+/// Requests a token with the client credentials grant. Returns the whole response, and the token in it.
 async fn get(url: &str, client_id: &str, scopes: &[String], structure: u8) -> Result<(Value, String), Fault> {
-    // Before the secret is typed.
+    // Checked before the secret is entered.
     let url = api::check_url(url).map_err(Fault::new)?;
     let secret = input::secret("Client secret")?;
-    // RFC 6749 section 2.3.1: encoded as in a form, and then again for Basic.
+    // RFC 6749 section 2.3.1: form-encoded, and then encoded for Basic.
     let credentials = STANDARD.encode(format!("{}:{}", form_encode(client_id), form_encode(&secret)));
     let headers = [
         ("authorization", format!("Basic {credentials}")),
@@ -93,7 +93,7 @@ async fn get(url: &str, client_id: &str, scopes: &[String], structure: u8) -> Re
     }
 }
 
-/// Why there is no token, and what to do about it.
+/// Returns the error for a rejected token request, with what to do about it.
 fn refusal(url: &str, status: u16, document: &Value, client_id: &str) -> Fault {
     let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
     let (error, description) = (text("error"), text("error_description").trim_end_matches('.'));
@@ -101,25 +101,25 @@ fn refusal(url: &str, status: u16, document: &Value, client_id: &str) -> Fault {
     let hint = match (status, error) {
         (429 | 503, _) => "try again in a moment".to_owned(),
         (_, "invalid_client") => format!("the id or the secret is wrong, or the client is disabled: {show}"),
-        (_, "unauthorized_client") => format!("the client has not the grant client_credentials: {show}"),
-        (_, "invalid_scope") => format!("which scopes it may have, and has by default: {show}"),
-        (_, "invalid_request") => "look at the id, the secret and the scopes".to_owned(),
-        (_, "server_error") => "the function's log has the cause".to_owned(),
-        _ => "is it another --url?".to_owned(),
+        (_, "unauthorized_client") => format!("the client does not have the grant type client_credentials: {show}"),
+        (_, "invalid_scope") => format!("request other scopes; for the allowed and default scopes {show}"),
+        (_, "invalid_request") => "check the id, the secret and the scopes".to_owned(),
+        (_, "server_error") => "see the function's log for the cause".to_owned(),
+        _ => "check --url".to_owned(),
     };
     let said = match (error, description) {
         ("", _) => String::new(),
         (error, "") => format!(" ({error})"),
         _ => format!(" ({error}: {description})"),
     };
-    Fault::new(format!("{url} answers {status}{said}; {hint}"))
+    Fault::new(format!("{url} returned {status}{said}; {hint}"))
 }
 
 fn no_answer(url: &str, cause: &str) -> Fault {
-    Fault::new(format!("{url} does not answer: {cause}; is it another --url?"))
+    Fault::new(format!("{url} did not respond: {cause}; check --url"))
 }
 
-/// Encodes a value of `application/x-www-form-urlencoded`.
+/// Encodes a value for `application/x-www-form-urlencoded`.
 fn form_encode(text: &str) -> String {
     text.bytes().fold(String::new(), |encoded, byte| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => encoded + &char::from(byte).to_string(),
@@ -133,7 +133,7 @@ async fn inspect(target: &Target, json: bool, issuer: Option<String>) -> Result<
     let text = input::secret("Token")?;
     let jwks: Result<JwkSet, _> = fetch(&format!("{url}/.well-known/jwks.json")).await.map_err(Fault::words);
     let token = text.trim();
-    // As it stands in a request.
+    // The value of an Authorization header is accepted, too.
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     let now = Clock::System.now();
     let inspection = inspection::inspect(token, &issuer, jwks.as_ref(), now);
@@ -141,7 +141,7 @@ async fn inspect(target: &Target, json: bool, issuer: Option<String>) -> Result<
     Ok(if inspection.valid { Outcome::Done } else { Outcome::LookCloser })
 }
 
-/// Of which issuer a token must be, and where that one publishes its keys.
+/// Returns the expected issuer, and the URL where the issuer publishes the keys.
 async fn expected(target: &Target, issuer: Option<String>) -> Result<(String, String), Fault> {
     #[derive(Deserialize)]
     struct Metadata {
@@ -167,7 +167,7 @@ async fn fetch<T: DeserializeOwned>(url: &str) -> Result<T, Fault> {
     let answer = api::ask("GET", url, &[], String::new()).await.map_err(|cause| no_answer(url, &cause))?;
     match serde_json::from_str(&answer.text) {
         Ok(document) if answer.status == 200 => Ok(document),
-        _ => Err(Fault::new(format!("{url} answers {}, and not as the API does; is it another --url?", answer.status))),
+        _ => Err(Fault::new(format!("{url} returned {} and not the document of the API; check --url", answer.status))),
     }
 }
 
@@ -176,7 +176,7 @@ fn in_words(inspection: &Inspection, now: u64) -> String {
     let claim = |name: &str| inspection.claims.as_ref()?.get(name);
     let structure = inspection.structure.map_or_else(|| "unknown".to_owned(), |structure| structure.to_string());
     let record = output::record([
-        ("structure", Some(structure)),
+        ("version", Some(structure)),
         ("algorithm", header("alg").map(words)),
         ("kid", header("kid").map(words)),
         ("issuer", claim("iss").map(words)),
@@ -192,12 +192,12 @@ fn in_words(inspection: &Inspection, now: u64) -> String {
     if inspection.valid {
         let expires_at = claim("exp").and_then(Value::as_u64).unwrap_or_default();
         let left = output::span(expires_at.saturating_sub(now));
-        return format!("{record}\n\n{good}The token is good.{good:#} It lives for {left}.");
+        return format!("{record}\n\n{good}The token is valid.{good:#} It expires in {left}.");
     }
-    format!("{record}\n\n{bad}The token is not good:{bad:#}\n  {}", inspection.faults.join("\n  "))
+    format!("{record}\n\n{bad}The token is not valid:{bad:#}\n  {}", inspection.faults.join("\n  "))
 }
 
-/// A value of a token, in words.
+/// Formats a value of a token as text.
 fn words(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

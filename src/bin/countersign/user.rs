@@ -1,4 +1,4 @@
-//! `countersign user`: people, their passwords, and how long their logins count.
+//! `countersign user`: manages users, their passwords and their logins.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -20,34 +20,34 @@ use crate::{Outcome, input, output};
 
 mod log_out;
 
-/// NIST SP 800-63B section 3.1.1: what is shorter is guessed.
+/// The minimum length of a password (NIST SP 800-63B section 3.1.1).
 const MIN_PASSWORD_CHARACTERS: usize = 8;
-/// How often a change is made again that a login came in between of.
+/// The number of retries of a change that conflicts with a simultaneous login.
 const TRIES: u8 = 3;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Makes a user. The password is asked for, or taken from the input
+    /// Create a user. The password is read from a prompt or from stdin
     #[command(after_help = "Examples:
   countersign user create john.smith@example.com
   countersign user create john.smith@example.com --scope 'legacy:*' --dealer '{\"id\":42}' < password.txt")]
     Create {
-        /// The username, which is stored in its RFC 8265 form: in lower case
+        /// The username, which is stored in its RFC 8265 form, in lower case
         username: String,
-        /// What becomes `sub` of the user's tokens; a random one if it is not said
+        /// The `sub` claim of the user's tokens; random by default
         #[arg(long, value_name = "ID")]
         user_id: Option<String>,
-        /// A scope that tokens for the user may have (once for each); without any, whatever the client may
+        /// An allowed scope of the user's tokens (repeatable); by default all scopes of the client
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
-        /// What the user's tokens of structure 1 have as `dealer`
+        /// The `dealer` claim of the user's tokens of version 1
         #[arg(long, value_name = "JSON", value_parser = input::object)]
         dealer: Option<Map<String, Value>>,
-        /// Makes a user who cannot log in with a password yet
+        /// Create the user without a password
         #[arg(long)]
         no_password: bool,
     },
-    /// Gives a user another password, and ends all logins with the old one
+    /// Set a new password, and end all logins of the user
     #[command(after_help = "Examples:
   countersign user set-password john.smith@example.com
   pass show john | countersign user set-password john.smith@example.com")]
@@ -55,12 +55,12 @@ pub enum Command {
         /// The username
         username: String,
     },
-    /// Has a user get no more tokens
+    /// Disable a user: logins and refreshes fail
     Disable {
         /// The username
         username: String,
     },
-    /// Undoes `disable`
+    /// Enable a disabled user
     Enable {
         /// The username
         username: String,
@@ -73,28 +73,28 @@ pub enum Command {
         /// The username
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         username: Option<String>,
-        /// End all logins of all users; reads the whole table
+        /// End all logins of all users; scans the table
         #[arg(long)]
         all: bool,
-        /// Use after the table of users was restored from a backup: also ends the logins that had ended since the backup
+        /// Use after the table of users was restored: also ends logins that had ended since the backup
         #[arg(long)]
         after_restore: bool,
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Shows a user
+    /// Show a user
     Show {
         /// The username
         username: String,
     },
-    /// Lists all users; with --json as an object in each line. Reads the whole table
+    /// List all users; with --json, one object per line. Scans the table
     List,
-    /// Deletes a user
+    /// Delete a user
     Delete {
         /// The username
         username: String,
-        /// Does not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -143,7 +143,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     Ok(Outcome::Done)
 }
 
-/// A user as one is shown: of the password, how it is hashed.
+/// A user as JSON, with the scheme of the password hash but not the hash.
 #[derive(Serialize)]
 struct View<'a> {
     username: &'a str,
@@ -184,11 +184,11 @@ fn show(user: &User) -> String {
     ])
 }
 
-/// A username in its form for comparison.
+/// Returns a username in its stored form (RFC 8265).
 fn form(username: &str) -> Result<String, Fault> {
     params::check(Name::Username, username).map_err(|error| Fault::new(error.reason()))?;
     let form = Username::parse(username);
-    let form = form.ok_or_else(|| Fault::new(format!("{username:?} is no username that can be (RFC 8265)")))?;
+    let form = form.ok_or_else(|| Fault::new(format!("the username {username:?} is not valid (RFC 8265)")))?;
     Ok(form.as_str().to_owned())
 }
 
@@ -196,30 +196,29 @@ fn allowed(scopes: BTreeSet<String>) -> Result<AllowedScopes, Fault> {
     AllowedScopes::parse(scopes).map_err(|(token, fault)| Fault::new(scope_fault(&token, fault)))
 }
 
-/// Asks for a password that can be logged in with, in its form for hashing.
+/// Reads a new password. Returns it in its form for hashing.
 fn new_password() -> Result<String, Fault> {
     let password = password_form(&input::new_secret("Password")?);
     params::check(Name::Password, &password).map_err(|error| Fault::new(error.reason()))?;
     if password.chars().count() < MIN_PASSWORD_CHARACTERS {
         return Err(Fault::new(format!(
-            "a password has {MIN_PASSWORD_CHARACTERS} characters or more; nothing was done"
+            "the password is too short; use at least {MIN_PASSWORD_CHARACTERS} characters"
         )));
     }
     Ok(password)
 }
 
-/// Reads a user who has to be there; under the very name that was given, if a person put it into the table like that.
+/// Reads a user, or returns the error that it does not exist. Tries the RFC 8265 form first, then the exact name.
 async fn read(deployment: &Deployment, username: &str) -> Result<Stored<User>, Fault> {
     let form = form(username)?;
     let mut stored = deployment.store.stored(&form).await?;
     if stored.is_none() && form != username {
         stored = deployment.store.stored(username).await?;
     }
-    stored.ok_or_else(|| Fault::new(format!("there is no user {form}; `countersign user list` shows all")))
+    stored.ok_or_else(|| Fault::new(format!("user {form} not found; list users with `countersign user list`")))
 }
 
-/// Changes a user who has to be there, and shows what came of it. A login may write at the same time, to replace a hash:
-/// then the change is made again.
+/// Changes a user, and prints the result. Tries again if a login writes simultaneously to replace the hash.
 async fn change(deployment: &Deployment, json: bool, username: &str, change: impl Fn(&mut User)) -> Result<(), Fault> {
     let mut tries = 0..TRIES;
     loop {
@@ -235,7 +234,7 @@ async fn change(deployment: &Deployment, json: bool, username: &str, change: imp
     }
 }
 
-/// Whose each `user_id` is. Reads the whole table.
+/// Returns the username of each `user_id`. Scans the table.
 pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, Fault> {
     let mut owners = HashMap::new();
     let see = |username, stored: Result<Stored<User>, StoreError>| {
@@ -248,16 +247,16 @@ pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, 
     Ok(owners)
 }
 
-/// Rejects an id that another user or a client has: tokens of both would have the same `sub`. A random one needs no
-/// check.
+/// Rejects an id that another user or a client has, because tokens of both would have the same `sub`. A random id needs
+/// no check.
 async fn check_id(deployment: &Deployment, user_id: &str) -> Result<(), Fault> {
     if let Some(other) = owners(deployment).await?.get(user_id) {
-        return Err(Fault::new(format!("the user_id is that of {other}; it is one user's for ever")));
+        return Err(Fault::new(format!("the user_id {user_id} belongs to the user {other}; choose another id")));
     }
     match deployment.store.stored::<Client>(user_id).await {
         Ok(None) => Ok(()),
         Ok(Some(_)) | Err(StoreError::Malformed { .. }) => {
-            Err(Fault::new(format!("the user_id {user_id} is the id of a client; choose another one")))
+            Err(Fault::new(format!("the user_id {user_id} is the id of a client; choose another id")))
         }
         Err(error) => Err(error.into()),
     }
@@ -271,12 +270,11 @@ async fn create(
     no_password: bool,
 ) -> Result<(), Fault> {
     if user.user_id.is_empty() || user.user_id.contains(char::is_control) {
-        return Err(Fault::new("the user_id is empty or has control characters"));
+        return Err(Fault::new("the user_id is empty or has control characters; choose another id"));
     }
-    let taken = |user: &User| {
-        Fault::new(format!("the username {} is taken; `countersign user show` shows by whom", user.username))
-    };
-    // Before anybody thinks of a password.
+    let taken =
+        |user: &User| Fault::new(format!("user {0} already exists; see `countersign user show {0}`", user.username));
+    // Checked before the password is entered.
     if deployment.store.stored::<User>(&user.username).await?.is_some() {
         return Err(taken(&user));
     }
@@ -294,7 +292,7 @@ async fn create(
 }
 
 async fn set_password(deployment: &Deployment, json: bool, username: &str) -> Result<(), Fault> {
-    // Before anybody thinks of a password.
+    // Checked before the password is entered.
     read(deployment, username).await?;
     deployment.announce().await?;
     let hash = deployment.hasher()?.hash(&new_password()?)?;
@@ -309,11 +307,11 @@ async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
     let mut rows = Vec::new();
     let see = |username: String, stored: Result<Stored<User>, _>| {
         let Ok(Stored { record: user, .. }) = stored else {
-            output::remark(&format!("the record of {username} is malformed; `countersign doctor` says more"));
+            output::remark(&format!("the record of user {username} is malformed; see `countersign doctor`"));
             return Ok(());
         };
         if json {
-            // One in a line: there may be millions.
+            // One object per line, because there may be millions of users.
             let line = serde_json::to_string(&View::new(&user)).map_err(|error| Fault::new(error.to_string()))?;
             return output::line(&line);
         }
@@ -325,20 +323,20 @@ async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
     deployment.store.each(see).await?;
     match (json, rows.is_empty()) {
         (true, _) => Ok(()),
-        (false, true) => output::line("There are no users. `countersign user create` makes one."),
+        (false, true) => output::line("No users. Create one with `countersign user create`."),
         (false, false) => output::line(&output::table(&["USERNAME", "STATE", "PASSWORD", "USER_ID"], rows)),
     }
 }
 
 async fn delete(deployment: &Deployment, json: bool, username: &str, yes: bool) -> Result<(), Fault> {
-    // A record that is malformed can be deleted, too.
+    // A malformed record can be deleted, too.
     let username = match read(deployment, username).await {
         Ok(stored) => stored.record.username,
         Err(_) if deployment.store.stored::<User>(username).await.is_err() => username.to_owned(),
         Err(fault) => return Err(fault),
     };
     deployment.announce().await?;
-    input::confirm(yes, &format!("Delete the user {username}? The user_id is never to be given to another one."))?;
+    input::confirm(yes, &format!("Delete the user {username}? Do not use the user_id for another user."))?;
     deployment.store.delete::<User>(&username).await?;
-    output::result(json, &json!({"deleted": username}), || format!("{username} is deleted"))
+    output::result(json, &json!({"deleted": username}), || format!("deleted user {username}"))
 }

@@ -85,46 +85,46 @@ async fn whatever_is_refused_is_refused_before_the_first_write() {
     let create = ["client", "create", "new-one"];
     let long = "a".repeat(257);
     let table: [(i32, &[&str], &str); 34] = [
-        (1, &["client", "create", id], "is taken"),
+        (1, &["client", "create", id], "already exists"),
         (2, &["client", "create", "with space"], "A-Z"),
         (2, &["client", "create", "colon:ed"], "A-Z"),
         (2, &["client", "create", ""], "A-Z"),
         (2, &["client", "create", &long], "A-Z"),
         (2, &["client", "create", "--", "-x"], "does not begin with -"),
         (2, &["--url", "nonsense", "client", "list"], "not a URL"),
-        (0, &["client", "update", id], "it is so already: nothing is written"),
+        (0, &["client", "update", id], "no changes; nothing was written"),
         (2, &["client", "create"], "CLIENT_ID"),
-        (1, &[&create[..], &["--scope", "a b"]].concat(), "has a space in it"),
+        (1, &[&create[..], &["--scope", "a b"]].concat(), "contains a space"),
         (1, &[&create[..], &["--scope", ""]].concat(), "is empty"),
-        (1, &[&create[..], &["--scope", "a*b"]].concat(), "has a * where none can be"),
-        (1, &[&create[..], &["--scope", "quo\"te"]].concat(), "a character that no scope has"),
+        (1, &[&create[..], &["--scope", "a*b"]].concat(), "has a * in the wrong place"),
+        (1, &[&create[..], &["--scope", "quo\"te"]].concat(), "an invalid character"),
         (1, &[&create[..], &["--scope", "a", "--default-scope", "b"]].concat(), "is not among the scopes"),
         (1, &[&create[..], &["--scope", "a:*", "--default-scope", "a:*"]].concat(), "has a *"),
         (2, &[&create[..], &["--grant-type", "implicit"]].concat(), "client_credentials"),
-        (2, &[&create[..], &["--system", "{"]].concat(), "no JSON object"),
-        (2, &[&create[..], &["--system", "[1]"]].concat(), "no JSON object"),
-        (2, &[&create[..], &["--access-token-ttl", "soon"]].concat(), "neither seconds nor a span"),
+        (2, &[&create[..], &["--system", "{"]].concat(), "not a JSON object"),
+        (2, &[&create[..], &["--system", "[1]"]].concat(), "not a JSON object"),
+        (2, &[&create[..], &["--access-token-ttl", "soon"]].concat(), "not a duration"),
         (1, &[&create[..], &["--access-token-ttl", "0"]].concat(), "is 0"),
-        (1, &[&create[..], &["--access-token-ttl", "8d"]].concat(), "no access token lives longer than 7 days"),
+        (1, &[&create[..], &["--access-token-ttl", "8d"]].concat(), "above the maximum of 7 days"),
         (1, &[&create[..], &["--name", ""]].concat(), "the name is empty"),
         (1, &[&create[..], &["--audience", "a\nb"]].concat(), "the audience is empty or has control characters"),
         (2, &["client", "explode"], "unrecognized subcommand"),
-        (1, &["client", "show", "nobody"], "there is no client nobody"),
-        (1, &["client", "update", "nobody", "--name", "x"], "there is no client nobody"),
+        (1, &["client", "show", "nobody"], "client nobody not found"),
+        (1, &["client", "update", "nobody", "--name", "x"], "client nobody not found"),
         (1, &["client", "update", id, "--remove-scope", "never:had"], "no scope \"never:had\""),
         (1, &["client", "update", id, "--unset", "scopes"], "is not among the scopes"),
         (2, &["client", "update", id, "--unset", "secrets"], "possible values"),
-        (1, &["client", "rotate-secret", "nobody"], "there is no client nobody"),
-        (1, &["client", "retire-secret", id, "nothing"], "has no secret of that id"),
-        (1, &["client", "disable", "nobody"], "there is no client nobody"),
-        (1, &["client", "delete", "nobody"], "there is no client nobody"),
-        (1, &["client", "delete", id], "say --yes"),
+        (1, &["client", "rotate-secret", "nobody"], "client nobody not found"),
+        (1, &["client", "retire-secret", id, "nothing"], "has no secret with this id"),
+        (1, &["client", "disable", "nobody"], "client nobody not found"),
+        (1, &["client", "delete", "nobody"], "client nobody not found"),
+        (1, &["client", "delete", id], "confirm with --yes"),
     ];
     for (code, arguments, said) in table {
         test.door.forget();
         test.command_line().run(arguments).await.assert(code, said);
         // The id that is taken is found so by the one conditional write.
-        let may_write = said == "is taken";
+        let may_write = said == "already exists";
         let writes = |call: &&String| !["", "GetItem ClientsTable", "Scan UsersTable"].contains(&call.as_str());
         assert_eq!(test.door.calls().iter().any(|call| writes(&call)), may_write, "{arguments:?}");
         assert_eq!(stored(&test, "new-one"), Value::Null, "{arguments:?}");
@@ -138,21 +138,21 @@ async fn a_deployment_that_cannot_be_found_is_told_apart_from_one_that_may_not_b
     let line = test.command_line();
     let bare = async |arguments: &[&str]| Ran::of(line.bare(arguments).spawn().unwrap(), "").await;
     bare(&["client", "list"]).await.assert(1, "no deployment is named");
-    bare(&["--stack", "countersing", "client", "list"]).await.assert(1, "there is no stack countersing in eu-west-2");
+    bare(&["--stack", "countersing", "client", "list"]).await.assert(1, "stack countersing not found in eu-west-2");
     bare(&["--stack", "countersign", "client", "list"]).await.assert(0, "billing-cron");
     let made = bare(&["--stack", "countersign", "client", "create", "one"]).await;
     made.assert(0, "changing the stack countersign in account 123456789012, eu-west-2");
 
     let mut homeless = line.bare(&["client", "list", "--stack", "countersign"]);
     homeless.env_remove("AWS_REGION").env("AWS_EC2_METADATA_DISABLED", "true");
-    Ran::of(homeless.spawn().unwrap(), "").await.assert(1, "say --region, or set AWS_REGION");
+    Ran::of(homeless.spawn().unwrap(), "").await.assert(1, "add --region, or set AWS_REGION");
 
     test.door.fail("PutItem", 400, "AccessDeniedException");
     let refused = test.command_line().run(&["client", "create", "two"]).await;
-    refused.assert(1, "the right to dynamodb:PutItem on a-table is missing");
+    refused.assert(1, "permission denied: your role lacks dynamodb:PutItem on a-table");
     assert_eq!(refused.out, "", "no secret of a client that there is not");
     test.door.fail("GetItem", 400, "ResourceNotFoundException");
-    test.command_line().run(&["client", "show", "two"]).await.assert(1, "is it another --region");
+    test.command_line().run(&["client", "show", "two"]).await.assert(1, "check --region");
 }
 
 #[tokio::test]
@@ -161,14 +161,14 @@ async fn two_secrets_live_at_once_and_a_third_is_refused() {
     let first = create(&test, "cron").await;
     let line = test.command_line();
     let rotated = line.run(&["client", "rotate-secret", "cron", "--expires-in", "1h", "--json"]).await;
-    rotated.assert(0, "dies at 20");
+    rotated.assert(0, "expires at 20");
     let second = rotated.json()["client_secret"].as_str().unwrap().to_owned();
     assert_ne!(first, second);
     for secret in [&first, &second] {
         assert_token(&test, ("cron", secret), 200).await;
     }
     let before = stored(&test, "cron");
-    line.run(&["client", "rotate-secret", "cron"]).await.assert(1, "has 2 secrets that live");
+    line.run(&["client", "rotate-secret", "cron"]).await.assert(1, "cron has 2 active secrets");
     assert_eq!(stored(&test, "cron"), before);
 
     test.pass(3_599);
@@ -181,7 +181,7 @@ async fn two_secrets_live_at_once_and_a_third_is_refused() {
     assert_eq!(ids.as_array().unwrap().len(), 2);
     line.run(&["client", "retire-secret", "cron", ids[0]["id"].as_str().unwrap()]).await.assert(0, "sha256");
     let last = ids[1]["id"].as_str().unwrap();
-    line.run(&["client", "retire-secret", "cron", last]).await.assert(1, "the last secret of cron that lives");
+    line.run(&["client", "retire-secret", "cron", last]).await.assert(1, "the last active secret of cron");
     assert_token(&test, ("cron", &second), 200).await;
     line.run(&["client", "retire-secret", "cron", last, "--yes"]).await.assert(0, "cron");
     assert_token(&test, ("cron", &second), 401).await;
@@ -205,7 +205,7 @@ async fn of_two_changes_at_once_neither_undoes_the_other() {
     let mut codes = [one.await.unwrap(), other.await.unwrap()];
     codes.sort_by_key(|ran| ran.code);
     codes[0].assert(0, "client_secret");
-    codes[1].assert(1, "somebody else changed it");
+    codes[1].assert(1, "changed simultaneously by another process");
     assert_eq!(stored(&test, "cron")["secrets"]["L"].as_array().unwrap().len(), 2);
 }
 
@@ -254,7 +254,7 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
     assert_token(&test, ("cron", &secret), 401).await;
     line.run(&["client", "enable", "cron"]).await.assert(0, "true");
     assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "only")]).await.status, 200);
-    line.run(&["client", "delete", "cron", "--yes"]).await.assert(0, "cron is deleted");
+    line.run(&["client", "delete", "cron", "--yes"]).await.assert(0, "deleted client cron");
     assert_eq!(stored(&test, "cron"), Value::Null);
 }
 
@@ -264,7 +264,7 @@ async fn lists_show_everything_and_a_malformed_record_does_not_hide_the_others()
     test.cloud.put("ClientsTable", &json!({"client_id": "broken", "enabled": "yes"})).unwrap();
     let line = test.command_line();
     let listed = line.run(&["client", "list"]).await;
-    listed.assert(3, "the record of broken is malformed");
+    listed.assert(3, "the record of client broken is malformed");
     for id in [SERVICE.0, APPLICATION.0] {
         assert!(listed.out.contains(id), "{listed:?}");
     }
@@ -273,8 +273,8 @@ async fn lists_show_everything_and_a_malformed_record_does_not_hide_the_others()
     let users: Vec<Value> = listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == TestApp::users(), "{users:?}");
     assert!(!listed.out.contains("$argon2"));
-    line.run(&["client", "show", "broken"]).await.assert(1, "mend it in the table");
-    line.run(&["client", "delete", "broken", "--yes"]).await.assert(0, "broken is deleted");
+    line.run(&["client", "show", "broken"]).await.assert(1, "fix it in the table");
+    line.run(&["client", "delete", "broken", "--yes"]).await.assert(0, "deleted client broken");
 }
 
 #[tokio::test]
@@ -312,7 +312,7 @@ async fn secrets_without_an_id_are_rotated_and_retired_like_others() {
     let shown = line.json(&["client", "show", "old"]).await;
     assert_eq!(shown["secrets"][0]["expires_at"], hour);
     let id = shown["secrets"][0]["id"].as_str().unwrap().to_owned();
-    rotated.assert(0, &format!("the secret {id} dies at "));
+    rotated.assert(0, &format!("the secret {id} expires at "));
     assert_eq!(id.len(), 8);
     line.run(&["client", "retire-secret", "old", &id]).await.assert(0, "old");
     assert_token(&test, ("old", "first"), 401).await;
@@ -324,10 +324,10 @@ async fn what_may_have_been_done_is_told_apart_from_what_was_not() {
     let test = started().await;
     test.door.fail("PutItem", 500, "InternalServerError");
     let unknown = test.command_line().run(&["client", "create", "cron"]).await;
-    unknown.assert(1, "it may have been done all the same");
+    unknown.assert(1, "the write may have succeeded");
     test.door.fail("PutItem", 400, "ValidationException");
     let refused = test.command_line().run(&["client", "create", "cron"]).await;
-    assert!(!refused.assert(1, "try again").err.contains("may have been done"), "{refused:?}");
+    assert!(!refused.assert(1, "try again").err.contains("may have succeeded"), "{refused:?}");
 }
 
 /// Nobody reads what is printed once: that is no success.
@@ -343,7 +343,7 @@ async fn a_secret_that_nobody_has_read_is_told() {
     let mut shell = line.program("bash", &["-c", &script]);
     let ran =
         Ran::of(shell.env("PATH", "/usr/bin:/bin").envs(crate::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
-    ran.assert(0, "cron has a new secret, which nobody has read; give it another one");
+    ran.assert(0, "the new secret of client cron was stored, but could not be printed; get another one");
     assert_eq!(ran.out, "code 1\ncode 1\n", "{ran:?}");
 }
 

@@ -50,14 +50,14 @@ async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
     let test = started().await;
     let line = test.command_line();
     let nobody = doctor(&line, "http://127.0.0.1:9", &[]).await;
-    assert_found(&nobody, "endpoint", "fault", "does not answer");
+    assert_found(&nobody, "endpoint", "fault", "did not respond");
     assert_eq!(nobody.code, 1);
-    assert!(nobody.err.contains("each says how to mend it"));
+    assert!(nobody.err.contains("each finding says how to fix it"));
     let url = test.serve().await;
     let other = doctor(&line, &url, &[["ISSUER", "https://other.example"]]).await;
-    assert_found(&other, "endpoint", "fault", "and not https://other.example");
+    assert_found(&other, "endpoint", "fault", ", not https://other.example");
     let elsewhere = doctor(&line, &format!("{url}/elsewhere"), &[]).await;
-    assert_found(&elsewhere, "endpoint", "fault", "answers 404");
+    assert_found(&elsewhere, "endpoint", "fault", "returned 404");
 
     test.app.warm_up().await;
     let clock = crate::cloud::serve(axum::Router::new().fallback(async || {
@@ -67,7 +67,7 @@ async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
     }));
     let skewed = doctor(&line, &format!("http://{}", clock.await.unwrap()), &[]).await;
     assert_found(&skewed, "clock", "fault", "this machine's is ahead by");
-    assert_found(&skewed, "published keys", "fault", "is published with its private half");
+    assert_found(&skewed, "published keys", "fault", "is published with its private key");
     assert_found(&skewed, "published keys", "warning", "not in the secret: x");
 }
 
@@ -77,9 +77,9 @@ async fn keys_that_are_broken_unpublished_or_late_are_found() {
     let url = late.serve().await;
     let mut of_stack = late.command_line().bare(&["--stack", "countersign", "--url", &url, "doctor", "--json"]);
     let ran = Ran::of(of_stack.spawn().unwrap(), "").await;
-    assert_found(&ran, "rotation", "warning", "the current key has signed for 40d, and should for 30d");
+    assert_found(&ran, "rotation", "warning", "the current key has signed for 40d, but its limit is 30d");
     let ran = doctor(&late.command_line(), &url, &[["SIGNING_ALGORITHM", "EdDSA"]]).await;
-    assert_found(&ran, "rotation", "warning", "the next key is of ES256, and the deployment of EdDSA");
+    assert_found(&ran, "rotation", "warning", "the algorithm of the next key is ES256, and SigningAlgorithm is EdDSA");
 
     let test = started().await;
     let url = test.serve().await;
@@ -93,12 +93,12 @@ async fn keys_that_are_broken_unpublished_or_late_are_found() {
     let other = axum::Router::new().fallback(async move || published.to_string());
     let other = format!("http://{}", crate::cloud::serve(other).await.unwrap());
     let ran = doctor(&line, &other, &[]).await;
-    assert_found(&ran, "published keys", "fault", "is published with another key under its kid");
+    assert_found(&ran, "published keys", "fault", "differs from the key in the secret");
     test.cloud.put_secret(&p256_pem()).unwrap();
     let ran = doctor(&line, &url, &[]).await;
-    assert_found(&ran, "rotation", "ok", "one of your own");
-    assert_found(&ran, "published keys", "fault", "signs, and is not published");
-    for (text, said) in [("{", "put a good one in its place"), (" ", "makes the first ones")] {
+    assert_found(&ran, "rotation", "ok", "externally managed");
+    assert_found(&ran, "published keys", "fault", "is not published: verifiers reject its tokens");
+    for (text, said) in [("{", "replace it with a valid one"), (" ", "creates the first keys")] {
         test.cloud.put_secret(text).unwrap();
         assert_found(&doctor(&line, &url, &[]).await, "secret", "fault", said);
     }
@@ -125,13 +125,13 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     let ran = doctor(&test.command_line(), &url, &[]).await;
     for (level, said) in [
         ("fault", "malformed: malformed (enabled)"),
-        ("warning", "empty: no scopes, and so no tokens"),
-        ("warning", "empty, no-grants: no grant types, and so no tokens"),
-        ("warning", "empty: no live secret, and so no tokens"),
-        ("warning", "dying: the last live secret dies within 7 days"),
+        ("warning", "empty: no scopes, so no tokens"),
+        ("warning", "empty, no-grants: no grant types, so no tokens"),
+        ("warning", "empty: no active secret, so no tokens"),
+        ("warning", "dying: the last active secret expires within 7 days"),
         ("warning", "dying: default scopes that are not among the scopes"),
-        ("warning", "imported, old-base64: a secret from elsewhere, whose slow hash runs for each token"),
-        ("warning", "dying: an access_token_ttl above 7 days, which counts as 7 days"),
+        ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),
+        ("warning", "dying: an access_token_ttl above 7 days, which is limited to 7 days"),
     ] {
         assert_found(&ran, "clients", level, said);
     }
@@ -142,18 +142,18 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     assert_found(&ran, "users", "fault", "the same user_id as");
     // The emulator has none of these.
     assert_found(&ran, "table clients", "warning", "is not protected from deletion");
-    assert_found(&ran, "table users", "warning", "is not encrypted by a key of KMS");
-    assert_found(&ran, "table grants", "warning", "keeps what is over for ever");
+    assert_found(&ran, "table users", "warning", "is not encrypted with a KMS key");
+    assert_found(&ran, "table grants", "warning", "does not delete expired items");
 
     let mut quick = test.command_line().bare(&["--url", &url, "doctor", "--json", "--no-users"]);
     let quick = Ran::of(quick.envs(crate::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
     assert!(of(&quick, "users").is_empty());
     let gone = doctor(&test.command_line(), &url, &[["USERS_TABLE", "Nowhere"], ["GRANTS_TABLE", "UsersTable"]]).await;
     assert_found(&gone, "table users", "fault", "ResourceNotFoundException");
-    assert_found(&gone, "table grants", "fault", "the key of UsersTable is not id alone");
+    assert_found(&gone, "table grants", "fault", "the key schema of UsersTable is not only id");
     test.door.fail("DescribeTable", 400, "AccessDeniedException");
     let blind = doctor(&test.command_line(), &url, &[]).await;
-    assert_found(&blind, "table clients", "warning", "the right to dynamodb:DescribeTable");
+    assert_found(&blind, "table clients", "warning", "your role lacks dynamodb:DescribeTable");
 }
 
 /// As the template makes it, nothing is wrong: and exit code 0 says so.
@@ -170,7 +170,7 @@ async fn a_new_deployment_with_a_client_of_ours_is_well() {
         test.command_line().run(&["user", "delete", username, "--yes"]).await.assert(0, "");
     }
     let ran = doctor(&test.command_line(), &url, &[ROTATING]).await;
-    assert_found(&ran, "clients", "warning", "there are none");
+    assert_found(&ran, "clients", "warning", "there are no clients");
     assert_eq!(ran.code, 3);
     let create = ["client", "create", "cron", "--grant-type", "client_credentials", "--scope", "a"];
     test.command_line().run(&create).await.assert(0, "");
@@ -181,7 +181,7 @@ async fn a_new_deployment_with_a_client_of_ours_is_well() {
     }
     // The users have point-in-time recovery; the grants must not.
     let ran = doctor(&test.command_line(), &url, &[ROTATING, ["GRANTS_TABLE", "UsersTable"]]).await;
-    assert_found(&ran, "table grants", "warning", "has point-in-time recovery, and a restored copy revives revoked");
+    assert_found(&ran, "table grants", "warning", "has point-in-time recovery, and a restored copy would make revoked");
     assert_found(&ran, "table grants", "warning", "PointInTimeRecoveryEnabled=false");
 }
 

@@ -151,7 +151,7 @@ async fn clients_come_with_their_secrets_in_the_clear_or_hashed() {
         "both a secret and a secret_hash",
         "not allowed",
         "missing field `client_id`",
-        "\"implicit\" is none of",
+        "\"implicit\" is not supported",
         "unknown field `scope`",
     ];
     assert_rejected(ran.assert(3, ""), &(4..).zip(reasons).collect::<Vec<_>>());

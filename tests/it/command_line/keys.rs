@@ -39,11 +39,13 @@ async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
     crate::support::Ran::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
 
     test.cloud.put_secret(&p256_pem()).unwrap();
-    line.run(&["key", "list"]).await.assert(0, "a key of your own");
+    line.run(&["key", "list"]).await.assert(0, "externally managed");
     line.run(&["key", "rotate"]).await.assert(3, "a key of your own, which is not rotated");
-    line.run(&["key", "rotate", "--emergency", "--yes"]).await.assert(1, "a key of your own: put another one there");
+    line.run(&["key", "rotate", "--emergency", "--yes"])
+        .await
+        .assert(1, "an externally managed key; replace the key in the secret");
     test.cloud.put_secret("{").unwrap();
-    line.run(&["key", "list"]).await.assert(1, "put a good one in its place");
+    line.run(&["key", "list"]).await.assert(1, "replace it with a valid one");
 }
 
 #[tokio::test]
@@ -57,8 +59,8 @@ async fn a_rotation_happens_when_verifiers_can_have_seen_the_key_and_an_emergenc
         .assert(3, "no: the next key has not been public for long enough");
     assert_eq!(kid(&young, "current"), current);
     let line = young.command_line();
-    line.run(&["key", "rotate", "--emergency"]).await.assert(1, "say --yes");
-    line.run(&["key", "rotate", "--emergency=-nobody", "--yes"]).await.assert(1, "there is no key -nobody");
+    line.run(&["key", "rotate", "--emergency"]).await.assert(1, "confirm with --yes");
+    line.run(&["key", "rotate", "--emergency=-nobody", "--yes"]).await.assert(1, "key -nobody not found");
     assert_eq!(kid(&young, "current"), current);
     line.run(&["key", "rotate", "--emergency", "--yes"]).await.assert(0, &next);
     assert_eq!(kid(&young, "current"), next);
@@ -86,11 +88,11 @@ async fn a_rotation_by_other_settings_than_the_deployments_is_refused() {
         let mut command = test.command_line().bare(&["key", "rotate"]);
         command.envs(crate::cloud::environment(crate::support::ISSUER)).env_remove(missing);
         let ran = crate::support::Ran::of(command.spawn().unwrap(), "").await;
-        ran.assert(1, &format!("is not known (environment variable {missing} is missing); say --stack NAME"));
+        ran.assert(1, &format!("are not known (environment variable {missing} is missing); add --stack NAME"));
     }
     assert_eq!(test.cloud.secret().unwrap(), before);
     let mut document: Value = serde_json::from_str(&before.unwrap()).unwrap();
     document["next"] = Value::Null;
     test.cloud.put_secret(&document.to_string()).unwrap();
-    test.command_line().run(&["key", "rotate"]).await.assert(3, "no: the next key had to be made public first");
+    test.command_line().run(&["key", "rotate"]).await.assert(3, "no: the next key had to be published first");
 }

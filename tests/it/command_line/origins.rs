@@ -62,9 +62,9 @@ async fn apply_writes_the_allowed_origins_of_the_file() {
     let path =
         file("origins.toml", "[clients.spa]\nallowed_origins = [\"https://b.example\", \"https://a.example\"]\n");
     let line = test.command_line();
-    line.run(&["apply", path.to_str().unwrap(), "--yes"]).await.assert(0, "1 done");
+    line.run(&["apply", path.to_str().unwrap(), "--yes"]).await.assert(0, "1 applied");
     assert_eq!(stored(&test, "spa"), json!(["https://a.example", "https://b.example"]));
-    line.run(&["plan", path.to_str().unwrap()]).await.assert(0, "The clients are as the file says.");
+    line.run(&["plan", path.to_str().unwrap()]).await.assert(0, "No changes.");
     let path = file("origins.toml", "[clients.spa]\n");
     let planned = line.run(&["plan", path.to_str().unwrap()]).await;
     planned.assert(3, "allowed_origins: [\"https://a.example\",\"https://b.example\"] -> none");

@@ -115,6 +115,6 @@ async fn empty(test: &TestApp, table: &str) {
     };
     for record in records {
         let id = record[key].as_str().unwrap();
-        test.command_line().run(&[kind, "delete", id, "--yes"]).await.assert(0, "is deleted");
+        test.command_line().run(&[kind, "delete", id, "--yes"]).await.assert(0, "deleted");
     }
 }

@@ -36,7 +36,7 @@ async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do()
     let path = file("apply.toml", FILE);
     let before = stored(&test, SERVICE.0);
     let planned = run(&test, "plan", &path, &["--json"]).await;
-    let steps = planned.assert(3, "not in the file, and left as they are").json();
+    let steps = planned.assert(3, "not in the file, not changed").json();
     assert_eq!((&steps[0]["client_id"], &steps[0]["step"]), (&json!(SERVICE.0), &json!("update")));
     assert_eq!((&steps[1]["client_id"], &steps[1]["step"]), (&json!("shop"), &json!("create")));
     assert_eq!(
@@ -45,28 +45,28 @@ async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do()
         "a plan writes nothing"
     );
 
-    run(&test, "apply", &path, &[]).await.assert(1, "say --yes");
+    run(&test, "apply", &path, &[]).await.assert(1, "confirm with --yes");
     assert_eq!(stored(&test, "shop"), Value::Null);
     let applied = run(&test, "apply", &path, &["--yes"]).await;
     let secret =
-        applied.assert(0, "2 done").out.split_whitespace().find(|word| word.starts_with("cs_")).unwrap().to_owned();
+        applied.assert(0, "2 applied").out.split_whitespace().find(|word| word.starts_with("cs_")).unwrap().to_owned();
     assert_eq!(stored(&test, SERVICE.0)["secrets"], before["secrets"], "secrets are not of the file");
     assert_eq!(stored(&test, "shop")["system"]["M"]["id"]["N"], "7");
     let password = [("grant_type", "client_credentials")];
     test.form(("shop", &secret), &password).await.assert_refused(400, "unauthorized_client");
 
-    run(&test, "plan", &path, &[]).await.assert(0, "The clients are as the file says.");
-    run(&test, "apply", &path, &[]).await.assert(0, "The clients are as the file says.");
+    run(&test, "plan", &path, &[]).await.assert(0, "No changes.");
+    run(&test, "apply", &path, &[]).await.assert(0, "No changes.");
 
     // What is not said any more is not there any more.
     let path = file("apply.toml", &FILE.replace("access_token_ttl = 600\n", ""));
     let planned = run(&test, "plan", &path, &[]).await;
     planned.assert(3, "access_token_ttl: 600 -> none");
     assert_eq!(planned.out.lines().count(), 2, "{planned:?}");
-    run(&test, "apply", &path, &["--yes"]).await.assert(0, "1 done");
+    run(&test, "apply", &path, &["--yes"]).await.assert(0, "1 applied");
     assert_eq!(stored(&test, "shop")["access_token_ttl"], Value::Null);
     run(&test, "plan", &path, &["--prune"]).await.assert(3, "- autonomy-web");
-    run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(0, "done");
+    run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(0, "applied");
     let left = test.command_line().json(&["client", "list"]).await;
     assert_eq!(left.as_array().unwrap().len(), 2);
 }
@@ -77,17 +77,17 @@ async fn a_file_that_cannot_be_is_refused_whole() {
     let table = [
         ("[clients.a", "line 1"),
         ("[clients.a]\nscope = [\"x\"]", "unknown field `scope`"),
-        ("[clients.a]\nsecret = \"cAnArY\"", "secrets have no place in a file"),
+        ("[clients.a]\nsecret = \"cAnArY\"", "secrets are not allowed in the file"),
         ("[clients.a]\nname = 7", "line 2"),
         ("clients.a = \"cAnArY\"", "invalid type"),
         ("[client.a]", "unknown field `client`"),
-        ("[clients.good]\n[clients.a]\nscopes = [\"x y\"]", "client a: the scope \"x y\" has a space in it"),
+        ("[clients.good]\n[clients.a]\nscopes = [\"x y\"]", "client a: the scope \"x y\" contains a space"),
         ("[clients.good]\n[clients.a]\ngrant_types = [\"implicit\"]", "client a: the grant type"),
         ("[clients.good]\n[clients.\"a b\"]", "a b: an id has 1 to 256 characters"),
         ("[clients.good]\n[clients.a]\naccess_token_ttl = 0", "client a: the access_token_ttl is 0"),
         ("[clients.good]\n[clients.a]\nscopes = 'ab\"cAnArY\"x'", "invalid type"),
-        ("[clients.good]\n[clients.a.system]\nsince = 2024-01-01", "a date in system is no JSON"),
-        ("[clients.good]\n[clients.a.system]\nrate = nan", "a number in system is none that JSON has"),
+        ("[clients.good]\n[clients.a.system]\nsince = 2024-01-01", "system has a date, which JSON cannot express"),
+        ("[clients.good]\n[clients.a.system]\nrate = nan", "system has a number that JSON cannot express"),
     ];
     for (number, (text, said)) in table.iter().enumerate() {
         let path = file(&format!("bad-{number}.toml"), text);
@@ -98,7 +98,7 @@ async fn a_file_that_cannot_be_is_refused_whole() {
         }
         assert_eq!(stored(&test, "good"), Value::Null);
     }
-    run(&test, "plan", Path::new("nowhere.toml"), &[]).await.assert(1, "nowhere.toml cannot be read");
+    run(&test, "plan", Path::new("nowhere.toml"), &[]).await.assert(1, "cannot read nowhere.toml");
 }
 
 /// It fails in the middle: what was made is told, with its secret, and the same command does the rest.
@@ -109,11 +109,11 @@ async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same
     test.door.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
     let half = run(&test, "apply", &path, &["--yes"]).await;
     assert_eq!(half.code, 1);
-    assert!(half.out.contains("cs_") && half.err.contains("billing-cron: you may not do that"), "{half:?}");
-    assert!(half.err.contains("1 of 2 are done; apply again"), "{half:?}");
+    assert!(half.out.contains("cs_") && half.err.contains("billing-cron: permission denied"), "{half:?}");
+    assert!(half.err.contains("1 of 2 changes applied; apply again"), "{half:?}");
     test.door.mend();
     let rest = run(&test, "apply", &path, &["--yes"]).await;
-    rest.assert(0, "1 done");
+    rest.assert(0, "1 applied");
     assert!(!rest.out.contains("cs_"));
 }
 
@@ -122,7 +122,7 @@ async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same
 async fn scripts_get_the_secrets_of_what_was_done_before_a_failure() {
     let test = started().await;
     let path = file("half-json.toml", "[clients.a]\n[clients.billing-cron]\n");
-    run(&test, "apply", &path, &["--json"]).await.assert(1, "say --yes");
+    run(&test, "apply", &path, &["--json"]).await.assert(1, "add --yes");
     test.door.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
     let half = run(&test, "apply", &path, &["--yes", "--json"]).await;
     assert_eq!(half.code, 1);
@@ -134,11 +134,11 @@ async fn a_file_undoes_nothing_that_it_does_not_speak_of() {
     let test = started().await;
     test.command_line().run(&["client", "disable", SERVICE.0]).await.assert(0, "");
     let path = file("quiet.toml", &format!("{FILE}rate = 1.0\nratio = 1.5\nlist = [2.0, {{x = 3.0}}]\n"));
-    run(&test, "apply", &path, &["--yes"]).await.assert(0, "done");
+    run(&test, "apply", &path, &["--yes"]).await.assert(0, "applied");
     assert_eq!(stored(&test, SERVICE.0)["enabled"]["BOOL"], false, "disabled in a hurry");
-    run(&test, "plan", &path, &[]).await.assert(0, "as the file says");
+    run(&test, "plan", &path, &[]).await.assert(0, "No changes.");
     let path = file("empty.toml", "");
-    run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(1, "is it the right file?");
+    run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(1, "check the file");
     let path = file("said.toml", "[clients.billing-cron]\nenabled = true\n");
     run(&test, "apply", &path, &["--yes"]).await.assert(0, "enabled: false -> true");
 }

@@ -39,7 +39,7 @@ async fn a_token_that_was_got_is_good_in_both_structures() {
         assert_eq!((&found["valid"], &found["structure"]), (&json!(true), &json!(structure.parse::<u8>().unwrap())));
         assert_eq!(found["claims"]["iss"], ISSUER);
         let shown = test.command_line().run_with(&["token", "inspect", "--url", &url], &got.out).await;
-        shown.assert(0, "The token is good. It lives for 1").assert(0, SERVICE.0);
+        shown.assert(0, "The token is valid. It expires in 1").assert(0, SERVICE.0);
     }
     let scoped = get(&test, &url, &["--scope", "legacy:autonomy.read", "--json"], SERVICE.1).await;
     assert_eq!(scoped.json()["scope"], "legacy:autonomy.read");
@@ -51,8 +51,8 @@ async fn a_refusal_says_what_to_do_and_never_the_secret() {
     let url = test.serve().await;
     for (more, secret, said) in [
         (&[][..], "cAnArY-secret", "invalid_client: Client authentication failed); the id or the secret is wrong"),
-        (&["--scope", "never:had"], SERVICE.1, "which scopes it may have"),
-        (&[], "", "the input has no client secret"),
+        (&["--scope", "never:had"], SERVICE.1, "request other scopes"),
+        (&[], "", "stdin has no client secret"),
         (&["--client-id", "x"], "cAnArY-secret", "the argument '--client-id <ID>' cannot be used multiple times"),
     ] {
         let refused = get(&test, &url, more, secret).await;
@@ -60,8 +60,8 @@ async fn a_refusal_says_what_to_do_and_never_the_secret() {
         refused.assert(refused.code, said);
         assert!(!format!("{refused:?}").contains("cAnArY") && !format!("{refused:?}").contains(SERVICE.1));
     }
-    get(&test, "http://127.0.0.1:9", &[], "secret").await.assert(1, "does not answer");
-    get(&test, &format!("{url}/elsewhere"), &[], "secret").await.assert(1, "is it another --url?");
+    get(&test, "http://127.0.0.1:9", &[], "secret").await.assert(1, "did not respond");
+    get(&test, &format!("{url}/elsewhere"), &[], "secret").await.assert(1, "check --url");
 }
 
 #[tokio::test]
@@ -81,15 +81,15 @@ async fn whatever_is_wrong_with_a_token_is_said_in_words() {
     let (first, last) = good.split_at(good.len() - 40);
     let flipped = format!("{first}{}{}", if last.starts_with('A') { "B" } else { "A" }, &last[1..]);
     let table: [(&str, String, &str); 19] = [
-        ("changed", changed(good, |_, claims| claims["sub"] = json!("root")), "Its signature is wrong"),
-        ("flipped", flipped, "Its signature is wrong"),
-        ("foreign", foreign.to_owned(), "Its key is not published"),
-        ("none", changed(good, |header, _| header["alg"] = json!("none")), "It is not signed"),
+        ("changed", changed(good, |_, claims| claims["sub"] = json!("root")), "The signature is wrong"),
+        ("flipped", flipped, "The signature is wrong"),
+        ("foreign", foreign.to_owned(), "The key is not published"),
+        ("none", changed(good, |header, _| header["alg"] = json!("none")), "The token is not signed"),
         ("HS256", changed(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
         (
             "RS256",
             changed(good, |header, _| header["alg"] = json!("RS256")),
-            "Its alg is not that of its key, which is ES256",
+            "The alg does not match the algorithm of the key, ES256",
         ),
         ("no kid", changed(good, |header, _| header["kid"] = Value::Null), "has no kid"),
         ("crit", changed(good, |header, _| header["crit"] = json!(["b64"])), "has a crit"),
@@ -97,25 +97,25 @@ async fn whatever_is_wrong_with_a_token_is_said_in_words() {
         (
             "iss",
             changed(good, |_, claims| claims["iss"] = json!(format!("{ISSUER}/"))),
-            "Its issuer is not https://auth.example",
+            "The issuer is not exactly https://auth.example",
         ),
-        ("exp", changed(good, |_, claims| claims["exp"] = json!(expired)), "It expired 2d"),
-        ("nbf", changed(good, |_, claims| claims["nbf"] = json!(expired + 3 * day)), "It is not valid for another"),
+        ("exp", changed(good, |_, claims| claims["exp"] = json!(expired)), "The token expired 2d"),
         (
-            "iat",
-            changed(good, |_, claims| claims["iat"] = json!(expired + 9 * day)),
-            "It expires no later than it was issued",
+            "nbf",
+            changed(good, |_, claims| claims["nbf"] = json!(expired + 3 * day)),
+            "The token is not valid for another",
         ),
-        ("no scope", changed(good, |_, claims| claims["scope"] = Value::Null), "Its scope is not a text"),
+        ("iat", changed(good, |_, claims| claims["iat"] = json!(expired + 9 * day)), "The exp is not after the iat"),
+        ("no scope", changed(good, |_, claims| claims["scope"] = Value::Null), "The scope is not a string"),
         (
             "exp as text",
             changed(good, |_, claims| claims["exp"] = json!("1")),
-            "Its exp is not a whole number of seconds",
+            "The exp is not a whole number of seconds",
         ),
-        ("refresh token", refresh, "It is a refresh token"),
-        ("secret", APPLICATION.1.to_owned(), "It looks like a client secret"),
-        ("five parts", "a.b.c.d.e".to_owned(), "It is encrypted"),
-        ("junk", "not-a-token".to_owned(), "It is no JWT"),
+        ("refresh token", refresh, "This is a refresh token"),
+        ("secret", APPLICATION.1.to_owned(), "This looks like a client secret"),
+        ("five parts", "a.b.c.d.e".to_owned(), "The token is encrypted"),
+        ("junk", "not-a-token".to_owned(), "This is not a JWT"),
     ];
     for (name, token, said) in table {
         let inspected = inspect(&test, &url, &token).await;
@@ -124,8 +124,8 @@ async fn whatever_is_wrong_with_a_token_is_said_in_words() {
         assert!(faults.contains(said), "{name}: {faults}");
     }
     let shown = test.command_line().run_with(&["token", "inspect", "--url", &url], foreign).await;
-    shown.assert(3, "The token is not good:").assert(3, "has left");
-    test.command_line().run_with(&["token", "inspect", good], "").await.assert(2, "a word too many");
+    shown.assert(3, "The token is not valid:").assert(3, "was removed");
+    test.command_line().run_with(&["token", "inspect", good], "").await.assert(2, "unexpected argument");
 }
 
 /// What is in it can be seen wherever one is; and whether it is good, when the issuer can be asked.
@@ -136,14 +136,14 @@ async fn without_the_keys_it_is_decoded_all_the_same() {
     let token = get(&test, &url, &[], SERVICE.1).await.out;
     let inspect = ["token", "inspect", "--issuer", ISSUER, "--url", "http://127.0.0.1:9"];
     let ran = test.command_line().run_with(&inspect, &token).await;
-    ran.assert(3, "Whether its signature is good cannot be found out").assert(3, SERVICE.0);
+    ran.assert(3, "The signature cannot be checked").assert(3, SERVICE.0);
 }
 
 /// Over http, a secret or a public key goes to a loopback host only, however the URL is written.
 #[tokio::test]
 async fn http_is_for_loopback_hosts_only() {
     const REMOTE: &str = "http is only for loopback hosts";
-    const SILENT: &str = "/oauth/token does not answer";
+    const SILENT: &str = "/oauth/token did not respond";
     let test = started().await;
     for (code, url, said) in [
         (2, "http://login.example", REMOTE),
@@ -166,10 +166,10 @@ async fn http_is_for_loopback_hosts_only() {
         (2, "login.example", "not a URL"),
         (1, "http://127.0.0.1:9", SILENT),
         (1, "http://127.0.0.2:9/", SILENT),
-        (1, "http://LOCALHOST:9", "http://localhost:9/oauth/token does not answer"),
+        (1, "http://LOCALHOST:9", "http://localhost:9/oauth/token did not respond"),
         (1, "http://[::1]:9", SILENT),
         // The address that was checked is the one that is called.
-        (1, "http://2130706433:9", "http://127.0.0.1:9/oauth/token does not answer"),
+        (1, "http://2130706433:9", "http://127.0.0.1:9/oauth/token did not respond"),
         (1, "http://127.1:9\\@login.example", "http://127.0.0.1:9/"),
         (1, "https://127.0.0.1:9", SILENT),
     ] {

@@ -42,17 +42,17 @@ async fn a_user_that_cannot_be_is_refused_before_the_first_write() {
     let long = "a".repeat(4097);
     let create = ["user", "create", NEW];
     let table: [(&[&str], &str, i32, &str); 13] = [
-        (&["user", "create", USERNAME], PASSWORD, 1, "is taken"),
-        (&["user", "create", "JOHN.smith@itccompliance.co.uk"], PASSWORD, 1, "is taken"),
-        (&["user", "create", "a b"], PASSWORD, 1, "is no username that can be"),
-        (&["user", "create", ""], PASSWORD, 1, "is no username that can be"),
-        (&create, "", 1, "the input has no password"),
-        (&create, "\n", 1, "the input has no password"),
-        (&create, "qzxjk", 1, "8 characters or more"),
+        (&["user", "create", USERNAME], PASSWORD, 1, "already exists"),
+        (&["user", "create", "JOHN.smith@itccompliance.co.uk"], PASSWORD, 1, "already exists"),
+        (&["user", "create", "a b"], PASSWORD, 1, "is not valid (RFC 8265)"),
+        (&["user", "create", ""], PASSWORD, 1, "is not valid (RFC 8265)"),
+        (&create, "", 1, "stdin has no password"),
+        (&create, "\n", 1, "stdin has no password"),
+        (&create, "qzxjk", 1, "at least 8 characters"),
         (&create, &long, 1, "The password is too long"),
         (&create, "qzxjkqzxjk\nand another", 1, "more than one line"),
-        (&[&create[..], &["--dealer", "7"]].concat(), PASSWORD, 2, "no JSON object"),
-        (&[&create[..], &["--scope", "a b"]].concat(), PASSWORD, 1, "has a space in it"),
+        (&[&create[..], &["--dealer", "7"]].concat(), PASSWORD, 2, "not a JSON object"),
+        (&[&create[..], &["--scope", "a b"]].concat(), PASSWORD, 1, "contains a space"),
         (&[&create[..], &["--user-id", ""]].concat(), PASSWORD, 1, "the user_id is empty"),
         (&[&create[..], &["--password", PASSWORD]].concat(), PASSWORD, 2, "unexpected argument"),
     ];
@@ -64,7 +64,7 @@ async fn a_user_that_cannot_be_is_refused_before_the_first_write() {
     }
     for verb in ["show", "set-password", "disable", "enable", "log-out", "delete"] {
         let ran = test.command_line().run_with(&["user", verb, "nobody@example.com"], PASSWORD).await;
-        ran.assert(1, "there is no user nobody@example.com");
+        ran.assert(1, "user nobody@example.com not found");
     }
 }
 
@@ -98,8 +98,8 @@ async fn logging_out_disabling_and_deleting_end_what_there_is() {
     assert_eq!(test.refresh(&login).await.body["error"], "invalid_grant");
     line.run(&["user", "enable", USERNAME]).await.assert(0, "true");
     assert_eq!(test.password(USERNAME, PASSWORD).await.status, 200);
-    line.run(&["user", "delete", USERNAME]).await.assert(1, "say --yes");
-    line.run(&["user", "delete", USERNAME, "--yes"]).await.assert(0, "is deleted");
+    line.run(&["user", "delete", USERNAME]).await.assert(1, "confirm with --yes");
+    line.run(&["user", "delete", USERNAME, "--yes"]).await.assert(0, "deleted user");
     assert_eq!(stored(&test, USERNAME), Value::Null);
 }
 
@@ -145,11 +145,11 @@ async fn log_out_all_ends_every_login_of_every_user() {
     let login = async || [test.log_in().await, test.password(others, "legacy-pass").await.refresh_token()];
     let before = login().await;
     let line = test.command_line();
-    line.run(&["user", "log-out", "--all"]).await.assert(1, "say --yes");
+    line.run(&["user", "log-out", "--all"]).await.assert(1, "confirm with --yes");
     line.run(&["user", "log-out", USERNAME, "--all"]).await.assert(2, "cannot be used with");
     line.run(&["user", "log-out"]).await.assert(2, "required");
     let users = TestApp::users();
-    let all = format!("{users} of {users} users are logged out");
+    let all = format!("logged out {users} of {users} users");
     line.run(&["user", "log-out", "--all", "--yes"]).await.assert(0, &all);
     let after = login().await;
     for token in &before {
@@ -179,6 +179,6 @@ async fn a_name_that_is_in_no_form_can_be_shown_and_deleted() {
     let test = started().await;
     test.cloud.put("UsersTable", &json!({"username": "Odd@Example.com", "user_id": "9", "enabled": true})).unwrap();
     test.command_line().run(&["user", "show", "Odd@Example.com"]).await.assert(0, "Odd@Example.com");
-    test.command_line().run(&["user", "delete", "Odd@Example.com", "--yes"]).await.assert(0, "is deleted");
+    test.command_line().run(&["user", "delete", "Odd@Example.com", "--yes"]).await.assert(0, "deleted user");
     assert_eq!(stored(&test, "Odd@Example.com"), Value::Null);
 }

@@ -112,7 +112,7 @@ impl Ran {
             assert_eq!(
                 self.err
                     .lines()
-                    .filter(|line| !["changing", "left as they are"].iter().any(|remark| line.contains(remark)))
+                    .filter(|line| !["changing", "not in the file"].iter().any(|remark| line.contains(remark)))
                     .count(),
                 1,
                 "{self:?}"

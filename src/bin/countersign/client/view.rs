@@ -1,4 +1,4 @@
-//! How a client is shown: of its secrets everything but what they are.
+//! Views of a client, which show the state of its secrets but no hash.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::output;
 use crate::spec::Spec;
 
-/// A client as it is shown: of its secrets everything but what they are.
+/// A client as JSON.
 #[derive(Serialize)]
 pub struct View {
     pub client_id: String,
@@ -47,7 +47,7 @@ impl View {
     }
 }
 
-/// A client as it is shown to people.
+/// Formats a client as text.
 pub fn show(client: &Client, now: u64) -> String {
     let view = View::new(client, now);
     let origins = |origins: &BTreeSet<String>| (!origins.is_empty()).then(|| output::list(origins));
@@ -68,15 +68,15 @@ pub fn show(client: &Client, now: u64) -> String {
         ("updated_at", view.updated_at.map(output::time)),
     ]);
     let secrets = output::table(
-        &["SECRET", "MADE", "STATE", "HASH"],
+        &["SECRET", "CREATED", "STATE", "HASH"],
         view.secrets.into_iter().map(|secret| {
             let state = match (secret.live, secret.expires_at) {
-                (false, _) => "dead".to_owned(),
-                (true, None) => "live".to_owned(),
-                (true, Some(at)) => format!("live until {}", output::time(at)),
+                (false, _) => "expired".to_owned(),
+                (true, None) => "active".to_owned(),
+                (true, Some(at)) => format!("active until {}", output::time(at)),
             };
-            let made = secret.created_at.map_or_else(|| "-".to_owned(), output::time);
-            vec![secret.id, made, state, secret.scheme.to_owned()]
+            let created = secret.created_at.map_or_else(|| "-".to_owned(), output::time);
+            vec![secret.id, created, state, secret.scheme.to_owned()]
         }),
     );
     format!("{record}\n\n{secrets}")

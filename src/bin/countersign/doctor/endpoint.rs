@@ -1,4 +1,4 @@
-//! Whether the API answers where it should, as the issuer that it should be, and at the time that it is.
+//! Checks of the API: its URL, its issuer and its clock.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -9,9 +9,9 @@ use super::{Finding, Level};
 use crate::deployment::Deployment;
 use crate::{api, output};
 
-/// Seconds that the answer may have been under way, and by which verifiers' clocks differ.
+/// The clock skew in seconds that needs no attention: verifiers accept it, and the response takes some time.
 const DRIFT: u64 = 5;
-/// Seconds by which a clock that is looked after is never wrong.
+/// The clock skew in seconds above which tokens are rejected.
 const MAX_DRIFT: u64 = 60;
 
 pub async fn look(deployment: &Deployment) -> Vec<Finding> {
@@ -22,28 +22,28 @@ pub async fn look(deployment: &Deployment) -> Vec<Finding> {
     }
 }
 
-/// A JSON document that a URL answers, with the time that it says it is; or what came instead.
+/// Fetches a JSON document. Returns it with the server's time, or an error message.
 pub async fn document(url: &str) -> Result<(Value, Option<u64>), String> {
     let answer = api::ask("GET", url, &[], String::new()).await;
-    let answer = answer.map_err(|cause| format!("{url} does not answer: {cause}"))?;
+    let answer = answer.map_err(|cause| format!("{url} did not respond: {cause}"))?;
     if answer.status != 200 {
-        return Err(format!("{url} answers {}", answer.status));
+        return Err(format!("{url} returned {}", answer.status));
     }
-    let document = serde_json::from_str(&answer.text).map_err(|_| format!("{url} answers no JSON"))?;
+    let document = serde_json::from_str(&answer.text).map_err(|_| format!("{url} did not return JSON"))?;
     let made = answer.date.and_then(|date| DateTime::from_str(&date, Format::HttpDate).ok());
     let made = made.and_then(|made| u64::try_from(made.secs()).ok());
-    // One from a cache is as old as the cache says.
+    // The Date of a cached response is older by its Age.
     Ok((document, made.map(|made| made.saturating_add(answer.age))))
 }
 
-/// How to have the API answer.
+/// Returns how to fix an API that does not respond.
 pub fn mend(deployment: &Deployment) -> String {
     let target = deployment.stack.as_ref().and_then(|stack| stack.value("DomainTarget"));
     let dns = target.map(|target| format!("the domain's DNS record must point to {target}; ")).unwrap_or_default();
-    format!("{dns}if the API is elsewhere, say --url; if it is there, look at the function's log")
+    format!("{dns}if the API has another URL, set --url; otherwise see the function's log")
 }
 
-/// Whether the API takes itself for what verifiers take it for (RFC 8414 section 3.3).
+/// Checks that the metadata has the issuer and the URLs that verifiers expect (RFC 8414 section 3.3).
 fn metadata(deployment: &Deployment, metadata: &Value) -> Finding {
     let issuer = &deployment.config.issuer;
     let expected = [
@@ -53,32 +53,32 @@ fn metadata(deployment: &Deployment, metadata: &Value) -> Finding {
     ];
     let found = |name: &str| metadata.get(name).unwrap_or(&Value::Null);
     match expected.iter().find(|(name, expected)| found(name).as_str() != Some(expected.as_str())) {
-        None => Finding::ok("endpoint", format!("{} answers as {issuer}", deployment.url)),
+        None => Finding::ok("endpoint", format!("{} has the issuer {issuer}", deployment.url)),
         Some((name, expected)) => Finding::fault(
             "endpoint",
-            format!("the {name} of {} is {}, and not {expected}", deployment.url, found(name)),
-            "if that is another deployment, say another --url; if it is this one, deploy it again",
+            format!("the {name} of {} is {}, not {expected}", deployment.url, found(name)),
+            "if this is another deployment, set another --url; otherwise deploy again",
         ),
     }
 }
 
-/// Whether this machine's clock and the API's agree: by its own, it judges what has expired.
+/// Compares the clock of this machine with the API's, because doctor uses its own clock to check expiry.
 fn clock(theirs: Option<u64>) -> Finding {
     const CHECK: &str = "clock";
     let Some(theirs) = theirs else {
         return Finding::warning(
             CHECK,
-            "the API does not say what time it has",
-            "look at this machine's clock yourself",
+            "the response of the API has no Date header",
+            "check this machine's clock yourself",
         );
     };
     let ours = Clock::System.now();
     let difference = ours.abs_diff(theirs);
     if difference <= DRIFT {
-        return Finding::ok(CHECK, format!("this machine's and the API's agree to {DRIFT}s"));
+        return Finding::ok(CHECK, format!("this machine's and the API's differ by at most {DRIFT}s"));
     }
     let level = if difference > MAX_DRIFT { Level::Fault } else { Level::Warning };
     let whose = if ours > theirs { "this machine's" } else { "the API's" };
     let finding = format!("{whose} is ahead by {}", output::span(difference));
-    Finding { level, check: CHECK, found: finding, mend: Some("have this machine's clock set by NTP".to_owned()) }
+    Finding { level, check: CHECK, found: finding, mend: Some("set this machine's clock by NTP".to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! Whether the keys of the secret are good, are published, and are rotated.
+//! Checks of the signing keys: that they are valid, published and rotated.
 
 use countersign::keys::{KeyStatus, Keys, RotationError, Stage};
 use serde_json::Value;
@@ -9,9 +9,9 @@ use crate::deployment::{DAY, Deployment};
 use crate::fault::Fault;
 use crate::output;
 
-/// Seconds in which the schedule makes up for a day that failed.
+/// The delay in seconds after which a rotation is late. The schedule runs daily, so one failed run causes no warning.
 const LATE: u64 = 2 * DAY;
-/// The members of a JWK that are nobody else's business (RFC 7518 section 6).
+/// The private members of a JWK (RFC 7518 section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
@@ -19,7 +19,7 @@ pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
     let published = published(deployment).await;
     let mut findings = Vec::new();
     if let Ok(keys) = &keys {
-        findings.push(Finding::ok("secret", "its keys are good"));
+        findings.push(Finding::ok("secret", "the keys are valid"));
         findings.extend(rotation(deployment, keys, now));
     }
     if let Ok(published) = &published {
@@ -36,20 +36,20 @@ async fn read(deployment: &Deployment) -> Result<Keys, Finding> {
     let unseen = |fault| Finding::unseen(Level::Fault, CHECK, fault);
     deployment.keys().await.map_err(|error| match error {
         RotationError::Nothing(reason) => {
-            Finding::fault(CHECK, reason, "`countersign key rotate` makes the first ones")
+            Finding::fault(CHECK, reason, "`countersign key rotate` creates the first keys")
         }
         error => unseen(Fault::from(error)),
     })
 }
 
-/// The keys that verifiers get.
+/// Fetches the published keys.
 async fn published(deployment: &Deployment) -> Result<Vec<Value>, Finding> {
     let unseen = |cause: String| Finding::fault("published keys", cause, endpoint::mend(deployment));
     let url = format!("{}/.well-known/jwks.json", deployment.url);
     let (document, _) = document(&url).await.map_err(unseen)?;
     match document.get("keys").and_then(Value::as_array) {
         Some(keys) => Ok(keys.clone()),
-        None => Err(unseen(format!("{url} answers no JWK set"))),
+        None => Err(unseen(format!("{url} did not return a JWK set"))),
     }
 }
 
@@ -63,18 +63,20 @@ fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
         let kid = kid(key);
         Finding::fault(
             "published keys",
-            format!("{kid} is published with its private half: anybody can sign tokens"),
-            format!("`countersign key rotate --emergency={kid}` at once; then find out what answers at {url}"),
+            format!("{kid} is published with its private key: anyone can sign tokens"),
+            format!(
+                "run `countersign key rotate --emergency={kid}` immediately; then find out which server responds at {url}"
+            ),
         )
     };
     published.iter().filter(is_private).map(in_words).collect()
 }
 
-/// Whether verifiers get the keys of the secret.
+/// Compares the published keys with the keys of the secret.
 fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Finding> {
     const CHECK: &str = "published keys";
     let caches = output::span(deployment.config.keys_max_age.into());
-    let wait = || format!("wait {caches}, for so long caches keep them; after that, look at the function's log");
+    let wait = || format!("wait {caches} until caches expire; after that, see the function's log");
     let is_missing = |key: &&KeyStatus| !published.iter().any(|published| kid(published) == key.kid);
     let (current, others): (Vec<_>, Vec<_>) =
         keys.states.iter().filter(is_missing).partition(|key| key.stage == Stage::Current);
@@ -84,28 +86,32 @@ fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Fin
 
     let mut findings = Vec::new();
     for key in current {
-        let finding = format!("{} signs, and is not published: no verifier takes its tokens", key.kid);
+        let finding = format!("the current key {} is not published: verifiers reject its tokens", key.kid);
         findings.push(Finding::fault(CHECK, finding, wait()));
     }
     if !others.is_empty() {
         findings.push(Finding::warning(CHECK, format!("not published yet: {}", named(&others)), wait()));
     }
     if !foreign.is_empty() {
-        let finding = format!("published, and not in the secret: {}", named(&foreign));
+        let finding = format!("published, but not in the secret: {}", named(&foreign));
         findings.push(Finding::warning(CHECK, finding, wait()));
     }
     for key in altered(keys, published) {
         let mend =
-            "no verifier takes its tokens; look at the function's log, and at what is between it and its callers";
-        findings.push(Finding::fault(CHECK, format!("{key} is published with another key under its kid"), mend));
+            "verifiers reject its tokens; check the function's log, and proxies and caches between it and its callers";
+        findings.push(Finding::fault(
+            CHECK,
+            format!("the published key {key} differs from the key in the secret"),
+            mend,
+        ));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, format!("they are the {} of the secret", published.len())));
+        findings.push(Finding::ok(CHECK, format!("they match the {} keys of the secret", published.len())));
     }
     findings
 }
 
-/// The kids under which another key is published than the secret has.
+/// Returns the kids whose published key differs from the key in the secret.
 fn altered<'a>(keys: &Keys, published: &'a [Value]) -> Vec<&'a str> {
     let own: Value = serde_json::from_str(&keys.jwks).unwrap_or_default();
     let own = own.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -113,42 +119,43 @@ fn altered<'a>(keys: &Keys, published: &'a [Value]) -> Vec<&'a str> {
     published.iter().filter(is_altered).map(kid).collect()
 }
 
-/// Whether the next key takes its turn when it should.
+/// Checks that the next key exists and that the rotation is not late.
 fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
     const CHECK: &str = "rotation";
     let of_stage = |stage: Stage| keys.states.iter().find(|key| key.stage == stage);
     let algorithm = of_stage(Stage::Current).map(|key| key.algorithm.as_str()).unwrap_or_default();
     if !keys.are_rotated {
-        return vec![Finding::ok(CHECK, format!("the key ({algorithm}) is one of your own, and never rotated"))];
+        return vec![Finding::ok(CHECK, format!("the key ({algorithm}) is externally managed and never rotated"))];
     }
     let mut findings = Vec::new();
     match of_stage(Stage::Next) {
-        None => findings.push(Finding::warning(CHECK, "there is no next key", "`countersign key rotate` makes one")),
+        None => findings.push(Finding::warning(CHECK, "there is no next key", "`countersign key rotate` creates one")),
         Some(next) => findings.extend(next_key(deployment, next)),
     }
     let age = of_stage(Stage::Current).and_then(|key| key.signs_since).map(|since| now.saturating_sub(since));
     findings.extend(age.and_then(|age| lateness(deployment, age)));
     if findings.is_empty() {
         let age = age.map(|age| format!(" for {}", output::span(age))).unwrap_or_default();
-        findings.push(Finding::ok(CHECK, format!("the current key ({algorithm}) signs{age}; the next one is there")));
+        findings
+            .push(Finding::ok(CHECK, format!("the current key ({algorithm}) has signed{age}; the next key exists")));
     }
     findings
 }
 
-/// What is wrong with the next key.
+/// Reports a next key of the wrong algorithm, or one that is not public yet.
 fn next_key(deployment: &Deployment, next: &KeyStatus) -> Option<Finding> {
     const CHECK: &str = "rotation";
     let wanted = deployment.rotation_config.as_ref().ok().map(|config| &config.signing_algorithm);
     if let Some(wanted) = wanted.filter(|wanted| **wanted != next.algorithm) {
-        let finding = format!("the next key is of {}, and the deployment of {wanted}", next.algorithm);
-        let mend = format!("`countersign key rotate --emergency={}` makes another; that one never signed", next.kid);
+        let finding = format!("the algorithm of the next key is {}, and SigningAlgorithm is {wanted}", next.algorithm);
+        let mend = format!("`countersign key rotate --emergency={}` replaces it; it has never signed", next.kid);
         return Some(Finding::warning(CHECK, finding, mend));
     }
-    let unseen = "the next key was put there by hand, and its time has not begun";
-    next.public_since.is_none().then(|| Finding::warning(CHECK, unseen, "`countersign key rotate` has it begin"))
+    let unseen = "the next key was added by hand, and is not scheduled yet";
+    next.public_since.is_none().then(|| Finding::warning(CHECK, unseen, "`countersign key rotate` schedules it"))
 }
 
-/// That the current key signs for longer than it should.
+/// Reports a current key that has signed for longer than configured.
 fn lateness(deployment: &Deployment, age: u64) -> Option<Finding> {
     let signs_for = deployment.signs_for()?;
     if age <= signs_for.saturating_add(LATE) {
@@ -157,7 +164,7 @@ fn lateness(deployment: &Deployment, age: u64) -> Option<Finding> {
     let function = deployment.stack.as_ref().and_then(|stack| stack.value("RotateFunctionName"));
     let function = function.unwrap_or("RotateFunction");
     let (age, signs_for) = (output::span(age), output::span(signs_for));
-    let finding = format!("the current key has signed for {age}, and should for {signs_for}");
-    let mend = format!("look at RotationAlarm and at the log of {function}; `countersign key rotate` makes up for it");
+    let finding = format!("the current key has signed for {age}, but its limit is {signs_for}");
+    let mend = format!("check RotationAlarm and the log of {function}; `countersign key rotate` rotates now");
     Some(Finding::warning("rotation", finding, mend))
 }

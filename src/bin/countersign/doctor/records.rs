@@ -1,4 +1,4 @@
-//! Whether the clients can get tokens, and how the users' passwords are hashed.
+//! Checks of the records of clients and users.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,13 +12,13 @@ use super::{Finding, Level, counted, named};
 use crate::deployment::{DAY, Deployment};
 use crate::fault::Fault;
 
-/// Seconds before the end of its last secret at which a client should have another one.
+/// The number of seconds before the last secret of a client expires at which doctor warns.
 const SOON: u64 = 7 * DAY;
 
 /// Checks the clients. Returns their ids, too.
 pub async fn clients(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<String>) {
     const CHECK: &str = "clients";
-    const DELETE: &str = "mend it in the table, or delete it: `countersign client delete ID`";
+    const DELETE: &str = "fix it in the table, or delete it: `countersign client delete ID`";
     let (mut ids, mut tally) = (HashSet::new(), Tally::default());
     let see = |client_id: String, client: Result<Stored<Client>, StoreError>| {
         match client {
@@ -37,7 +37,7 @@ pub async fn clients(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSe
     match read {
         Err(fault) => findings.push(Finding::unseen(Level::Fault, CHECK, fault)),
         Ok(()) if ids.is_empty() => {
-            findings.push(Finding::warning(CHECK, "there are none", "`countersign client create` makes one"));
+            findings.push(Finding::warning(CHECK, "there are no clients", "`countersign client create` creates one"));
         }
         Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(ids.len(), "client"))),
         Ok(()) => {}
@@ -45,31 +45,31 @@ pub async fn clients(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSe
     (findings, ids)
 }
 
-/// What is wrong with a client that is enabled, and what mends it.
+/// Returns the problems of an enabled client, each with its fix.
 fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
     let live: Vec<_> = client.live_secrets(now).collect();
-    let dies_soon = |at: u64| at.saturating_sub(now) <= SOON;
+    let expires_soon = |at: u64| at.saturating_sub(now) <= SOON;
     let defaults = client.default_scopes.clone();
     let complaints = [
         (
             client.scopes.tokens().is_empty(),
-            "no scopes, and so no tokens",
+            "no scopes, so no tokens",
             "`countersign client update ID --scope SCOPE`, or `countersign client disable ID`",
         ),
         (
             client.grant_types.is_empty(),
-            "no grant types, and so no tokens",
+            "no grant types, so no tokens",
             "`countersign client update ID --grant-type GRANT`, or `countersign client disable ID`",
         ),
         (
             live.is_empty(),
-            "no live secret, and so no tokens",
+            "no active secret, so no tokens",
             "`countersign client rotate-secret ID`, or `countersign client disable ID`",
         ),
         (
-            !live.is_empty() && live.iter().all(|secret| secret.expires_at.is_some_and(dies_soon)),
-            "the last live secret dies within 7 days",
-            "`countersign client rotate-secret ID`, and bring the new one to where it is used",
+            !live.is_empty() && live.iter().all(|secret| secret.expires_at.is_some_and(expires_soon)),
+            "the last active secret expires within 7 days",
+            "`countersign client rotate-secret ID`, and deploy the new secret",
         ),
         (
             defaults.is_some_and(|scope| scope.allowed_by(&client.scopes).is_err()),
@@ -78,12 +78,12 @@ fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
         ),
         (
             client.grant_types.contains("client_credentials") && live.iter().any(|one| one.hash.scheme() != "sha256"),
-            "a secret from elsewhere, whose slow hash runs for each token",
+            "an imported secret, whose slow hash runs for each token",
             "`countersign client rotate-secret ID`",
         ),
         (
             client.access_token_ttl.is_some_and(|ttl| ttl.get() > MAX_ACCESS_TOKEN_TTL),
-            "an access_token_ttl above 7 days, which counts as 7 days",
+            "an access_token_ttl above 7 days, which is limited to 7 days",
             "`countersign client update ID --access-token-ttl 7d`",
         ),
     ];
@@ -93,11 +93,11 @@ fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
 
 pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec<Finding> {
     const CHECK: &str = "users";
-    const DELETE: &str = "mend it in the table, or delete it: `countersign user delete USERNAME`";
-    const RESET: &str = "each is replaced at its user's next login; for those who never come: \
+    const DELETE: &str = "fix it in the table, or delete it: `countersign user delete USERNAME`";
+    const RESET: &str = "the next login of a user replaces the hash; for users who do not log in: \
                          `countersign user set-password`, or `countersign user disable`";
     const RENAME: &str = "`countersign user delete USERNAME`, and `countersign user create` with the same --user-id";
-    const SEPARATE: &str = "APIs take them for one; delete one of them, or give it another user_id in the table";
+    const SEPARATE: &str = "APIs cannot distinguish the two users; delete one, or change its user_id in the table";
     const TELL_APART: &str = "their tokens have the same sub as the client's; see docs/verifying.md for how an API \
                               tells them apart";
     const LOG_OUT: &str = "`countersign user log-out USERNAME` once, and remove the attribute from the table";
@@ -117,7 +117,7 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
                 }
                 let user = stored.record;
                 if Username::parse(&username).is_none_or(|form| form.as_str() != username) {
-                    let finding = "stored under a name that no login has (RFC 8265)".to_owned();
+                    let finding = "a username that is not in its RFC 8265 form, so no login finds it".to_owned();
                     tally.add(Level::Warning, finding, RENAME, &username);
                 }
                 if let Some(other) = owners.insert(user.user_id.clone(), username.clone()) {
@@ -126,7 +126,7 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
                 if client_ids.contains(&user.user_id) {
                     tally.add(Level::Warning, "a user_id that is the id of a client".to_owned(), TELL_APART, &username);
                 }
-                // Nobody logs in with the hash of a user who is disabled.
+                // The hash of a disabled user is never used.
                 let hash = user.password_hash.as_ref().filter(|hash| user.enabled && !hasher.is_current(hash));
                 if let Some(hash) = hash {
                     *old.entry(scheme(hash)).or_default() += 1;
@@ -152,7 +152,7 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
     findings
 }
 
-/// The scheme of a hash that is not current.
+/// Returns the scheme of a hash that is not current.
 fn scheme(hash: &Hash) -> &'static str {
     match hash.scheme() {
         "argon2id" => "argon2id with other parameters",
@@ -167,7 +167,7 @@ fn malformed(error: &StoreError) -> String {
     }
 }
 
-/// What was found in many records: who has what, in one finding for each kind of thing.
+/// Collects the records by problem, so that each problem becomes one finding.
 #[derive(Default)]
 struct Tally(BTreeMap<(Level, String, &'static str), Vec<String>>);
 

@@ -1,4 +1,4 @@
-//! Whether the tables are as the template makes them.
+//! Checks of the tables against the settings of the template.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -12,15 +12,15 @@ use super::{Finding, Level};
 use crate::deployment::Deployment;
 use crate::fault::Fault;
 
-/// The attribute by which DynamoDB deletes what is over.
+/// The attribute by which DynamoDB deletes expired items.
 const EXPIRES_AT: &str = "expires_at";
 
-/// A table, with what it should be.
+/// A table, with its expected settings.
 struct Table<'a> {
     check: &'static str,
     name: &'a str,
     key: &'static str,
-    /// Whether its items go by themselves; those of the others are to be lost in no way.
+    /// True if the items expire. Tables whose items do not expire need backups and deletion protection.
     expires: bool,
 }
 
@@ -43,7 +43,7 @@ impl Table<'_> {
     async fn look(&self, client: &Client) -> Vec<Finding> {
         let mut findings = match client.describe_table().table_name(self.name).send().await {
             Ok(output) => output.table().map(|description| self.settings(description)).unwrap_or_default(),
-            // Whether it can be read, its records show.
+            // A warning is enough: the checks of the records show if the table can be read.
             Err(error) if error.code() == Some("AccessDeniedException") => {
                 vec![self.unseen(Level::Warning, "DescribeTable", &aws::cause(&error))]
             }
@@ -54,7 +54,7 @@ impl Table<'_> {
             findings.extend(self.time_to_live(client).await);
         }
         if findings.is_empty() {
-            findings.push(Finding::ok(self.check, format!("{} is as it should be", self.name)));
+            findings.push(Finding::ok(self.check, format!("{} has the expected settings", self.name)));
         }
         findings
     }
@@ -68,13 +68,21 @@ impl Table<'_> {
         match description.table_status() {
             Some(TableStatus::Active) => {}
             Some(TableStatus::Updating) => {
-                let finding = format!("{} is being changed", self.name);
-                findings.push(Finding::warning(self.check, finding, "wait for its end, and look again"));
+                let finding = format!("{} is being updated", self.name);
+                findings.push(Finding::warning(
+                    self.check,
+                    finding,
+                    "wait until it has finished, and run doctor again",
+                ));
             }
             status => {
                 let status = status.map(TableStatus::as_str).unwrap_or_default();
                 let finding = format!("{} is {status}", self.name);
-                findings.push(Finding::fault(self.check, finding, "wait for its end, or restore it from a backup"));
+                findings.push(Finding::fault(
+                    self.check,
+                    finding,
+                    "wait until the table is active, or restore it from a backup",
+                ));
             }
         }
         let is_keyed = matches!(
@@ -84,27 +92,27 @@ impl Table<'_> {
         if !is_keyed {
             findings.push(Finding::fault(
                 self.check,
-                format!("the key of {} is not {} alone", self.name, self.key),
-                "is it the right table? If so, it has to be made anew: a key cannot be changed",
+                format!("the key schema of {} is not only {}", self.name, self.key),
+                "check that it is the right table; if so, create it again, because a key schema cannot be changed",
             ));
         }
         findings.extend(self.options(description));
         findings
     }
 
-    /// What works otherwise, too, but should not be otherwise.
+    /// Reports settings that are not required, but recommended.
     fn options(&self, description: &TableDescription) -> Vec<Finding> {
         let billing = description.billing_mode_summary().and_then(BillingModeSummary::billing_mode);
         let encryption = description.sse_description().and_then(SseDescription::status);
         let options = [
             (
                 billing == Some(&BillingMode::PayPerRequest),
-                "throttles above what is provisioned",
+                "throttles above its provisioned capacity",
                 "--billing-mode PAY_PER_REQUEST",
             ),
             (
                 matches!(encryption, Some(SseStatus::Enabled | SseStatus::Updating)),
-                "is not encrypted by a key of KMS",
+                "is not encrypted with a KMS key",
                 "--sse-specification Enabled=true",
             ),
             (
@@ -137,7 +145,7 @@ impl Table<'_> {
             let option = format!("--point-in-time-recovery-specification PointInTimeRecoveryEnabled={}", !is_on);
             self.warning(
                 if is_on {
-                    "has point-in-time recovery, and a restored copy revives revoked logins"
+                    "has point-in-time recovery, and a restored copy would make revoked logins valid again"
                 } else {
                     "has no point-in-time recovery"
                 },
@@ -159,7 +167,7 @@ impl Table<'_> {
         });
         (!is_on).then(|| {
             let option = format!("--time-to-live-specification Enabled=true,AttributeName={EXPIRES_AT}");
-            self.warning("keeps what is over for ever", "update-time-to-live", &option)
+            self.warning("does not delete expired items", "update-time-to-live", &option)
         })
     }
 }

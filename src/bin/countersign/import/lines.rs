@@ -27,7 +27,7 @@ pub type Line = Map<String, Value>;
 /// A line that is not blank: its number, and its members or the reason why they cannot be read.
 pub type Numbered = (u64, Result<Line, String>);
 
-/// Longer lines are not records.
+/// The maximum length of a line. A longer line is not a record.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// Opens a file, or stdin if it is called `-`, and yields its lines. The first error ends them.
@@ -42,13 +42,15 @@ pub fn lines(
         (Some(format), _) => format,
         (None, Some("jsonl" | "ndjson" | "json")) => Format::Jsonl,
         (None, Some("csv")) => Format::Csv,
-        (None, _) => return Err(Fault::new(format!("{name}: say --format jsonl or --format csv"))),
+        (None, _) => {
+            return Err(Fault::new(format!("cannot tell the format of {name}; add --format jsonl or --format csv")));
+        }
     };
     let source: Box<dyn Read> = if file == Path::new("-") {
         Box::new(io::stdin())
     } else {
         let opened = File::open(file).and_then(|file| Ok((file.metadata()?, file)));
-        let (metadata, file) = opened.map_err(|error| Fault::new(format!("{name} cannot be read: {error}")))?;
+        let (metadata, file) = opened.map_err(|error| Fault::new(format!("cannot read {name}: {error}")))?;
         bar.set_length(metadata.len());
         Box::new(file)
     };
@@ -73,7 +75,7 @@ struct JsonLines<R> {
     source: R,
     /// The number of the last line.
     number: u64,
-    /// Whether all lines were blank so far.
+    /// True while all lines were blank.
     is_first: bool,
 }
 
@@ -96,7 +98,7 @@ impl<R: BufRead> JsonLines<R> {
                 ));
             }
             if read as u64 == MAX_LINE_BYTES {
-                return Err(Fault::new(format!("line {} is longer than 1 MiB; is it the right file?", self.number)));
+                return Err(Fault::new(format!("line {} is longer than 1 MiB; check the file", self.number)));
             }
             if text.is_empty() {
                 continue;
@@ -136,11 +138,11 @@ fn csv_lines<R: Read + 'static>(
     let header = reader.headers().map_err(|_| Fault::new("the header of the CSV cannot be read"))?.clone();
     let known = columns.join(", ");
     if header.iter().any(|name| !columns.contains(&name)) {
-        // Not quoted: without a header it is a record.
+        // Not quoted, because a first line without a header is a record.
         return Err(Fault::new(format!("the first line is not the header of a CSV; columns are {known}")));
     }
     if header.iter().collect::<BTreeSet<_>>().len() < header.len() {
-        return Err(Fault::new("the header has a column twice"));
+        return Err(Fault::new("the header has a column twice; remove one"));
     }
     let mut next = move || -> Result<Option<Numbered>, Fault> {
         loop {

@@ -25,11 +25,11 @@ use crate::spec::{Spec, scope_fault};
 pub enum Became {
     New,
     Replaced,
-    /// The record was there, and stays as it is.
+    /// The record exists, and is not changed.
     WasThere,
 }
 
-/// Why a line was not written.
+/// The reason why a line was not written.
 pub enum Failed {
     /// The line is rejected.
     Bad(String),
@@ -256,14 +256,14 @@ fn limit(scopes: BTreeSet<String>) -> Result<Option<AllowedScopes>, String> {
         return Ok(Some(scopes));
     }
     if scopes.len() > 1 {
-        return Err("the scopes have * beside others; write * for all scopes, or the others without it".to_owned());
+        return Err("the scopes contain * and others; write * for all scopes, or the others without *".to_owned());
     }
     Ok(None)
 }
 
 pub struct ImportedClient {
     client: Client,
-    /// What the line names of the client's [`Spec`].
+    /// The members of the line that belong to the client's [`Spec`].
     named: Line,
 }
 
@@ -334,14 +334,14 @@ impl Import for ImportedClient {
 /// Reads the secret of a client, or its hash.
 fn secret_hash(secret: Option<String>, hash: Option<String>, hasher: &Hasher) -> Result<Option<Hash>, String> {
     match (secret, hash) {
-        (Some(_), Some(_)) => Err("it has both a secret and a secret_hash".to_owned()),
+        (Some(_), Some(_)) => Err("the line has both a secret and a secret_hash; remove one".to_owned()),
         (None, Some(hash)) => {
             let hash = hashes::parse(hash.trim()).map_err(|error| format!("the secret_hash is {error}"))?;
             Ok(Some(hash))
         }
         (Some(secret), None) => {
             params::check(Name::ClientSecret, &secret).map_err(|error| error.reason().to_owned())?;
-            // A person may have chosen it: only the randomness of secrets that we made is known.
+            // Only secrets that countersign generated are known to be random. Others need a slow hash.
             let hash =
                 if is_generated(&secret) { hash_client_secret(&secret).try_into() } else { hasher.hash(&secret) };
             Ok(Some(hash.map_err(|error: HashError| error.to_string())?))

@@ -17,7 +17,7 @@ pub struct Report {
     pub bad: Vec<(u64, String)>,
     /// The number of lines whose id is used by a user and a client.
     pub shared_ids: u64,
-    /// Why the import ended before the file did.
+    /// The reason why the import stopped before the end of the file.
     pub stopped_by: Option<String>,
 }
 
@@ -42,7 +42,7 @@ impl Report {
     fn reasons(&self) -> BTreeMap<&str, u64> {
         let mut reasons = BTreeMap::new();
         for (_, reason) in &self.bad {
-            // What is in brackets differs from line to line.
+            // The text in brackets differs from line to line.
             *reasons.entry(reason.split(" (").next().unwrap_or_default()).or_default() += 1;
         }
         reasons
@@ -69,7 +69,7 @@ impl Report {
             let numbers = [counts.new, counts.replaced, counts.was_there].map(|number| number.to_string());
             std::iter::once((*scheme).to_owned()).chain(numbers).collect()
         });
-        let mut text = output::table(&["SCHEME", "NEW", "REPLACED", "WERE THERE"], rows);
+        let mut text = output::table(&["SCHEME", "NEW", "REPLACED", "UNCHANGED"], rows);
         if !self.bad.is_empty() {
             let reasons = self.reasons();
             let rows = reasons.iter().map(|(reason, count)| vec![count.to_string(), (*reason).to_owned()]);
@@ -78,6 +78,6 @@ impl Report {
         let (lines, bad) = (self.lines, self.bad.len());
         let plural = if lines == 1 { "" } else { "s" };
         let end = if dry_run { "; nothing was written" } else { "" };
-        format!("{text}\n\n{lines} line{plural}, {bad} bad{end}")
+        format!("{text}\n\n{lines} line{plural}, {bad} rejected{end}")
     }
 }

@@ -1,4 +1,4 @@
-//! What is in a token, and all that is wrong with it, in words that do not quote it. Pure: no network, no clock.
+//! Inspection of a token: its content and all problems, which do not quote the token. No network and no clock.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::output;
 
-/// What was found in a token. Header and claims are shown whether they can be trusted or not.
+/// The result of an inspection. Has the header and the claims even if they cannot be trusted.
 #[derive(Default, Serialize)]
 pub struct Inspection {
     pub valid: bool,
@@ -19,10 +19,10 @@ pub struct Inspection {
     pub faults: Vec<String>,
 }
 
-/// Seconds by which two clocks that are looked after may differ.
+/// The accepted clock skew in seconds.
 const LEEWAY: u64 = 5;
 
-/// What a claim must be.
+/// The type of a claim.
 #[derive(Clone, Copy)]
 enum Form {
     Text,
@@ -30,7 +30,7 @@ enum Form {
     Time,
 }
 
-/// The claims of both structures, and those of each alone.
+/// The claims of both token versions. The other two lists have the claims of one version.
 const CLAIMS: &[(&str, Form)] = &[
     ("iss", Form::Text),
     ("aud", Form::Text),
@@ -44,9 +44,9 @@ const CLAIMS_OF_1: &[(&str, Form)] = &[("scopes", Form::Texts)];
 const CLAIMS_OF_2: &[(&str, Form)] = &[("client_id", Form::Text), ("scope", Form::Text)];
 
 const NOT_PUBLISHED: &str =
-    "Its key is not published: it is of another issuer, or the key has left (rotated out, or dropped in an emergency).";
+    "The key is not published: the token is from another issuer, or the key was removed (rotated, or in an emergency).";
 
-/// Looks at a token as a verifier does who trusts this issuer and these keys, and goes on where that one would stop.
+/// Inspects a token like a verifier that trusts this issuer and these keys, but does not stop at the first problem.
 pub fn inspect(token: &str, issuer: &str, jwks: Result<&JwkSet, &String>, now: u64) -> Inspection {
     let parts: Vec<_> = token.split('.').collect();
     let [header, claims, signature] = *parts.as_slice() else {
@@ -65,7 +65,7 @@ pub fn inspect(token: &str, issuer: &str, jwks: Result<&JwkSet, &String>, now: u
                     faults.extend(check_signature(&message, signature, key, algorithm).map(ToOwned::to_owned));
                 }
             }
-            Err(cause) => faults.push(format!("Whether its signature is good cannot be found out: {cause}.")),
+            Err(cause) => faults.push(format!("The signature cannot be checked: {cause}.")),
         }
     }
     if let Some(claims) = &claims {
@@ -75,48 +75,48 @@ pub fn inspect(token: &str, issuer: &str, jwks: Result<&JwkSet, &String>, now: u
     Inspection { valid: faults.is_empty(), structure, header, claims, faults }
 }
 
-/// What a text is that has not the three parts of a signed JWT.
+/// Describes a text that does not have the three parts of a signed JWT.
 fn no_jwt(token: &str, parts: usize) -> &'static str {
     if token.starts_with("cs_rt_") {
-        return "It is a refresh token: an opaque reference, for the token endpoint alone.";
+        return "This is a refresh token, which is opaque and only for the token endpoint.";
     }
     if token.starts_with("cs_") {
-        return "It looks like a client secret, and has been shown: replace it by `countersign client rotate-secret`.";
+        return "This looks like a client secret. Replace it with `countersign client rotate-secret`.";
     }
     match parts {
-        5 => "It is encrypted (a JWE), and so none of ours.",
-        _ => "It is no JWT: that has three parts, with dots between them.",
+        5 => "The token is encrypted (a JWE). This issuer only signs tokens.",
+        _ => "This is not a JWT, which has three parts with dots between them.",
     }
 }
 
 fn decode(name: &str, part: &str, faults: &mut Vec<String>) -> Option<Map<String, Value>> {
     let Ok(json) = URL_SAFE_NO_PAD.decode(part) else {
-        faults.push(format!("Its {name} is not base64url: it is no JWT, or not the whole of one."));
+        faults.push(format!("The {name} is not base64url: this is not a JWT, or it is truncated."));
         return None;
     };
     let object = serde_json::from_slice(&json).ok();
     if object.is_none() {
-        faults.push(format!("Its {name} is not a JSON object: it is no JWT, or not the whole of one."));
+        faults.push(format!("The {name} is not a JSON object: this is not a JWT, or it is truncated."));
     }
     object
 }
 
-/// The structure that the header claims.
+/// Returns the token version of the header.
 fn check_type(header: &Map<String, Value>, faults: &mut Vec<String>) -> Option<u8> {
     if header.contains_key("crit") {
-        faults.push("Its header has a crit: whoever does not know what is in it must refuse it (RFC 7515).".to_owned());
+        faults.push("The header has a crit, which verifiers that do not know it must reject (RFC 7515).".to_owned());
     }
     match header.get("typ").and_then(Value::as_str) {
         Some("at+jwt") => Some(2),
         Some("JWT") => Some(1),
         _ => {
-            faults.push("Its typ is neither at+jwt (structure 2) nor JWT (structure 1).".to_owned());
+            faults.push("The typ is neither at+jwt (version 2) nor JWT (version 1).".to_owned());
             None
         }
     }
 }
 
-/// The key that must have signed it, with the algorithm of that key; if the header does not rule that out.
+/// Returns the key that the header names, and its algorithm. Returns `None` if the `alg` of the header is another one.
 fn find_key<'a>(
     header: &Map<String, Value>,
     jwks: &'a JwkSet,
@@ -126,21 +126,21 @@ fn find_key<'a>(
     let key = text("kid").and_then(|kid| jwks.find(kid));
     let algorithm = key.and_then(algorithm_of);
     let of_key = match (text("kid"), key, algorithm) {
-        (None, ..) => Some("Its header has no kid, which names its key."),
+        (None, ..) => Some("The header has no kid, which names the key."),
         (_, None, _) => Some(NOT_PUBLISHED),
-        (_, _, None) => Some("Its key is published, but signs by none of RS256, ES256 and EdDSA."),
+        (_, _, None) => Some("The key is published, but its algorithm is not RS256, ES256 or EdDSA."),
         _ => None,
     };
     let of_algorithm = match (text("alg"), algorithm) {
-        (None, _) => Some("Its header has no alg.".to_owned()),
+        (None, _) => Some("The header has no alg.".to_owned()),
         (Some(alg), _) if alg.eq_ignore_ascii_case("none") => {
-            Some("It is not signed (its alg is none): anybody can have made it.".to_owned())
+            Some("The token is not signed (alg is none): anyone can have made it.".to_owned())
         }
         (Some(alg), _) if alg.starts_with("HS") => {
-            Some("It is signed by a shared secret, which no issuer of ours does.".to_owned())
+            Some("The token is signed with a shared secret (HMAC), which this issuer does not use.".to_owned())
         }
         (Some(alg), Some(algorithm)) if alg != format!("{algorithm:?}") => {
-            Some(format!("Its alg is not that of its key, which is {algorithm:?}."))
+            Some(format!("The alg does not match the algorithm of the key, {algorithm:?}."))
         }
         _ => None,
     };
@@ -150,7 +150,7 @@ fn find_key<'a>(
     key.zip(algorithm).filter(|_| is_possible)
 }
 
-/// What a key signs by. A token is never asked.
+/// Returns the algorithm of a key. The header of a token is not trusted.
 fn algorithm_of(key: &Jwk) -> Option<Algorithm> {
     match key.common.key_algorithm? {
         KeyAlgorithm::RS256 => Some(Algorithm::RS256),
@@ -162,13 +162,13 @@ fn algorithm_of(key: &Jwk) -> Option<Algorithm> {
 
 fn check_signature(message: &str, signature: &str, key: &Jwk, algorithm: Algorithm) -> Option<&'static str> {
     if URL_SAFE_NO_PAD.decode(signature).is_err() {
-        return Some("Its signature is wrong, for it is not base64url: it was changed on its way, or cut off.");
+        return Some("The signature is wrong, because it is not base64url: the token was changed or truncated.");
     }
     let key = DecodingKey::from_jwk(key);
     match key.and_then(|key| crypto::verify(signature, message.as_bytes(), &key, algorithm)) {
         Ok(true) => None,
-        Ok(false) => Some("Its signature is wrong: it was changed on its way, or forged."),
-        Err(_) => Some("Its key is published in a form that cannot be used."),
+        Ok(false) => Some("The signature is wrong: the token was changed or forged."),
+        Err(_) => Some("The published key is not valid."),
     }
 }
 
@@ -180,13 +180,13 @@ fn check_claims(claims: &Map<String, Value>, structure: Option<u8>, issuer: &str
     };
     for (name, form) in CLAIMS.iter().chain(of_structure) {
         match claims.get(*name) {
-            None => faults.push(format!("It has no {name}.")),
-            Some(value) if !form.fits(value) => faults.push(format!("Its {name} is not {}.", form.in_words())),
+            None => faults.push(format!("The {name} is missing.")),
+            Some(value) if !form.fits(value) => faults.push(format!("The {name} is not {}.", form.in_words())),
             Some(_) => {}
         }
     }
     if claims.get("iss").and_then(Value::as_str).is_some_and(|found| found != issuer) {
-        faults.push(format!("Its issuer is not {issuer}, letter by letter."));
+        faults.push(format!("The issuer is not exactly {issuer}."));
     }
 }
 
@@ -201,8 +201,8 @@ impl Form {
 
     fn in_words(self) -> &'static str {
         match self {
-            Self::Text => "a text",
-            Self::Texts => "an array of texts",
+            Self::Text => "a string",
+            Self::Texts => "an array of strings",
             Self::Time => "a whole number of seconds",
         }
     }
@@ -211,14 +211,14 @@ impl Form {
 fn check_times(claims: &Map<String, Value>, now: u64, faults: &mut Vec<String>) {
     let time = |name: &str| claims.get(name).and_then(Value::as_u64);
     if let Some(from) = time("nbf").max(time("iat")).filter(|from| *from > now + LEEWAY) {
-        faults.push(format!("It is not valid for another {}: is a clock wrong?", output::span(from - now)));
+        faults.push(format!("The token is not valid for another {}; check the clocks.", output::span(from - now)));
     }
     if let Some(expires_at) = time("exp") {
         if expires_at <= now {
-            faults.push(format!("It expired {} ago.", output::span(now - expires_at)));
+            faults.push(format!("The token expired {} ago.", output::span(now - expires_at)));
         }
         if time("iat").is_some_and(|issued_at| expires_at <= issued_at) {
-            faults.push("It expires no later than it was issued.".to_owned());
+            faults.push("The exp is not after the iat.".to_owned());
         }
     }
 }

@@ -38,12 +38,12 @@ pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) 
     }
     failed.sort();
     let value = json!({"users": count, "logged_out": count - failed.len(), "failed": failed});
-    output::result(json, &value, || format!("{} of {count} users are logged out", count - failed.len()))?;
+    output::result(json, &value, || format!("logged out {} of {count} users", count - failed.len()))?;
     if failed.is_empty() {
         return Ok(Outcome::Done);
     }
     let names = failed.join(", ");
-    output::remark(&format!("not logged out: {names}; `countersign doctor` says if their records are malformed"));
+    output::remark(&format!("not logged out: {names}; check with `countersign doctor` if the records are malformed"));
     Ok(Outcome::LookCloser)
 }
 

@@ -49,7 +49,7 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
             json!({"username": "y2", "password_hash": countersign::password_hash::hash_client_secret("x")}).to_string(),
             "plain SHA-256",
         ),
-        ("scope", json!({"username": "y3", "scopes": ["a b"]}).to_string(), "has a space in it"),
+        ("scope", json!({"username": "y3", "scopes": ["a b"]}).to_string(), "contains a space"),
         ("scopes as text", json!({"username": "y4", "scopes": "a b"}).to_string(), "the type of scopes is wrong"),
         ("dealer", json!({"username": "y5", "dealer": canary}).to_string(), "the type of dealer is wrong"),
         ("username", json!({"username": "a b"}).to_string(), "is not valid (RFC 8265)"),
@@ -117,14 +117,14 @@ async fn a_csv_says_the_same_as_json_lines() {
     assert_eq!((numbers, &ran.json()["lines"]), (vec![4, 5, 8], &json!(5)));
     assert_eq!(user(&test, "hans")["user_id"]["S"], "23");
 
-    import(&test, "users", &file("empty.jsonl", "\n"), &[]).await.assert(3, "there are no lines");
+    import(&test, "users", &file("empty.jsonl", "\n"), &[]).await.assert(3, "the file has no lines");
     let odd = import(&test, "users", &file("odd.csv", "username,password\na,b\n"), &[]).await;
     odd.assert(1, "the first line is not the header");
     let bare = import(&test, "clients", &file("bare.csv", "cAnArY-secret,billing\n"), &[]).await;
     assert!(!format!("{:?}", bare.assert(1, "is not the header")).contains("cAnArY"));
     import(&test, "users", &file("twice.csv", "username,username\n"), &[]).await.assert(1, "a column twice");
-    import(&test, "users", &file("odd.txt", ""), &[]).await.assert(1, "say --format");
-    import(&test, "users", Path::new("/nowhere/users.csv"), &[]).await.assert(1, "cannot be read");
+    import(&test, "users", &file("odd.txt", ""), &[]).await.assert(1, "add --format");
+    import(&test, "users", Path::new("/nowhere/users.csv"), &[]).await.assert(1, "cannot read /nowhere/users.csv");
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn a_user_id_belongs_to_one_user() {
         ],
     );
     let named = ["user", "create", "four", "--user-id", "1042", "--no-password"];
-    test.command_line().run(&named).await.assert(1, "the user_id is that of john.smith");
+    test.command_line().run(&named).await.assert(1, "the user_id 1042 belongs to the user john.smith");
 }
 
 /// Absent scopes are no limit, so an export's "none" must not become that.
@@ -164,10 +164,10 @@ async fn scopes_that_list_nothing_are_rejected_and_a_star_is_no_limit() {
     ];
     let path = file("scopes.jsonl", &jsonl.map(|line| line.to_string()).join("\n"));
     let ran = import(&test, "users", &path, &[]).await;
-    assert_rejected(&ran, &[(1, EMPTY), (2, EMPTY), (3, EMPTY), (4, "the scopes have * beside others")]);
+    assert_rejected(&ran, &[(1, EMPTY), (2, EMPTY), (3, EMPTY), (4, "the scopes contain * and others")]);
     let csv = "username,scopes\ni,\nj,NULL\nk,\\N\nl, \nm,*\nn,x y\no,* x\n";
     let ran = import(&test, "users", &file("scopes.csv", csv), &[]).await;
-    assert_rejected(&ran, &[(2, EMPTY), (3, EMPTY), (4, EMPTY), (5, EMPTY), (8, "the scopes have * beside others")]);
+    assert_rejected(&ran, &[(2, EMPTY), (3, EMPTY), (4, EMPTY), (5, EMPTY), (8, "the scopes contain * and others")]);
     for (username, scopes) in [
         ("e", Value::Null),
         ("f", Value::Null),
