@@ -24,10 +24,10 @@
 //!   http.rs                           POST /oauth/token [span, headers, size, CORS, panics]; GET /.well-known/..
 //!   http/token.rs                     in the order of checks
 //!     http/{body,accept}.rs           -> Params, TokenVersion
-//!     http/client_auth.rs             -> Client, proven     | side by side
-//!     grant.rs                        -> TokenRequest, read |
-//!     grant/*.rs                      may it? which scope? who? -> token.rs signs -> the one write
-//!   Json(Issued)                      or http/error.rs
+//!     http/client_auth.rs             -> Client, authenticated   | simultaneously,
+//!     grant.rs, grant/*.rs            -> Request, and its record | by grant::run
+//!     grant/*.rs                      scope, user -> token.rs signs -> the one write
+//!   Json(Issued)                      or http/error.rs; http/decision.rs logs the decision
 //! ```
 //!
 //! # What holds
