@@ -245,3 +245,31 @@ async fn s_411_a_rotation_that_arrives_late_takes_nothing_from_the_client() {
         assert_eq!(next.status, if revoked { 400 } else { 200 }, "{:?}", log.lines());
     }
 }
+
+/// The client is within the grace when it tries again, and our own read is slow.
+#[tokio::test]
+async fn s_705_a_slow_read_of_a_retry_within_the_grace_does_not_end_the_login() {
+    let test = TestApp::start().await;
+    let first = test.log_in().await;
+    let second = test.refresh(&first).await.refresh_token();
+    test.pass(8);
+    test.door.hold();
+    let (answer, ()) = tokio::join!(test.refresh(&first), async {
+        test.door.wait_for(2).await;
+        test.pass(3);
+        test.door.release();
+    });
+    answer.assert_issued(2);
+    assert_eq!(answer.refresh_token(), second);
+    assert_eq!(active_generation(&test.family(&first)), Some(1), "the login goes on");
+}
+
+#[tokio::test]
+async fn a_retry_yields_no_access_token_that_outlives_the_family() {
+    let test = TestApp::start_with(|config| config.refresh_token_idle_ttl = 60).await;
+    let first = test.log_in().await;
+    test.refresh(&first).await.assert_issued(2);
+    test.pass(9);
+    let claims = test.refresh(&first).await.assert_issued(2);
+    assert_eq!(claims.number("exp").to_string(), test.family(&first)["expires_at"]["N"]);
+}
