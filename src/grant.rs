@@ -50,29 +50,48 @@ impl GrantType {
     }
 }
 
-/// A token request with all that it names: its own parameters, and the records that they point to.
-pub enum TokenRequest {
-    /// RFC 6749 section 4.3.2
-    Password(password::Request),
-    /// RFC 6749 section 4.4.2
-    ClientCredentials(client_credentials::Request),
-    /// RFC 6749 section 6
-    RefreshToken(refresh_token::Request),
+/// The client that proved itself, and the token version that it accepts.
+pub struct Caller {
+    /// The client.
+    pub client: Client,
+    /// The version of the access token.
+    pub version: TokenVersion,
 }
 
-impl TokenRequest {
-    /// Parses a grant's own parameters and reads the records that they name. Decides nothing: it runs beside the
-    /// authentication of the client, and what it finds counts only after that.
-    ///
-    /// # Errors
-    /// `invalid_request` if a parameter is missing. Our own faults wait in what is read until the client's are told.
-    pub async fn read(app: &App, grant_type: GrantType, mut params: Params) -> Result<Self, Error> {
-        Ok(match grant_type {
-            GrantType::Password => Self::Password(password::Request::read(app, &mut params).await?),
-            GrantType::ClientCredentials => Self::ClientCredentials(client_credentials::Request::parse(&mut params)),
-            GrantType::RefreshToken => Self::RefreshToken(refresh_token::Request::read(app, &mut params).await?),
-        })
+/// Runs a grant. What the request names is read beside the authentication of the client, to save a round trip. It counts
+/// only after `authenticated` has proved the client and that it may use the grant.
+///
+/// # Errors
+/// The errors of the client's authentication first, then those of the grant.
+pub async fn run(
+    app: &App,
+    grant_type: GrantType,
+    mut params: Params,
+    authenticated: impl Future<Output = Result<Caller, Error>>,
+) -> Result<Issued, Error> {
+    let params = &mut params;
+    match grant_type {
+        GrantType::ClientCredentials => {
+            client_credentials::issue(app, client_credentials::Request::parse(params), &authenticated.await?).await
+        }
+        GrantType::Password => {
+            let (caller, request) = both(authenticated, password::Request::read(app, params)).await?;
+            password::issue(app, request, &caller).await
+        }
+        GrantType::RefreshToken => {
+            let (caller, request) = both(authenticated, refresh_token::Request::read(app, params)).await?;
+            refresh_token::issue(app, request, &caller).await
+        }
     }
+}
+
+/// Waits for both. An error of the client's authentication decides before one of the request.
+async fn both<R>(
+    authenticated: impl Future<Output = Result<Caller, Error>>,
+    request: impl Future<Output = Result<R, Error>>,
+) -> Result<(Caller, R), Error> {
+    let (caller, request) = tokio::join!(authenticated, request);
+    Ok((caller?, request?))
 }
 
 /// A successful answer (RFC 6749 section 5.1). The members stand in the order of the wire.

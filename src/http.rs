@@ -8,12 +8,10 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{Next, from_fn, map_request, map_response};
+use axum::middleware::{from_fn, map_request, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
-use tracing::field::Empty;
 
 use crate::app::App;
 use crate::error::Error;
@@ -22,6 +20,7 @@ mod accept;
 mod body;
 mod client_auth;
 mod cors;
+mod decision;
 mod error;
 mod health;
 mod jwks;
@@ -66,7 +65,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback((async || Error::NotFound).layer(map_request(well_formed)))
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
         .layer(map_response(headers))
-        .layer(from_fn(trace))
+        .layer(from_fn(decision::log))
         .with_state(app)
 }
 
@@ -106,20 +105,4 @@ async fn headers(mut response: Response) -> Response {
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
-}
-
-/// Gives a request its span. Those who learn something worth a field of the decision's log line record it there.
-async fn trace(request: Request, next: Next) -> Response {
-    let Origin { request_id, source } = request.extensions().get().cloned().unwrap_or_default();
-    let span = tracing::info_span!(
-        "request",
-        request_id,
-        source,
-        grant = Empty,
-        client_id = Empty,
-        user = Empty,
-        version = Empty,
-        kid = Empty
-    );
-    next.run(request).instrument(span).await
 }

@@ -1,11 +1,19 @@
-//! The signing keys and what goes with them, from one secret in Secrets Manager.
+//! The signing keys and the refresh token keys, from one secret in Secrets Manager.
 //!
 //! The secret is a document `{"version":1, "current":{..}, "next":{..}, "previous":[..], "refresh":{..}}`, or a bare
-//! PKCS#8 PEM for those who bring their own key. The key decides the algorithm: RSA signs RS256, P-256 signs ES256,
-//! Ed25519 signs EdDSA. Keys are parsed once, and prove themselves by one signature, before they are used.
+//! PKCS#8 PEM (an externally managed key). The key decides the algorithm: RSA signs RS256, P-256 signs ES256, Ed25519 signs
+//! EdDSA. Each key is parsed once and checked by one signature before it is used.
 //!
-//! `current` signs. `next` is public, so that every verifier has seen it before it signs; `previous` are, until their
-//! last tokens are gone.
+//! `current` signs. `next` is public, so that every verifier has fetched it before it signs. `previous` stay public until
+//! their last tokens have expired.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `document`, `signing_key` | the text of the secret; one private key |
+//! | `keyring` | the set that this process uses, and its reload |
+//! | `rotation`, `rotator` | the rules of rotation (pure); their application to the secret |
+//! | `secret` | the one reader and writer of the secret |
+//! | `status` | the keys as they are shown to people |
 
 use std::{error, fmt};
 
@@ -17,31 +25,34 @@ use crate::user::Username;
 
 mod document;
 mod keyring;
+mod rotation;
+mod rotator;
+mod secret;
 mod signing_key;
-mod stages;
-mod staging;
+mod status;
 
 pub use document::Document;
 pub use keyring::Keyring;
+pub use rotation::{Rotated, RotationPolicy};
+pub use rotator::{Keys, RotationError, RotationReport, RotationRequest, Rotator};
 pub use signing_key::SigningKey;
-pub use stages::{KeyState, Stage};
-pub use staging::{Staged, Staging};
+pub use status::{KeyStatus, Stage};
 
 /// The label of the key that names users in the log.
 const LOG_LABEL: &[u8] = b"countersign log v1";
 
-/// Seconds that no access token outlives, whatever a client's record says: for so long a key stays public after it has
-/// signed for the last time.
+/// The longest lifetime of an access token in seconds, whatever a client's record says. A key stays public for this time
+/// after it signed for the last time.
 pub const MAX_ACCESS_TOKEN_TTL: u32 = 7 * 24 * 60 * 60;
 
-/// Why there is no key to sign with. Says nothing of the secret's content.
+/// Why there is no signing key. Reveals nothing of the secret's content.
 #[derive(Debug)]
 pub enum KeyError {
-    /// The secret could not be read.
+    /// The secret cannot be read.
     Unavailable(String),
-    /// The secret is not what it must be.
+    /// The content of the secret is not valid.
     Unusable(&'static str),
-    /// A key that signed when it was loaded does not sign.
+    /// A key that signed when it was loaded does not sign any more.
     Signing,
 }
 
@@ -57,7 +68,7 @@ impl fmt::Display for KeyError {
 
 impl error::Error for KeyError {}
 
-/// All the keys of one reading of the secret.
+/// All keys of one version of the secret.
 pub struct KeySet {
     /// The key that signs.
     pub current: SigningKey,
@@ -72,7 +83,7 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// Reads the text of the secret, in either form, as it counts at `now`.
+    /// Parses the text of the secret, in either form. Keys whose time is over at `now` are left out.
     ///
     /// # Errors
     /// [`KeyError::Unusable`]

@@ -14,7 +14,6 @@
 //! | [`params`], [`client`], [`user`], [`scope`] | what a request says, who asks, and what they may do |
 //! | [`token`], [`keys`], [`refresh_token`] | access tokens, signing keys, refresh tokens |
 //! | [`password_hash`], [`random`] | password hashes in every scheme that can be imported, one file per family in `password_hash/`; random ids |
-//! | [`rotation`] | how keys are made and rotated: when, `keys/staging.rs` decides |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, and what operators do to them |
 //! | [`clock`], [`log`] | the time, and the lines that say what was decided |
 //!
@@ -56,7 +55,6 @@ pub mod params;
 pub mod password_hash;
 pub mod random;
 pub mod refresh_token;
-pub mod rotation;
 pub mod scope;
 pub mod store;
 pub mod token;

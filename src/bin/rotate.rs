@@ -16,8 +16,7 @@ use std::time::Duration;
 use aws_config::BehaviorVersion;
 use countersign::clock::Clock;
 use countersign::config::{self, Config, RotationConfig};
-use countersign::keys::{KeyError, Staging};
-use countersign::rotation::{Request, Rotation, RotationError};
+use countersign::keys::{KeyError, RotationError, RotationPolicy, RotationRequest, Rotator};
 use countersign::{aws, log};
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde::Deserialize;
@@ -78,23 +77,23 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), lambda_runtime::Error> {
     let config = RotationConfig::from_env()?;
     Config::require_lambda()?;
-    let staging = Staging {
+    let policy = RotationPolicy {
         algorithm: config.signing_algorithm.parse()?,
         public_for: config.key_public_for,
         refresh_token_max_ttl: config.refresh_token_max_ttl,
     };
     let https = aws::https(&config::roots()?)?;
     let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(https)).await;
-    let rotation = Rotation::new(&sdk, config.signing_secret_id, staging, Clock::System);
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| handle(&rotation, event.payload).await)).await
+    let rotator = Rotator::new(&sdk, config.signing_secret_id, policy, Clock::System);
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| handle(&rotator, event.payload).await)).await
 }
 
-async fn handle(rotation: &Rotation, event: Event) -> Result<Value, lambda_runtime::Error> {
+async fn handle(rotator: &Rotator, event: Event) -> Result<Value, lambda_runtime::Error> {
     match event {
         Event::CustomResource(resource) => {
             let fault = match resource.request_type.as_str() {
                 "Delete" => None,
-                _ => provide(rotation).await.err(),
+                _ => provide(rotator).await.err(),
             };
             let answer = aws::ask("PUT", &resource.response_url, &[], resource.answer(fault.as_ref())).await?;
             match answer.status {
@@ -104,23 +103,23 @@ async fn handle(rotation: &Rotation, event: Event) -> Result<Value, lambda_runti
         }
         Event::Rotate(Rotate { emergency, after_days, .. }) => {
             let after = u64::from(after_days) * 24 * 60 * 60;
-            let request = emergency.as_deref().map_or(Request::Rotate { after }, Request::Emergency);
-            Ok(json!(rotation.run(request).await?))
+            let request = emergency.as_deref().map_or(RotationRequest::Rotate { after }, RotationRequest::Emergency);
+            Ok(json!(rotator.run(request).await?))
         }
     }
 }
 
 /// Provides the keys, with patience: the rights of a role that was just made may take a moment to be known everywhere.
-async fn provide(rotation: &Rotation) -> Result<(), RotationError> {
+async fn provide(rotator: &Rotator) -> Result<(), RotationError> {
     for _ in 0..PATIENCE {
-        match rotation.run(Request::Provide).await {
+        match rotator.run(RotationRequest::Provide).await {
             Err(RotationError::Keys(KeyError::Unavailable(_)) | RotationError::Write(_)) => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
             done => return done.map(|_| ()),
         }
     }
-    rotation.run(Request::Provide).await.map(|_| ())
+    rotator.run(RotationRequest::Provide).await.map(|_| ())
 }
 
 impl CustomResource {

@@ -4,12 +4,11 @@
 //! 2. The scope is one that the client may have (section 3.3).
 //! 3. The token's subject is the client itself (RFC 9068 section 2.2); there is no refresh token (section 4.4.3).
 
-use super::{Issued, access_token_ttl, invalid_scope};
+use super::{Caller, Issued, access_token_ttl, invalid_scope};
 use crate::app::App;
-use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
-use crate::token::{AccessToken, TokenVersion};
+use crate::token::AccessToken;
 
 /// The grant's own parameters.
 pub struct Request {
@@ -27,10 +26,11 @@ impl Request {
 ///
 /// # Errors
 /// `invalid_scope`; our own faults.
-pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
+pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
+    let Caller { client, version } = caller;
     let scope = client.scope(request.scope.as_deref()).map_err(invalid_scope)?;
     let expires_in = access_token_ttl(client, app.config.service_token_ttl);
     let (issuer, issued_at) = (&app.config.issuer, app.clock.now());
     let token = AccessToken { issuer, client, login: None, scope: &scope, issued_at, expires_in };
-    Ok(Issued::new(&token, version, &app.keyring.current().await?.current)?)
+    Ok(Issued::new(&token, *version, &app.keyring.current().await?.current)?)
 }

@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{GrantType, Issued, access_token_ttl, family_expires_at, invalid_scope};
+use super::{Caller, GrantType, Issued, access_token_ttl, family_expires_at, invalid_scope};
 use crate::app::App;
-use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
 use crate::password_hash::{Hash, Verified};
@@ -67,7 +66,8 @@ impl Request {
 ///
 /// # Errors
 /// `invalid_scope`, `invalid_grant`; server errors.
-pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
+pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
+    let Caller { client, version } = caller;
     let Request { scope: requested, password, username, user, began } = request;
     let scope = client.scope(requested.as_deref()).map_err(invalid_scope)?;
     let user = user?;
@@ -83,9 +83,9 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     let expires_in = access_token_ttl(client, app.config.user_token_ttl).min(app.config.refresh_token_max_ttl);
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
-    let issued = Issued::new(&token, version, &keys.current)?;
+    let issued = Issued::new(&token, *version, &keys.current)?;
 
-    let family = new_family(app, &token, proven.username, version);
+    let family = new_family(app, &token, proven.username, *version);
     let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
     let (stored, _) = tokio::join!(
         app.store.begin_refresh_family(login.family, &family),

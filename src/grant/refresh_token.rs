@@ -11,16 +11,15 @@
 //! 7. The access token is signed. Then one conditional update makes the successor the active refresh token. It is the
 //!    only write and comes last, so a request that is rejected or fails consumes nothing.
 
-use super::{Issued, access_token_ttl, family_expires_at, invalid_scope};
+use super::{Caller, Issued, access_token_ttl, family_expires_at, invalid_scope};
 use crate::app::App;
-use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Name, Params};
 use crate::random::random_id;
 use crate::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, RefreshToken, Standing};
 use crate::scope::Scope;
 use crate::store::Rotation;
-use crate::token::{AccessToken, Login, TokenVersion};
+use crate::token::{AccessToken, Login};
 use crate::user::{User, Username};
 
 /// The grant's own parameters, and the family that the refresh token names.
@@ -57,7 +56,8 @@ async fn find(app: &App, token: &str) -> Result<Option<(RefreshToken, Family)>, 
 ///
 /// # Errors
 /// `invalid_grant`, `invalid_scope`; server errors.
-pub async fn issue(app: &App, client: &Client, request: Request, version: TokenVersion) -> Result<Issued, Error> {
+pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
+    let Caller { client, version } = caller;
     let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(invalid_scope)?;
     let (used, family) =
@@ -94,7 +94,7 @@ pub async fn issue(app: &App, client: &Client, request: Request, version: TokenV
     let expires_in = access_token_ttl(client, app.config.user_token_ttl).min(lasts);
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
-    let issued = Issued::new(&token, version, &keys.current)?;
+    let issued = Issued::new(&token, *version, &keys.current)?;
     if is_active {
         let next = Family {
             generation: used.successor().generation,

@@ -1,4 +1,6 @@
-//! An [`Error`] as an answer: status, headers, JSON (RFC 6749 section 5.2), and the one log line.
+//! An [`Error`] as a response: status, headers, JSON (RFC 6749 section 5.2), and the decision for the log.
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -6,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::decision::Decision;
 use crate::error::Error;
 use crate::random::fill_random;
 
@@ -19,14 +22,9 @@ struct Body {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if status.is_server_error() {
-            tracing::error!(outcome = "failed", status = status.as_u16(), error = self.code(), reason = self.reason());
-        } else {
-            tracing::info!(outcome = "refused", status = status.as_u16(), error = self.code(), reason = self.reason());
-        }
         let body = Json(Body { error: self.code(), error_description: self.description() });
         let mut response = (status, body).into_response();
-        match self {
+        match &self {
             Self::InvalidClient(_) => {
                 let challenge = HeaderValue::from_static("Basic realm=\"oauth\", charset=\"UTF-8\"");
                 response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
@@ -39,6 +37,7 @@ impl IntoResponse for Error {
             }
             _ => {}
         }
+        response.extensions_mut().insert(Decision::NotIssued(Arc::new(self)));
         response
     }
 }

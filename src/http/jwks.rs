@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// Answers from the last good set, whatever is down.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    app.keyring.reread_if_due();
+    app.keyring.reload_if_due();
     let keys = app.keyring.current().await?;
     published::answer(&headers, &keys.jwks, app.config.keys_max_age)
 }

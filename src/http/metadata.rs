@@ -36,7 +36,7 @@ struct Metadata<'a> {
 
 /// Returns the metadata, which depends on the configuration and on the signing keys only.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    app.keyring.reread_if_due();
+    app.keyring.reload_if_due();
     let keys = app.keyring.current().await?;
     let issuer = &app.config.issuer;
     let metadata = Metadata {

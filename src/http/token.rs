@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use tokio::time::timeout;
 
 use super::accept::token_version;
 use super::body::{ContentType, check_encoding, check_query};
 use super::client_auth::{authenticate, credentials};
 use super::cors;
+use super::decision::Decision;
 use crate::app::App;
 use crate::error::Error;
-use crate::grant::{GrantType, TokenRequest, client_credentials, password, refresh_token};
+use crate::grant::{self, Caller, GrantType};
 
 /// How long a request waits for all that it depends on, before its caller hears that it may try again (S-704). Each call
 /// has a shorter time of its own; but there are several.
@@ -30,7 +31,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Error> {
-    app.keyring.reread_if_due();
+    app.keyring.reload_if_due();
 
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
@@ -49,27 +50,17 @@ pub(super) async fn post(
 
     // Known once the client is authenticated, and sent with every response from then on: a token or an error.
     let mut readable = None;
-    let issued = async {
-        // Side by side for the sake of time. Until the client is authenticated, what the request names counts for nothing.
-        let (client, request) =
-            tokio::join!(authenticate(&app, credentials), TokenRequest::read(&app, grant_type, params));
-        let client = client?;
+    let authenticated = async {
+        let client = authenticate(&app, credentials).await?;
         readable = cors::readable(&headers, &client);
         if !client.grant_types.contains(grant_type.as_str()) {
             return Err(Error::UnauthorizedClient);
         }
-        match request? {
-            TokenRequest::Password(request) => password::issue(&app, &client, request, version).await,
-            TokenRequest::ClientCredentials(request) => {
-                client_credentials::issue(&app, &client, request, version).await
-            }
-            TokenRequest::RefreshToken(request) => refresh_token::issue(&app, &client, request, version).await,
-        }
+        Ok(Caller { client, version })
     };
+    let issued = grant::run(&app, grant_type, params, authenticated);
     let late = |_| Error::TemporarilyUnavailable("a dependency did not respond in time".to_owned());
     let issued = timeout(DEADLINE, issued).await.map_err(late).flatten();
-    if issued.is_ok() {
-        tracing::info!(outcome = "issued", status = 200);
-    }
-    Ok((readable, issued.map(Json)).into_response())
+    let issued = issued.map(|issued| (Extension(Decision::Issued), Json(issued)));
+    Ok((readable, issued).into_response())
 }

@@ -1,4 +1,4 @@
-//! The secret's text: a document of keys, or a bare PEM.
+//! The text of the secret: a document of keys, or a bare PEM.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -14,7 +14,7 @@ pub(super) const DOCUMENT_VERSION: u32 = 1;
 pub(super) const REFRESH_TOKEN_KEY_BYTES: usize = 32;
 const BARE_PEM_REFRESH_LABEL: &[u8] = b"countersign refresh v1";
 
-/// The document, as it is written. Has no `Debug`: it holds private keys.
+/// The document, as it is written. Has no `Debug`, because it contains private keys.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Document {
     pub(super) version: u32,
@@ -25,18 +25,18 @@ pub struct Document {
     pub(super) refresh: RefreshTokenKeyRecords,
 }
 
-/// A key that signs, or will.
+/// A key that signs, or signs next.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct KeyRecord {
     pub kid: String,
     pub alg: Algorithm,
     /// PKCS#8, as a PEM.
     pub private_key: String,
-    /// When it was made, for people. Times are in seconds since the epoch.
+    /// When it was generated, for people. Times are in seconds since the epoch.
     pub created_at: Option<u64>,
-    /// Since when it is public. Written by the rotation alone, which believes nobody else.
+    /// When it became public. Only the rotation writes it.
     pub public_since: Option<u64>,
-    /// Since when it signs.
+    /// When it began to sign.
     pub signs_since: Option<u64>,
 }
 
@@ -44,9 +44,9 @@ pub(super) struct KeyRecord {
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum PreviousKeyRecord {
-    /// The public half is all that is still of use, until `leaves_at`.
+    /// The public half, which is needed until `leaves_at`.
     Public { public_key: Jwk, leaves_at: u64 },
-    /// As a person may have put it there.
+    /// The form in which a person may write it.
     Whole(KeyRecord),
 }
 
@@ -63,13 +63,13 @@ pub(super) struct RefreshTokenKeyRecords {
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum PreviousRefreshTokenKeyRecord {
-    /// Until when any of them can be alive.
+    /// With the time at which the last refresh token made with it has expired.
     Dated { key: String, leaves_at: u64 },
-    /// As a person may have put it there.
+    /// The form in which a person may write it.
     Bare(String),
 }
 
-/// One, several, or none at all.
+/// Reads one value, a list of them, or null.
 fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -85,17 +85,17 @@ fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 }
 
 impl Document {
-    /// Whether a text is the document form of the secret, good or bad.
+    /// Returns true if a text is meant to be a document, valid or not.
     pub fn is_one(text: &str) -> bool {
         text.trim_start().starts_with('{')
     }
 
-    /// Reads the document form of the secret. What its keys are worth, [`key_set`](Self::key_set) finds out.
+    /// Parses a document. [`key_set`](Self::key_set) checks its keys.
     ///
     /// # Errors
     /// [`KeyError::Unusable`]
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        // serde's message may quote the text, so that it is not told.
+        // serde's message may quote the text, so it is not used.
         let document: Self = serde_json::from_str(text)
             .map_err(|_| KeyError::Unusable("it is JSON, but not a document of signing keys"))?;
         if document.version != DOCUMENT_VERSION {
@@ -104,10 +104,10 @@ impl Document {
         Ok(document)
     }
 
-    /// Its keys, each of which has proved itself; but for those that have had their time at `now`.
+    /// Checks all keys and returns them, without those whose time is over at `now`.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`] if any of them is not what it must be.
+    /// [`KeyError::Unusable`] if one of them is not valid.
     pub fn key_set(&self, now: u64) -> Result<KeySet, KeyError> {
         let current = refresh_token_key(&self.refresh.current)?;
         let others: Vec<_> = self
@@ -162,7 +162,7 @@ impl PreviousKeyRecord {
         }
     }
 
-    /// Whether its last token has expired.
+    /// Returns true if its last token has expired.
     pub(super) fn is_gone(&self, now: u64) -> bool {
         matches!(self, Self::Public { leaves_at, .. } if *leaves_at <= now)
     }
@@ -176,7 +176,7 @@ impl PreviousKeyRecord {
 }
 
 impl PreviousRefreshTokenKeyRecord {
-    /// Whether no reference under it can be alive.
+    /// Returns true if the last refresh token made with it has expired.
     pub(super) fn is_gone(&self, now: u64) -> bool {
         matches!(self, Self::Dated { leaves_at, .. } if *leaves_at <= now)
     }

@@ -1,56 +1,53 @@
-//! Which keys this process signs with: the last good reading of the secret, and when to read it again.
+//! The keys that this process uses: the last good set, and when to load it again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_secretsmanager::Client;
 use tokio::sync::Mutex;
 
+use super::secret::SigningSecret;
 use super::{KeyError, KeySet};
-use crate::aws;
 use crate::clock::Clock;
 
-/// Seconds after which the secret is read again when that failed.
+/// Seconds after which a failed load is repeated.
 const RETRY_AFTER: u64 = 15;
-/// How long a request waits for a set that is not too old.
+/// How long a request waits for the reload of a set that is too old.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Holds the last good set, and reads the secret again beside requests.
+/// Holds the last good set, and reloads it beside requests.
 pub struct Keyring {
-    secrets_manager: Client,
-    secret_id: String,
+    secret: SigningSecret,
     clock: Clock,
     max_age: u64,
     set: RwLock<Option<Arc<KeySet>>>,
-    /// When the set was read, and when it is to be read again; seconds since the epoch.
+    /// When the set was loaded, and when it is due to be loaded again; seconds since the epoch.
     read_at: AtomicU64,
     due_at: AtomicU64,
-    /// When a reading failed last.
+    /// When a load failed last.
     failed_at: AtomicU64,
-    /// Held by whoever reads again: one is enough.
-    reading: Arc<Mutex<()>>,
+    /// Held during a reload: one at a time is enough.
+    reloading: Arc<Mutex<()>>,
 }
 
 impl Keyring {
-    /// A ring for this secret, empty until [`load`](Self::load) or the first request. No set signs for longer than
-    /// `max_age` seconds after it was read, unless the secret cannot be read.
+    /// Builds a keyring for this secret, empty until [`load`](Self::load) or the first request. No set signs for longer
+    /// than `max_age` seconds after it was loaded, unless the secret cannot be read.
     pub fn new(sdk: &SdkConfig, secret_id: String, clock: Clock, max_age: u32) -> Self {
         Self {
-            secrets_manager: Client::new(sdk),
-            secret_id,
+            secret: SigningSecret::new(sdk, secret_id),
             clock,
             max_age: max_age.into(),
             set: RwLock::new(None),
             read_at: AtomicU64::new(0),
             due_at: AtomicU64::new(0),
             failed_at: AtomicU64::new(0),
-            reading: Arc::default(),
+            reloading: Arc::default(),
         }
     }
 
-    /// Reads the secret and takes it up.
+    /// Loads the secret and uses its keys from now on.
     ///
     /// # Errors
     /// [`KeyError`]; the last good set stays.
@@ -75,17 +72,16 @@ impl Keyring {
     }
 
     async fn read(&self, now: u64) -> Result<KeySet, KeyError> {
-        let request = self.secrets_manager.get_secret_value().secret_id(&self.secret_id);
-        let output = Box::pin(request.send()).await.map_err(|error| KeyError::Unavailable(aws::cause(&error)))?;
-        KeySet::parse(output.secret_string().ok_or(KeyError::Unusable("it has no text"))?, now)
+        let version = self.secret.read().await?;
+        KeySet::parse(&version.ok_or(KeyError::Unusable("it has no keys yet"))?.text, now)
     }
 
-    /// The last good set. Reads the secret if there is none yet, and again if the set is too old: an environment that was
-    /// frozen for hours, perhaps in the middle of a reading, must not sign with a key that verifiers may have forgotten,
-    /// nor publish a set without the one that they will meet. It waits for that, but not for long.
+    /// Returns the last good set. Loads the secret if there is none yet, and reloads it if the set is too old: an execution
+    /// environment that was frozen for hours, perhaps during a load, must not sign with a key that verifiers may have
+    /// forgotten, nor publish a set without the key that signs now. It waits for the reload, for a second at most.
     ///
     /// # Errors
-    /// [`KeyError`] if there is none to be had.
+    /// [`KeyError`] if there is no set.
     pub async fn current(&self) -> Result<Arc<KeySet>, KeyError> {
         let Some(set) = self.last_good() else {
             return self.load().await;
@@ -95,16 +91,16 @@ impl Keyring {
         if !self.is_too_old(now) || failed_lately {
             return Ok(set);
         }
-        let reread = async {
-            let _reading = self.reading.lock().await;
-            // Whoever held it may have read in time, or long ago.
+        let reload = async {
+            let _reloading = self.reloading.lock().await;
+            // The process that held the lock may have loaded the set just now, or before a freeze.
             if self.is_too_old(now) { self.load().await.map(drop) } else { Ok(()) }
         };
-        let read = tokio::time::timeout(PATIENCE, reread).await.unwrap_or_else(|_| {
+        let reloaded = tokio::time::timeout(PATIENCE, reload).await.unwrap_or_else(|_| {
             self.failed_at.store(now, Ordering::Release);
-            Err(KeyError::Unavailable("no answer in time".to_owned()))
+            Err(KeyError::Unavailable("no response in time".to_owned()))
         });
-        if let Err(error) = read {
+        if let Err(error) = reloaded {
             tracing::error!(reason = %error, "keeping the last good signing keys");
         }
         Ok(self.last_good().unwrap_or(set))
@@ -114,17 +110,17 @@ impl Keyring {
         now.saturating_sub(self.read_at.load(Ordering::Acquire)) >= self.max_age
     }
 
-    /// Has the secret read again if that is due, beside whatever the caller does next. A failure keeps the last good
-    /// set, and a later request tries again.
-    pub fn reread_if_due(self: &Arc<Self>) {
+    /// Starts a reload if one is due. It runs beside whatever the caller does next. A failure keeps the last good set, and a
+    /// later request tries again.
+    pub fn reload_if_due(self: &Arc<Self>) {
         let (now, due_at) = (self.clock.now(), self.due_at.load(Ordering::Acquire));
-        // A due time further off than any that was ever set means that the clock was set back.
+        // If the due time is further away than any that is ever set, the clock was set back.
         let due = now >= due_at || due_at - now > self.max_age.max(RETRY_AFTER);
         if !due || self.last_good().is_none() {
             return;
         }
-        // Who gets the lock reads. It is got here, so that `current` finds it taken.
-        let Ok(reading) = self.reading.clone().try_lock_owned() else {
+        // Locked here and not in the task, so that `current` finds the lock taken.
+        let Ok(reloading) = self.reloading.clone().try_lock_owned() else {
             return;
         };
         let ring = self.clone();
@@ -132,7 +128,7 @@ impl Keyring {
             if let Err(error) = ring.load().await {
                 tracing::error!(reason = %error, "keeping the last good signing keys");
             }
-            drop(reading);
+            drop(reloading);
         });
     }
 

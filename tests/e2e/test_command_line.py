@@ -396,7 +396,8 @@ def test_whoever_may_only_read_is_told_which_right_is_missing_and_nothing_is_wri
 
 def test_a_profile_that_is_named_counts_whatever_the_environment_has(deployed, countersign, tmp_path):
     """As with the AWS command line: the other one may be of another account."""
-    reader = user_with(deployed, "profiled", "cloudformation:DescribeStacks")
+    # A new client's id must not be a user's: hence Scan.
+    reader = user_with(deployed, "profiled", "cloudformation:DescribeStacks", "dynamodb:Scan")
     profiles = tmp_path / "credentials"
     profiles.write_text("[careful]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in reader.items()))
     file = {"AWS_SHARED_CREDENTIALS_FILE": str(profiles)}

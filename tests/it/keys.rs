@@ -250,7 +250,7 @@ async fn s_505_a_reading_that_was_frozen_is_not_taken_for_one_of_now() {
     // The answer leaves while the reading is under way; then the environment is frozen for hours.
     test.door.hold();
     test.pass(240);
-    test.app.keyring.reread_if_due();
+    test.app.keyring.reload_if_due();
     test.door.wait_for(1).await;
     test.pass(36_000);
     let document = key_document(&p256_pem());

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::support::{
-    APPLICATION, Answer, FaultProxy, Function, PASSWORD, Ran, SCOPE, SERVICE, TestApp, USERNAME, event,
+    APPLICATION, Answer, FaultProxy, Function, OLD, PASSWORD, Ran, SCOPE, SERVICE, TestApp, USERNAME, event,
 };
 
-const OLD: (&str, &str) = ("old.hash@itccompliance.co.uk", "legacy-pass");
 const ANOTHER_PASSWORD: &str = "another-password";
 
 /// Processes of the function that have nothing in common but the tables.

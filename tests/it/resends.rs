@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::support::{Fault, FaultProxy, LogLines, PASSWORD, TestApp, USERNAME, Verb, active_generation, recorded};
+use crate::support::{
+    Fault, FaultProxy, LogLines, OLD, PASSWORD, TestApp, USERNAME, Verb, active_generation, recorded,
+};
 
-const OLD: (&str, &str) = ("old.hash@itccompliance.co.uk", "legacy-pass");
 const UPGRADE: &str = "UpdateItem UsersTable";
 
 impl TestApp {

@@ -169,7 +169,7 @@ async fn s_313_a_password_works_as_it_was_enrolled_and_after_the_upgrade_in_both
 
 #[tokio::test]
 async fn s_303_two_logins_at_once_do_no_harm() {
-    let test = TestApp::start().await;
+    let test = TestApp::start_with_cheap_hashes().await;
     let username = "old.hash@itccompliance.co.uk";
     test.door.hold();
     let logins = async { tokio::join!(test.password(username, "legacy-pass"), test.password(username, "legacy-pass")) };
@@ -195,7 +195,7 @@ async fn s_303_two_logins_at_once_do_no_harm() {
 
 #[tokio::test]
 async fn s_303_an_upgrade_does_not_undo_a_change_of_password() {
-    let test = TestApp::start().await;
+    let test = TestApp::start_with_cheap_hashes().await;
     let username = "old.hash@itccompliance.co.uk";
     let changed = json!({"username": username, "user_id": "1045", "enabled": true, "password_hash": "$2y$10$changed"});
     test.door.hold();

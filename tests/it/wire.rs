@@ -144,7 +144,7 @@ async fn s_101_grant_types_are_compared_to_the_letter() {
 #[tokio::test]
 async fn s_103_a_panic_costs_one_answer() {
     let test = TestApp::start().await;
-    // There is no panic to be had by input: only the test's own log can be made to panic.
+    // No input causes a panic. The test's own counter of hashes can be made to panic.
     let log = LogLines::collect();
     log.panic_once();
     test.send(raw_form(good_form()).post()).await.assert_refused(500, "server_error");

@@ -50,13 +50,13 @@ impl World {
             Standing::Undecided => return self.respond(state, request, Response::Undecided),
             Standing::Invalid(_) => return self.respond(state, request, Response::Rejected),
         };
-        self.go(state, request, phase);
+        state.go(request, phase);
     }
 
     /// The second round trip: the user. `write` is what the request does with a valid one.
     pub fn read_user(&self, state: &mut State, request: Request, write: Option<Write>) {
         let Some(token) = request.token else {
-            return self.go(state, request, Phase::Writing(Write::Begin { session: state.session }));
+            return state.go(request, Phase::Writing(Write::Begin { session: state.session }));
         };
         let logged_out = state.family.is_some_and(|family| family.session != state.session);
         let phase = match write {
@@ -68,7 +68,7 @@ impl World {
             Some(write) => Phase::Writing(write),
             None => Phase::Responding(token + 1),
         };
-        self.go(state, request, phase);
+        state.go(request, phase);
     }
 
     /// The user cannot be read. Only [`Design::Before`] has something to write then.
@@ -76,7 +76,7 @@ impl World {
         match (self.design, request.token) {
             (Design::Before, Some(used)) => {
                 let write = Write::TolerateRetries { used, until: state.now() + TOLERATED };
-                self.go(state, request, Phase::Writing(write));
+                state.go(request, Phase::Writing(write));
             }
             _ => self.respond(state, request, Response::Dropped),
         }
@@ -88,20 +88,12 @@ impl World {
         let request = state.request(request.id);
         match write {
             // A family that exists is the login's own write, sent twice.
-            Write::Begin { .. } => self.go(state, request, Phase::Responding(0)),
+            Write::Begin { .. } => state.go(request, Phase::Responding(0)),
             Write::Revoke => self.respond(state, request, Response::Rejected),
             Write::TolerateRetries { .. } => self.respond(state, request, Response::Dropped),
-            Write::Rotate { used, .. } if applied => self.rotated(state, request, used),
+            Write::Rotate { used, .. } if applied => state.rotated(request, used),
             Write::Rotate { used, now } => self.lost_rotation(state, request, (used, now)),
         }
-    }
-
-    fn rotated(&self, state: &mut State, request: Request, used: u8) {
-        let phase = match request.phase {
-            Phase::WritingBeforeUser(_) => Phase::UserNext(None),
-            _ => Phase::Responding(used + 1),
-        };
-        self.go(state, request, phase);
     }
 
     /// The condition of the rotation failed: the family that it found decides.
@@ -112,10 +104,10 @@ impl World {
         match found.after_lost_rotation(self.design, (used, now, request.id), self.grace) {
             LostRotation::SuccessorIsActive => {
                 state.break_if(found.revoked, Promise::EndIsFinal);
-                self.rotated(state, request, used);
+                state.rotated(request, used);
             }
             LostRotation::Rejected(_) if self.ends_after_lost_rotation(found, used, now) => {
-                self.go(state, request, Phase::Writing(Write::Revoke));
+                state.go(request, Phase::Writing(Write::Revoke));
             }
             LostRotation::Rejected(_) => self.respond(state, request, Response::Rejected),
             LostRotation::Undecided(_) => self.respond(state, request, Response::Undecided),
@@ -132,40 +124,9 @@ impl World {
         if let Phase::Writing(write) | Phase::WritingBeforeUser(write) = request.phase {
             state.send_late(request.id, write);
             let may_be_used = matches!(write, Write::Rotate { .. });
-            state.unsure |= may_be_used && self.is_newest(state, request);
+            state.unsure |= may_be_used && state.is_newest(request);
         }
         self.respond(state, request, Response::Dropped);
-    }
-
-    /// The response with a refresh token reaches the client, or is lost.
-    pub fn deliver(&self, state: &mut State, request: Request, (token, lost): (u8, bool)) {
-        if lost {
-            state.unsure |= self.is_newest(state, request);
-        } else if request.sender == Sender::Thief {
-            state.stolen = state.stolen.max(token);
-        } else if state.token.is_none_or(|newest| newest < token) {
-            state.token = Some(token);
-            state.unsure = false;
-        }
-        state.end(request.id);
-    }
-
-    fn is_newest(&self, state: &State, request: Request) -> bool {
-        request.sender == Sender::Client && request.token.is_some() && request.token == state.token
-    }
-
-    fn go(&self, state: &mut State, request: Request, phase: Phase) {
-        if let (Phase::Responding(successor), Some(token)) = (phase, request.token) {
-            state.break_if(request.after_end, Promise::EndIsFinal);
-            state.break_if(request.stale, Promise::OldTokenYieldsNothing);
-            let given = &mut state.given[usize::from(token)];
-            *given |= 1 << successor;
-            let several = given.count_ones() > 1;
-            state.break_if(several || successor > state.highest, Promise::SameSuccessor);
-        }
-        let next = Request { phase, ..request };
-        state.break_if(next.is_rotating() && next.after_end, Promise::NothingRotatesAfterTheEnd);
-        state.change(request.id, |request| request.phase = phase);
     }
 
     /// Responds without a token, which ends the request: its client learns nothing from it.
@@ -183,5 +144,46 @@ impl World {
         };
         state.break_if(self.is_without_thief_and_clock() && !expected, Promise::ErrorHasACause);
         state.end(request.id);
+    }
+}
+
+impl State {
+    fn rotated(&mut self, request: Request, used: u8) {
+        let phase = match request.phase {
+            Phase::WritingBeforeUser(_) => Phase::UserNext(None),
+            _ => Phase::Responding(used + 1),
+        };
+        self.go(request, phase);
+    }
+
+    /// The response with a refresh token reaches the client, or is lost.
+    pub fn deliver(&mut self, request: Request, (token, lost): (u8, bool)) {
+        if lost {
+            self.unsure |= self.is_newest(request);
+        } else if request.sender == Sender::Thief {
+            self.stolen = self.stolen.max(token);
+        } else if self.token.is_none_or(|newest| newest < token) {
+            self.token = Some(token);
+            self.unsure = false;
+        }
+        self.end(request.id);
+    }
+
+    fn is_newest(&self, request: Request) -> bool {
+        request.sender == Sender::Client && request.token.is_some() && request.token == self.token
+    }
+
+    fn go(&mut self, request: Request, phase: Phase) {
+        if let (Phase::Responding(successor), Some(token)) = (phase, request.token) {
+            self.break_if(request.after_end, Promise::EndIsFinal);
+            self.break_if(request.stale, Promise::OldTokenYieldsNothing);
+            let given = &mut self.given[usize::from(token)];
+            *given |= 1 << successor;
+            let several = given.count_ones() > 1;
+            self.break_if(several || successor > self.highest, Promise::SameSuccessor);
+        }
+        let next = Request { phase, ..request };
+        self.break_if(next.is_rotating() && next.after_end, Promise::NothingRotatesAfterTheEnd);
+        self.change(request.id, |request| request.phase = phase);
     }
 }

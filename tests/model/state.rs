@@ -117,6 +117,7 @@ pub enum Sender {
 }
 
 /// A request that runs.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact that a promise needs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Request {
     /// A number that no other request and no late copy has.
@@ -235,7 +236,7 @@ impl State {
     /// Adds a request under the lowest free id. The caller has seen that an execution environment is free.
     pub fn begin(&mut self, request: Request) {
         let taken = |id| self.requests().any(|other| other.id == id) || self.is_referenced(id);
-        let id = (1..).find(|id| !taken(*id)).unwrap();
+        let id = (1..=u8::MAX).find(|id| !taken(*id)).unwrap();
         *self.requests.iter_mut().find(|slot| slot.is_none()).unwrap() = Some(Request { id, ..request });
         self.sort();
     }

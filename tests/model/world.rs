@@ -186,7 +186,7 @@ impl World {
             Action::MissUser(id) => self.miss_user(state, state.request(id)),
             Action::LoseResponse(id) => {
                 if let Phase::Responding(token) = state.request(id).phase {
-                    self.deliver(state, state.request(id), (token, true));
+                    state.deliver(state.request(id), (token, true));
                 }
             }
             _ => unreachable!(),
@@ -213,7 +213,7 @@ impl World {
             Phase::Arrived => self.read_family(state, request),
             Phase::UserNext(write) => self.read_user(state, request, write),
             Phase::WritingBeforeUser(write) | Phase::Writing(write) => self.write(state, request, write),
-            Phase::Responding(token) => self.deliver(state, request, (token, false)),
+            Phase::Responding(token) => state.deliver(request, (token, false)),
         }
     }
 

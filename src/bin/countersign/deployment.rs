@@ -14,9 +14,8 @@ use clap::Args;
 use countersign::aws;
 use countersign::clock::Clock;
 use countersign::config::{self, Config, ConfigError, RotationConfig};
-use countersign::keys::Staging;
+use countersign::keys::{Keys, RotationError, RotationPolicy, Rotator};
 use countersign::password_hash::Hasher;
-use countersign::rotation::{Keys, Rotation, RotationError};
 use countersign::store::Store;
 
 use crate::fault::Fault;
@@ -235,17 +234,17 @@ impl Deployment {
     ///
     /// # Errors
     /// That the settings are not known, or the algorithm is none.
-    pub fn rotation(&self) -> Result<Rotation, Fault> {
+    pub fn rotation(&self) -> Result<Rotator, Fault> {
         let unknown =
             |error| Fault::new(format!("how this deployment rotates is not known ({error}); say --stack NAME"));
         let config = self.rotation_config.as_ref().map_err(unknown)?;
         let algorithm = config.signing_algorithm.parse().map_err(|_| Fault::new("the signing algorithm is none"))?;
-        let staging = Staging {
+        let policy = RotationPolicy {
             algorithm,
             public_for: config.key_public_for,
             refresh_token_max_ttl: config.refresh_token_max_ttl,
         };
-        Ok(Rotation::new(&self.sdk, config.signing_secret_id.clone(), staging, Clock::System))
+        Ok(Rotator::new(&self.sdk, config.signing_secret_id.clone(), policy, Clock::System))
     }
 
     /// Seconds that a key signs before the next one takes its turn, if that is known: it must have been public, too.

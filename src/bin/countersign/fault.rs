@@ -3,9 +3,8 @@
 use std::io;
 
 use countersign::config::ConfigError;
-use countersign::keys::KeyError;
+use countersign::keys::{KeyError, RotationError};
 use countersign::password_hash::HashError;
-use countersign::rotation::RotationError;
 use countersign::store::StoreError;
 
 /// Why a command ended early.

@@ -2,8 +2,7 @@
 
 use clap::Subcommand;
 use countersign::clock::Clock;
-use countersign::keys::{KeyState, Stage};
-use countersign::rotation::{Keys, Report, Request};
+use countersign::keys::{KeyStatus, Keys, RotationReport, RotationRequest, Stage};
 
 use crate::deployment::{Deployment, Target};
 use crate::fault::Fault;
@@ -41,7 +40,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             let rotation = deployment.rotation()?;
             let before = current(&deployment.keys().await?).map(|key| key.kid.clone());
             deployment.announce().await?;
-            let mut report = rotation.run(Request::Rotate { after: 0 }).await?;
+            let mut report = rotation.run(RotationRequest::Rotate { after: 0 }).await?;
             if report.changed && report.current == before {
                 report.reason = Some("the next key had to be made public first");
             }
@@ -59,22 +58,22 @@ async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) ->
     }
     let named = keys.states.iter().find(|key| key.kid == kid);
     let meant = if kid == CURRENT { current(&keys) } else { named };
-    let Some(KeyState { kid, .. }) = meant else {
+    let Some(KeyStatus { kid, .. }) = meant else {
         return Err(Fault::new(format!("there is no key {kid}; `countersign key list` shows all")));
     };
     deployment.announce().await?;
     input::confirm(yes, &format!("Drop the key {kid}? All tokens that it signed are refused from then on."))?;
     // `current` may be another one by then.
     let again = |error| Fault::new(format!("{}; --emergency={kid} does it again", Fault::from(error).words()));
-    let report = rotation.run(Request::Emergency(kid)).await.map_err(again)?;
+    let report = rotation.run(RotationRequest::Emergency(kid)).await.map_err(again)?;
     tell(json, &report)
 }
 
-fn current(keys: &Keys) -> Option<&KeyState> {
+fn current(keys: &Keys) -> Option<&KeyStatus> {
     keys.states.iter().find(|key| key.stage == Stage::Current)
 }
 
-fn tell(json: bool, report: &Report) -> Result<Outcome, Fault> {
+fn tell(json: bool, report: &RotationReport) -> Result<Outcome, Fault> {
     output::result(json, report, || {
         output::record([
             ("rotated", Some(report.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")))),
@@ -102,7 +101,7 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
 }
 
 /// What becomes of a key, and when.
-fn what_comes(deployment: &Deployment, keys: &Keys, key: &KeyState) -> String {
+fn what_comes(deployment: &Deployment, keys: &Keys, key: &KeyStatus) -> String {
     let public_for = deployment.rotation_config.as_ref().ok().map(|config| u64::from(config.key_public_for));
     match key.stage {
         _ if !keys.are_rotated => "signs for as long as it is there: it is a key of your own".to_owned(),

@@ -1,7 +1,6 @@
 //! `countersign key`: the rotation itself is tested in `rotation.rs`; here, that the command line does it.
 
-use countersign::keys::Staging;
-use countersign::rotation::{Request, Rotation};
+use countersign::keys::{RotationPolicy, RotationRequest, Rotator};
 use serde_json::{Value, json};
 
 use crate::keys::p256_pem;
@@ -12,10 +11,11 @@ pub async fn made(seconds: i64) -> TestApp {
     let test = TestApp::start_cold(|_| {}).await;
     test.keep_machine_time().await;
     test.pass(-seconds);
-    let staging = Staging { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
+    let policy =
+        RotationPolicy { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
     let secret_id = test.app.config.signing_secret_id.clone();
-    let rotation = Rotation::new(&test.sdk().await, secret_id, staging, test.clock());
-    assert!(rotation.run(Request::Provide).await.unwrap().changed);
+    let rotation = Rotator::new(&test.sdk().await, secret_id, policy, test.clock());
+    assert!(rotation.run(RotationRequest::Provide).await.unwrap().changed);
     test.keep_machine_time().await;
     test
 }

@@ -10,10 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{APPLICATION, Answer, CONTRACT, FaultProxy, PASSWORD, SERVICE, TestApp, USERNAME};
+use super::{APPLICATION, Answer, CONTRACT, FaultProxy, OLD, PASSWORD, SERVICE, TestApp, USERNAME};
 
-const OLD_USERNAME: &str = "old.hash@itccompliance.co.uk";
-const OLD_PASSWORD: &str = "legacy-pass";
 /// The user and the client of wrong guesses: what they cost an account is not to change any other flow.
 const GUESSED_USERNAME: &str = "guessed@itccompliance.co.uk";
 const GUESSED_CLIENT: &str = "guessed-client";
@@ -183,9 +181,9 @@ impl Flow {
                 test.form((GUESSED_CLIENT, "a wrong secret"), &GRANT).await
             }
             Self::Password | Self::PasswordOnly => test.password(USERNAME, PASSWORD).await,
-            Self::WrongPassword => test.password(GUESSED_USERNAME, OLD_PASSWORD).await,
+            Self::WrongPassword => test.password(GUESSED_USERNAME, OLD.1).await,
             Self::UnknownUser => test.password("nobody@itccompliance.co.uk", PASSWORD).await,
-            Self::OldHash | Self::ThawedOldHash => test.password(OLD_USERNAME, OLD_PASSWORD).await,
+            Self::OldHash | Self::ThawedOldHash => test.password(OLD.0, OLD.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
             _ => test.refresh(token.unwrap()).await,
         }
@@ -277,11 +275,8 @@ impl Stage {
     pub async fn set(flow: Flow) -> Self {
         // Read by now, so that the first request is not measured with it.
         LazyLock::force(&CONTRACT);
-        let start = TestApp::start_with(|config| {
-            (config.argon2_memory_kib, config.argon2_iterations) = (64, 1);
-        })
-        .await;
-        put_cheap_hashes(&start, flow);
+        let start = TestApp::start_with_cheap_hashes().await;
+        put_guessed_records(&start, flow);
         let proxy = FaultProxy::before(&start).await;
         let test = start.behind(&proxy).await;
         if flow != Flow::ColdStart {
@@ -315,12 +310,9 @@ impl Stage {
     }
 }
 
-/// Stores hashes of the passwords and secrets that the flows use, and the user and the client of wrong guesses.
-fn put_cheap_hashes(test: &TestApp, flow: Flow) {
+/// Stores the user and the client of wrong guesses.
+fn put_guessed_records(test: &TestApp, flow: Flow) {
     let hash = |secret: &str| test.app.hasher.hash(secret).unwrap().as_str().to_owned();
-    let bcrypt = bcrypt::hash_with_salt(OLD_PASSWORD, 4, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY);
-    test.change_user(&json!({"password_hash": hash(PASSWORD)}));
-    test.change("UsersTable", &json!({"username": OLD_USERNAME}), &json!({"password_hash": bcrypt}));
     let user = json!({"username": GUESSED_USERNAME, "user_id": "guessed", "enabled": true,
         "password_hash": hash(PASSWORD)});
     test.cloud.put("UsersTable", &user).unwrap();

@@ -1,7 +1,6 @@
 //! Whether the keys of the secret are good, are published, and are rotated.
 
-use countersign::keys::{KeyState, Stage};
-use countersign::rotation::{Keys, RotationError};
+use countersign::keys::{KeyStatus, Keys, RotationError, Stage};
 use serde_json::Value;
 
 use super::endpoint::{self, document};
@@ -76,7 +75,7 @@ fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Fin
     const CHECK: &str = "published keys";
     let caches = output::span(deployment.config.keys_max_age.into());
     let wait = || format!("wait {caches}, for so long caches keep them; after that, look at the function's log");
-    let is_missing = |key: &&KeyState| !published.iter().any(|published| kid(published) == key.kid);
+    let is_missing = |key: &&KeyStatus| !published.iter().any(|published| kid(published) == key.kid);
     let (current, others): (Vec<_>, Vec<_>) =
         keys.states.iter().filter(is_missing).partition(|key| key.stage == Stage::Current);
     let others: Vec<_> = others.into_iter().map(|key| key.kid.clone()).collect();
@@ -137,7 +136,7 @@ fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
 }
 
 /// What is wrong with the next key.
-fn next_key(deployment: &Deployment, next: &KeyState) -> Option<Finding> {
+fn next_key(deployment: &Deployment, next: &KeyStatus) -> Option<Finding> {
     const CHECK: &str = "rotation";
     let wanted = deployment.rotation_config.as_ref().ok().map(|config| &config.signing_algorithm);
     if let Some(wanted) = wanted.filter(|wanted| **wanted != next.algorithm) {

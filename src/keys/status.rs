@@ -1,45 +1,45 @@
-//! Where each key of the secret stands, for people. Nothing of a private half is in it.
+//! The status of each key of the secret, for people. Contains nothing of a private half.
 
 use serde::Serialize;
 
 use super::document::{KeyRecord, PreviousKeyRecord};
 use super::{Document, SigningKey};
 
-/// What a key does.
+/// The role of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Is public, and will sign.
+    /// The key is public, and signs next.
     Next,
-    /// Signs.
+    /// The key signs.
     Current,
-    /// Is public for as long as what it signed can live.
+    /// The key is public until its last token has expired.
     Previous,
 }
 
-/// A key of the secret. Times are in seconds since the epoch; absent where nobody wrote them down.
+/// The status of a key. Times are in seconds since the epoch; absent if the secret does not contain them.
 #[derive(Clone, Debug, Serialize)]
-pub struct KeyState {
+pub struct KeyStatus {
     /// Its RFC 7638 thumbprint.
     pub kid: String,
-    /// What it signs by.
+    /// Its signing algorithm.
     pub algorithm: String,
-    /// What it does.
+    /// Its role.
     pub stage: Stage,
-    /// When it was made.
+    /// When it was generated.
     pub created_at: Option<u64>,
-    /// Since when it is public.
+    /// When it became public.
     pub public_since: Option<u64>,
-    /// Since when it signs.
+    /// When it began to sign.
     pub signs_since: Option<u64>,
     /// When it leaves the public set.
     pub leaves_at: Option<u64>,
 }
 
 impl Document {
-    /// Where its keys stand at `now`: the one that signs, the next one, and the previous ones that are still public.
-    pub fn states(&self, now: u64) -> Vec<KeyState> {
-        let of_record = |record: &KeyRecord, stage| KeyState {
+    /// Returns the status of the keys at `now`: the current key, the next one, and the previous ones that are still public.
+    pub fn states(&self, now: u64) -> Vec<KeyStatus> {
+        let of_record = |record: &KeyRecord, stage| KeyStatus {
             kid: record.kid.clone(),
             algorithm: format!("{:?}", record.alg),
             stage,
@@ -50,7 +50,7 @@ impl Document {
         };
         let previous = self.previous.iter().filter(|key| !key.is_gone(now)).map(|key| match key {
             PreviousKeyRecord::Whole(record) => of_record(record, Stage::Previous),
-            PreviousKeyRecord::Public { public_key, leaves_at } => KeyState {
+            PreviousKeyRecord::Public { public_key, leaves_at } => KeyStatus {
                 kid: public_key.common.key_id.clone().unwrap_or_default(),
                 algorithm: public_key.common.key_algorithm.map(|algorithm| algorithm.to_string()).unwrap_or_default(),
                 stage: Stage::Previous,
@@ -67,9 +67,9 @@ impl Document {
     }
 }
 
-impl KeyState {
-    /// A key that somebody brought along, which signs and is never rotated.
-    pub(crate) fn of_own(key: &SigningKey) -> Self {
+impl KeyStatus {
+    /// Returns the status of an externally managed key, which signs and is never rotated.
+    pub(super) fn of_external(key: &SigningKey) -> Self {
         Self {
             kid: key.kid().to_owned(),
             algorithm: format!("{:?}", key.algorithm()),

@@ -1,0 +1,58 @@
+//! The log line of a request: one for each decision, written in one place when the response is ready.
+//!
+//! Handlers and errors put a [`Decision`] into the extensions of the response. What else is known about the request is
+//! recorded in its span. A response without a decision, such as a public document, has no line.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+use tracing::field::Empty;
+
+use super::Origin;
+use crate::error::Error;
+
+/// What was decided about a request.
+#[derive(Clone)]
+pub(super) enum Decision {
+    /// A token was issued.
+    Issued,
+    /// The request was rejected, or failed because of a server error.
+    NotIssued(Arc<Error>),
+}
+
+impl Decision {
+    fn log(&self, status: u16) {
+        match self {
+            Self::Issued => tracing::info!(outcome = "issued", status),
+            Self::NotIssued(error) if status >= 500 => {
+                tracing::error!(outcome = "failed", status, error = error.code(), reason = error.reason());
+            }
+            Self::NotIssued(error) => {
+                tracing::info!(outcome = "refused", status, error = error.code(), reason = error.reason());
+            }
+        }
+    }
+}
+
+/// Opens the span of a request, and logs the decision when the response is ready.
+pub(super) async fn log(request: Request, next: Next) -> Response {
+    let Origin { request_id, source } = request.extensions().get().cloned().unwrap_or_default();
+    let span = tracing::info_span!(
+        "request",
+        request_id,
+        source,
+        grant = Empty,
+        client_id = Empty,
+        user = Empty,
+        version = Empty,
+        kid = Empty
+    );
+    let response = next.run(request).instrument(span.clone()).await;
+    if let Some(decision) = response.extensions().get::<Decision>() {
+        span.in_scope(|| decision.log(response.status().as_u16()));
+    }
+    response
+}
