@@ -36,9 +36,9 @@ pub struct Client {
     pub scopes: AllowedScopes,
     /// The scopes of a request that names none.
     pub default_scopes: Option<Scope>,
-    /// The audience of its tokens of structure 2. Absent means the issuer.
+    /// The audience of its tokens of version 2. Absent means the issuer.
     pub audience: Option<String>,
-    /// Copied into its tokens of structure 1.
+    /// Copied into its tokens of version 1.
     pub system: Option<serde_json::Map<String, serde_json::Value>>,
     /// Seconds that its access tokens live. Absent means the deployment's default for users or for services.
     pub access_token_ttl: Option<NonZeroU32>,

@@ -107,7 +107,7 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// Signs the token, and answers with the members that belong to its structure: 1 does not name the scope.
+    /// Signs the token and returns the members of the response. With token version 1 the response has no scope.
     fn new(token: &AccessToken<'_>, version: TokenVersion, key: &SigningKey) -> Result<Self, KeyError> {
         Ok(Self {
             token_type: "Bearer",

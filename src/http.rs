@@ -1,4 +1,4 @@
-//! The HTTP surface: which path goes where, and what holds for every answer.
+//! The HTTP surface: the routes, and the headers of every response.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ mod metadata;
 mod published;
 mod token;
 
-/// Where a request came from, as the gateway says: no header is asked, because anyone can send one. Whoever puts the
-/// router on a wire puts this into a request's extensions.
+/// The origin of a request, as the gateway reports it. Headers are not used, because every caller can set them. The code
+/// that serves the router puts this into a request's extensions.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The gateway's name for the request.
@@ -90,13 +90,13 @@ async fn well_formed(request: Request) -> Result<Request, Error> {
     }
 }
 
-/// The last resort (S-103): a panic costs one answer, and not the environment. What it said stays untold, for it may
-/// quote anything.
+/// Turns a panic into a response (S-103), so that it does not end the execution environment. The message of the panic is
+/// not logged, because it may quote anything.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     Error::ServerError("a panic; the line before this says where".to_owned()).into_response()
 }
 
-/// The headers of every answer (RFC 6749 section 5.1), but for what caches may keep.
+/// Adds the headers of every response (RFC 6749 section 5.1), except to those that caches may keep.
 async fn headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     if !headers.contains_key(CACHE_CONTROL) {

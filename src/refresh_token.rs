@@ -130,24 +130,24 @@ pub struct Family {
     pub scopes: Scope,
     /// The token version of the login, for statistics. Each request chooses its own version.
     pub version: u8,
-    /// When the user proved the password.
+    /// The time at which the user proved the password.
     pub auth_time: u64,
     /// The generation of the one active refresh token.
     pub generation: u32,
-    /// When that generation was made.
+    /// The time at which that generation was made.
     pub rotated_at: u64,
     /// A random value of the request that made that generation. It identifies a write that is sent again because its
     /// response was lost.
     pub rotated_by: String,
-    /// Whether the login was ended before its time.
+    /// True if the login was ended before it expired.
     pub revoked: bool,
-    /// When the login ends, however often it is refreshed.
+    /// The end of the login, however often it is refreshed.
     pub absolute_expires_at: u64,
-    /// When the login ends if it is not refreshed again.
+    /// The end of the login if it is not refreshed again.
     pub expires_at: u64,
 }
 
-/// What the state of its family makes of a refresh token.
+/// The standing of a refresh token, by the state of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The refresh token is the active one.

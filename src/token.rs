@@ -1,4 +1,4 @@
-//! Access tokens: the claims of structures 1 and 2, and their signature.
+//! Access tokens: the claims of token versions 1 and 2, and their signature.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,12 +11,12 @@ use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
 use crate::user::User;
 
-/// The structure of an access token.
+/// The version of an access token, which decides its claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenVersion {
-    /// Structure 1, deprecated: `dealer` and `system` in the token.
+    /// Token version 1, deprecated: `dealer` and `system` in the token.
     V1,
-    /// Structure 2: RFC 9068.
+    /// Token version 2: RFC 9068.
     V2,
 }
 
@@ -35,7 +35,7 @@ impl TokenVersion {
 pub struct Login<'a> {
     /// The user.
     pub user: &'a User,
-    /// When the user proved the password, in seconds since the epoch.
+    /// The time at which the user proved the password, in seconds since the epoch.
     pub at: u64,
     /// The family of the login.
     pub family: FamilyId,

@@ -42,7 +42,7 @@ pub struct User {
     pub password_hash: Option<Hash>,
     /// The scopes that tokens for this user may have. Absent means whatever the client may have.
     pub scopes: Option<AllowedScopes>,
-    /// Copied into tokens of structure 1.
+    /// Copied into tokens of version 1.
     pub dealer: Option<serde_json::Map<String, serde_json::Value>>,
     /// Whether tokens are issued for this user at all.
     pub enabled: bool,

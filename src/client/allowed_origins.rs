@@ -14,7 +14,7 @@ pub const MAX_ALLOWED_ORIGINS: usize = 20;
 #[serde(try_from = "BTreeSet<String>")]
 pub struct AllowedOrigins(BTreeSet<String>);
 
-/// Why a set of origins is not valid.
+/// The reason why a set of origins is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OriginError {
     /// There are more than [`MAX_ALLOWED_ORIGINS`].

@@ -1,4 +1,4 @@
-//! `Accept` chooses the structure of the token, by the parameter `version` of a media type.
+//! The token version, which `Accept` chooses by the parameter `version` of a media type.
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
@@ -7,8 +7,8 @@ use super::media_type::{parameter, split};
 use crate::error::Error;
 use crate::token::TokenVersion;
 
-/// Reads the version that a request accepts: the first that any entry carries, be it the bare `version=2` that legacy
-/// callers send. 1.x is structure 1; 2 and higher, and none at all, is structure 2.
+/// Reads the version that a request accepts: the first one in any entry, also the bare `version=2` that legacy callers
+/// send. 1.x is token version 1; 2 and higher, or no version, is token version 2.
 ///
 /// # Errors
 /// `invalid_request` if it is not a number, or below 1.

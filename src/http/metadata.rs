@@ -1,4 +1,4 @@
-//! What there is, for clients and verifiers that look for it (RFC 8414), under both names that they look for.
+//! The metadata (RFC 8414), under both names that clients and verifiers request.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::error::Error;
 use crate::grant::GrantType;
 
-/// Where RFC 8414 section 3 has it: the path of the issuer, if it has one, comes after the well-known name.
+/// The path of RFC 8414 section 3: the path of the issuer, if it has one, comes after the well-known name.
 pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
-/// Where OpenID Connect Discovery has it, and API Gateway's JWT authorizers look.
+/// The path of OpenID Connect Discovery, which API Gateway's JWT authorizers request.
 pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
 /// The members of RFC 8414 section 2 and OpenID Connect Discovery section 3.

@@ -1,4 +1,4 @@
-//! `POST /oauth/token` (RFC 6749 section 3.2), in the order in which faults decide.
+//! `POST /oauth/token` (RFC 6749 section 3.2), in the order in which errors decide.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::app::App;
 use crate::error::Error;
 use crate::grant::{self, Caller, GrantType};
 
-/// How long a request waits for all that it depends on, before its caller hears that it may try again (S-704). Each call
-/// has a shorter time of its own; but there are several.
+/// The time that a request waits for its dependencies before the response is a 503 (S-704). Each call has a shorter timeout,
+/// but there are several calls.
 const DEADLINE: Duration = Duration::from_millis(3_800);
 
-/// Answers a token request.
+/// Responds to a token request.
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,

@@ -23,7 +23,7 @@ pub(super) struct Bcrypt {
     hash: String,
 }
 
-/// What bcrypt hashes.
+/// The input of bcrypt.
 #[derive(Clone, Copy)]
 enum Input {
     /// The password.

@@ -39,7 +39,8 @@ pub fn generate_client_secret() -> String {
     secret.chars().chain(checksum(&secret)).collect()
 }
 
-/// Whether a secret has the form, and the checksum, of those that [`generate_client_secret`] makes: no person chose it.
+/// Returns true if a secret has the form, and the checksum, of those that [`generate_client_secret`] makes: no
+/// person chose it.
 pub fn is_generated(secret: &str) -> bool {
     let (start, end) = secret.split_at_checked(GENERATED_BYTES).unwrap_or_default();
     let bits = start.strip_prefix("cs_").and_then(|bits| URL_SAFE_NO_PAD.decode(bits).ok());

@@ -107,7 +107,7 @@ def create(countersign, client_id, *more):
     return made["client_secret"]
 
 
-# Is it well?
+# Check a deployment
 
 
 def complaints(ran):

@@ -58,7 +58,7 @@ async fn an_import_waits_for_a_table_that_throttles_and_stops_where_it_may_not_w
     refused.assert(1, "Run the same command again to continue");
 }
 
-/// What DynamoDB does not take is a bad line, and what cannot be read is the end.
+/// A record that DynamoDB rejects is a bad line. Input that cannot be read ends the import.
 #[tokio::test]
 async fn what_cannot_be_stored_is_a_bad_line_and_what_cannot_be_read_is_the_end() {
     let test = started().await;
