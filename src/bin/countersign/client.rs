@@ -71,7 +71,7 @@ Example:
         #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = input::span)]
         expires_in: u64,
     },
-    /// Revoke a secret of a client immediately
+    /// Retire a secret of a client immediately
     RetireSecret {
         /// The id of the client
         client_id: String,
@@ -339,7 +339,7 @@ async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, exp
     let live: Vec<_> = stored.record.live_secrets(now).map(Secret::name).collect();
     if !stored.record.take_secret(record, now, now.saturating_add(expires_in)) {
         return Err(Fault::new(format!(
-            "{client_id} has {MAX_LIVE_SECRETS} active secrets ({}); revoke one with `countersign client retire-secret`",
+            "{client_id} has {MAX_LIVE_SECRETS} active secrets ({}); retire one with `countersign client retire-secret`",
             live.join(", ")
         )));
     }
@@ -371,7 +371,7 @@ async fn retire_secret(
     }
     deployment.announce().await?;
     if stored.record.live_secrets(now).next().is_none() {
-        let question = format!("Revoke the last active secret of {client_id}? The client will get no tokens.");
+        let question = format!("Retire the last active secret of {client_id}? The client will get no tokens.");
         input::confirm(yes, &question)?;
     }
     stored.record.updated_at = Some(now);
