@@ -58,8 +58,8 @@ pub struct Caller {
     pub version: TokenVersion,
 }
 
-/// Runs a grant. Reads the user or the refresh token family while the client is authenticated, to save a round trip.
-/// The result is used only after `authenticated` has confirmed that the client is authenticated and may use the grant.
+/// Runs a grant. Reads the user or the refresh token family, if the grant needs one, while the client is authenticated,
+/// to save a round trip. The record is used only if `authenticated` succeeds: the client may use the grant.
 ///
 /// # Errors
 /// The errors of the client's authentication first, then those of the grant.

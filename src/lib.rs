@@ -30,9 +30,9 @@
 //!     http/token.rs                POST /oauth/token: the checks in their order
 //!       http/{body,accept}.rs      -> Params, TokenVersion
 //!       grant.rs                   run: one dispatch for all grants
-//!         http/client_auth.rs      -> Client                  | concurrently
+//!         http/client_auth.rs      -> Client, may use grant   | concurrently
 //!         grant/*.rs: read         -> user or refresh family  |
-//!         grant/*.rs: issue        permissions, scope; token.rs signs; the one write
+//!         grant/*.rs: issue        checks of user and scope; token.rs signs; the write, if any
 //!   Json(Issued)                   or http/error.rs
 //! ```
 //!

@@ -130,7 +130,7 @@ pub struct Family {
     pub scopes: Scope,
     /// The token version of the login, for statistics. Each request chooses its own version.
     pub version: u8,
-    /// When the user proved the password.
+    /// When the password was verified.
     pub auth_time: u64,
     /// The generation of the one active refresh token.
     pub generation: u32,
@@ -155,7 +155,7 @@ pub enum Standing {
     /// The refresh token was used within the grace, and its successor was not used. The client lost the response and
     /// retries, or a second tab of the client uses the same token.
     Retried,
-    /// The refresh token was used before the grace, or its successor was used too: a token replay.
+    /// The refresh token was used longer ago than the grace, or its successor was used too: a token replay.
     Replayed,
     /// The refresh token is ahead of its family: the table was rolled back to an earlier state.
     RolledBack,
@@ -173,7 +173,7 @@ pub enum LostRotation {
     SuccessorIsActive,
     /// The refresh token is not valid any more. The reason is for the log.
     Rejected(&'static str),
-    /// The state does not say whether the refresh token is valid. The reason is for the log.
+    /// The state does not show if the refresh token is valid. The reason is for the log.
     Undecided(&'static str),
 }
 

@@ -35,7 +35,7 @@ impl TokenVersion {
 pub struct Login<'a> {
     /// The user.
     pub user: &'a User,
-    /// When the user proved the password, in seconds since the epoch.
+    /// When the password was verified, in seconds since the epoch.
     pub at: u64,
     /// The family of the login.
     pub family: FamilyId,

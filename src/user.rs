@@ -46,14 +46,14 @@ pub struct User {
     pub dealer: Option<serde_json::Map<String, serde_json::Value>>,
     /// False if no tokens are issued for this user.
     pub enabled: bool,
-    /// Incremented to log the user out everywhere: a login is valid only while it equals this number.
+    /// Incremented to log the user out everywhere. A login is valid only if its `session_generation` equals this one.
     #[serde(default)]
     pub session_generation: u64,
 }
 
 impl User {
-    /// Ends every login that read the user before this change is stored, and none that reads the user afterwards.
-    /// `step` is 1; after a restore of the table it is [`STEP_AFTER_RESTORE`].
+    /// Ends all logins that read the user before this change is stored. Later logins stay valid. `step` is 1; after a
+    /// restore of the table it is [`STEP_AFTER_RESTORE`].
     pub fn end_sessions(&mut self, step: u64) {
         self.session_generation = self.session_generation.saturating_add(step);
     }

@@ -31,7 +31,7 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_millis(300);
 /// upgrade could exceed its deadline after the family is stored, and the login would be lost.
 const LATEST_UPGRADE: Duration = Duration::from_millis(3_500);
 
-/// The grant's own parameters, and the record that the username names.
+/// The grant's own parameters, and the user.
 pub struct Request {
     scope: Option<String>,
     password: String,
