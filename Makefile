@@ -1,5 +1,5 @@
-# The verbs of this project. Whatever they need is installed, pinned, into .tools (Rust, a C compiler and Python are not).
-# Nothing but `make deploy` ever talks to AWS: the others see a local cloud on 127.0.0.1 and made-up credentials.
+# The commands of this project. What they need is installed, pinned, into .tools, except Rust, a C compiler and Python.
+# Only `make deploy` calls AWS: the others use a local cloud on 127.0.0.1 and made-up credentials.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -39,25 +39,25 @@ help: ## This list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb what; do \
 	  printf 'make %-13s %s\n' "$$verb" "$$what"; done
 
-test: | needs-cargo needs-cc ## All tests that need nothing but Rust
+test: | needs-cargo needs-cc ## Runs all tests that need only Rust and a C compiler
 	@cargo test
 
-fuzz: | needs-cargo needs-cc needs-c++ $(TOOLS)/rust/installed ## Requests that a fuzzer thinks up, against a model of the answers (SECONDS_EACH=600)
+fuzz: | needs-cargo needs-cc needs-c++ $(TOOLS)/rust/installed ## Generates requests and compares each response with a model (SECONDS_EACH=600)
 	@PATH="$(CURDIR)/$(TOOLS)/rust/bin:$$PATH" tools/fuzz "$(SECONDS_EACH)" $(TARGETS)
 
-faults: build | needs-cargo needs-cc ## Every fault at every call, races of the deployed binary, steps of the clock, a minute's freeze
+faults: build | needs-cargo needs-cc ## Injects every fault into every call and two faults into every two calls, races the deployed binary, steps the clock, freezes the function for a minute
 	@FUNCTION="$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap" FREEZE_SECONDS=60 tools/faults
 
-watch: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed ## The function on this machine, built again at each change (PORT=9000)
+watch: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed ## Runs the function on this machine, and rebuilds it at each change (PORT=9000)
 	@$(local) watch --port "$(PORT)"
 
-invoke: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed ## One event of events/ to the function (EVENT=password)
+invoke: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed ## Sends one event of events/ to the function (EVENT=password)
 	@$(local) invoke "$(EVENT)"
 
-deploy-local: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## The whole stack on a local cloud, with demo clients (CLOUD_PORT=4566, BUILD=debug)
+deploy-local: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## Deploys the whole stack to a local cloud, with demo clients (CLOUD_PORT=4566, BUILD=debug)
 	@$(local) deploy --cloud-port "$(CLOUD_PORT)" --build "$(BUILD)"
 
-logs: | $(TOOLS)/local/installed ## What the function of deploy-local has logged
+logs: | $(TOOLS)/local/installed ## Shows what the function of deploy-local has logged
 	@$(local) logs
 
 stop: ## Ends the local cloud of deploy-local
@@ -69,23 +69,23 @@ e2e: | needs-cargo needs-cc needs-curl needs-objdump $(TOOLS)/e2e/installed $(TO
 lint: | $(TOOLS)/sam/installed ## Validates the template
 	@$(offline) $(sam) validate --lint
 
-build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## The function as it is deployed, into .aws-sam (ARCHITECTURE=x86_64)
+build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## Builds the function as it is deployed, into .aws-sam (ARCHITECTURE=x86_64)
 	@PATH="$(CURDIR)/$(TOOLS)/lambda/bin:$$PATH" $(offline) $(sam) build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@case "$$(od -An -tx1 -j18 -N1 .aws-sam/build/ApiFunction/bootstrap | tr -d ' ')" in 3e) built=x86_64;; b7) built=arm64;; *) built=neither;; esac; \
 	  if [ "$$built" != "$(ARCHITECTURE)" ]; then \
 	    echo "countersign: the function was built for $$built, and not for $(ARCHITECTURE); set ARCHITECTURE=" >&2; exit 1; fi
 
-bench: build | needs-cargo needs-cc ## What a token costs: each part by itself, the function, load, growth, peers (PART=)
+bench: build | needs-cargo needs-cc ## Measures the cost of a token: each part by itself, the function, load, growth, peers (PART=)
 	@cargo build --release --example bare
 	@cargo bench $(if $(PART),-- $(PART))
 
-deploy: build ## To AWS, asking for every setting (ARCHITECTURE=x86_64, or what was saved)
+deploy: build ## Deploys to AWS, and prompts for every setting (ARCHITECTURE=x86_64, or what was saved)
 	@$(sam) deploy --guided --parameter-overrides "$$(python3 tools/saved_answers.py Architecture=$(ARCHITECTURE))"
 
 clean: stop ## Removes everything that was built or installed here
 	@rm -rf .aws-sam $(NODE)/node_modules benches/peers/node_modules fuzz/target target $(TOOLS)
 
-lock: | needs-python3 ## Pins what tools/requirements/*.in ask for anew
+lock: | needs-python3 ## Pins the requirements of tools/requirements/*.in again
 	@python3 -m venv $(TOOLS)/uv && $(TOOLS)/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	@cd tools/requirements && for list in *.in; do "$(CURDIR)/$(TOOLS)/uv/bin/uv" pip compile --quiet --universal \
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \

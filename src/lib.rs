@@ -1,4 +1,4 @@
-//! countersign: OAuth 2.0 tokens for first-party applications and services, from one AWS Lambda.
+//! countersign: OAuth 2.0 tokens for first-party applications and services, from one AWS Lambda function.
 //!
 //! # Modules, in reading order
 //!
@@ -42,6 +42,8 @@
 //! - Each client error is a variant of [`error::Error`] with a fixed description. Only [`store::StoreError`] and
 //!   [`keys::KeyError`] convert into it, and become 503 or 500, so internal details cannot leak by accident.
 //! - One conditional update rotates a refresh token, so at most one generation of a family is active.
+//! - A refresh reads client, family and user before its one write, so a request that is rejected or fails consumes
+//!   nothing.
 //! - The client credentials grant writes nothing, and runs no slow hash for a generated secret.
 //! - A type that contains a secret has no `Debug`, or one that shows nothing.
 //! - `tests/it/house.rs` and `clippy.toml` list the modules that may use each external crate, the clock and the

@@ -134,7 +134,7 @@ pub struct Family {
     pub auth_time: u64,
     /// The generation of the one active refresh token.
     pub generation: u32,
-    /// When that generation was made.
+    /// The time at which that generation was made.
     pub rotated_at: u64,
     /// A random value of the request that made that generation. It identifies a write that is sent again because its
     /// response was lost.
@@ -143,7 +143,7 @@ pub struct Family {
     pub revoked: bool,
     /// When the login ends, even if it is refreshed again.
     pub absolute_expires_at: u64,
-    /// When the login ends if it is not refreshed again.
+    /// The end of the login if it is not refreshed again.
     pub expires_at: u64,
 }
 

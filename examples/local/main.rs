@@ -1,5 +1,5 @@
-//! The whole service on one's own machine, with nothing but Rust: the same router, over a DynamoDB emulator in this
-//! process, with a key made at the start and a demo client of each kind.
+//! The whole service on your machine, which needs only Rust and a C compiler: the same router, over a DynamoDB emulator in
+//! this process, with a key made at the start and a demo client of each kind.
 
 #![allow(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
@@ -21,7 +21,7 @@ mod demo;
 use cloud::{Cloud, Fault};
 use demo::seed;
 
-/// Runs countersign on this machine, with demo clients and a demo user.
+/// Run countersign on this machine, with demo clients and a demo user.
 #[derive(Parser)]
 struct Options {
     /// The port of 127.0.0.1 to listen on

@@ -27,7 +27,7 @@ pub struct Client {
     pub scopes: &'static [&'static str],
     pub default_scopes: &'static [&'static str],
     pub enabled: bool,
-    /// Whether the secret came from another system, so that it has a slow hash and raw halves of Basic prove it too.
+    /// True if the secret was imported, so that it has a slow hash and raw halves of Basic prove it too.
     pub imported: bool,
 }
 

@@ -32,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
     countersign_fuzz::take_log();
 });
 
-/// What holds for every response, whatever the path: one of the token endpoint, or a public document.
+/// Checks what holds for every response, whatever the path: one of the token endpoint, or a public document.
 fn assert_well_formed(answer: &Answer) {
     if answer.header("cache-control") == Some("public, max-age=300, stale-if-error=7200") {
         assert!([200, 304].contains(&answer.status), "{answer:?}");

@@ -38,7 +38,7 @@ pub struct Request {
     username: Option<Username>,
     /// A server error counts only after the client's errors.
     user: Result<Option<User>, StoreError>,
-    /// When the request began.
+    /// The time at which the request began.
     began: Instant,
 }
 

@@ -107,7 +107,7 @@ def create(countersign, client_id, *more):
     return made["client_secret"]
 
 
-# Is it well?
+# Check a deployment
 
 
 def complaints(ran):
@@ -219,7 +219,7 @@ def test_the_doctor_finds_what_is_broken_and_nothing_else(deployed, countersign,
     [found] = complaints(ran)
     assert (found["level"], found["check"]) == (level, check)
     assert words in f"{found['finding']}; {found['mend']}"
-    assert ("1 fault; each says how to mend it" in ran.stderr) == (level == "fault")
+    assert ("1 fault; each says how to fix it" in ran.stderr) == (level == "fault")
     assert complaints(countersign(*doctor)) == []
 
 
@@ -384,14 +384,14 @@ def test_whoever_may_only_read_is_told_which_right_is_missing_and_nothing_is_wri
         ("secretsmanager:GetSecretValue", "key", "list"),
     ]:
         refused = countersign(*arguments, code=1, **reader)
-        assert f"you may not do that: the right to {action} is missing; have it granted" in refused.stderr
+        assert f"permission denied: your role lacks {action}" in refused.stderr
         assert refused.stdout == "", "no secret of a client that there is not"
     assert item(deployed, "ClientsTable", client_id="forbidden") is None
     assert item(deployed, "UsersTable", username="forbidden@example.com") is None
     assert item(deployed, "ClientsTable", client_id="demo-service") == before
     stranger = user_with(deployed, "stranger", "dynamodb:*")
     refused = countersign("client", "list", code=1, **stranger)
-    assert "the right to cloudformation:DescribeStacks is missing" in refused.stderr
+    assert "your role lacks cloudformation:DescribeStacks" in refused.stderr
 
 
 def test_a_profile_that_is_named_counts_whatever_the_environment_has(deployed, countersign, tmp_path):
@@ -402,7 +402,7 @@ def test_a_profile_that_is_named_counts_whatever_the_environment_has(deployed, c
     profiles.write_text("[careful]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in reader.items()))
     file = {"AWS_SHARED_CREDENTIALS_FILE": str(profiles)}
     refused = countersign("--profile", "careful", "client", "create", "unprofiled", code=1, **file)
-    assert "the right to dynamodb:PutItem is missing" in refused.stderr
+    assert "your role lacks dynamodb:PutItem" in refused.stderr
     assert item(deployed, "ClientsTable", client_id="unprofiled") is None
     countersign("--profile", "careless", "client", "list", code=1, **file)
 

@@ -189,10 +189,15 @@ def test_watch_answers_builds_again_at_a_change_and_ends_whole(tmp_path):
         invoked = make("invoke", "EVENT=wrong_secret")
         assert json.loads(invoked.stdout)["statusCode"] == 401, "it is the one that is invoked"
 
+        def another_than(function):
+            return [one for one in verb.running("api") if one.pid != function.pid]
+
         [function] = verb.running("api")
         with touched(ROOT / "src/lib.rs"):
-            [again] = verb.wait_for(lambda: [one for one in verb.running("api") if one.pid != function.pid])
-        assert "access_token" in answer(asked[0]) and again.is_running()
+            verb.wait_for(lambda: another_than(function))
+        assert "access_token" in answer(asked[0])
+        # On a busy machine the watcher may start the function twice for one change.
+        verb.wait_for(lambda: another_than(function))
         started = verb.started()
         verb.interrupt()
         assert_ended(started)

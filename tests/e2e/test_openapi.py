@@ -26,7 +26,8 @@ def test_no_request_gets_an_answer_that_is_not_documented(api, cloud):
         Path(sys.executable).parent / "schemathesis", "run", CONTRACT, "--url", api.token_url.removesuffix("/oauth/token"),
         "--checks", CHECKS, "--auth", "billing-cron:cs_billing-cron-secret-000000000000000000000000001",
         "--phases", "examples,coverage,fuzzing", "--max-examples", "100", "--seed", "6749", "--generation-database", "none",
-        "--no-color",
+        # The local cloud responds to OPTIONS itself; the API gets it on AWS.
+        "--no-color", "--exclude-method", "OPTIONS",
     ]
     done = subprocess.run(command, cwd=cloud.folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -164,7 +164,7 @@ fn assert_response_is_free(answer: &Answer, canary: &str) {
     assert_free("a header", &format!("{:?}", answer.headers), &[canary]);
 }
 
-/// What a deployment keeps secret, with a password and a client secret of human choice.
+/// The secrets of a deployment, with a password and a client secret of human choice.
 struct Secrets {
     test: TestApp,
     client: (&'static str, &'static str),

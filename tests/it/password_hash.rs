@@ -216,7 +216,7 @@ fn s_203_two_hashes_of_one_password_differ_and_debug_shows_neither() {
     assert_eq!(format!("{one:?}"), "Hash(..)");
 }
 
-/// Whether a login with this password replaces the hash, and what the new one verifies.
+/// Checks if a login with this password replaces the hash, and what the new one verifies.
 fn upgraded(hash: &Hash, password: &str) -> Option<Hash> {
     let hasher = Hasher::new(64, 1, 1).unwrap();
     let verified = hasher.verify_password(Some(hash), password).unwrap();

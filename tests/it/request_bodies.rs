@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{LogLines, SERVICE, TestApp, raw_form, raw_json};
 use crate::wire::{assert_issued, assert_malformed, good_form};
 
-/// What [`good_form`] contains, as members of a JSON object.
+/// The parameters of [`good_form`], as members of a JSON object.
 fn good_members() -> String {
     format!(r#""grant_type":"client_credentials","client_id":"{}","client_secret":"{}""#, SERVICE.0, SERVICE.1)
 }

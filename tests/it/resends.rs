@@ -161,7 +161,7 @@ fn fault(call: &str, verb: Verb) -> Fault {
 #[tokio::test]
 async fn s_303_an_upgrade_that_hangs_or_fails_delays_no_login_by_more_than_300_ms_and_fails_none() {
     const DELAY: Duration = Duration::from_millis(300);
-    /// What a busy machine may add.
+    /// The time that a busy machine may add.
     const SLACK: Duration = Duration::from_millis(400);
     let start = TestApp::start().await;
     let proxy = FaultProxy::before(&start).await;

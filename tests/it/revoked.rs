@@ -72,7 +72,7 @@ async fn s_409_a_rotation_that_is_under_way_when_the_family_is_revoked_yields_no
     assert_eq!(active_generation(&test.family(&first)), None);
 }
 
-/// Whether it rotates or is a retry: the user is read after the family, and before anything is signed.
+/// Covers rotations and retries: the user is read after the family, and before anything is signed.
 #[tokio::test]
 async fn s_409_a_refresh_that_read_its_family_before_a_log_out_yields_no_token() {
     for is_retry in [false, true] {
@@ -93,7 +93,7 @@ async fn s_409_a_refresh_that_read_its_family_before_a_log_out_yields_no_token()
     }
 }
 
-/// What remains: a response that is under way when the login ends. Its tokens belong to a login that is over.
+/// The remaining case: a response that is under way when the login ends. Its tokens belong to a login that is over.
 #[tokio::test]
 async fn s_409_a_response_that_is_under_way_when_the_login_ends_has_tokens_that_are_not_active() {
     // A retry writes nothing, so a revocation does not stop it once it has read the family. A rotation does not read the

@@ -48,7 +48,7 @@ async fn run(sequence: &Value) {
 /// A sequence under way.
 struct Run {
     test: TestApp,
-    /// What responses were asked to keep, by name.
+    /// The values of responses that later steps use, by name.
     saved: HashMap<String, String>,
     /// Copies of the grants table, by name.
     snapshots: HashMap<String, Vec<Value>>,

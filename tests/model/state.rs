@@ -94,7 +94,7 @@ pub enum Write {
     TolerateRetries { used: u8, until: u8 },
 }
 
-/// Where a request stands. Between two phases it waits for the store.
+/// The progress of a request. Between two phases it waits for the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// It has read nothing.
@@ -109,7 +109,7 @@ pub enum Phase {
     Responding(u8),
 }
 
-/// Who sent a request.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Sender {
     Client,
@@ -151,7 +151,7 @@ pub struct Copied {
     pub write: Write,
 }
 
-/// What may still happen.
+/// The events that may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Budget {
     /// Refresh requests of the client, and of the thief.

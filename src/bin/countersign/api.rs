@@ -39,7 +39,7 @@ fn is_loopback(url: &Url) -> bool {
 /// Sends a request to a URL that passes [`check_url`].
 ///
 /// # Errors
-/// Why there is no response, in one line.
+/// The reason for a missing response, in one line.
 pub async fn ask(
     method: &str,
     url: &str,

@@ -20,7 +20,7 @@ use view::{View, show};
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Makes a client, and prints its id and its secret, once
+    /// Create a client, and print its id and its secret, once
     #[command(after_help = "Examples:
   countersign client create billing-cron --name 'Billing cron job' \\
     --grant-type client_credentials --scope 'billing:*' --default-scope billing:read
@@ -33,14 +33,14 @@ pub enum Command {
         #[command(flatten)]
         settings: Settings,
     },
-    /// Lists all clients
+    /// List all clients
     List,
-    /// Shows a client, with what is known of its secrets
+    /// Show a client, with the state of its secrets
     Show {
         /// Its id
         client_id: String,
     },
-    /// Changes a client; what is not named stays
+    /// Change a client; options that are not given leave their values as they are
     #[command(after_help = "Examples:
   countersign client update billing-cron --add-scope invoices:read --access-token-ttl 1h
   countersign client update billing-cron --unset audience")]
@@ -49,17 +49,17 @@ pub enum Command {
         client_id: String,
         #[command(flatten)]
         settings: Settings,
-        /// A scope that it may have besides
+        /// Add a scope that it may have
         #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
         add_scope: Vec<String>,
-        /// A scope that it may not have any more
+        /// Remove a scope
         #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
         remove_scope: Vec<String>,
-        /// Takes an attribute away, so that the deployment's default counts
+        /// Remove an attribute, so that the deployment's default applies
         #[arg(long, value_name = "ATTRIBUTE")]
         unset: Vec<Attribute>,
     },
-    /// Gives a client a second secret, and has the first one die after a while
+    /// Create a second secret for a client, and let the first one expire
     #[command(
         after_help = "Both secrets work until then, so that nothing fails while the new one is brought to where it is
 used.
@@ -70,35 +70,35 @@ Example:
     RotateSecret {
         /// Its id
         client_id: String,
-        /// How long the old secret lives yet (seconds, or 30m, 24h, 7d)
+        /// How long the old secret stays valid (seconds, or 30m, 24h, 7d)
         #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = input::span)]
         expires_in: u64,
     },
-    /// Takes one of a client's secrets away at once
+    /// Remove one of a client's secrets immediately
     RetireSecret {
         /// Its id
         client_id: String,
-        /// The id of the secret, as `client show` has it
+        /// The id of the secret, as `client show` prints it
         secret_id: String,
-        /// Does not ask, even if it is the last secret that lives
+        /// Do not ask for confirmation, even if it is the last active secret
         #[arg(long)]
         yes: bool,
     },
-    /// Has a client get no more tokens, as if it were unknown
+    /// Reject all requests of a client, as if it were unknown
     Disable {
         /// Its id
         client_id: String,
     },
-    /// Undoes `disable`
+    /// Undo `disable`
     Enable {
         /// Its id
         client_id: String,
     },
-    /// Deletes a client with its secrets
+    /// Delete a client with its secrets
     Delete {
         /// Its id
         client_id: String,
-        /// Does not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -107,7 +107,7 @@ Example:
 /// What may be said of a client.
 #[derive(Args)]
 pub struct Settings {
-    /// Its name, for people
+    /// Its name, which is only shown
     #[arg(long)]
     name: Option<String>,
     /// A grant that it may use (once for each)
@@ -119,19 +119,19 @@ pub struct Settings {
     /// A scope of a request that names none (once for each)
     #[arg(long = "default-scope", value_name = "SCOPE")]
     default_scopes: Vec<String>,
-    /// The audience of its tokens of structure 2, if not the issuer
+    /// The audience of its tokens of version 2, if not the issuer
     #[arg(long)]
     audience: Option<String>,
-    /// How long its access tokens live (seconds, or 30m, 12h)
+    /// How long its access tokens are valid (seconds, or 30m, 12h)
     #[arg(long, value_name = "SPAN", value_parser = ttl)]
     access_token_ttl: Option<u32>,
-    /// How long its refresh tokens live unused (seconds, or 12h, 30d)
+    /// How long its unused refresh tokens are valid (seconds, or 12h, 30d)
     #[arg(long, value_name = "SPAN", value_parser = ttl)]
     refresh_token_ttl: Option<u32>,
     /// A browser origin whose pages may read token responses, as a browser sends it (once for each)
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
-    /// What its tokens of structure 1 have as `system`
+    /// The `system` of its tokens of version 1
     #[arg(long, value_name = "JSON", value_parser = input::object)]
     system: Option<serde_json::Map<String, serde_json::Value>>,
 }

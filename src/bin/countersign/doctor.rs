@@ -22,9 +22,9 @@ const NAMED: usize = 5;
   countersign --stack countersign doctor
   countersign --stack countersign --json doctor --no-users | jq '.findings[] | select(.level != \"ok\")'
 
-Changes nothing. Exit codes: 0 all is well; 3 there are warnings; 1 there are faults.")]
+Changes nothing. Exit codes: 0 no findings; 3 there are warnings; 1 there are faults.")]
 pub struct Options {
-    /// Does not count users, for which the whole table is read
+    /// Do not count users, which reads the whole table
     #[arg(long)]
     no_users: bool,
 }
@@ -83,7 +83,7 @@ fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Fault> {
         Level::Warning => Ok(Outcome::LookCloser),
         Level::Fault => {
             let faults = findings.iter().filter(|finding| finding.level == Level::Fault).count();
-            Err(Fault::new(format!("{}; each says how to mend it", counted(faults, "fault"))))
+            Err(Fault::new(format!("{}; each says how to fix it", counted(faults, "fault"))))
         }
     }
 }

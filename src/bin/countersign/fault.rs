@@ -37,13 +37,13 @@ impl Fault {
             let action = words.next().unwrap_or_default();
             let resource = refused.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
             let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
-            return Self::Told(format!("you may not do that: the right to {action}{on} is missing; have it granted"));
+            return Self::Told(format!("permission denied: your role lacks {action}{on}"));
         }
         if cause.contains("no credentials found") {
             return Self::new("there are no AWS credentials; name a --profile, or log in with `aws sso login`");
         }
         let hint = if cause.contains("AccessDenied") {
-            "; have the right to it granted"
+            "; your role lacks the permission"
         } else if cause.contains("credential") || cause.contains("profile") {
             "; is the --profile right, and are you logged in (`aws sso login`)?"
         } else if cause.contains("ResourceNotFoundException") {
@@ -52,7 +52,7 @@ impl Fault {
             .iter()
             .any(|code| cause.contains(code))
         {
-            "; log in anew, for example with `aws sso login`"
+            "; log in again, for example with `aws sso login`"
         } else if ["PutItem: ", "UpdateItem: ", "DeleteItem: ", "PutSecretValue: "]
             .iter()
             .any(|op| cause.starts_with(op))

@@ -64,7 +64,7 @@ An imported secret needs a slow hash for each token; `client rotate-secret` make
 Example:
   countersign import clients clients.csv")]
     Clients(Options),
-    /// Count the users whose hash waits for its first login, by scheme; reads the whole table
+    /// Count the users whose imported hash was not replaced yet, by scheme; reads the whole table
     Status,
 }
 

@@ -13,20 +13,20 @@ const CURRENT: &str = "current";
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Lists the keys: what each does, since when, and until when
+    /// List the keys with their stages and times
     List,
-    /// Has the next key sign, if every verifier can have seen it
+    /// Promote the next signing key, once verifiers have had time to fetch it
     #[command(after_help = "Examples:
   countersign key rotate
   countersign key rotate --emergency            drops the key that signs
   countersign key rotate --emergency=KID        drops that one
 
-An emergency drops the key at once: what it signed is refused as soon as verifiers look again.")]
+An emergency drops the key immediately: verifiers reject its tokens as soon as they load the keys again.")]
     Rotate {
-        /// Drops a compromised key: this one, or the one that signs
+        /// Drop a compromised key: this one, or the one that signs
         #[arg(long, value_name = "KID", num_args = 0..=1, require_equals = true, default_missing_value = CURRENT)]
         emergency: Option<String>,
-        /// Does not ask before an emergency
+        /// Do not ask for confirmation of an emergency
         #[arg(long)]
         yes: bool,
     },

@@ -59,7 +59,7 @@ Exit codes:
 struct Options {
     #[command(flatten)]
     target: Target,
-    /// Prints JSON, for scripts
+    /// Print JSON, for scripts
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -68,28 +68,28 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Applications and services that may ask for tokens
+    /// Manage clients: applications and services that may request tokens
     #[command(subcommand)]
     Client(client::Command),
-    /// People who log in through an application
+    /// Manage users, who log in through an application
     #[command(subcommand)]
     User(user::Command),
     /// Import users and clients from another system, with their password hashes
     #[command(subcommand)]
     Import(import::Command),
-    /// The keys that sign tokens
+    /// List and rotate the keys that sign tokens
     #[command(subcommand)]
     Key(key::Command),
-    /// Access tokens: what is in one, and a fresh one
+    /// Request and inspect access tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// Looks whether a deployment is well, and says how to mend what is not
+    /// Check a deployment, and print how to fix each finding
     Doctor(doctor::Options),
-    /// Shows what `apply` would change
+    /// Show what `apply` would change
     Plan(plan::Options),
-    /// Makes the clients what a file says they are
+    /// Create and change clients as a file describes them
     Apply(plan::ApplyOptions),
-    /// Prints a script that completes this command line in a shell
+    /// Print a script that completes this command line in a shell
     #[command(after_help = "Example:
   countersign completions bash > ~/.local/share/bash-completion/completions/countersign")]
     Completions {

@@ -25,7 +25,7 @@ const EXAMPLE: &str = "The file:
 
 and audience, access_token_ttl, refresh_token_ttl (in seconds), allowed_origins, enabled,
 [clients.ID.system]. What the file does not say of a client, the client does not have. Clients that are
-not in the file are left as they are, but for --prune. A new client gets a secret, which is printed once.
+not in the file are left as they are, except with --prune. A new client gets a secret, which is printed once.
 
 Examples:
   countersign plan clients.toml            exit code 3 if there is anything to do
@@ -37,7 +37,7 @@ pub struct Options {
     /// The file
     #[arg(default_value = "clients.toml")]
     file: PathBuf,
-    /// Deletes clients that are not in the file
+    /// Delete clients that are not in the file
     #[arg(long)]
     prune: bool,
 }
@@ -47,7 +47,7 @@ pub struct Options {
 pub struct ApplyOptions {
     #[command(flatten)]
     plan: Options,
-    /// Does not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }

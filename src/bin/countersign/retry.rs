@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How often a call is made, after the SDK's own retries.
+/// The number of attempts, each of which has the SDK's own retries.
 const TRIES: u32 = 6;
 /// The first pause between two tries. Each pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -19,7 +19,7 @@ use inspection::Inspection;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Fetches a token for a service. Its secret is asked for, or taken from the input
+    /// Fetch a token for a service. Prompts for its secret, or reads it from stdin
     #[command(after_help = "Examples:
   countersign token get --client-id billing-cron --scope billing:read
   curl -H \"Authorization: Bearer $(countersign token get --client-id billing-cron < secret.txt)\" URL
@@ -28,24 +28,24 @@ pub enum Command {
         /// The id of the client
         #[arg(long, value_name = "ID")]
         client_id: String,
-        /// A scope to ask for (once for each); without any, the client's defaults
+        /// A scope to request (once for each); without any, the client's defaults
         #[arg(long = "scope", value_name = "TOKEN")]
         scopes: Vec<String>,
-        /// The structure of the token: 2, or the deprecated 1
+        /// The token version: 2, or the deprecated 1
         #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
         structure: u8,
     },
-    /// Shows what is in an access token, and all that is wrong with it. It is asked for, or taken from the input
+    /// Show an access token, and all that is wrong with it. Prompts for it, or reads it from stdin
     #[command(after_help = "Examples:
   countersign token inspect < token.txt
   countersign token get --client-id billing-cron < secret.txt | countersign token inspect
   countersign token inspect --issuer https://login.example.com
 
-Which audience it must have, its resource server knows: that is not judged here.
+The audience is not checked, because only the resource server knows which one is right.
 
 Exit codes: 0 the token is good; 3 it is not; 1 that could not be found out.")]
     Inspect {
-        /// The issuer that it must be of, if not the deployment's
+        /// The issuer that it must have, if not the deployment's
         #[arg(long, value_name = "URL")]
         issuer: Option<String>,
     },

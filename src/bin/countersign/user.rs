@@ -27,27 +27,27 @@ const TRIES: u8 = 3;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Makes a user. The password is asked for, or taken from the input
+    /// Create a user. Prompts for the password, or reads it from stdin
     #[command(after_help = "Examples:
   countersign user create john.smith@example.com
   countersign user create john.smith@example.com --scope 'legacy:*' --dealer '{\"id\":42}' < password.txt")]
     Create {
         /// The username, which is stored in its RFC 8265 form: in lower case
         username: String,
-        /// What becomes `sub` of the user's tokens; a random one if it is not said
+        /// The `sub` of the user's tokens; without it, a random one
         #[arg(long, value_name = "ID")]
         user_id: Option<String>,
-        /// A scope that tokens for the user may have (once for each); without any, whatever the client may
+        /// A scope that tokens for the user may have (once for each); without any, all that the client may have
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
-        /// What the user's tokens of structure 1 have as `dealer`
+        /// The `dealer` of the user's tokens of version 1
         #[arg(long, value_name = "JSON", value_parser = input::object)]
         dealer: Option<Map<String, Value>>,
-        /// Makes a user who cannot log in with a password yet
+        /// Create a user who cannot log in with a password yet
         #[arg(long)]
         no_password: bool,
     },
-    /// Gives a user another password, and ends all logins with the old one
+    /// Set another password, and end all logins with the old one
     #[command(after_help = "Examples:
   countersign user set-password john.smith@example.com
   pass show john | countersign user set-password john.smith@example.com")]
@@ -55,12 +55,12 @@ pub enum Command {
         /// The username
         username: String,
     },
-    /// Has a user get no more tokens
+    /// Reject all logins and refreshes of a user
     Disable {
         /// The username
         username: String,
     },
-    /// Undoes `disable`
+    /// Undo `disable`
     Enable {
         /// The username
         username: String,
@@ -83,18 +83,18 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Shows a user
+    /// Show a user
     Show {
         /// The username
         username: String,
     },
-    /// Lists all users; with --json as an object in each line. Reads the whole table
+    /// List all users; with --json as an object in each line. Reads the whole table
     List,
-    /// Deletes a user
+    /// Delete a user
     Delete {
         /// The username
         username: String,
-        /// Does not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -252,7 +252,7 @@ pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, 
 /// check.
 async fn check_id(deployment: &Deployment, user_id: &str) -> Result<(), Fault> {
     if let Some(other) = owners(deployment).await?.get(user_id) {
-        return Err(Fault::new(format!("the user_id is that of {other}; it is one user's for ever")));
+        return Err(Fault::new(format!("the user_id is that of {other}; choose another one")));
     }
     match deployment.store.stored::<Client>(user_id).await {
         Ok(None) => Ok(()),

@@ -149,7 +149,7 @@ async fn a_deployment_that_cannot_be_found_is_told_apart_from_one_that_may_not_b
 
     test.door.fail("PutItem", 400, "AccessDeniedException");
     let refused = test.command_line().run(&["client", "create", "two"]).await;
-    refused.assert(1, "the right to dynamodb:PutItem on a-table is missing");
+    refused.assert(1, "your role lacks dynamodb:PutItem on a-table");
     assert_eq!(refused.out, "", "no secret of a client that there is not");
     test.door.fail("GetItem", 400, "ResourceNotFoundException");
     test.command_line().run(&["client", "show", "two"]).await.assert(1, "is it another --region");

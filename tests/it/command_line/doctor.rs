@@ -52,7 +52,7 @@ async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
     let nobody = doctor(&line, "http://127.0.0.1:9", &[]).await;
     assert_found(&nobody, "endpoint", "fault", "does not answer");
     assert_eq!(nobody.code, 1);
-    assert!(nobody.err.contains("each says how to mend it"));
+    assert!(nobody.err.contains("each says how to fix it"));
     let url = test.serve().await;
     let other = doctor(&line, &url, &[["ISSUER", "https://other.example"]]).await;
     assert_found(&other, "endpoint", "fault", "and not https://other.example");
@@ -130,7 +130,7 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
         ("warning", "empty: no live secret, and so no tokens"),
         ("warning", "dying: the last live secret dies within 7 days"),
         ("warning", "dying: default scopes that are not among the scopes"),
-        ("warning", "imported, old-base64: a secret from elsewhere, whose slow hash runs for each token"),
+        ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),
         ("warning", "dying: an access_token_ttl above 7 days, which counts as 7 days"),
     ] {
         assert_found(&ran, "clients", level, said);
@@ -153,7 +153,7 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     assert_found(&gone, "table grants", "fault", "the key of UsersTable is not id alone");
     test.door.fail("DescribeTable", 400, "AccessDeniedException");
     let blind = doctor(&test.command_line(), &url, &[]).await;
-    assert_found(&blind, "table clients", "warning", "the right to dynamodb:DescribeTable");
+    assert_found(&blind, "table clients", "warning", "your role lacks dynamodb:DescribeTable");
 }
 
 /// As the template makes it, nothing is wrong: and exit code 0 says so.

@@ -37,32 +37,32 @@ pub const VERBS: [Verb; 21] = [
     Verb::Bytes("\u{1}\u{2}\u{3}\r\n\r\n"),
 ];
 
-/// What costs a request a second and does not fail it: the first of two faults.
+/// The first of two faults: it delays a request by a second and does not fail it.
 const SLOW: [Verb; 3] = [Verb::Slow(900), Verb::Hang, Verb::HangAfter];
-/// What then fails it for good: the second of two faults.
+/// The second of two faults, which fails the request for good.
 const FATAL: [Verb; 3] = [Verb::Error(500, "InternalServerError"), Verb::Hang, Verb::HangAfter];
 
 /// Runs side by side. Most of them wait.
 const WORKERS: usize = 20;
 
-/// What was seen in one run.
+/// The observations of one run.
 pub struct Run {
     pub flow: Flow,
     pub faults: Vec<Fault>,
     /// The response under the faults, and the response to the same request when nothing was broken any more.
     pub response: Answer,
     pub next: Answer,
-    /// How long the request took.
+    /// The duration of the request.
     pub took: Duration,
     /// The calls that began after the response, and before the next request.
     pub called_later: Vec<String>,
-    /// What was logged until the response.
+    /// The lines that were logged until the response.
     pub log: Vec<Value>,
     /// For each login that tokens were issued for, whether the store had its family then, in that generation.
     pub recorded: Vec<bool>,
-    /// Whether a write to the table of grants was done until the response.
+    /// True if a write to the table of grants was done until the response.
     pub written: bool,
-    /// What is wrong with the state in the end.
+    /// The errors in the final state.
     pub wrong: Option<String>,
 }
 

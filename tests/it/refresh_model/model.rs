@@ -102,7 +102,7 @@ pub struct Family {
     /// By generation; the last one is live, if any is.
     pub tokens: Vec<String>,
     pub logged_in_at: u64,
-    /// How often sessions had been ended when the user logged in.
+    /// The number of log-outs before the login.
     pub session_generation: u64,
     pub rotated_at: u64,
     pub expires_at: u64,

@@ -17,7 +17,7 @@ const GUESSED_USERNAME: &str = "guessed@itccompliance.co.uk";
 const GUESSED_CLIENT: &str = "guessed-client";
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
-/// What a caller requests, and of a deployment in which state.
+/// A request of a caller, and the state of the deployment before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     ClientCredentials,

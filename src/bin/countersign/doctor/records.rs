@@ -78,7 +78,7 @@ fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
         ),
         (
             client.grant_types.contains("client_credentials") && live.iter().any(|one| one.hash.scheme() != "sha256"),
-            "a secret from elsewhere, whose slow hash runs for each token",
+            "an imported secret, whose slow hash runs for each token",
             "`countersign client rotate-secret ID`",
         ),
         (

@@ -14,7 +14,7 @@ pub struct Ids {
     clients: HashSet<String>,
     /// The number of the line of each key.
     lines: HashMap<String, u64>,
-    /// Whether users and clients may share ids.
+    /// True if users and clients may share ids.
     may_share: bool,
     /// The number of lines that share one.
     shared: u64,

@@ -73,7 +73,7 @@ struct JsonLines<R> {
     source: R,
     /// The number of the last line.
     number: u64,
-    /// Whether all lines were blank so far.
+    /// True if all lines were blank so far.
     is_first: bool,
 }
 

@@ -29,7 +29,7 @@ pub enum Became {
     WasThere,
 }
 
-/// Why a line was not written.
+/// The reason why a line was not written.
 pub enum Failed {
     /// The line is rejected.
     Bad(String),
@@ -263,7 +263,7 @@ fn limit(scopes: BTreeSet<String>) -> Result<Option<AllowedScopes>, String> {
 
 pub struct ImportedClient {
     client: Client,
-    /// What the line names of the client's [`Spec`].
+    /// The members of the client's [`Spec`] that the line names.
     named: Line,
 }
 

@@ -17,7 +17,7 @@ pub struct Report {
     pub bad: Vec<(u64, String)>,
     /// The number of lines whose id is used by a user and a client.
     pub shared_ids: u64,
-    /// Why the import ended before the file did.
+    /// The reason why the import ended before the file did.
     pub stopped_by: Option<String>,
 }
 

@@ -54,11 +54,11 @@ async fn an_import_waits_for_a_table_that_throttles_and_stops_where_it_may_not_w
     test.door.fail("PutItem UsersTable", 400, "AccessDeniedException");
     let path = file("more.jsonl", &json!({"username": "later"}).to_string());
     let refused = import(&test, "users", &path, &[]).await;
-    refused.assert(1, "line 1: you may not do that: the right to dynamodb:PutItem on a-table is missing");
+    refused.assert(1, "line 1: permission denied: your role lacks dynamodb:PutItem on a-table");
     refused.assert(1, "The same command goes on");
 }
 
-/// What DynamoDB does not take is a bad line, and what cannot be read is the end.
+/// A record that DynamoDB rejects is a bad line. Input that cannot be read ends the import.
 #[tokio::test]
 async fn what_cannot_be_stored_is_a_bad_line_and_what_cannot_be_read_is_the_end() {
     let test = started().await;
