@@ -24,10 +24,16 @@ pub enum Name {
     Scope,
     /// `refresh_token` (RFC 6749 section 6)
     RefreshToken,
+    /// `code` (RFC 6749 section 4.1.3); checked like the others, but no grant uses it yet
+    Code,
+    /// `redirect_uri` (RFC 6749 section 4.1.3); the same
+    RedirectUri,
+    /// `code_verifier` (RFC 7636 section 4.5); the same
+    CodeVerifier,
 }
 
 impl Name {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("grant_type", Self::GrantType),
         ("client_id", Self::ClientId),
         ("client_secret", Self::ClientSecret),
@@ -35,6 +41,9 @@ impl Name {
         ("password", Self::Password),
         ("scope", Self::Scope),
         ("refresh_token", Self::RefreshToken),
+        ("code", Self::Code),
+        ("redirect_uri", Self::RedirectUri),
+        ("code_verifier", Self::CodeVerifier),
     ];
 
     fn parse(name: &str) -> Option<Self> {
@@ -51,8 +60,8 @@ impl Name {
 /// `invalid_request`
 pub fn check(name: Name, value: &str) -> Result<(), Error> {
     let (limit, too_long) = match name {
-        // An unknown value is `unsupported_grant_type`, whatever its length.
-        Name::GrantType => return Ok(()),
+        // An unknown grant type is `unsupported_grant_type`, whatever its length. The values of the others are not used.
+        Name::GrantType | Name::Code | Name::RedirectUri | Name::CodeVerifier => return Ok(()),
         Name::ClientId => (256, "The client_id is too long."),
         Name::ClientSecret => (1024, "The client_secret is too long."),
         Name::Username => (1024, "The username is too long."),

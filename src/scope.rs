@@ -119,7 +119,17 @@ impl TryFrom<BTreeSet<String>> for Scope {
 
 /// The scopes that a client or a user may have: exact tokens, or prefixes followed by `*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "BTreeSet<String>")]
 pub struct AllowedScopes(BTreeSet<String>);
+
+/// Converts a stored set.
+impl TryFrom<BTreeSet<String>> for AllowedScopes {
+    type Error = ScopeError;
+
+    fn try_from(tokens: BTreeSet<String>) -> Result<Self, ScopeError> {
+        Self::parse(tokens).map_err(|(_, error)| error)
+    }
+}
 
 impl AllowedScopes {
     /// Checks tokens that may end in `*`, but must not contain it elsewhere.

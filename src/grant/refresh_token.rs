@@ -27,6 +27,8 @@ pub struct Request {
     scope: Option<String>,
     /// A server error counts only after the client's errors.
     found: Result<Option<(RefreshToken, Family)>, Error>,
+    /// When the request was received, in seconds since the epoch.
+    received_at: u64,
 }
 
 impl Request {
@@ -35,9 +37,10 @@ impl Request {
     /// # Errors
     /// `invalid_request` if the refresh token is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
+        let received_at = app.clock.now();
         let scope = params.take(Name::Scope);
         let token = params.take(Name::RefreshToken).ok_or(Error::InvalidRequest("The refresh_token is missing."))?;
-        Ok(Self { scope, found: find(app, &token).await })
+        Ok(Self { scope, found: find(app, &token).await, received_at })
     }
 }
 
@@ -63,7 +66,8 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let keys = app.keyring.current().await?;
     tracing::Span::current().record("user", keys.log_id(&username));
 
-    let now = app.clock.now();
+    // A client that tries again within the grace must not lose the login because our read was slow.
+    let now = request.received_at;
     let standing = family.standing(used.generation, &client.client_id, now, app.config.refresh_grace);
     let is_active = match standing {
         Standing::Active => true,
@@ -84,7 +88,9 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let scope = requested.map_or(Ok(granted), |scope| allowed(scope, &family, &user))?;
 
     let login = Login { user: &user, at: family.auth_time, family: used.family };
-    let lasts = u32::try_from(family.absolute_expires_at.saturating_sub(now)).unwrap_or(u32::MAX);
+    // A retry does not extend the family, which exists as long as its access tokens are valid.
+    let ends_at = if is_active { family.absolute_expires_at } else { family.expires_at };
+    let lasts = u32::try_from(ends_at.saturating_sub(now)).unwrap_or(u32::MAX);
     let expires_in = access_token_ttl(client, app.config.user_token_ttl).min(lasts);
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
@@ -92,7 +98,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     if is_active {
         let next = Family {
             generation: used.successor().generation,
-            rotated_at: now,
+            rotated_at: app.clock.now(),
             rotated_by: random_id(),
             expires_at: family_expires_at(app, &token, family.absolute_expires_at),
             ..family.clone()

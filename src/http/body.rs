@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::media_type::split;
 use crate::error::Error;
 use crate::params::Params;
 
@@ -17,6 +18,7 @@ const MAX_JSON_DEPTH: u8 = 4;
 /// The largest integer of 15 digits. Every JSON library preserves integers up to this one exactly.
 const MAX_INTEGER: u64 = 999_999_999_999_999;
 
+const ONE_CONTENT_TYPE: Error = Error::InvalidRequest("One Content-Type is required.");
 const MALFORMED_FORM: Error = Error::InvalidRequest("The body is not a well-formed form.");
 const MALFORMED_QUERY: Error = Error::InvalidRequest("The query is not well-formed.");
 const MALFORMED_JSON: Error =
@@ -37,8 +39,12 @@ impl ContentType {
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Error> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Error::InvalidRequest("One Content-Type is required."));
+            return Err(ONE_CONTENT_TYPE);
         };
+        // The gateway joins headers of one name with commas.
+        if split(&String::from_utf8_lossy(value.as_bytes()), ',').skip(1).any(|part| part.contains('/')) {
+            return Err(ONE_CONTENT_TYPE);
+        }
         let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         if media_type.eq_ignore_ascii_case(b"application/json") {
             Ok(Self::Json)

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::body::form_decode;
+use super::media_type::split;
 use crate::app::App;
 use crate::client::{Client, Secret};
 use crate::error::Error;
@@ -54,8 +55,18 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
         return Err(TWO_METHODS);
     }
     let value = String::from_utf8_lossy(value.as_bytes());
+    if split(&value, ',').skip(1).any(begins_with_scheme) {
+        return Err(TWO_METHODS);
+    }
     let (scheme, encoded) = value.split_once(' ').unwrap_or((&value, ""));
     scheme.eq_ignore_ascii_case("basic").then(|| decode_basic(encoded.trim_start_matches(' '))).transpose()
+}
+
+/// Returns true if this part of `Authorization` is another header: API Gateway joins headers of one name with commas. In
+/// a parameter, such as those of Digest, `=` comes before any space.
+fn begins_with_scheme(part: &str) -> bool {
+    part.split_once(' ')
+        .is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
 }
 
 /// Decodes Basic credentials. The limits and the allowed characters apply to the halves as they were received. A half

@@ -1,4 +1,4 @@
-//! The grammar of `Accept`: lists, and parameters after semicolons (RFC 9110 section 5.6).
+//! The common grammar of header fields: lists, and parameters after semicolons (RFC 9110 section 5.6).
 
 /// Splits at the separators outside quotes, and trims the parts.
 pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {

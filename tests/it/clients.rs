@@ -42,8 +42,17 @@ async fn s_201_both_secret_methods_work_and_two_at_once_are_refused() {
         let twice = form(&GRANT).basic(id, secret).header("authorization", second);
         test.send(twice.post()).await.assert_refused(400, "invalid_request");
     }
+    // The gateway joins two headers with a comma.
+    let right = basic(id, secret);
+    for joined in
+        [&format!("Bearer x,{right}"), &format!("{right}, Bearer x"), &format!(",{right}"), "Bearer x,Bearer y"]
+    {
+        test.send(form(&in_body).header("authorization", joined).post()).await.assert_refused(400, "invalid_request");
+    }
     // Another scheme is no client authentication.
-    for other in ["Bearer x", "Bearer \u{fc}", "Digest username=\"a\"", "BasicYTpi", "Basic:YTpi", "x", ""] {
+    for other in
+        ["Bearer x", "Bearer \u{fc}", "Digest username=\"a, b c\", realm=\"x y\"", "BasicYTpi", "Basic:YTpi", "x", ""]
+    {
         test.send(form(&GRANT).header("authorization", other).post()).await.assert_refused(401, "invalid_client");
         test.send(form(&in_body).header("authorization", other).post()).await.assert_issued(2);
     }

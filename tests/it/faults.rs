@@ -147,6 +147,8 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
         (json!({"secrets": [{"id": "1"}]}), "secrets[0]"),
         (json!({"grant_types": "password"}), "grant_types"),
         (json!({"scopes": 1}), "scopes"),
+        (json!({"scopes": ["legacy:*", "a*b"]}), "scopes"),
+        (json!({"scopes": ["legacy:*", "a b"]}), "scopes"),
         (json!({"default_scopes": ["a b"]}), "default_scopes"),
         (json!({"default_scopes": ["legacy:*"]}), "default_scopes"),
         (json!({"access_token_ttl": "canary"}), "access_token_ttl"),
@@ -167,6 +169,7 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
             "password_hash",
         ),
         (json!({"dealer": ["canary"]}), "dealer"),
+        (json!({"scopes": ["legacy:*", "a*b"]}), "scopes"),
         (json!({"session_generation": "canary"}), "session_generation"),
         (json!({"session_generation": -1}), "session_generation"),
     ] {

@@ -24,6 +24,7 @@ async fn s_101_content_types() {
         "application/x-www-form-urlencoded; charset=\u{fc}",
         " application/x-www-form-urlencoded\t;;=",
         "application/x-www-form-urlencoded;",
+        "application/x-www-form-urlencoded; a=\"b, c/d\"",
     ] {
         let answer = test.send(with(content_type).body(Body::from(good_form())).unwrap()).await;
         assert_eq!(answer.status, 200, "{content_type}");
@@ -34,6 +35,7 @@ async fn s_101_content_types() {
         "multipart/form-data",
         "application/jsonp",
         "application/json, application/x-www-form-urlencoded",
+        "application/x-www-form-urlencoded; charset=utf-8,application/json",
         "application",
         "application/x-www-form-urlencoded charset=utf-8",
         "application/x-www-form-urlencoded\u{fc}",

@@ -6,6 +6,8 @@ use super::lines::Line;
 
 /// The cells that CSV exports of databases write for an absent value.
 const ABSENT: [&str; 3] = ["", "NULL", "\\N"];
+/// The cells that they write for an empty list: JSON, and an array of `PostgreSQL`.
+const EMPTY_LISTS: [&str; 2] = ["[]", "{}"];
 
 /// Reads a cell of a CSV as its column has it. An absent value is `null`.
 pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
@@ -13,6 +15,9 @@ pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     match name {
+        "allowed_origins" | "default_scopes" | "grant_types" | "scopes" if EMPTY_LISTS.contains(&cell.trim()) => {
+            Ok(json!([]))
+        }
         "allowed_origins" | "default_scopes" | "grant_types" | "scopes" => Ok(cell.split_whitespace().collect()),
         "dealer" | "system" | "access_token_ttl" | "refresh_token_ttl" => {
             serde_json::from_str(cell).map_err(|_| format!("the {name} is not valid JSON"))

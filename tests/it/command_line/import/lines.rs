@@ -165,9 +165,20 @@ async fn scopes_that_list_nothing_are_rejected_and_a_star_is_no_limit() {
     let path = file("scopes.jsonl", &jsonl.map(|line| line.to_string()).join("\n"));
     let ran = import(&test, "users", &path, &[]).await;
     assert_rejected(&ran, &[(1, EMPTY), (2, EMPTY), (3, EMPTY), (4, "the scopes have * beside others")]);
-    let csv = "username,scopes\ni,\nj,NULL\nk,\\N\nl, \nm,*\nn,x y\no,* x\n";
+    let csv = "username,scopes\ni,\nj,NULL\nk,\\N\nl, \nm,*\nn,x y\no,* x\nr,[]\ns, {} \n";
     let ran = import(&test, "users", &file("scopes.csv", csv), &[]).await;
-    assert_rejected(&ran, &[(2, EMPTY), (3, EMPTY), (4, EMPTY), (5, EMPTY), (8, "the scopes have * beside others")]);
+    assert_rejected(
+        &ran,
+        &[
+            (2, EMPTY),
+            (3, EMPTY),
+            (4, EMPTY),
+            (5, EMPTY),
+            (8, "the scopes have * beside others"),
+            (9, EMPTY),
+            (10, EMPTY),
+        ],
+    );
     for (username, scopes) in [
         ("e", Value::Null),
         ("f", Value::Null),
