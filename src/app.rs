@@ -1,4 +1,4 @@
-//! All that a request may touch, in one value.
+//! The dependencies of a request handler, in one value.
 
 use std::sync::Arc;
 
@@ -10,25 +10,25 @@ use crate::keys::Keyring;
 use crate::password_hash::Hasher;
 use crate::store::Store;
 
-/// One deployment, as one process sees it.
+/// One deployment, as this process uses it.
 pub struct App {
-    /// Its settings.
+    /// The settings.
     pub config: Config,
-    /// Its tables.
+    /// The tables.
     pub store: Store,
-    /// Its signing keys.
+    /// The signing keys.
     pub keyring: Arc<Keyring>,
-    /// Its password hashing.
+    /// The password hasher.
     pub hasher: Hasher,
-    /// Its time.
+    /// The clock.
     pub clock: Clock,
 }
 
 impl App {
-    /// Puts a deployment together. Calls nobody yet.
+    /// Builds the clients of the deployment's services. Makes no call.
     ///
     /// # Errors
-    /// [`ConfigError`] if the argon2 parameters are none.
+    /// [`ConfigError`] if the argon2 parameters are not valid.
     pub fn new(config: Config, sdk: &SdkConfig, clock: Clock) -> Result<Self, ConfigError> {
         let hasher = Hasher::new(config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism)
             .map_err(|_| ConfigError {
@@ -44,8 +44,8 @@ impl App {
         })
     }
 
-    /// Opens the connections and loads the keys, so that the first request need not. What fails here is tried again
-    /// by the requests that need it, so that a dependency that is down does not keep the function down.
+    /// Opens the connections and loads the keys before the first request. Errors are only logged: requests that need
+    /// the failed dependency try again, so an outage of a dependency does not keep the function from starting.
     pub async fn warm_up(&self) {
         let (keys, store) = tokio::join!(self.keyring.load(), self.store.connect());
         if let Err(error) = keys {

@@ -1,6 +1,6 @@
-//! How we talk to AWS: TLS, timeouts, retries; and what its errors say in one line.
+//! Connections to AWS: TLS, timeouts, retries; and errors in one line.
 //!
-//! What a caller does not set (region, credentials, `AWS_ENDPOINT_URL`) the SDK finds as everywhere.
+//! The SDK finds the settings that a caller does not set (region, credentials, `AWS_ENDPOINT_URL`) in its usual places.
 
 use std::error::Error;
 use std::time::Duration;
@@ -18,10 +18,11 @@ use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
-/// More than any API of ours answers.
-const MAX_ANSWER_BYTES: usize = 1 << 20;
+/// The limit of a response body. The responses that are expected here are much shorter.
+const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
-/// Loads the SDK's settings, with timeouts that leave a caller its answer: by default the SDK waits for one for ever.
+/// Loads the SDK's settings, with timeouts that leave time to respond to the caller. By default the SDK waits for a
+/// response without a limit.
 pub async fn load(settings: ConfigLoader) -> SdkConfig {
     settings
         .timeout_config(
@@ -36,26 +37,26 @@ pub async fn load(settings: ConfigLoader) -> SdkConfig {
         .await
 }
 
-/// Whose certificates are trusted.
+/// The root certificates that are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Roots {
-    /// Those that the machine trusts.
+    /// The certificates that the machine trusts.
     System,
-    /// Those of Amazon Trust Services, from which AWS's own endpoints have theirs: five, and a machine has over a
-    /// hundred, which every start of a function would parse.
+    /// The certificates of Amazon Trust Services, which issue those of AWS's endpoints. They are five, and a machine
+    /// has more than a hundred, which each cold start would parse.
     Amazon,
     /// Certificates in PEM.
     Pem(String),
 }
 
-/// The roots of Amazon Trust Services (`amazontrust.com/repository`), all that AWS asks its callers to trust. The first of
-/// them ends in 2037.
+/// The root certificates of Amazon Trust Services (`amazontrust.com/repository`): all that AWS requires its callers to
+/// trust. The first of them expires in 2037.
 const AMAZON_TRUST_SERVICES: &str = include_str!("aws/amazon_trust_services.pem");
 
-/// One HTTP client for all services, with aws-lc for TLS: the SDK's own default brings a second stack along.
+/// Builds one HTTP client for all services, with aws-lc for TLS. The SDK's default would add a second TLS stack.
 ///
 /// # Errors
-/// What is wrong with the certificates.
+/// The reason why the certificates are not valid.
 pub fn https(roots: &Roots) -> Result<SharedHttpClient, Box<dyn Error + Send + Sync>> {
     let store = match roots {
         Roots::System => TrustStore::default(),
@@ -66,22 +67,22 @@ pub fn https(roots: &Roots) -> Result<SharedHttpClient, Box<dyn Error + Send + S
     Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https())
 }
 
-/// What a URL answered.
+/// The response of a URL.
 pub struct Answer {
     /// The status.
     pub status: u16,
     /// The header `Date`, if there is one.
     pub date: Option<String>,
-    /// The header `Age`: seconds that it was in caches on its way (RFC 9111 section 5.1).
+    /// The header `Age`: seconds that the response spent in caches (RFC 9111 section 5.1).
     pub age: u64,
     /// The body, if it is text.
     pub text: String,
 }
 
-/// Asks a URL that is not of the SDK's: one that was signed beforehand, or an API's.
+/// Sends a request to a URL that the SDK does not know: a presigned URL, or one of the API.
 ///
 /// # Errors
-/// Why there is no answer, in one line.
+/// The reason why there is no response, in one line.
 pub async fn ask(method: &str, url: &str, headers: &[(&'static str, String)], body: String) -> Result<Answer, String> {
     let mut request = Request::new(SdkBody::from(body));
     request.set_method(method).map_err(|error| error.to_string())?;
@@ -95,22 +96,23 @@ pub async fn ask(method: &str, url: &str, headers: &[(&'static str, String)], bo
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .connector_settings(settings.build())
         .build();
-    let answer = connector.call(request).await.map_err(|error| chain(&error))?;
-    let status = answer.status().as_u16();
-    let date = answer.headers().get("date").map(ToOwned::to_owned);
-    let age = answer.headers().get("age").and_then(|age| age.parse().ok()).unwrap_or_default();
-    let mut body = ByteStream::new(answer.into_body());
+    let response = connector.call(request).await.map_err(|error| chain(&error))?;
+    let status = response.status().as_u16();
+    let date = response.headers().get("date").map(ToOwned::to_owned);
+    let age = response.headers().get("age").and_then(|age| age.parse().ok()).unwrap_or_default();
+    let mut body = ByteStream::new(response.into_body());
     let mut text = Vec::new();
     while let Some(part) = body.try_next().await.map_err(|error| chain(&error))? {
         text.extend_from_slice(&part);
-        if text.len() > MAX_ANSWER_BYTES {
+        if text.len() > MAX_RESPONSE_BYTES {
             return Err("the answer has no end".to_owned());
         }
     }
     Ok(Answer { status, date, age, text: String::from_utf8_lossy(&text).into_owned() })
 }
 
-/// An SDK error in one line, for the log. Leaves out what `Debug` would show: the whole answer, secrets and all.
+/// Formats an SDK error in one line, for the log. Unlike `Debug`, does not show the response, which may contain
+/// secrets.
 pub fn cause<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -122,7 +124,7 @@ where
     chain(error)
 }
 
-/// An error and its causes in one line.
+/// Formats an error and its causes in one line.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! Clients: which applications and services may ask for tokens, and for which.
+//! Clients: the applications and services that may request tokens, and their permissions.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -14,45 +14,45 @@ mod allowed_origins;
 
 pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
 
-/// How many secrets may live at once: one that is in use, and one that is on its way to where it will be.
+/// The number of secrets that may be active simultaneously: the one in use, and its replacement while that is deployed.
 pub const MAX_LIVE_SECRETS: usize = 2;
 
-/// A client as the table `clients` holds it.
+/// A client, one item of the table `clients`.
 #[derive(Debug, Deserialize)]
 pub struct Client {
-    /// Its public identifier (RFC 6749 section 2.2).
+    /// The public identifier (RFC 6749 section 2.2).
     pub client_id: String,
-    /// Its name, for people.
+    /// The name, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub name: Option<String>,
-    /// Its secrets. Any live one authenticates.
+    /// The secrets. Each active one authenticates the client.
     #[serde(default)]
     pub secrets: Vec<Secret>,
-    /// The grants that it may use, as `grant_type` names them. Absent means none.
+    /// The grants that the client may use, as values of `grant_type`. Absent means none.
     #[serde(default)]
     pub grant_types: BTreeSet<String>,
-    /// The scopes that it may have. Absent means none.
+    /// The scopes that the client may have. Absent means none.
     #[serde(default)]
     pub scopes: AllowedScopes,
-    /// The scopes of a request that names none.
+    /// The scopes of a request without `scope`.
     pub default_scopes: Option<Scope>,
-    /// The audience of its tokens of version 2. Absent means the issuer.
+    /// The audience of the client's tokens of version 2. Absent means the issuer.
     pub audience: Option<String>,
-    /// Copied into its tokens of version 1.
+    /// The claim `system` of the client's tokens of version 1.
     pub system: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Seconds that its access tokens live. Absent means the deployment's default for users or for services.
+    /// The lifetime of access tokens in seconds. Absent means the deployment's default for users or for services.
     pub access_token_ttl: Option<NonZeroU32>,
-    /// Seconds that its refresh tokens live unused. Absent means the deployment's default.
+    /// Seconds after which an unused refresh token expires. Absent means the deployment's default.
     pub refresh_token_ttl: Option<NonZeroU32>,
     /// Browser origins whose pages may read token responses. Absent means none.
     #[serde(default)]
     pub allowed_origins: AllowedOrigins,
-    /// Whether it may authenticate at all.
+    /// False if the client must not authenticate.
     pub enabled: bool,
-    /// When it was made, in seconds since the epoch, for people.
+    /// When the client was created, in seconds since the epoch, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub created_at: Option<u64>,
-    /// When it was changed last, in seconds since the epoch, for people.
+    /// When the client was changed last, in seconds since the epoch, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub updated_at: Option<u64>,
 }
@@ -60,19 +60,20 @@ pub struct Client {
 /// One of a client's secrets.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Secret {
-    /// Its id, for people.
+    /// The id, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub id: Option<String>,
-    /// What verifies it.
+    /// The hash of the secret.
     pub hash: Hash,
-    /// When it was made, in seconds since the epoch, for people.
+    /// When the secret was created, in seconds since the epoch, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub created_at: Option<u64>,
-    /// When it dies, in seconds since the epoch. Absent means never.
+    /// When the secret expires, in seconds since the epoch. Absent means never.
     pub expires_at: Option<u64>,
 }
 
-/// What is of use to people alone: one that is not as expected is none, and no fault of the record.
+/// Reads an attribute that only people use. A value of another type counts as absent, and does not make the record
+/// invalid.
 fn for_people<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -87,36 +88,36 @@ fn for_people<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -
 }
 
 impl Secret {
-    /// Makes a secret: what the client is told, once, and what is kept of it.
+    /// Generates a secret. Returns its text, which is shown once, and the record to store.
     ///
     /// # Errors
-    /// [`HashError`], which its form rules out.
+    /// [`HashError`], which cannot occur, because the form of a generated hash is valid.
     pub fn generate(now: u64) -> Result<(String, Self), HashError> {
         let secret = generate_client_secret();
         let hash = Hash::try_from(hash_client_secret(&secret))?;
         Ok((secret, Self::new(hash, now)))
     }
 
-    /// The record of a secret that has this hash.
+    /// Builds the record of a secret with this hash.
     pub fn new(hash: Hash, now: u64) -> Self {
         let mut id = [0; 4];
         fill_random(&mut id);
         Self { id: Some(format!("{:08x}", u32::from_be_bytes(id))), hash, created_at: Some(now), expires_at: None }
     }
 
-    /// What operators call it; one that nobody gave an id is called by its hash.
+    /// Returns the name of the secret for operators: the id, or the fingerprint of the hash if there is no id.
     pub fn name(&self) -> String {
         self.id.clone().unwrap_or_else(|| self.hash.fingerprint())
     }
 
-    /// Whether it authenticates at `now`.
+    /// Returns true if the secret has not expired at `now`.
     pub fn is_live(&self, now: u64) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 }
 
 impl Client {
-    /// A client that may do nothing yet.
+    /// Builds a client without permissions.
     pub fn new(client_id: String, now: u64) -> Self {
         Self {
             client_id,
@@ -136,13 +137,13 @@ impl Client {
         }
     }
 
-    /// The secrets that live at `now`.
+    /// Returns the secrets that are active at `now`.
     pub fn live_secrets(&self, now: u64) -> impl Iterator<Item = &Secret> {
         self.secrets.iter().filter(move |secret| secret.is_live(now))
     }
 
-    /// Takes a new secret, and has those that live die at `others_expire_at`, if they would not sooner. Those that are
-    /// dead go. Whether it was taken: with two live ones it is not.
+    /// Adds a secret and removes the expired ones. The other active secret expires at `others_expire_at` at the latest.
+    /// Returns false, and changes nothing, if the client already has [`MAX_LIVE_SECRETS`] active secrets.
     pub fn take_secret(&mut self, secret: Secret, now: u64, others_expire_at: u64) -> bool {
         if self.live_secrets(now).count() >= MAX_LIVE_SECRETS {
             return false;
@@ -155,7 +156,8 @@ impl Client {
         true
     }
 
-    /// The scope of a token for this client: what was asked for, if it may have all of it, or its defaults.
+    /// Returns the scope of a token for this client: the requested one, or the default scopes. The client must be
+    /// allowed to have all of it.
     ///
     /// # Errors
     /// Any [`ScopeError`].

@@ -1,4 +1,4 @@
-//! What time it is: the only caller of `now()`, so that tests can hold the time still.
+//! The clock: the only caller of `now()`, so that tests can set the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub enum Clock {
     /// The machine's clock.
     System,
-    /// A clock that stands where its holder sets it.
+    /// A clock that tests set.
     Fixed(Arc<AtomicU64>),
 }
 
 impl Clock {
-    /// The time now, in seconds since the Unix epoch.
+    /// Returns the current time, in seconds since the Unix epoch.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub fn now(&self) -> u64 {
         match self {

@@ -1,4 +1,4 @@
-//! The deployment's settings: the only reader of the environment.
+//! The settings of a deployment. Only this module reads environment variables.
 
 use std::ffi::OsString;
 use std::{fmt, fs};
@@ -10,46 +10,46 @@ use crate::aws::Roots;
 
 const DEFAULT_REFRESH_TOKEN_MAX_TTL: u32 = 7_776_000;
 
-/// The environment of the API's function. `template.yaml` sets it.
+/// The settings of the API's function. `template.yaml` sets the environment variables.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `CLIENTS_TABLE`: the table of clients.
     pub clients_table: String,
     /// `USERS_TABLE`: the table of users.
     pub users_table: String,
-    /// `GRANTS_TABLE`: the table of short-lived state.
+    /// `GRANTS_TABLE`: the table of refresh token families.
     pub grants_table: String,
-    /// `SIGNING_SECRET_ID`: name or ARN of the secret that holds the signing key.
+    /// `SIGNING_SECRET_ID`: name or ARN of the secret that contains the signing keys.
     pub signing_secret_id: String,
-    /// `ISSUER`: the issuer URL (RFC 8414 section 2), without a slash at its end.
+    /// `ISSUER`: the issuer URL (RFC 8414 section 2), without a trailing slash.
     pub issuer: String,
-    /// `USER_TOKEN_TTL`: seconds that a user's access token lives.
+    /// `USER_TOKEN_TTL`: seconds after which a user's access token expires.
     pub user_token_ttl: u32,
-    /// `SERVICE_TOKEN_TTL`: seconds that a service's access token lives.
+    /// `SERVICE_TOKEN_TTL`: seconds after which a service's access token expires.
     pub service_token_ttl: u32,
-    /// `REFRESH_TOKEN_IDLE_TTL`: seconds that a refresh token lives unused.
+    /// `REFRESH_TOKEN_IDLE_TTL`: seconds after which an unused refresh token expires.
     pub refresh_token_idle_ttl: u32,
-    /// `REFRESH_TOKEN_MAX_TTL`: seconds after its login at which a refresh family ends, however often it is used.
+    /// `REFRESH_TOKEN_MAX_TTL`: seconds after the login at which a refresh family expires, even if it is in use.
     pub refresh_token_max_ttl: u32,
-    /// `REFRESH_GRACE`: seconds in which a used refresh token yields the same successor again. 0 is never; less than
-    /// 5 would be shorter than the SDK's own retries of a write.
+    /// `REFRESH_GRACE`: seconds for which a used refresh token returns the same successor again. 0 disables this; 1 to
+    /// 4 are rejected, because the SDK's own retries of a write may take longer.
     pub refresh_grace: u32,
-    /// `KEYS_MAX_AGE`: seconds after which this function and its verifiers look for new signing keys.
+    /// `KEYS_MAX_AGE`: seconds after which the function and verifiers reload the signing keys.
     pub keys_max_age: u32,
-    /// `ARGON2_MEMORY_KIB`: memory of a new password hash, in KiB.
+    /// `ARGON2_MEMORY_KIB`: the memory for a new password hash, in KiB.
     pub argon2_memory_kib: u32,
-    /// `ARGON2_ITERATIONS`: passes of a new password hash.
+    /// `ARGON2_ITERATIONS`: the number of passes of a new password hash.
     pub argon2_iterations: u32,
-    /// `ARGON2_PARALLELISM`: lanes of a new password hash.
+    /// `ARGON2_PARALLELISM`: the number of lanes of a new password hash.
     pub argon2_parallelism: u32,
 }
 
-/// A variable of the environment that is missing or cannot be used.
+/// An environment variable that is missing or not valid.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Its name.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// What is wrong with it. Its value is not told: people put secrets into the wrong variable.
+    /// The error. Does not quote the value, because it may be a secret in the wrong variable.
     pub fault: &'static str,
 }
 
@@ -62,19 +62,19 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads the environment of the process.
+    /// Reads the environment variables of the process.
     ///
     /// # Errors
-    /// The first variable that is missing or cannot be used.
+    /// The first variable that is missing or not valid.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
-    /// Whether this process runs as a Lambda function. What serves the function would only panic otherwise.
+    /// Checks that this process runs as a Lambda function. Otherwise the runtime would panic.
     ///
     /// # Errors
-    /// The variable that Lambda sets and nobody else.
+    /// [`ConfigError`] if the variable that Lambda sets is missing.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn require_lambda() -> Result<(), ConfigError> {
         let fault = "is missing: this program is a Lambda function; `cargo run --example local` runs without Lambda";
@@ -84,10 +84,10 @@ impl Config {
         }
     }
 
-    /// Reads the settings from a lookup by name. An empty value counts as a missing one.
+    /// Reads the settings from a lookup by name. An empty value counts as missing.
     ///
     /// # Errors
-    /// The first variable that is missing or cannot be used.
+    /// The first variable that is missing or not valid.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let variables = Variables(lookup);
         let issuer = variables.required("ISSUER")?;
@@ -119,68 +119,68 @@ impl Config {
     }
 }
 
-/// Whose certificates this process trusts: those in the file that `AWS_CA_BUNDLE` names, as everywhere with AWS. A
-/// function without it trusts Amazon's, if AWS's own endpoints are what it calls; those of partitions apart, which may
-/// have others, it trusts like everyone else: as the machine does.
+/// Returns the root certificates that this process trusts. `AWS_CA_BUNDLE` names a file of them, as for every AWS tool.
+/// Without that, a Lambda function that calls AWS's default endpoints trusts Amazon's root certificates. In other
+/// partitions, whose endpoints may have other ones, and outside Lambda, those of the machine are trusted.
 ///
 /// # Errors
-/// [`ConfigError`] if the file cannot be read, or holds no certificate.
+/// [`ConfigError`] if the file cannot be read, or contains no certificate.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn roots() -> Result<Roots, ConfigError> {
     roots_from_variables(|name| std::env::var_os(name))
 }
 
-/// Decides so by a lookup by name.
+/// Returns the root certificates, like [`roots`], from a lookup by name.
 ///
 /// # Errors
-/// [`ConfigError`] if the file cannot be read, or holds no certificate.
+/// [`ConfigError`] if the file cannot be read, or contains no certificate.
 pub fn roots_from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Roots, ConfigError> {
-    let fault = |fault| ConfigError { variable: "AWS_CA_BUNDLE", fault };
+    let invalid = |fault| ConfigError { variable: "AWS_CA_BUNDLE", fault };
     if let Some(file) = lookup("AWS_CA_BUNDLE").filter(|file| !file.is_empty()) {
-        let text = fs::read_to_string(file).map_err(|_| fault("names a file that cannot be read"))?;
+        let text = fs::read_to_string(file).map_err(|_| invalid("names a file that cannot be read"))?;
         let certificates = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
         return match certificates {
             Ok(certificates) if !certificates.is_empty() => Ok(Roots::Pem(text)),
-            _ => Err(fault("names a file that holds no certificates in PEM")),
+            _ => Err(invalid("names a file that holds no certificates in PEM")),
         };
     }
     let variables = Variables(lookup);
     let in_lambda = variables.optional("AWS_LAMBDA_RUNTIME_API")?.is_some();
-    let elsewhere = variables.optional("AWS_ENDPOINT_URL")?.is_some();
+    let has_custom_endpoint = variables.optional("AWS_ENDPOINT_URL")?.is_some();
     let region = variables.optional("AWS_REGION")?.unwrap_or_default();
-    let apart = region.starts_with("cn-") || region.contains("iso") || region.starts_with("eusc-");
-    Ok(if in_lambda && !elsewhere && !apart { Roots::Amazon } else { Roots::System })
+    let is_other_partition = region.starts_with("cn-") || region.contains("iso") || region.starts_with("eusc-");
+    Ok(if in_lambda && !has_custom_endpoint && !is_other_partition { Roots::Amazon } else { Roots::System })
 }
 
-/// The environment of the function that rotates the signing keys.
+/// The settings of the function that rotates the signing keys.
 #[derive(Clone, Debug)]
 pub struct RotationConfig {
-    /// `SIGNING_SECRET_ID`: name or ARN of the secret that holds the signing keys.
+    /// `SIGNING_SECRET_ID`: name or ARN of the secret that contains the signing keys.
     pub signing_secret_id: String,
-    /// `SIGNING_ALGORITHM`: what new keys sign by; `RS256`, `ES256` or `EdDSA`. It has no default, and neither has the
-    /// next one: whoever rotates by others than the deployment's would break its promise to verifiers.
+    /// `SIGNING_ALGORITHM`: the algorithm of new keys; `RS256`, `ES256` or `EdDSA`. Neither this setting nor
+    /// `KEY_PUBLIC_FOR` has a default: a rotation with other values than the deployment's could break verifiers.
     pub signing_algorithm: String,
-    /// `KEY_PUBLIC_FOR`: seconds that a key must have been public before it signs. Verifiers keep what they have seen
-    /// for a while, API Gateway's for two hours.
+    /// `KEY_PUBLIC_FOR`: seconds for which a key must have been public before it signs. Verifiers cache the public
+    /// keys; API Gateway's authorizers cache them for 2 hours.
     pub key_public_for: u32,
-    /// `REFRESH_TOKEN_MAX_TTL`: as the API has it.
+    /// `REFRESH_TOKEN_MAX_TTL`: the value of the API's function.
     pub refresh_token_max_ttl: u32,
 }
 
 impl RotationConfig {
-    /// Reads the environment of the process.
+    /// Reads the environment variables of the process.
     ///
     /// # Errors
-    /// The first variable that is missing or cannot be used.
+    /// The first variable that is missing or not valid.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(|name| std::env::var_os(name))
     }
 
-    /// Reads the settings from a lookup by name. An empty value counts as a missing one.
+    /// Reads the settings from a lookup by name. An empty value counts as missing.
     ///
     /// # Errors
-    /// The first variable that is missing or cannot be used.
+    /// The first variable that is missing or not valid.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let variables = Variables(lookup);
         let signing_algorithm = variables.required("SIGNING_ALGORITHM")?;
@@ -196,7 +196,7 @@ impl RotationConfig {
     }
 }
 
-/// Variables by name, read as what they must be.
+/// Typed access to variables by name.
 struct Variables<Lookup>(Lookup);
 
 impl<Lookup: Fn(&str) -> Option<OsString>> Variables<Lookup> {
@@ -232,7 +232,8 @@ fn whole(variable: &'static str, value: &str) -> Result<u32, ConfigError> {
     value.parse().map_err(|_| ConfigError { variable, fault: "is not a whole number" })
 }
 
-/// RFC 8414 section 2: an https URL without query and fragment. Plain http is for a run on one's own machine.
+/// Returns true for a valid issuer URL: https, without query and fragment (RFC 8414 section 2). Plain http is for local
+/// runs.
 fn is_issuer(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
         return false;

@@ -1,20 +1,20 @@
-//! Every answer that is not a token: one variant per code on the wire (RFC 6749 section 5.2).
+//! Error responses: one variant per error of the wire contract (RFC 6749 section 5.2).
 //!
-//! Descriptions are fixed sentences, so that nothing of a request and nothing internal can get out in them. What the
-//! log needs beyond the description, a variant carries beside it.
+//! Descriptions are fixed sentences, so they cannot reveal internal details or quote a request. A variant whose cause
+//! must be logged contains it separately.
 
 use crate::keys::KeyError;
 use crate::store::StoreError;
 
-/// Why a request gets no token.
+/// The error response of a request.
 #[derive(Debug)]
 pub enum Error {
     /// `invalid_request`, 400: malformed, missing, repeated or over a limit.
     InvalidRequest(&'static str),
     /// `invalid_request`, 413: the body is over its limit.
     BodyTooLarge,
-    /// `invalid_client`, 401: the client did not prove who it is. The reason is for the log alone: all causes answer
-    /// with the same bytes.
+    /// `invalid_client`, 401: client authentication failed. The reason is only logged: all causes get the same
+    /// response.
     InvalidClient(&'static str),
     /// `unauthorized_client`, 400: this client may not use this grant.
     UnauthorizedClient,
@@ -26,24 +26,24 @@ pub enum Error {
     InvalidScope(&'static str),
     /// `invalid_grant`, 400.
     InvalidGrant {
-        /// The sentence on the wire.
+        /// The `error_description`.
         description: &'static str,
-        /// The cause, for the log alone.
+        /// The cause, which is only logged.
         reason: &'static str,
     },
     /// `temporarily_unavailable`, 503: a dependency is down. Never `invalid_grant`, because clients then discard their
     /// refresh token. The cause is only logged.
     TemporarilyUnavailable(String),
-    /// `server_error`, 500: a bug, or a deployment or record that is not as it must be. The cause is for the log alone.
+    /// `server_error`, 500: a bug, or a deployment or record that is not valid. The cause is only logged.
     ServerError(String),
-    /// `not_found`, 404: no such path.
+    /// `not_found`, 404: the path does not exist.
     NotFound,
-    /// `method_not_allowed`, 405: the path has only these methods, separated by commas.
+    /// `method_not_allowed`, 405: the path allows only these methods, separated by commas.
     MethodNotAllowed(&'static str),
 }
 
 impl Error {
-    /// The value of `error` in the answer.
+    /// Returns the value of `error` in the response.
     pub fn code(&self) -> &'static str {
         match self {
             Self::InvalidRequest(_) | Self::BodyTooLarge => "invalid_request",
@@ -60,7 +60,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status of the response.
     pub fn status(&self) -> u16 {
         match self {
             Self::InvalidRequest(_)
@@ -78,8 +78,8 @@ impl Error {
         }
     }
 
-    /// The value of `error_description` in the answer: printable ASCII without `"` and `\`. Those that are no OAuth
-    /// errors have none.
+    /// Returns the value of `error_description` in the response: printable ASCII without `"` and `\`. 404 and 405,
+    /// which are not OAuth errors, have no description.
     pub fn description(&self) -> Option<&'static str> {
         Some(match self {
             Self::NotFound | Self::MethodNotAllowed(_) => return None,
@@ -96,7 +96,7 @@ impl Error {
         })
     }
 
-    /// The cause as the log tells it.
+    /// Returns the cause, for the log.
     pub fn reason(&self) -> &str {
         match self {
             Self::InvalidClient(reason) | Self::InvalidGrant { reason, .. } => reason,

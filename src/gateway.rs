@@ -3,8 +3,8 @@
 //! Every event gets a response. A path that HTTP cannot represent becomes one that does not exist. An event that lacks
 //! what a request needs, or has a method, a header or a body that cannot be read, becomes a [`Malformed`] request.
 //!
-//! `lambda_http` runs the function. Its own conversion of events is not used: it fails the invocation, or panics, where a
-//! method, a header, a query or a body is not what HTTP can represent.
+//! `lambda_http` runs the function. Its own conversion of events is not used: it fails the invocation, or panics, where
+//! a method, a header, a query or a body is not what HTTP can represent.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use crate::app::App;
 use crate::http::{Malformed, Origin, router};
 
-/// Returns the service that Lambda's runtime calls with each event, whatever JSON it is.
+/// Returns the service that Lambda's runtime calls with each event. The event may be any JSON.
 pub fn service(
     app: Arc<App>,
 ) -> impl Service<LambdaEvent<Box<RawValue>>, Response = impl Serialize, Error = Infallible, Future: Send> {
@@ -37,8 +37,8 @@ pub fn service(
     })
 }
 
-/// The parts of an event that count. The caller's address and the issuer never come from a header, so `Host` and its
-/// like are headers like any other.
+/// The parts of an event that are used. The caller's address and the issuer never come from a header, so `Host` and
+/// `X-Forwarded-For` have no special meaning.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event {
@@ -99,7 +99,7 @@ fn uri(path: &str, query: &str) -> Uri {
     let path = if path.starts_with('/') && !path.contains('?') && is_uri_text(path) { path } else { "/" };
     let query = if is_uri_text(query) { query } else { "%" };
     let uri = if query.is_empty() { path.parse() } else { format!("{path}?{query}").parse() };
-    // Only a URI of 64 KiB or more does not parse, and no path of ours is as long.
+    // Only a URI of 64 KiB or more does not parse, and none of our paths is that long.
     uri.unwrap_or_default()
 }
 
@@ -108,7 +108,7 @@ fn is_uri_text(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&byte))
 }
 
-/// A response as the gateway reads it.
+/// A response in the format of API Gateway.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct GatewayResponse {
@@ -119,8 +119,8 @@ struct GatewayResponse {
     is_base64_encoded: bool,
 }
 
-/// Returns a response as the gateway reads it. Headers of one name are joined with commas, except `Set-Cookie`, which has
-/// a member of its own. All our bodies are text.
+/// Converts a response to the format of API Gateway. Headers of one name are joined with commas, except `Set-Cookie`,
+/// which has its own member. All our bodies are text.
 pub async fn response(response: Response<Body>) -> impl Serialize {
     let (parts, body) = response.into_parts();
     let (mut headers, mut cookies) = (BTreeMap::<_, String>::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Grants: what a token request asks for (RFC 6749 section 4), and what every grant yields.
+//! Grants (RFC 6749 section 4): the dispatch of token requests, and the successful response.
 
 use std::num::NonZeroU32;
 
@@ -23,15 +23,15 @@ pub enum GrantType {
     Password,
     /// RFC 6749 section 4.4: a service acts for itself.
     ClientCredentials,
-    /// RFC 6749 section 6: an application goes on acting for a user.
+    /// RFC 6749 section 6: an application continues to act for a user.
     RefreshToken,
 }
 
 impl GrantType {
-    /// All that there are, in the order of their names.
+    /// All grant types, sorted by name.
     pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::Password, Self::RefreshToken];
 
-    /// Takes the grant type of a request.
+    /// Takes the grant type from the parameters of a request.
     ///
     /// # Errors
     /// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
@@ -40,7 +40,7 @@ impl GrantType {
         Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name).ok_or(Error::UnsupportedGrantType)
     }
 
-    /// Its name on the wire, and in the list of a client.
+    /// Returns the value of `grant_type`, which is also the name in the list of a client.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
@@ -50,7 +50,7 @@ impl GrantType {
     }
 }
 
-/// The client that proved itself, and the token version that it accepts.
+/// The authenticated client, and the token version that its request accepts.
 pub struct Caller {
     /// The client.
     pub client: Client,
@@ -58,8 +58,8 @@ pub struct Caller {
     pub version: TokenVersion,
 }
 
-/// Runs a grant. What the request names is read beside the authentication of the client, to save a round trip. It counts
-/// only after `authenticated` has proved the client and that it may use the grant.
+/// Runs a grant. Reads the user or the refresh token family, if the grant needs one, while the client is authenticated,
+/// to save a round trip. The record is used only if `authenticated` succeeds: the client may use the grant.
 ///
 /// # Errors
 /// The errors of the client's authentication first, then those of the grant.
@@ -85,7 +85,7 @@ pub async fn run(
     }
 }
 
-/// Waits for both. An error of the client's authentication decides before one of the request.
+/// Waits for both, concurrently. An error of the client's authentication takes precedence over an error of the request.
 async fn both<R>(
     authenticated: impl Future<Output = Result<Caller, Error>>,
     request: impl Future<Output = Result<R, Error>>,
@@ -94,7 +94,7 @@ async fn both<R>(
     Ok((caller?, request?))
 }
 
-/// A successful answer (RFC 6749 section 5.1). The members stand in the order of the wire.
+/// A successful response (RFC 6749 section 5.1). The members are in the order in which they are sent.
 #[derive(Serialize)]
 pub struct Issued {
     token_type: &'static str,
@@ -107,7 +107,7 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// Signs the token and returns the members of the response. With token version 1 the response has no scope.
+    /// Signs the token and builds the response. A response with a token of version 1 does not contain `scope`.
     fn new(token: &AccessToken<'_>, version: TokenVersion, key: &SigningKey) -> Result<Self, KeyError> {
         Ok(Self {
             token_type: "Bearer",
@@ -123,13 +123,13 @@ impl Issued {
     }
 }
 
-/// Returns the lifetime of an access token in seconds: the client's own one, or the deployment's; 7 days at most.
+/// Returns the lifetime of an access token in seconds: the client's setting, or else the deployment's; at most 7 days.
 fn access_token_ttl(client: &Client, default: u32) -> u32 {
     client.access_token_ttl.map_or(default, NonZeroU32::get).min(MAX_ACCESS_TOKEN_TTL)
 }
 
-/// Returns when a family expires that issues this access token now and is not refreshed again: not before the token,
-/// and not after the end of the login.
+/// Returns when a family expires if it issues this access token now and is not refreshed again. It does not expire
+/// before the token, or after the end of the login.
 fn family_expires_at(app: &App, token: &AccessToken<'_>, absolute_expires_at: u64) -> u64 {
     let idle_ttl = token.client.refresh_token_ttl.map_or(app.config.refresh_token_idle_ttl, NonZeroU32::get);
     let may_refresh = token.client.grant_types.contains(GrantType::RefreshToken.as_str());

@@ -1,4 +1,4 @@
-//! The HTTP surface: the routes, and the headers of every response.
+//! The HTTP API: the routes, and the layers of every response.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -29,26 +29,26 @@ mod metadata;
 mod published;
 mod token;
 
-/// The origin of a request, as the gateway reports it. Headers are not used, because every caller can set them. The code
-/// that serves the router puts this into a request's extensions.
+/// The origin of a request, according to the gateway. Headers are not used, because any caller can send them. The
+/// server of the router puts this into the extensions of the request.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// The gateway's name for the request.
+    /// The gateway's id of the request.
     pub request_id: String,
-    /// The address that the caller called from.
+    /// The address of the caller.
     pub source: String,
 }
 
 /// Marks a request that was not well-formed when it was received: its method, a header or its body is not what HTTP can
-/// represent. Whatever serves the router puts this into a request's extensions, and the response is 400.
+/// represent. The server of the router puts this into the extensions of the request, and the response is 400.
 #[derive(Clone, Copy, Debug)]
 pub struct Malformed;
 
-/// The routes, and the layers around all of them.
+/// Builds the routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
     let token = post(token::post).options(cors::preflight);
     let no_login_pages = async || Error::UnsupportedResponseType;
-    // An issuer's path may have a colon where an older axum had the names of captures.
+    // The path of an issuer may contain a colon, which axum 0.7 used for captures.
     let mut router = Router::new()
         .without_v07_checks()
         .route("/oauth/token", only(cors::METHODS, token).layer(from_fn(cors::by_origin)))
@@ -69,20 +69,20 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The routes of one path: every other method is 405, and a panic is 500. axum serves HEAD for each GET; a path that does
-/// not list HEAD rejects it.
+/// Completes the routes of one path: every other method is 405, and a panic is 500. axum serves HEAD for each GET; a
+/// path that does not list HEAD rejects it.
 fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     let rejected = async move || Error::MethodNotAllowed(methods);
     let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };
     routes.fallback(rejected).layer(CatchPanicLayer::custom(panicked)).layer(map_request(well_formed))
 }
 
-/// The routes of a public document.
+/// Completes the routes of a public document.
 fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
 }
 
-/// Rejects a request that is [`Malformed`]. Inside the layers of the path, so that the response has their headers.
+/// Rejects a request that is [`Malformed`]. Runs inside the layers of the path, so that the response has their headers.
 async fn well_formed(request: Request) -> Result<Request, Error> {
     match request.extensions().get() {
         Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),
@@ -90,13 +90,14 @@ async fn well_formed(request: Request) -> Result<Request, Error> {
     }
 }
 
-/// Turns a panic into a response (S-103), so that it does not end the execution environment. The message of the panic is
+/// Converts a panic to a 500 response, so that the execution environment survives (S-103). The message of the panic is
 /// not logged, because it may quote anything.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     Error::ServerError("a panic; the line before this says where".to_owned()).into_response()
 }
 
-/// Adds the headers of every response (RFC 6749 section 5.1), except to those that caches may keep.
+/// Adds the headers of every response (RFC 6749 section 5.1). A response that caches may store has its own
+/// `Cache-Control`.
 async fn headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     if !headers.contains_key(CACHE_CONTROL) {

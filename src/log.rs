@@ -1,10 +1,10 @@
-//! The log: one JSON line for each decision, values escaped, on whatever is handed to it.
+//! The log: one JSON line per event, with escaped values, to any writer.
 //!
-//! A line holds the time, the outcome with its reason, and what the span of the request knows: request id, source
-//! address, grant, client id, hashed user, token version and key id, as far as they were known.
+//! The line of a decision contains the time, the outcome with its reason, and the fields of the request's span that are
+//! known by then: request id, source address, grant, client id, hashed user, token version and key id.
 //!
-//! The form is ours, because the subscriber's own reads a span's JSON again at each field that it learns: a tenth of the
-//! work that is ours in a token.
+//! The JSON format of `tracing-subscriber` is not used, because it parses the JSON of a span again for each recorded
+//! field. That took a tenth of our own work for a token.
 
 use std::{fmt, panic};
 
@@ -21,7 +21,8 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFi
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// What formats and filters the lines. Of other crates only errors are told: in their details stand whole requests.
+/// Returns the layer that formats and filters the lines. Other crates only log errors, because their details contain
+/// whole requests.
 pub fn lines<S, W>(writer: W) -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -34,13 +35,13 @@ where
         .with_filter(Targets::new().with_target("countersign", Level::INFO).with_default(LevelFilter::ERROR))
 }
 
-/// Has this process log its lines to `writer`, and where it panics, but not what the panic says: that may quote
+/// Logs the lines of this process to `writer`. A panic is logged with its location only, because its message may quote
 /// anything.
 pub fn init<W>(writer: W)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    // Fails if there is a subscriber already, which then has the lines.
+    // Fails if there is a subscriber already, which then receives the events.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines(writer)));
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
@@ -48,7 +49,7 @@ where
     }));
 }
 
-/// One event as one JSON object, with the members of the spans that it is in.
+/// Formats an event as one JSON object, with the members of its spans.
 struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
@@ -70,7 +71,7 @@ where
     }
 }
 
-/// Fields as members of a JSON object, each behind a comma. What is written stays as it is when more is learnt.
+/// Formats fields as members of a JSON object, each after a comma. Fields that are recorded later are appended.
 struct Members;
 
 impl<'w> FormatFields<'w> for Members {

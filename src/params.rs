@@ -1,4 +1,5 @@
-//! The parameters of a token request, whichever body they came in: each name once, each within its limit and grammar.
+//! The parameters of a token request, from a body of either form: each name once, each value within its limit and
+//! grammar.
 
 use crate::error::Error;
 
@@ -50,17 +51,16 @@ impl Name {
     }
 }
 
-/// Refuses a value that is over the limit of its parameter or outside its grammar (RFC 6749 appendix A).
+/// Rejects a value that is over the limit of its parameter or outside its grammar (RFC 6749 appendix A).
 ///
-/// A scope's grammar is left to [`Scope::parse`](crate::scope::Scope::parse): a fault in it has an error code of its
-/// own, later in the order of checks. A malformed refresh token is just one that is not ours.
+/// [`Scope::parse`](crate::scope::Scope::parse) checks the grammar of a scope, later in the order of checks, because
+/// its error is `invalid_scope`. A malformed refresh token is rejected like one that we did not make.
 ///
 /// # Errors
 /// `invalid_request`
 pub fn check(name: Name, value: &str) -> Result<(), Error> {
     let (limit, too_long) = match name {
-        // Another grant type than the few that exist is unsupported, however long it is. The values of the others are not
-        // used.
+        // An unknown grant type is `unsupported_grant_type`, whatever its length. The values of the others are not used.
         Name::GrantType | Name::Code | Name::RedirectUri | Name::CodeVerifier => return Ok(()),
         Name::ClientId => (256, "The client_id is too long."),
         Name::ClientSecret => (1024, "The client_secret is too long."),
@@ -94,12 +94,12 @@ pub struct Params {
 }
 
 impl Params {
-    /// Whether a parameter of this name is defined.
+    /// Returns true if a parameter of this name is defined.
     pub fn defines(name: &str) -> bool {
         Name::parse(name).is_some()
     }
 
-    /// Returns true if no defined parameter occurs, not even with an empty value.
+    /// Returns true if there are no defined parameters, not even with an empty value.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
@@ -108,7 +108,8 @@ impl Params {
     /// spaces, so that one of only spaces counts as absent.
     ///
     /// # Errors
-    /// `invalid_request` if a defined parameter comes again, or anything is over its limit or outside its grammar.
+    /// `invalid_request` if a defined parameter is repeated, or if the parameter is over a limit or outside its
+    /// grammar.
     pub fn insert(&mut self, name: &str, value: Option<String>) -> Result<(), Error> {
         self.count += 1;
         if self.count > MAX_PARAMETERS {
@@ -120,7 +121,7 @@ impl Params {
         let Some(name) = Name::parse(name) else {
             return Ok(());
         };
-        // An absent value is kept as an empty one until taken, so that a second mention of the name is noticed.
+        // A missing value is kept as an empty one until `take`, so that a repeated name is detected.
         let value = value.unwrap_or_default();
         check(name, &value)?;
         let value = if name == Name::Username { value.trim_matches(' ').to_owned() } else { value };
@@ -131,7 +132,7 @@ impl Params {
         Ok(())
     }
 
-    /// Takes a parameter out; `None` if it was absent, empty or taken before.
+    /// Removes and returns a parameter. Returns `None` if it was absent, empty or taken before.
     pub fn take(&mut self, name: Name) -> Option<String> {
         let position = self.values.iter().position(|(known, _)| *known == name)?;
         let (_, value) = self.values.swap_remove(position);

@@ -1,4 +1,4 @@
-//! Password hashes and client secret hashes: the stored forms, and how each one is verified. Pure: no store, no clock.
+//! Password hashes and client secret hashes: the stored forms and their verification. Pure: no store, no clock.
 //!
 //! | stored form | for | bound |
 //! |---|---|---|
@@ -9,7 +9,7 @@
 //! | `$P$`, `$H$`, `$S$` | imported phpass: MD5; SHA-512 | 2^20 rounds |
 //! | `$sha256$` + base64 | generated client secrets: 256 random bits need no slow hash | one SHA-256 |
 //!
-//! `countersign import` converts what other systems write into these forms.
+//! `countersign import` converts the hashes of other systems into these forms.
 
 mod argon2;
 mod bcrypt;
@@ -65,8 +65,8 @@ impl Hash {
         }
     }
 
-    /// Returns true if verifying it is slow on purpose: a person may have chosen the secret. Only a machine-made client
-    /// secret has a fast hash.
+    /// Returns true if verification is slow on purpose, because a person may have chosen the secret. Only a generated
+    /// client secret has a fast hash.
     pub fn is_slow(&self) -> bool {
         !matches!(self.scheme, Scheme::Sha256(_))
     }
@@ -82,11 +82,11 @@ impl Hash {
     }
 
     /// Returns true if the hash depends on every part of the password. Otherwise two passwords have the same hash, and
-    /// the enrolled one may be another than the one that was sent.
+    /// the enrolled password may differ from the one that was sent.
     fn covers(&self, password: &str) -> bool {
         match &self.scheme {
             Scheme::Argon2(_) => true,
-            // bcrypt ends its input with a NUL, and HMAC fills up its key with them.
+            // bcrypt terminates its input with a NUL, and HMAC pads its key with NULs.
             _ if password.contains('\0') => false,
             Scheme::Bcrypt(hash) => hash.covers(password),
             _ => true,
@@ -103,9 +103,9 @@ impl fmt::Debug for Hash {
 /// The reason why a text is not a [`struct@Hash`]. Does not quote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashError {
-    /// Not in a known form.
+    /// The text is not in a known form.
     Malformed,
-    /// Needs more work than any honest hash does.
+    /// The hash needs more work than the bounds allow.
     TooCostly,
 }
 
@@ -140,9 +140,9 @@ impl TryFrom<String> for Hash {
 
 /// A password that a hash has verified. Has no `Debug`, because it contains the password.
 pub struct Verified {
-    /// In NFC, whatever form was verified.
+    /// The password in NFC, even if another form was verified.
     password: String,
-    /// True if the NFC form was verified. Otherwise the hash is not one of ours.
+    /// True if the NFC form was verified. Otherwise another system made the hash.
     as_nfc: bool,
     /// True if the hash depends on every part of the form that was verified.
     in_full: bool,
@@ -150,7 +150,7 @@ pub struct Verified {
 
 /// Makes and verifies hashes.
 ///
-/// It works on the thread that calls it: a function's execution environment handles one request at a time.
+/// Runs on the caller's thread, because an execution environment handles one request at a time.
 pub struct Hasher {
     argon2: Engine,
 }
@@ -159,7 +159,7 @@ impl Hasher {
     /// Returns a hasher that makes new hashes with these argon2id parameters.
     ///
     /// # Errors
-    /// [`HashError`] if the parameters are invalid, or beyond what a stored hash may need.
+    /// [`HashError`] if the parameters are not valid, or beyond the bounds of a stored hash.
     pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, HashError> {
         Ok(Self { argon2: Engine::new(memory_kib, iterations, parallelism)? })
     }
@@ -167,7 +167,7 @@ impl Hasher {
     /// Hashes a password, in NFC, in the current scheme with a new salt.
     ///
     /// # Errors
-    /// [`HashError`], which [`Hasher::new`] has ruled out.
+    /// [`HashError`], which cannot occur, because [`Hasher::new`] checked the parameters.
     pub fn hash(&self, password: &str) -> Result<Hash, HashError> {
         self.argon2.hash(&password_form(password))?.try_into()
     }
@@ -177,12 +177,12 @@ impl Hasher {
         matches!(&hash.scheme, Scheme::Argon2(hash) if self.argon2.is_current(hash))
     }
 
-    /// Verifies a password as it was received. Its NFC form comes first, because our own hashes are over it; then, if
-    /// they differ, the password itself, because another system may have hashed that.
+    /// Verifies a password as it was received. Tries its NFC form first, which our own hashes use. If that differs,
+    /// then tries the password itself, which another system may have hashed.
     ///
-    /// The work does not reveal whether there is an account: for each form of a wrong password, argon2 runs with the
-    /// current parameters, also without a hash and beside an imported hash that is not argon2. The additional work of
-    /// an imported hash shows until the first login has replaced it.
+    /// The response time does not reveal if there is an account: for each form of a wrong password, argon2 runs with
+    /// the current parameters, also without a hash and beside an imported hash that is not argon2. The additional work
+    /// of an imported hash shows until the first login has replaced it.
     pub fn verify_password(&self, hash: Option<&Hash>, password: &str) -> Option<Verified> {
         let nfc = password_form(password);
         let forms = || iter::once(nfc.as_str()).chain((nfc != password).then_some(password));
@@ -203,8 +203,8 @@ impl Hasher {
         (verified.in_full && !is_ours).then(|| self.hash(&verified.password))
     }
 
-    /// Returns true if any of the hashes verifies the secret. Tries all of them, and does the work of one if there is
-    /// none.
+    /// Returns true if any of the hashes verifies the secret. Tries all of them. If there are no hashes, runs one
+    /// dummy hash.
     pub fn verify_secret<'a>(&self, hashes: impl Iterator<Item = &'a Hash>, secret: &str) -> bool {
         let mut tried = false;
         let mut proven = false;

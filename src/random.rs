@@ -14,7 +14,7 @@ pub fn random_id() -> String {
 /// Fills the bytes from the operating system's random source.
 ///
 /// # Panics
-/// If there is none: every request needs it, and a weaker source is not acceptable.
+/// If the source fails: every request needs random bytes, and no weaker source is acceptable.
 pub(crate) fn fill_random(bytes: &mut [u8]) {
     #[expect(clippy::expect_used, reason = "aws-lc aborts before it returns an error here")]
     rand::fill(bytes).expect("the operating system has random numbers");

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! A login is a family of refresh tokens, of which one generation is active at a time. The successor of a refresh token
-//! can be derived from it: nothing derived from a token is stored, and a client that lost a response can be given the
-//! same successor again. The state of the family decides what a refresh token is good for.
+//! can be derived from it: nothing derived from a token is stored, and a client that lost a response can get the
+//! same successor again. The state of the family decides if a refresh token is valid.
 
 use std::fmt;
 
@@ -33,8 +33,8 @@ pub struct RefreshTokenKeys {
 }
 
 impl RefreshTokenKeys {
-    /// Builds the keys from their bytes. New refresh tokens are made with `current`; tokens made with the others are
-    /// accepted, because those keys were current before or will be next.
+    /// Builds the keys from their bytes. New refresh tokens are made with `current`. Tokens made with `others` are
+    /// also accepted, because those keys were current before or will be next.
     pub fn new<'a>(current: &'a [u8], others: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let key = |bytes| hmac::Key::new(hmac::HMAC_SHA256, bytes);
         Self { current: key(current), others: others.into_iter().map(key).collect() }
@@ -130,7 +130,7 @@ pub struct Family {
     pub scopes: Scope,
     /// The token version of the login, for statistics. Each request chooses its own version.
     pub version: u8,
-    /// The time at which the user proved the password.
+    /// When the password was verified.
     pub auth_time: u64,
     /// The generation of the one active refresh token.
     pub generation: u32,
@@ -141,26 +141,26 @@ pub struct Family {
     pub rotated_by: String,
     /// True if the login was ended before it expired.
     pub revoked: bool,
-    /// The end of the login, however often it is refreshed.
+    /// When the login ends, even if it is refreshed again.
     pub absolute_expires_at: u64,
     /// The end of the login if it is not refreshed again.
     pub expires_at: u64,
 }
 
-/// The standing of a refresh token, by the state of its family.
+/// The status of a refresh token, which follows from the state of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The refresh token is the active one.
     Active,
-    /// The refresh token was used within the grace, and its successor was not. The client lost the response and tries
-    /// again, or a second tab of it does.
+    /// The refresh token was used within the grace, and its successor was not used. The client lost the response and
+    /// retries, or a second tab of the client uses the same token.
     Retried,
-    /// The refresh token was used before the grace, or its successor was used too: a second party has a copy.
+    /// The refresh token was used longer ago than the grace, or its successor was used too: a token replay.
     Replayed,
     /// The refresh token is ahead of its family: the table was rolled back to an earlier state.
     RolledBack,
-    /// By our clock the refresh token is used in the future. Until the clock is right, a retry, which must not end the
-    /// login, cannot be told from a replay, which must not yield a token.
+    /// According to our clock, the refresh token was used in the future. Until the clock is right, we cannot
+    /// distinguish a retry, which must not end the login, from a replay, which must not get a token.
     Undecided,
     /// The refresh token is not valid, and presenting it changes nothing. The reason is for the log.
     Invalid(&'static str),
@@ -169,11 +169,11 @@ pub enum Standing {
 /// The result of a rotation whose condition failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LostRotation {
-    /// The successor is active: this write was sent twice, or another request was faster, within the grace.
+    /// The successor is active: this write was sent twice, or another request rotated the token within the grace.
     SuccessorIsActive,
     /// The refresh token is not valid any more. The reason is for the log.
     Rejected(&'static str),
-    /// The state does not say whether the refresh token is valid. The reason is for the log.
+    /// The state does not show if the refresh token is valid. The reason is for the log.
     Undecided(&'static str),
 }
 

@@ -1,30 +1,30 @@
-//! Scopes: what a token is good for (RFC 6749 section 3.3).
+//! Scopes (RFC 6749 section 3.3).
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A list of scope tokens: at least one, each once, in the order in which they were asked for.
+/// A list of scope tokens: at least one, each once, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeSet<String>")]
 pub struct Scope(Vec<String>);
 
-/// Why there is no [`Scope`]; each is one sentence on the wire.
+/// The reason why a [`Scope`] is rejected. Each has its own `error_description`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeError {
-    /// Not a list of tokens with single spaces between them.
+    /// The text is not a list of tokens with single spaces between them.
     Malformed,
-    /// A token holds a `*`, which only the list of a client may.
+    /// A token contains a `*`, which is only valid in the lists of allowed scopes.
     Wildcard,
-    /// A token is not among those allowed.
+    /// A token is not allowed.
     NotAllowed,
-    /// None was asked for, and there is none to fall back on.
+    /// The request has no scope, and the client has no default scopes.
     Missing,
 }
 
 impl ScopeError {
-    /// The sentence for `error_description`.
+    /// Returns the `error_description`.
     pub fn description(self) -> &'static str {
         match self {
             Self::Malformed => "The scope is malformed.",
@@ -42,8 +42,8 @@ impl fmt::Display for ScopeError {
 }
 
 impl Scope {
-    /// Reads a request's scope: tokens of NQCHAR with single spaces between them (RFC 6749 appendix A.4). A repeated
-    /// token collapses.
+    /// Parses the scope of a request: tokens of NQCHAR with single spaces between them (RFC 6749 appendix A.4). Keeps
+    /// one of a repeated token.
     ///
     /// # Errors
     /// [`ScopeError::Malformed`] and [`ScopeError::Wildcard`].
@@ -53,7 +53,7 @@ impl Scope {
             if token.is_empty() || !token.bytes().all(is_nqchar) {
                 return Err(ScopeError::Malformed);
             }
-            // Anywhere in it: a resource server that reads wildcards must not be handed one.
+            // Rejected at any position: a resource server that expands wildcards must not receive one.
             if token.contains('*') {
                 return Err(ScopeError::Wildcard);
             }
@@ -64,12 +64,12 @@ impl Scope {
         Ok(Self(tokens))
     }
 
-    /// The tokens, in order.
+    /// Returns the tokens, in order.
     pub fn tokens(&self) -> &[String] {
         &self.0
     }
 
-    /// Itself, if every token is allowed.
+    /// Returns the scope unchanged if every token is allowed.
     ///
     /// # Errors
     /// [`ScopeError::NotAllowed`]
@@ -77,7 +77,7 @@ impl Scope {
         if self.0.iter().all(|token| allowed.allows(token)) { Ok(self) } else { Err(ScopeError::NotAllowed) }
     }
 
-    /// Itself, if every token is in `other`.
+    /// Returns the scope unchanged if every token is in `other`.
     ///
     /// # Errors
     /// [`ScopeError::NotAllowed`]
@@ -85,17 +85,17 @@ impl Scope {
         if self.0.iter().all(|token| other.0.contains(token)) { Ok(self) } else { Err(ScopeError::NotAllowed) }
     }
 
-    /// Those tokens of it that are allowed.
+    /// Removes the tokens that are not allowed.
     ///
     /// # Errors
-    /// [`ScopeError::NotAllowed`] if none is.
+    /// [`ScopeError::NotAllowed`] if no token is left.
     pub fn narrowed_to(mut self, allowed: &AllowedScopes) -> Result<Self, ScopeError> {
         self.0.retain(|token| allowed.allows(token));
         if self.0.is_empty() { Err(ScopeError::NotAllowed) } else { Ok(self) }
     }
 }
 
-/// `NQCHAR` of RFC 6749 appendix A.
+/// Returns true for an `NQCHAR` (RFC 6749 appendix A).
 fn is_nqchar(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
@@ -106,7 +106,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// From a stored set, whose order does not matter.
+/// Converts a stored set, which has no order.
 impl TryFrom<BTreeSet<String>> for Scope {
     type Error = ScopeError;
 
@@ -117,12 +117,12 @@ impl TryFrom<BTreeSet<String>> for Scope {
     }
 }
 
-/// The scopes that a client or a user may have: exact, or a prefix that ends in `*`.
+/// The scopes that a client or a user may have: exact tokens, or prefixes followed by `*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "BTreeSet<String>")]
 pub struct AllowedScopes(BTreeSet<String>);
 
-/// From a stored set.
+/// Converts a stored set.
 impl TryFrom<BTreeSet<String>> for AllowedScopes {
     type Error = ScopeError;
 
@@ -132,33 +132,33 @@ impl TryFrom<BTreeSet<String>> for AllowedScopes {
 }
 
 impl AllowedScopes {
-    /// Takes tokens that may end in `*`, but hold none elsewhere.
+    /// Checks tokens that may end in `*`, but must not contain it elsewhere.
     ///
     /// # Errors
-    /// The first token that is none, with what is wrong with it.
+    /// The first token that is not valid, with its error.
     pub fn parse(tokens: BTreeSet<String>) -> Result<Self, (String, ScopeError)> {
-        let fault = |token: &str| {
+        let error = |token: &str| {
             let exact = token.strip_suffix('*').unwrap_or(token);
             match Scope::parse(exact) {
-                // All of them.
+                // Allows all scopes.
                 _ if token == "*" => None,
                 Ok(scope) if scope.0.len() == 1 => None,
                 Err(ScopeError::Wildcard) => Some(ScopeError::Wildcard),
                 _ => Some(ScopeError::Malformed),
             }
         };
-        match tokens.iter().find_map(|token| fault(token).map(|fault| (token.clone(), fault))) {
-            Some(fault) => Err(fault),
+        match tokens.iter().find_map(|token| error(token).map(|error| (token.clone(), error))) {
+            Some(error) => Err(error),
             None => Ok(Self(tokens)),
         }
     }
 
-    /// The tokens, in the order of their letters.
+    /// Returns the tokens, sorted.
     pub fn tokens(&self) -> &BTreeSet<String> {
         &self.0
     }
 
-    /// Whether a token of a request is among them. `legacy:*` allows `legacy:` and at least one more character.
+    /// Returns true if a requested token is allowed. `legacy:*` allows `legacy:` followed by at least one character.
     pub fn allows(&self, token: &str) -> bool {
         self.0.iter().any(|allowed| match allowed.strip_suffix('*') {
             Some(prefix) => token.len() > prefix.len() && token.starts_with(prefix),

@@ -1,4 +1,4 @@
-//! The three tables. Every method is one atomic fact of the protocol, and one call to DynamoDB.
+//! The three tables. Every method is one atomic operation and one call to DynamoDB, except a scan.
 //!
 //! | table | key | record | file |
 //! |---|---|---|---|
@@ -6,11 +6,12 @@
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
 //!
-//! What operators do to clients and users is in `store/administration.rs`.
+//! The writes of operators to clients and users are in `store/administration.rs`.
 //!
-//! Every authorising read is strongly consistent. A record that is not as it must be is an error, never a default.
+//! Every read is strongly consistent. A record that is not valid is an error, never a default.
 //!
-//! The SDK's futures are boxed: each is 5 KB, with which every future around it would grow, to be moved with it.
+//! The SDK's futures are boxed in the methods of the request path: each has 5 KB, which would be moved with every
+//! future that contains it.
 
 use std::collections::HashMap;
 use std::{error, fmt};
@@ -41,7 +42,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// The tables that the configuration names.
+    /// Builds a client for the tables of the configuration. Makes no call.
     pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
         Self {
             dynamodb: Client::new(sdk),
@@ -51,7 +52,7 @@ impl Store {
         }
     }
 
-    /// Opens the connection, so that the first request need not wait for the handshake.
+    /// Opens the connection, so that the first request does not wait for the handshake.
     ///
     /// # Errors
     /// [`StoreError`] if DynamoDB or the table of clients cannot be reached.
@@ -59,7 +60,7 @@ impl Store {
         self.read(&self.clients_table, "client_id", "countersign-connects").await.map(|_| ())
     }
 
-    /// Reads one item, strongly consistently.
+    /// Reads one item with strong consistency.
     async fn read(&self, table: &str, key: &str, value: &str) -> Result<Option<Item>, StoreError> {
         let request = self
             .dynamodb
@@ -76,14 +77,14 @@ impl Store {
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Holds an answer for DynamoDB's only if it says what the call consumed, as it was asked to. An empty answer, from
-/// whatever stands between, would read as "there is no such item" or as "it is written".
+/// Checks that a response comes from DynamoDB: it contains the consumed capacity, which every call requests. An
+/// empty response, for example from a proxy, would otherwise mean "no such item" or "written".
 fn genuine(operation: &'static str, consumed: Option<&ConsumedCapacity>) -> Result<(), StoreError> {
     let cause = || format!("{operation}: an answer that does not say what it consumed");
     consumed.map(drop).ok_or_else(|| StoreError::Unavailable { cause: cause() })
 }
 
-/// Takes a failed condition for what it is where that is no fault: the write is not needed, or was done before.
+/// Treats a failed condition as success: the write is not needed, or was done before.
 fn unless_condition_failed<E>(
     operation: &'static str,
     result: Result<Option<ConsumedCapacity>, SdkError<E>>,
@@ -98,46 +99,46 @@ where
     }
 }
 
-/// Turns an item into its record.
+/// Deserializes an item into its record.
 fn record<T: DeserializeOwned>(table: &'static str, item: Item) -> Result<T, StoreError> {
     let attributes = item.into_iter().map(|(name, value)| (name, value.into())).collect();
     let deserializer = serde_dynamo::Deserializer::from_attribute_value(serde_dynamo::AttributeValue::M(attributes));
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        // serde quotes a value of the wrong type, and a value may be a hash: only a fault of the whole record is told
-        // in serde's words, for it can only be a missing attribute.
+        // serde's message quotes a value of the wrong type, which may be a hash. Only the message of an error of the
+        // whole record is kept, because that error can only be a missing attribute.
         let path = error.path().to_string();
         StoreError::Malformed { table, attribute: if path == "." { error.inner().to_string() } else { path } }
     })
 }
 
-/// Why the store did not answer. Each kind has an answer of its own on the wire.
+/// An error of a call to DynamoDB, or of a record.
 #[derive(Debug)]
 pub enum StoreError {
-    /// DynamoDB could not be reached, did not answer in time, or failed.
+    /// DynamoDB could not be reached, did not respond in time, or failed.
     Unavailable {
-        /// The call, and what came of it.
+        /// The operation and its error.
         cause: String,
     },
-    /// DynamoDB asks us to slow down.
+    /// DynamoDB throttles the requests.
     Throttled {
-        /// The call, and what came of it.
+        /// The operation and its error.
         cause: String,
     },
-    /// Another writer was at the same item.
+    /// Another write changed the same item.
     Conflict {
-        /// The call, and what came of it.
+        /// The operation and its error.
         cause: String,
     },
-    /// DynamoDB refused the call: the deployment is not as it must be (rights, table names).
+    /// DynamoDB rejected the call: the deployment is not valid (permissions, table names).
     Refused {
-        /// The call, and what came of it.
+        /// The operation and its error.
         cause: String,
     },
-    /// A record is not as it must be.
+    /// A record is not valid.
     Malformed {
-        /// Its table.
+        /// The table of the record.
         table: &'static str,
-        /// The attribute at fault.
+        /// The attribute that is not valid.
         attribute: String,
     },
 }
@@ -174,7 +175,7 @@ impl StoreError {
                 | "UnrecognizedClientException"
                 | "ValidationException",
             ) => Self::Refused { cause },
-            // Whatever else there is (InternalServerError, no code at all): one may try again.
+            // All other errors (InternalServerError, no code): the caller may try again.
             _ => Self::Unavailable { cause },
         }
     }

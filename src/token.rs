@@ -1,4 +1,4 @@
-//! Access tokens: the claims of token versions 1 and 2, and their signature.
+//! Access tokens: the claims of token versions 1 and 2, and the signature.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,17 +11,17 @@ use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
 use crate::user::User;
 
-/// The version of an access token, which decides its claims.
+/// The version of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenVersion {
-    /// Token version 1, deprecated: `dealer` and `system` in the token.
+    /// Version 1, deprecated: with the claims `dealer` and `system`.
     V1,
-    /// Token version 2: RFC 9068.
+    /// Version 2: RFC 9068.
     V2,
 }
 
 impl TokenVersion {
-    /// Its number.
+    /// Returns the number of the version.
     pub fn number(self) -> u8 {
         match self {
             Self::V1 => 1,
@@ -35,7 +35,7 @@ impl TokenVersion {
 pub struct Login<'a> {
     /// The user.
     pub user: &'a User,
-    /// The time at which the user proved the password, in seconds since the epoch.
+    /// When the password was verified, in seconds since the epoch.
     pub at: u64,
     /// The family of the login.
     pub family: FamilyId,
@@ -45,19 +45,19 @@ pub struct Login<'a> {
 pub struct AccessToken<'a> {
     /// The issuer URL.
     pub issuer: &'a str,
-    /// The client that it is issued to.
+    /// The client that the token is issued to.
     pub client: &'a Client,
-    /// The login that it belongs to; none for a service.
+    /// The login that the token belongs to. `None` for a service.
     pub login: Option<Login<'a>>,
-    /// What it is good for.
+    /// The scope of the token.
     pub scope: &'a Scope,
-    /// When it is issued, in seconds since the epoch.
+    /// When the token is issued, in seconds since the epoch.
     pub issued_at: u64,
-    /// Seconds that it lives.
+    /// The lifetime of the token in seconds.
     pub expires_in: u32,
 }
 
-/// RFC 9068 section 2.2.
+/// The claims of RFC 9068 section 2.2.
 #[derive(Serialize)]
 struct ClaimsV2<'a> {
     iss: &'a str,
@@ -90,10 +90,10 @@ struct ClaimsV1<'a> {
 }
 
 impl AccessToken<'_> {
-    /// The token as a signed JWT (RFC 7515 section 3.1, compact).
+    /// Signs the token. Returns a JWT in compact serialization (RFC 7515 section 3.1).
     ///
     /// # Errors
-    /// [`KeyError`] if the key does not sign.
+    /// [`KeyError`] if signing fails.
     pub fn sign(&self, version: TokenVersion, key: &SigningKey) -> Result<String, KeyError> {
         tracing::Span::current().record("kid", key.kid());
         let (header, claims) = match version {
@@ -141,7 +141,7 @@ impl AccessToken<'_> {
         self.login.map_or(&self.client.client_id, |login| &login.user.user_id)
     }
 
-    /// Returns a new `jti`. That of a user's token names the family of the login, so that the login can be found by it.
+    /// Returns a new `jti`. The `jti` of a user's token contains the id of the refresh token family, to find the login.
     fn token_id(&self) -> String {
         self.login.map_or_else(random_id, |login| login.family.token_id())
     }

@@ -1,4 +1,4 @@
-//! Users: on whose behalf a first-party application may ask for tokens.
+//! Users, on whose behalf first-party applications request tokens.
 
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 
-/// The step of the session generation after a restore of the table of users: no number that was in use before the
-/// restore comes back.
+/// The step of the session generation after a restore of the table of users. It skips the numbers that were in use
+/// before the restore.
 pub const STEP_AFTER_RESTORE: u64 = 1_000;
 
 /// A username in the form in which usernames are compared: `UsernameCaseMapped` of RFC 8265 section 3.3.
@@ -17,55 +17,56 @@ pub struct Username(String);
 
 impl Username {
     /// Returns a username in its form for comparison, without spaces before and after it; `None` if no account can have
-    /// that name. A form that the profile would change again (RFC 8264 section 7) is rejected: a few letters have a
-    /// lower case that the profile does not know.
+    /// that name. A form that the profile would change again (RFC 8264 section 7) is rejected: the profile does not
+    /// know the lower case of a few letters.
     pub fn parse(text: &str) -> Option<Self> {
         let form = UsernameCaseMapped::enforce(text.trim_matches(' ')).ok()?;
         let again = UsernameCaseMapped::enforce(form.as_ref()).ok()?;
         (form == again).then(|| Self(form.to_string()))
     }
 
-    /// The username as it is stored.
+    /// Returns the username as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A user as the table `users` holds it.
+/// A user, one item of the table `users`.
 #[derive(Debug, Deserialize)]
 pub struct User {
     /// The username, in its form for comparison.
     pub username: String,
     /// The stable identifier that becomes `sub`; never used again for another user.
     pub user_id: String,
-    /// What verifies the password. A user without one cannot log in with a password.
+    /// The hash of the password. A user without a hash cannot log in with a password.
     pub password_hash: Option<Hash>,
-    /// The scopes that tokens for this user may have. Absent means whatever the client may have.
+    /// The scopes that tokens for this user may have. Absent means all that the client may have.
     pub scopes: Option<AllowedScopes>,
-    /// Copied into tokens of version 1.
+    /// The claim `dealer` of tokens of version 1.
     pub dealer: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Whether tokens are issued for this user at all.
+    /// False if no tokens are issued for this user.
     pub enabled: bool,
-    /// Incremented to log the user out everywhere: a login is valid only while this is the number that it began with.
+    /// Incremented to log the user out everywhere. A login is valid only if its `session_generation` equals this one.
     #[serde(default)]
     pub session_generation: u64,
 }
 
 impl User {
-    /// Ends every login that read the user before this change is stored, and none that reads the user afterwards.
-    /// `step` is 1; after a restore of the table it is [`STEP_AFTER_RESTORE`].
+    /// Ends all logins that read the user before this change is stored. Later logins stay valid. `step` is 1; after a
+    /// restore of the table it is [`STEP_AFTER_RESTORE`].
     pub fn end_sessions(&mut self, step: u64) {
         self.session_generation = self.session_generation.saturating_add(step);
     }
 
-    /// What of a scope the user may have: all of it, if it was asked for by name; of defaults, what there is to have.
+    /// Returns the part of a scope that the user may have. A requested scope must be allowed completely; default scopes
+    /// are narrowed to the allowed ones.
     ///
     /// # Errors
     /// [`ScopeError::NotAllowed`]
-    pub fn scope(&self, scope: Scope, asked_for: bool) -> Result<Scope, ScopeError> {
+    pub fn scope(&self, scope: Scope, is_requested: bool) -> Result<Scope, ScopeError> {
         match &self.scopes {
             None => Ok(scope),
-            Some(allowed) if asked_for => scope.allowed_by(allowed),
+            Some(allowed) if is_requested => scope.allowed_by(allowed),
             Some(allowed) => scope.narrowed_to(allowed),
         }
     }

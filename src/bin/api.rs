@@ -11,7 +11,8 @@ use countersign::config::{self, Config};
 use countersign::{aws, gateway, log};
 use lambda_http::lambda_runtime;
 
-// One thread: an environment answers one request at a time, and a second thread costs CPU on each of them.
+// One thread, because an execution environment handles one request at a time. A second thread would cost CPU time in
+// each request.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     log::init(io::stdout);

@@ -1,13 +1,13 @@
-//! The function that makes the first signing keys when the stack is deployed, and rotates them when the schedule says so.
+//! The Lambda function that creates the signing keys when the stack is deployed, and rotates them by schedule.
 //!
-//! | event | from | what it does |
+//! | event | source | effect |
 //! |---|---|---|
-//! | `{"RequestType": "Create"`, … | CloudFormation | makes the first set, if there is none |
-//! | `{"RequestType": "Update"`, … | CloudFormation | has the next key be of the algorithm that the stack has now |
-//! | `{"RequestType": "Delete"`, … | CloudFormation | nothing: the secret has its retention |
-//! | `{"action": "rotate", "after_days": 30}` | the schedule, daily | rotates if the current key has signed for so long |
-//! | `{"action": "rotate"}` | a person | has the next key sign, if verifiers can have seen it |
-//! | `{"action": "rotate", "emergency": "<kid>"}` | a person | drops that key at once |
+//! | `{"RequestType": "Create"`, … | CloudFormation | creates the first set of keys, if there is none |
+//! | `{"RequestType": "Update"`, … | CloudFormation | as above; replaces a next key of another algorithm |
+//! | `{"RequestType": "Delete"`, … | CloudFormation | none: the retention policy of the secret applies |
+//! | `{"action": "rotate", "after_days": 30}` | the schedule | rotates if the current key has signed for `after_days` |
+//! | `{"action": "rotate"}` | an operator | promotes the next key, once verifiers have had time to fetch it |
+//! | `{"action": "rotate", "emergency": "<kid>"}` | an operator | drops the compromised key immediately |
 
 use std::io;
 use std::process::ExitCode;
@@ -22,10 +22,10 @@ use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// How often the first keys are tried for again.
-const PATIENCE: u8 = 8;
+/// The number of retries of a [`RotationRequest::Provide`].
+const RETRIES: u8 = 8;
 
-/// Who calls, and with what.
+/// An event of the function.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Event {
@@ -33,7 +33,8 @@ enum Event {
     Rotate(Rotate),
 }
 
-/// What the schedule or a person asks for. A mistyped emergency must not become a rotation.
+/// A request of the schedule or an operator. Unknown members are rejected, so that a mistyped `emergency` does not
+/// become a rotation.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rotate {
@@ -50,7 +51,7 @@ enum Action {
     Rotate,
 }
 
-/// A request of CloudFormation, which waits for its answer at a URL.
+/// A request of CloudFormation, which waits for the response at a URL.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct CustomResource {
@@ -91,12 +92,12 @@ async fn run() -> Result<(), lambda_runtime::Error> {
 async fn handle(rotator: &Rotator, event: Event) -> Result<Value, lambda_runtime::Error> {
     match event {
         Event::CustomResource(resource) => {
-            let fault = match resource.request_type.as_str() {
+            let error = match resource.request_type.as_str() {
                 "Delete" => None,
                 _ => provide(rotator).await.err(),
             };
-            let answer = aws::ask("PUT", &resource.response_url, &[], resource.answer(fault.as_ref())).await?;
-            match answer.status {
+            let response = aws::ask("PUT", &resource.response_url, &[], resource.response(error.as_ref())).await?;
+            match response.status {
                 200..300 => Ok(Value::Null),
                 status => Err(format!("CloudFormation does not take the answer: status {status}").into()),
             }
@@ -109,9 +110,10 @@ async fn handle(rotator: &Rotator, event: Event) -> Result<Value, lambda_runtime
     }
 }
 
-/// Provides the keys, with patience: the rights of a role that was just made may take a moment to be known everywhere.
+/// Provides the keys. Tries again for some seconds, because the permissions of a new role may not be effective
+/// immediately.
 async fn provide(rotator: &Rotator) -> Result<(), RotationError> {
-    for _ in 0..PATIENCE {
+    for _ in 0..RETRIES {
         match rotator.run(RotationRequest::Provide).await {
             Err(RotationError::Keys(KeyError::Unavailable(_)) | RotationError::Write(_)) => {
                 tokio::time::sleep(Duration::from_secs(2)).await;
@@ -123,11 +125,12 @@ async fn provide(rotator: &Rotator) -> Result<(), RotationError> {
 }
 
 impl CustomResource {
-    /// What CloudFormation wants to hear. The physical id never changes, so that nothing is ever replaced.
-    fn answer(&self, fault: Option<&RotationError>) -> String {
+    /// Returns the response for CloudFormation. The physical id never changes, so CloudFormation never replaces the
+    /// resource.
+    fn response(&self, error: Option<&RotationError>) -> String {
         json!({
-            "Status": if fault.is_none() { "SUCCESS" } else { "FAILED" },
-            "Reason": fault.map_or_else(|| "The signing keys are there.".to_owned(), ToString::to_string),
+            "Status": if error.is_none() { "SUCCESS" } else { "FAILED" },
+            "Reason": error.map_or_else(|| "The signing keys are there.".to_owned(), ToString::to_string),
             "PhysicalResourceId": "signing-keys",
             "StackId": self.stack_id,
             "RequestId": self.request_id,

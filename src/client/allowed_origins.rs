@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use url::Url;
 
-/// The number of origins that a client may have.
+/// The largest number of origins of a client.
 pub const MAX_ALLOWED_ORIGINS: usize = 20;
 
 /// The origins of a client, each exactly as a browser sends it in the header `Origin` (RFC 6454 section 6.2).
@@ -17,7 +17,7 @@ pub struct AllowedOrigins(BTreeSet<String>);
 /// The reason why a set of origins is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OriginError {
-    /// There are more than [`MAX_ALLOWED_ORIGINS`].
+    /// There are more than [`MAX_ALLOWED_ORIGINS`] origins.
     TooMany,
     /// This entry is not an origin as a browser sends it.
     Malformed(String),
@@ -51,7 +51,7 @@ impl AllowedOrigins {
         }
     }
 
-    /// The entries, sorted.
+    /// Returns the entries, sorted.
     pub fn origins(&self) -> &BTreeSet<String> {
         &self.0
     }
@@ -62,8 +62,8 @@ impl AllowedOrigins {
     }
 }
 
-/// Returns true if a browser sends this text as the origin of a page, and if its connection is safe from others: TLS, or
-/// the user's own machine. A URL parser accepts `*` in a host name, but no browser expands it.
+/// Returns true if a browser sends this text as the origin of a page, and if the page was loaded securely: by TLS, or
+/// from the user's own machine. A URL parser accepts `*` in a host name, but no browser expands it.
 fn is_allowed(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else {
         return false;

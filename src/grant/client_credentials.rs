@@ -1,6 +1,6 @@
 //! The client credentials grant (RFC 6749 section 4.4): a service acts for itself.
 //!
-//! 1. The client is authenticated and may use the grant (section 4.4.2); our caller has seen to both.
+//! 1. The client is authenticated and may use the grant (section 4.4.2); the caller checked both.
 //! 2. The scope is one that the client may have (section 3.3).
 //! 3. The token's subject is the client itself (RFC 9068 section 2.2); there is no refresh token (section 4.4.3).
 
@@ -22,10 +22,10 @@ impl Request {
     }
 }
 
-/// Issues a service its token. Writes nothing.
+/// Issues an access token to a service. Writes nothing.
 ///
 /// # Errors
-/// `invalid_scope`; our own faults.
+/// `invalid_scope`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version } = caller;
     let scope = client.scope(request.scope.as_deref()).map_err(invalid_scope)?;

@@ -3,11 +3,11 @@
 //! 1. The client is authenticated and may use the grant (section 4.3.2); the caller checked both.
 //! 2. Username and password are present (section 4.3.2).
 //! 3. The scope is one that the client may have (section 3.3).
-//! 4. The password is the user's, and the user may log in. Every cause of failure costs the same hash and gets the same
+//! 4. The password is correct, and the user may log in. Every cause of failure costs the same hash and gets the same
 //!    response.
 //! 5. The scope is one that the user may have.
 //! 6. The access token is signed. Then the family of the login is stored, also for a client that gets no refresh token:
-//!    the `jti` of its access tokens names the family. A hash of an old scheme is replaced beside that.
+//!    the `jti` of its access tokens names the family. A hash of an old scheme is replaced concurrently.
 
 use std::time::Duration;
 
@@ -25,13 +25,13 @@ use crate::token::{AccessToken, Login, TokenVersion};
 use crate::user::{User, Username};
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
-/// The upgrade of a password hash delays a response by this time at most.
+/// The limit of the time that the upgrade of a password hash may add to a response.
 const UPGRADE_TIMEOUT: Duration = Duration::from_millis(300);
-/// No upgrade runs later than this after the request began. Otherwise the deadline of the request could drop a login whose
-/// family is stored already, because it waits for the upgrade.
+/// The time after the beginning of a request at which its upgrade is cancelled. Otherwise a request that waits for the
+/// upgrade could exceed its deadline after the family is stored, and the login would be lost.
 const LATEST_UPGRADE: Duration = Duration::from_millis(3_500);
 
-/// The grant's own parameters, and the record that the username names.
+/// The grant's own parameters, and the user.
 pub struct Request {
     scope: Option<String>,
     password: String,
@@ -52,7 +52,7 @@ impl Request {
         let scope = params.take(Name::Scope);
         let username = params.take(Name::Username).ok_or(Error::InvalidRequest("The username is missing."))?;
         let password = params.take(Name::Password).ok_or(Error::InvalidRequest("The password is missing."))?;
-        // A username that no account can have is treated like one that no account has.
+        // A username that is not valid is treated like one that does not exist.
         let username = Username::parse(&username);
         let user = match &username {
             Some(username) => app.store.user(username).await,
@@ -62,7 +62,7 @@ impl Request {
     }
 }
 
-/// Issues a user an access token, and a refresh token if the client may use one.
+/// Issues an access token for a user, and a refresh token if the client may use refresh tokens.
 ///
 /// # Errors
 /// `invalid_scope`, `invalid_grant`; server errors.
@@ -99,7 +99,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     Ok(issued.with_refresh_token(refresh_token.mint(&keys.refresh_token_keys)))
 }
 
-/// A user who proved the password.
+/// A user whose password was verified.
 struct Proven<'a> {
     username: &'a Username,
     user: &'a User,
@@ -108,7 +108,7 @@ struct Proven<'a> {
 }
 
 /// Step 4. Always runs a password hash, so that the response time does not reveal the cause. The password of a disabled
-/// user is not compared: the caller must not learn if it was right.
+/// user is not compared, so that the caller does not learn if it is correct.
 fn prove<'a>(
     app: &App,
     username: Option<&'a Username>,
@@ -129,7 +129,7 @@ fn prove<'a>(
     Err(Error::InvalidGrant { description: DESCRIPTION, reason })
 }
 
-/// Returns the family of a login that begins with this access token.
+/// Builds the family of a login that begins with this access token.
 fn new_family(app: &App, token: &AccessToken<'_>, username: &Username, version: TokenVersion) -> Family {
     let now = token.issued_at;
     let absolute_expires_at = now.saturating_add(u64::from(app.config.refresh_token_max_ttl));

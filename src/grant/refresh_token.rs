@@ -1,13 +1,13 @@
-//! The refresh token grant (RFC 6749 section 6): an application goes on acting for a user.
+//! The refresh token grant (RFC 6749 section 6): an application continues to act for a user.
 //!
 //! 1. The client is authenticated and may use the grant (section 6); the caller checked both.
 //! 2. The refresh token is present (section 6).
 //! 3. A requested scope is one that the client may have (section 3.3).
-//! 4. We made the token, for this client, and its family makes it the active one (RFC 9700 section 4.14.2), or a retry
+//! 4. We made the token, for this client, and it is the active token of its family (RFC 9700 section 4.14.2) or a retry
 //!    within the grace. A replay ends the family.
 //! 5. The family is valid: the user exists, is enabled and was not logged out since. If not, the family ends.
-//! 6. The scope is within the granted one (section 6). Without a requested scope it is the granted one, without what
-//!    client and user have lost since. If none of it is left, the family ends.
+//! 6. A requested scope is within the granted one (section 6). Without a requested scope, the token gets the granted
+//!    one, except the scopes that the client and the user have lost since. If no scope is left, the family ends.
 //! 7. The access token is signed. Then one conditional update makes the successor the active refresh token. It is the
 //!    only write and comes last, so a request that is rejected or fails consumes nothing.
 
@@ -52,7 +52,7 @@ async fn find(app: &App, token: &str) -> Result<Option<(RefreshToken, Family)>, 
     })
 }
 
-/// Issues a user a new access token and the successor of the refresh token.
+/// Issues a new access token for the user, and the successor of the refresh token.
 ///
 /// # Errors
 /// `invalid_grant`, `invalid_scope`; server errors.

@@ -1,4 +1,4 @@
-//! The token version, which `Accept` chooses by the parameter `version` of a media type.
+//! The token version of a request: the parameter `version` of a media type in `Accept`.
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
@@ -7,11 +7,11 @@ use super::media_type::{parameter, split};
 use crate::error::Error;
 use crate::token::TokenVersion;
 
-/// Reads the version that a request accepts: the first one in any entry, also the bare `version=2` that legacy callers
-/// send. 1.x is token version 1; 2 and higher, or no version, is token version 2.
+/// Returns the token version that a request accepts: the first `version` in any entry, also an entry of only
+/// `version=2`, which legacy callers send. 1.x is token version 1. 2 and higher, or no version, is token version 2.
 ///
 /// # Errors
-/// `invalid_request` if it is not a number, or below 1.
+/// `invalid_request` if the version is not a number, or below 1.
 pub(super) fn token_version(headers: &HeaderMap) -> Result<TokenVersion, Error> {
     for value in headers.get_all(ACCEPT) {
         let text = String::from_utf8_lossy(value.as_bytes());

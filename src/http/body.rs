@@ -1,4 +1,4 @@
-//! The parameters of a token request: a body of JSON or a form, decoded strictly, and a query that must not contain any.
+//! Parsing of token requests: a JSON or form body, decoded strictly, and a query, which must not contain parameters.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,11 +11,11 @@ use super::media_type::split;
 use crate::error::Error;
 use crate::params::Params;
 
-/// The limit of a body.
+/// The limit of a body in bytes.
 pub(super) const MAX_BYTES: usize = 16 * 1024;
 const MAX_JSON_DEPTH: u8 = 4;
 
-/// The largest integer of 15 digits. Up to here every JSON library keeps each digit of a number.
+/// The largest integer of 15 digits. Every JSON library preserves integers up to this one exactly.
 const MAX_INTEGER: u64 = 999_999_999_999_999;
 
 const ONE_CONTENT_TYPE: Error = Error::InvalidRequest("One Content-Type is required.");
@@ -32,10 +32,10 @@ pub(super) enum ContentType {
 }
 
 impl ContentType {
-    /// Reads the media type of `Content-Type`. Its parameters are ignored, `charset` too.
+    /// Reads the media type of `Content-Type`. Ignores its parameters, including `charset`.
     ///
     /// # Errors
-    /// `invalid_request` unless it is one of the two.
+    /// `invalid_request` unless there is one header with one of the two media types.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Error> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -56,7 +56,7 @@ impl ContentType {
         }
     }
 
-    /// Reads a body in this form.
+    /// Parses a body of this type.
     ///
     /// # Errors
     /// `invalid_request`
@@ -102,8 +102,8 @@ fn read_form(text: &[u8], malformed: impl Fn() -> Error) -> Result<Params, Error
     Ok(params)
 }
 
-/// Decodes `application/x-www-form-urlencoded` text; `None` for a `%` without two hex digits and for bytes that are
-/// not UTF-8, where the usual decoders put something else in their place.
+/// Decodes `application/x-www-form-urlencoded` text. Returns `None` for a `%` without two hex digits and for bytes that
+/// are not UTF-8, which the usual decoders replace.
 pub(super) fn form_decode(text: &[u8]) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
@@ -126,7 +126,7 @@ fn read_json(body: &[u8]) -> Result<Params, Error> {
     for (name, value) in members {
         let value = match value {
             Value::Text(text) => Some(text),
-            // A system that numbers its clients sends the number.
+            // A system whose client ids are numbers may send a number.
             Value::Integer(integer) if name == "client_id" && integer <= MAX_INTEGER => Some(integer.to_string()),
             Value::Integer(_) | Value::Other if Params::defines(&name) => {
                 return Err(Error::InvalidRequest("A parameter is not a string."));
@@ -138,16 +138,16 @@ fn read_json(body: &[u8]) -> Result<Params, Error> {
     Ok(params)
 }
 
-/// The value of a member, as far as it can be a parameter.
+/// The value of a member, with the content that a parameter may have.
 enum Value {
     Text(String),
     Null,
-    /// Without a sign, a fraction and an exponent.
+    /// An integer without sign, fraction and exponent.
     Integer(u64),
     Other,
 }
 
-/// The object itself.
+/// Deserializes the object of the body.
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
@@ -172,13 +172,13 @@ fn members<'de, A: MapAccess<'de>>(mut map: A, depth: u8) -> Result<BTreeMap<Str
     Ok(members)
 }
 
-/// A value within an object or array that is this deep.
+/// Deserializes a value within an object or array of this depth.
 struct Within {
     depth: u8,
 }
 
 impl Within {
-    /// The depth of the value, if that is an object or array.
+    /// Returns the depth of the value if the value is an object or array.
     fn deeper<E: de::Error>(&self) -> Result<u8, E> {
         if self.depth < MAX_JSON_DEPTH { Ok(self.depth + 1) } else { Err(E::custom("too deep")) }
     }

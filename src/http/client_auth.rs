@@ -15,11 +15,11 @@ use crate::params::{self, Name, Params};
 /// The credentials of a client. Has no `Debug`: it contains a secret.
 pub(super) struct Credentials {
     presented: Pair,
-    /// The halves of Basic as they were received, if they differ from the decoded ones.
+    /// The halves of the Basic credentials before form-decoding, if they differ from the decoded ones.
     raw: Option<Pair>,
 }
 
-/// A client id and a secret. An empty id names no client, and an empty secret proves none.
+/// A client id and a secret. An empty id or an empty secret never authenticates a client.
 #[derive(PartialEq)]
 struct Pair {
     client_id: String,
@@ -29,8 +29,8 @@ struct Pair {
 const MALFORMED: Error = Error::InvalidRequest("The Authorization header is malformed.");
 const TWO_METHODS: Error = Error::InvalidRequest("There is more than one client authentication.");
 
-/// Takes the credentials of a request; `None` if there are none. An `Authorization` header of another scheme is ignored:
-/// some callers send their last access token with every request.
+/// Takes the credentials of a request; `None` if there are no credentials. An `Authorization` header of another scheme
+/// is ignored: some callers send their last access token with every request.
 ///
 /// # Errors
 /// `invalid_request` if they are malformed, or use two methods (RFC 6749 section 2.3).
@@ -62,15 +62,16 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
     scheme.eq_ignore_ascii_case("basic").then(|| decode_basic(encoded.trim_start_matches(' '))).transpose()
 }
 
-/// Returns true if a part of `Authorization` is a header of its own: the gateway joins headers of one name with commas. A
-/// parameter, as Digest has them, has `=` before any space.
+/// Returns true if this part of `Authorization` is another header: API Gateway joins headers of one name with commas. In
+/// a parameter, such as those of Digest, `=` comes before any space.
 fn begins_with_scheme(part: &str) -> bool {
     part.split_once(' ')
         .is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
 }
 
-/// Decodes Basic credentials. The limits and the allowed characters apply to the halves as they were received. A half that
-/// cannot be form-decoded (RFC 6749 section 2.3.1) into an id or a secret becomes empty, and so proves nothing.
+/// Decodes Basic credentials. The limits and the allowed characters apply to the halves as they were received. A half
+/// that cannot be form-decoded (RFC 6749 section 2.3.1) into an id or a secret becomes empty, and does not
+/// authenticate.
 fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
     let text = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(MALFORMED)?;
     let (client_id, client_secret) = text.split_once(':').ok_or(MALFORMED)?;
@@ -87,8 +88,8 @@ fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
 
 /// Authenticates a client. Every cause of failure does the same work and gets the same response (S-202).
 ///
-/// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that. So
-/// raw halves prove a client too, but only against an imported secret (S-211).
+/// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that.
+/// Therefore raw halves are also accepted, but only for an imported secret (S-211).
 ///
 /// # Errors
 /// `invalid_client`; server errors.
@@ -119,7 +120,8 @@ async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
     if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
 }
 
-/// Returns true if the client is enabled and this is one of those of its active secrets that count.
+/// Returns true if the client is enabled and the secret is one of its active secrets, of which only those are tried
+/// that `counts` accepts.
 fn proves(app: &App, client: Option<&Client>, client_secret: &str, counts: fn(&Secret) -> bool) -> bool {
     let secrets = client.into_iter().flat_map(|client| client.live_secrets(app.clock.now()));
     let secrets = secrets.filter(|secret| counts(secret) && !client_secret.is_empty());

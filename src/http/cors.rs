@@ -1,7 +1,8 @@
 //! Cross-origin requests from browsers (CORS, Fetch standard section 3.2).
 //!
-//! A page may read a response at the token endpoint only if the client proved itself and lists the page's origin. The
-//! preflight approves every origin, because it names no client: it protects nothing, since a form POST needs none.
+//! A page may read a response at the token endpoint only if the client is authenticated and lists the page's origin. A
+//! preflight request does not name a client, so every origin is approved. That is safe, because a form POST needs no
+//! preflight either.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -47,8 +48,8 @@ pub(super) async fn preflight(request: HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, approval).into_response()
 }
 
-/// Marks every response of a path as dependent on `Origin`, and replaces the Basic challenge of a page's request that did
-/// not use Basic: Chromium would open its login dialog, and the page would get no response.
+/// Marks every response of a path as dependent on `Origin`, and replaces the Basic challenge of a page's request that
+/// did not use Basic: Chromium would open its login dialog, and the page would get no response.
 pub(super) async fn by_origin(request: Request, next: Next) -> Response {
     let is_from_page = request.headers().contains_key(ORIGIN) && !uses_basic(request.headers());
     let mut response = next.run(request).await;

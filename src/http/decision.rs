@@ -1,7 +1,7 @@
 //! The log line of a request: one for each decision, written in one place when the response is ready.
 //!
-//! Handlers and errors put a [`Decision`] into the extensions of the response. What else is known about the request is
-//! recorded in its span. A response without a decision, such as a public document, has no line.
+//! Handlers and errors put a [`Decision`] into the extensions of the response. Other fields of the request are recorded
+//! in its span. A response without a decision, such as a public document, has no line.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tracing::field::Empty;
 use super::Origin;
 use crate::error::Error;
 
-/// What was decided about a request.
+/// The decision about a request.
 #[derive(Clone)]
 pub(super) enum Decision {
     /// A token was issued.

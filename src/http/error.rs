@@ -1,4 +1,4 @@
-//! An [`Error`] as a response: status, headers, JSON (RFC 6749 section 5.2), and the decision for the log.
+//! Error responses: status, headers and JSON of an [`Error`] (RFC 6749 section 5.2), and the decision for the log.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// Returns 2 to 5 seconds at random, so that the clients of an outage do not all come back in the same second.
+/// Returns 2 to 5 seconds at random, so that clients do not all retry in the same second after an outage.
 fn retry_after() -> u16 {
     let mut random = [0];
     fill_random(&mut random);

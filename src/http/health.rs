@@ -1,4 +1,4 @@
-//! `GET /healthz`: tells a monitor whether this process can sign tokens. Calls no table.
+//! `GET /healthz`: shows monitors if this process can sign tokens. Does not call DynamoDB.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `GET /.well-known/jwks.json`: the public keys, by which anyone verifies tokens (RFC 7517 section 5).
+//! `GET /.well-known/jwks.json`: the public keys that verify tokens (RFC 7517 section 5).
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::published;
 use crate::app::App;
 use crate::error::Error;
 
-/// Answers from the last good set, whatever is down.
+/// Returns the last good set, even during an outage of Secrets Manager.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
     app.keyring.reload_if_due();
     let keys = app.keyring.current().await?;

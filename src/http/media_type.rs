@@ -1,6 +1,6 @@
-//! The grammar that `Accept` and `Content-Type` share: lists, and parameters behind semicolons (RFC 9110 section 5.6).
+//! The common grammar of header fields: lists, and parameters after semicolons (RFC 9110 section 5.6).
 
-/// Splits at a separator that stands outside quotes, and trims the parts.
+/// Splits at the separators outside quotes, and trims the parts.
 pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character| {
@@ -16,7 +16,7 @@ pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     .map(str::trim)
 }
 
-/// Reads a parameter: its name, and its value without the quotes it may be in. `None` if it is no parameter.
+/// Returns the name of a parameter and its value, without quotes. Returns `None` if the text is not a parameter.
 pub(super) fn parameter(part: &str) -> Option<(&str, &str)> {
     let (name, value) = part.split_once('=')?;
     let value = value.trim();

@@ -1,4 +1,4 @@
-//! The metadata (RFC 8414), under both names that clients and verifiers request.
+//! Server metadata for clients and verifiers (RFC 8414, OpenID Connect Discovery), at both well-known paths.
 
 use std::sync::Arc;
 
@@ -12,15 +12,16 @@ use crate::app::App;
 use crate::error::Error;
 use crate::grant::GrantType;
 
-/// The path of RFC 8414 section 3: the path of the issuer, if it has one, comes after the well-known name.
+/// The path of RFC 8414 section 3. The path of the issuer, if there is one, is appended.
 pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
-/// The path of OpenID Connect Discovery, which API Gateway's JWT authorizers request.
+/// The path of OpenID Connect Discovery, which API Gateway's JWT authorizers use.
 pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
 /// The members of RFC 8414 section 2 and OpenID Connect Discovery section 3.
 ///
-/// There is no authorization endpoint that works. Common parsers (pyoidc, Authlib, `AppAuth`, Spring, the MCP SDKs) reject a
-/// document without one, or with an empty list of response types; Kubernetes and GitHub Actions publish these values too.
+/// The authorization endpoint rejects every request. Common parsers (pyoidc, Authlib, `AppAuth`, Spring, the MCP SDKs)
+/// reject a document without one, or with an empty list of response types; Kubernetes and GitHub Actions publish these
+/// values too.
 #[derive(Serialize)]
 struct Metadata<'a> {
     issuer: &'a str,
@@ -54,7 +55,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
     published::answer(&headers, &json, app.config.keys_max_age)
 }
 
-/// The path of an issuer URL, without a slash at its end; empty if it has none.
+/// Returns the path of an issuer URL, without a trailing slash; empty if there is no path.
 pub(super) fn path_of(issuer: &str) -> &str {
     let authority = issuer.find("://").map_or(0, |at| at + 3);
     issuer.get(authority..).and_then(|rest| rest.find('/').and_then(|at| rest.get(at..))).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! A document for everyone, which caches may keep for a while (RFC 9111) and ask about by its entity tag.
+//! Public documents, which caches may store (RFC 9111) and revalidate by entity tag.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
@@ -9,17 +9,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::Error;
 
-/// Seconds after `max-age` during which a cache may serve a document that it cannot renew (RFC 5861 section 4).
+/// Seconds after `max-age` during which a cache may serve a document that it cannot revalidate (RFC 5861 section 4).
 ///
-/// No verifier may miss a key that signs (S-505). A key is public for at least 9,000 s before it signs. Of these, 900 s may
-/// pass before a process reads it, and 900 s more before a cache asks again (`KEYS_MAX_AGE` is at most 900). The remaining
-/// 7,200 s are also the time for which API Gateway's authorizers keep keys.
+/// No verifier may miss a key that signs (S-505). A key is public for at least 9,000 s before it signs. Of these, 900 s
+/// may pass before a process loads it, and 900 s more before a cache revalidates (`KEYS_MAX_AGE` is at most 900). The
+/// remaining 7,200 s are also the time for which API Gateway's authorizers cache keys.
 const STALE_IF_ERROR: u32 = 7_200;
 
-/// The JSON document, or 304 if the caller has it already (RFC 9110 section 13.1.2). Equal documents have equal tags.
+/// Returns the JSON document, or 304 if the caller has it already (RFC 9110 section 13.1.2). Equal documents have equal
+/// entity tags.
 ///
 /// # Errors
-/// `server_error`, which the form of the headers rules out.
+/// `server_error`, which cannot occur, because the headers are valid.
 pub(super) fn answer(request: &HeaderMap, json: &str, max_age: u32) -> Result<Response, Error> {
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())));
     let header = |text: &str| {
@@ -27,15 +28,15 @@ pub(super) fn answer(request: &HeaderMap, json: &str, max_age: u32) -> Result<Re
     };
     let cache_control = format!("public, max-age={max_age}, stale-if-error={STALE_IF_ERROR}");
     let headers = [(ETAG, header(&etag)?), (CACHE_CONTROL, header(&cache_control)?)];
-    if has(request, &etag) {
+    if has_etag(request, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let content_type = HeaderValue::from_static("application/json");
     Ok((headers, [(CONTENT_TYPE, content_type)], json.to_owned()).into_response())
 }
 
-/// Whether the caller names this tag, by the weak comparison that is asked for here.
-fn has(request: &HeaderMap, etag: &str) -> bool {
+/// Returns true if `If-None-Match` contains this entity tag, by weak comparison (RFC 9110 section 13.1.2).
+fn has_etag(request: &HeaderMap, etag: &str) -> bool {
     request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
         value.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
     })

@@ -1,4 +1,4 @@
-//! `POST /oauth/token` (RFC 6749 section 3.2), in the order in which errors decide.
+//! `POST /oauth/token` (RFC 6749 section 3.2). The first check that fails decides the error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::app::App;
 use crate::error::Error;
 use crate::grant::{self, Caller, GrantType};
 
-/// The time that a request waits for its dependencies before the response is a 503 (S-704). Each call has a shorter timeout,
-/// but there are several calls.
+/// The limit for all calls of a request together, after which the response is 503 (S-704). Each call has a shorter
+/// timeout, but a request makes several calls.
 const DEADLINE: Duration = Duration::from_millis(3_800);
 
-/// Responds to a token request.
+/// Handles a token request.
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
@@ -48,7 +48,7 @@ pub(super) async fn post(
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
-    // Known once the client is authenticated, and sent with every response from then on: a token or an error.
+    // Set when the client is authenticated, and sent with every response from then on: a token or an error.
     let mut readable = None;
     let authenticated = async {
         let client = authenticate(&app, credentials).await?;

@@ -1,7 +1,8 @@
-//! Applies rotations to the signing secret: read a version, decide ([`rotation`](super::rotation)), write its successor.
+//! Applies rotations to the signing secret: read a version, decide ([`rotation`](super::rotation)), write the next
+//! version.
 //!
-//! The write is a compare-and-swap, so simultaneous rotations, repeated events and crashes leave a valid set of keys. To
-//! put an earlier version back, write its text as a new version.
+//! The write is a compare-and-swap, so simultaneous rotations, repeated events and crashes leave a valid set of keys.
+//! To put an earlier version back, write its text as a new version.
 
 use std::time::Duration;
 use std::{error, fmt};
@@ -13,9 +14,9 @@ use super::secret::{SigningSecret, Version};
 use super::{Document, KeyError, KeySet, KeyStatus, Rotated, RotationPolicy};
 use crate::clock::Clock;
 
-/// How often a rotation starts again because another process wrote first.
+/// The number of attempts of a rotation. Each one fails only because another process wrote first.
 const ATTEMPTS: u8 = 5;
-/// The pause before it starts again.
+/// The pause before the next attempt.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A change of the keys.
@@ -32,12 +33,12 @@ pub enum RotationRequest<'a> {
     Emergency(&'a str),
 }
 
-/// The result of a rotation. Contains the names of keys and nothing else of them.
+/// The result of a rotation. Names keys by kid, and contains no key material.
 #[derive(Debug, Serialize)]
 pub struct RotationReport {
     /// True if the secret was written.
     pub changed: bool,
-    /// Why it was not written.
+    /// The reason why it was not written.
     pub reason: Option<&'static str>,
     /// The kid of the key that signs.
     pub current: Option<String>,
@@ -57,7 +58,7 @@ pub struct Keys {
     pub are_rotated: bool,
 }
 
-/// Why the keys were not changed.
+/// The reason why the keys were not changed.
 #[derive(Debug)]
 pub enum RotationError {
     /// The secret cannot be read, or its content is not valid. Invalid content is never overwritten.
@@ -107,7 +108,8 @@ impl Rotator {
     /// # Errors
     /// [`RotationError`]; the secret is unchanged, or as another process changed it meanwhile.
     pub async fn run(&self, request: RotationRequest<'_>) -> Result<RotationReport, RotationError> {
-        // Boxed: the futures of two SDK calls within those of the runtime are nested too deeply for the compiler otherwise.
+        // Boxed: the futures of two SDK calls within those of the runtime are nested too deeply for the compiler
+        // otherwise.
         let done = Box::pin(self.apply(request)).await;
         match &done {
             Ok(RotationReport { changed, reason, current, next, .. }) => {
@@ -168,7 +170,7 @@ impl Rotator {
     }
 }
 
-/// What to do with the version that was read.
+/// The decision about the version that was read.
 enum Decision {
     /// Write this document.
     Write(Box<Document>),

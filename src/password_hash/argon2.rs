@@ -56,7 +56,7 @@ impl Argon2Hash {
     }
 }
 
-/// Runs argon2. Keeps one block of memory, because a block for each call makes the heap grow tenfold.
+/// Runs argon2. Reuses one block of memory, because an allocation for each call makes the heap ten times as large.
 pub(super) struct Engine {
     /// The parameters of new hashes.
     params: Params,

@@ -12,14 +12,14 @@ use super::{HashError, hex};
 
 const MIN_COST: u32 = 4;
 const MAX_COST: u32 = 14;
-/// bcrypt ignores what follows in its input.
+/// The limit of bcrypt's input. bcrypt ignores the bytes after it.
 const MAX_INPUT_BYTES: usize = 72;
 
-/// A hash `$2y$..`, `$2b$..` or `$2a$..`, perhaps with a prefix that names the pre-hash.
+/// A hash `$2y$..`, `$2b$..` or `$2a$..`, optionally with a prefix that names the pre-hash.
 #[derive(Clone)]
 pub(super) struct Bcrypt {
     input: Input,
-    /// Without the prefix.
+    /// The hash without the prefix.
     hash: String,
 }
 
@@ -43,7 +43,7 @@ impl Bcrypt {
             return Err(HashError::Malformed);
         }
         match bcrypt::HashParts::from_str(hash).map_err(|_| HashError::Malformed)?.get_cost() {
-            // The crate cannot verify less.
+            // The crate cannot verify a lower cost.
             ..MIN_COST => Err(HashError::Malformed),
             MIN_COST..=MAX_COST => Ok(Self { input, hash: hash.to_owned() }),
             _ => Err(HashError::TooCostly),
@@ -70,7 +70,7 @@ impl Bcrypt {
         bcrypt::verify(&*input, &self.hash).unwrap_or(false)
     }
 
-    /// Returns true if no part of the password is ignored by the hash.
+    /// Returns true if the hash depends on every part of the password.
     pub fn covers(&self, password: &str) -> bool {
         match self.input {
             // A password of 72 bytes may be the beginning of the enrolled one.
@@ -81,7 +81,8 @@ impl Bcrypt {
     }
 }
 
-/// Removes what PHP's `trim` removes, which WordPress calls when a password is enrolled and when it is checked.
+/// Removes the characters that PHP's `trim` removes. WordPress calls `trim` when a password is enrolled and when it is
+/// checked.
 fn wordpress_trimmed(password: &str) -> &str {
     password.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\0'])
 }

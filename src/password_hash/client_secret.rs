@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use super::HashError;
 use crate::random::fill_random;
 
-/// A hash `$sha256$` and the SHA-256 of the secret, in base64 without padding.
+/// A hash in the form `$sha256$` and the SHA-256 of the secret, in base64 without padding.
 #[derive(Clone)]
 pub(super) struct Sha256Hash([u8; SHA256_OUTPUT_LEN]);
 
@@ -30,8 +30,8 @@ impl Sha256Hash {
     }
 }
 
-/// Makes a client secret: `cs_`, 256 random bits, and a checksum by which secret scanners tell a leaked one from noise.
-/// All of it is in `[A-Za-z0-9_-]`, because client libraries disagree on how to encode anything else for Basic.
+/// Generates a client secret: `cs_`, 256 random bits, and a checksum, by which secret scanners recognize leaked
+/// secrets. All characters are in `[A-Za-z0-9_-]`, because client libraries encode others for Basic in different ways.
 pub fn generate_client_secret() -> String {
     let mut bits = [0; 32];
     fill_random(&mut bits);
@@ -39,8 +39,8 @@ pub fn generate_client_secret() -> String {
     secret.chars().chain(checksum(&secret)).collect()
 }
 
-/// Returns true if a secret has the form, and the checksum, of those that [`generate_client_secret`] makes: no
-/// person chose it.
+/// Returns true if a secret has the form and the checksum of [`generate_client_secret`], so it was not chosen by a
+/// person.
 pub fn is_generated(secret: &str) -> bool {
     let (start, end) = secret.split_at_checked(GENERATED_BYTES).unwrap_or_default();
     let bits = start.strip_prefix("cs_").and_then(|bits| URL_SAFE_NO_PAD.decode(bits).ok());
@@ -52,11 +52,11 @@ fn checksum(secret: &str) -> impl Iterator<Item = char> {
     digest.chars().take(CHECKSUM_CHARACTERS).collect::<Vec<_>>().into_iter()
 }
 
-/// `cs_`, and 256 bits in base64url.
+/// The length of `cs_` and 256 bits in base64url.
 const GENERATED_BYTES: usize = 3 + 43;
 const CHECKSUM_CHARACTERS: usize = 6;
 
-/// The form in which a machine-made client secret is stored.
+/// Hashes a generated client secret, in the stored form.
 pub fn hash_client_secret(secret: &str) -> String {
     format!("$sha256${}", STANDARD_NO_PAD.encode(digest(&SHA256, secret.as_bytes())))
 }

@@ -38,7 +38,7 @@ impl Pbkdf2 {
         if iterations > MAX_ITERATIONS {
             return Err(HashError::TooCostly);
         }
-        // Each block costs all iterations and depends on no other, so that one decides as well as all of them would.
+        // Each block costs all iterations and does not depend on the others, so one block is as good as all of them.
         let mut block = phc.output;
         block.truncate(block_bytes);
         let iterations = NonZeroU32::new(iterations).ok_or(HashError::Malformed)?;

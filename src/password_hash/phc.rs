@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// The shortest output that the format allows. With fewer bytes too many wrong passwords would fit.
+/// The shortest output that the format allows. With fewer bytes, too many wrong passwords would match.
 const MIN_OUTPUT_BYTES: usize = 10;
 
 /// The parts of a hash in the PHC string format.
@@ -31,8 +31,8 @@ impl<'a> Phc<'a> {
         Some(Self { id, version, salt, output, params: params.collect::<Option<_>>()? })
     }
 
-    /// Returns the numbers of these parameters if the hash has exactly these. It may also name the length of its
-    /// output (`l`), if that is right.
+    /// Returns the values of these parameters if the hash has exactly these. The hash may also have the parameter `l`,
+    /// the length of its output, if that is correct.
     pub fn params<const N: usize>(&self, names: [&str; N]) -> Option<[u32; N]> {
         let find = |name| self.params.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
         let length = find("l");

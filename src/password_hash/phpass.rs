@@ -11,15 +11,16 @@ const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 const MIN_LOG_ROUNDS: usize = 7;
 const MAX_LOG_ROUNDS: usize = 20;
 
-/// Each round hashes the whole password. Drupal takes none of more than 512 bytes, and phpass makes few rounds.
+/// The limit of the bytes that all rounds hash together, because each round hashes the whole password. Drupal rejects
+/// passwords of more than 512 bytes.
 const MAX_BYTES_OF_ALL_ROUNDS: usize = 512 << MAX_LOG_ROUNDS;
 
 const SALT_CHARACTERS: usize = 8;
 const MD5_CHARACTERS: usize = 22;
-/// Drupal cuts the 86 characters of a SHA-512.
+/// Drupal truncates the 86 characters of a SHA-512.
 const SHA512_CHARACTERS: usize = 43;
 
-/// A hash `$P$`, a character for the rounds, 8 of salt, and the output.
+/// A hash in the form `$P$`, one character for the rounds, 8 characters of salt, and the output.
 #[derive(Clone)]
 pub(super) struct Phpass {
     function: Function,
@@ -39,7 +40,7 @@ impl Phpass {
         Self::parts(text).ok_or(HashError::Malformed)?
     }
 
-    /// `None` if the text is malformed.
+    /// Parses the parts of a hash. Returns `None` if the text is malformed.
     fn parts(text: &str) -> Option<Result<Self, HashError>> {
         let prefixes = [
             ("$P$", Function::Md5, MD5_CHARACTERS),
@@ -56,7 +57,7 @@ impl Phpass {
         let (rounds, rest) = rest.split_at_checked(1)?;
         let (salt, output) = rest.split_at_checked(SALT_CHARACTERS)?;
         Some(match position(*rounds.as_bytes().first()?)? {
-            // The systems that write these hashes verify no fewer.
+            // The systems that write these hashes do not verify fewer rounds.
             ..MIN_LOG_ROUNDS => Err(HashError::Malformed),
             log_rounds @ MIN_LOG_ROUNDS..=MAX_LOG_ROUNDS => {
                 Ok(Self { function, rounds: 1 << log_rounds, salt: salt.to_owned(), output: output.to_owned() })

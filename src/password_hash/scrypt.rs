@@ -7,10 +7,10 @@ use super::HashError;
 use super::phc::Phc;
 
 const MAX_MEMORY_BYTES: u64 = 64 << 20;
-/// For all lanes, one after the other: as many passes over the memory as argon2 may make.
+/// The limit for all lanes, which run one after the other: as many passes over the memory as for argon2.
 const MAX_BYTES_PASSES: u64 = 4 * MAX_MEMORY_BYTES;
 const MAX_PARALLELISM: u32 = 16;
-/// With more, one block of 128 bytes is beyond the memory.
+/// The largest logarithm of N. With a larger one, even `r=1` exceeds the memory limit.
 const MAX_LOG_N: u32 = 19;
 
 /// A hash in PHC form: `$scrypt$ln=14,r=8,p=1$salt$output`, where `ln` is the logarithm of N.

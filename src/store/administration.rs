@@ -1,5 +1,5 @@
-//! What operators do to clients and users: each thing is one write, and each write is conditional on what the operator
-//! saw, so that of two at once neither undoes the other's.
+//! Operators' changes to clients and users. Each change is one write, with the condition that the attributes that it
+//! changes still have the values that were read, so that simultaneous changes do not undo each other.
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -9,38 +9,38 @@ use serde_json::{Map, Value};
 
 use super::{Item, Store, StoreError, genuine, record};
 
-/// The attribute that changes with every other one.
+/// The attribute that changes with every change of a record.
 const UPDATED_AT: &str = "updated_at";
 
-/// A kind of record that operators make and change.
+/// A kind of record that operators create and change.
 pub trait Record: DeserializeOwned + Send {
-    /// What its table is called in errors.
+    /// The name of the table in errors.
     const TABLE: &'static str;
-    /// The attribute that is the key.
+    /// The key attribute.
     const KEY: &'static str;
 
-    /// Its table in this deployment.
+    /// Returns the name of the table in this deployment.
     fn table(store: &Store) -> &str;
 
-    /// All that it holds, as it is stored. What is absent or empty is not.
+    /// Returns the stored attributes of the record. Absent and empty values are not stored.
     ///
     /// # Errors
-    /// [`StoreError::Malformed`] if it holds what cannot be stored.
+    /// [`StoreError::Malformed`] if a value cannot be stored.
     fn attributes(&self) -> Result<Item, StoreError>;
 }
 
-/// A record as it was read, to be changed and written back.
+/// A record that was read, to be changed and written back.
 pub struct Stored<R> {
-    /// The record. What is changed in it, [`Store::replace`] writes.
+    /// The record. [`Store::replace`] writes the changes that are made to it.
     pub record: R,
-    /// The item that was read, with attributes of which we know nothing.
+    /// The item that was read, including attributes that are not part of the record.
     item: Item,
     /// The record's attributes when it was read.
     before: Item,
 }
 
 impl<R: Record> Stored<R> {
-    /// Returns true if the stored item has this attribute, which need not be one of the record.
+    /// Returns true if the stored item has this attribute, even if it is not part of the record.
     pub fn has(&self, attribute: &str) -> bool {
         self.item.contains_key(attribute)
     }
@@ -51,18 +51,18 @@ impl<R: Record> Stored<R> {
     }
 }
 
-/// What came of the creation of a record.
+/// The result of the creation of a record.
 pub enum Created<R> {
-    /// It is there.
+    /// The record was created.
     New,
-    /// It was there, to the letter. It may be our own write: the SDK sends one again when its answer is lost.
+    /// The same record exists already. It may be our own write: the SDK sends a write again when its response is lost.
     Same,
-    /// Its key is taken: by this record, or by one that is malformed.
+    /// The key is taken by this other record, or by a malformed one.
     Taken(Result<Stored<R>, StoreError>),
 }
 
 impl Store {
-    /// Reads a record, to change it.
+    /// Reads a record that is to be changed.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -102,11 +102,11 @@ impl Store {
         }
     }
 
-    /// Writes what was changed in a record since it was read, unless somebody else changed the same meanwhile. Whether
-    /// there was anything to write.
+    /// Writes the attributes of a record that were changed since it was read, unless another process changed one of
+    /// them meanwhile. Returns false if there are no changes.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Conflict`] if somebody else was quicker.
+    /// [`StoreError`]; [`StoreError::Conflict`] if another process changed one of the attributes first.
     pub async fn replace<R: Record>(&self, stored: &Stored<R>) -> Result<bool, StoreError> {
         let after = stored.record.attributes()?;
         let changes = Changes::between(&stored.before, &after);
@@ -128,7 +128,7 @@ impl Store {
         for (number, name) in changes.names.iter().enumerate() {
             request = request.expression_attribute_names(format!("#{number}"), *name);
             match stored.item.get(*name) {
-                // When it was changed says nothing of what was changed.
+                // A different time of the last change is not a conflict.
                 _ if *name == UPDATED_AT => {}
                 Some(old) => {
                     condition.push(format!("#{number} = :old{number}"));
@@ -155,7 +155,7 @@ impl Store {
         };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                // Our own write, sent again.
+                // The SDK sends a write again when its response is lost. Then this is our own write.
                 let found: Option<Stored<R>> = failed.item.clone().and_then(|item| Stored::new(item).ok());
                 if found.is_some_and(|found| changes.are_in(&found.before, &after)) {
                     return Ok(true);
@@ -166,7 +166,7 @@ impl Store {
         }
     }
 
-    /// Deletes a record. One that is gone already is deleted enough.
+    /// Deletes a record. A record that does not exist counts as deleted.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -178,14 +178,14 @@ impl Store {
         genuine("DeleteItem", output.consumed_capacity())
     }
 
-    /// Reads a whole table, and shows each record under its key, until that fails. One that is malformed is no reason
-    /// not to show the others.
+    /// Scans the table and calls `visit` with the key of each record and the record, or its error if it is malformed.
+    /// Stops at the first error of `visit`.
     ///
     /// # Errors
-    /// [`StoreError`]; whatever `see` fails by.
+    /// [`StoreError`]; the error of `visit`.
     pub async fn each<R: Record, E: From<StoreError>>(
         &self,
-        mut see: impl FnMut(String, Result<Stored<R>, StoreError>) -> Result<(), E>,
+        mut visit: impl FnMut(String, Result<Stored<R>, StoreError>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut start = None;
         loop {
@@ -196,7 +196,7 @@ impl Store {
             genuine("Scan", output.consumed_capacity())?;
             for item in output.items.unwrap_or_default() {
                 let key = item.get(R::KEY).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default();
-                see(key, Stored::new(item))?;
+                visit(key, Stored::new(item))?;
             }
             match output.last_evaluated_key {
                 Some(last) => start = Some(last),
@@ -206,7 +206,7 @@ impl Store {
     }
 }
 
-/// The attributes by which two states of a record differ.
+/// The attributes that differ between two states of a record.
 struct Changes<'a> {
     names: Vec<&'a String>,
 }
@@ -225,7 +225,8 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// Collects the attributes of a record. What is absent, or an empty set, is left out: DynamoDB has no empty sets.
+/// Collects the attributes of a record. Absent values and empty sets are left out: DynamoDB does not support empty
+/// sets.
 #[derive(Default)]
 pub(super) struct Attributes(pub Item);
 
@@ -242,7 +243,7 @@ impl Attributes {
         self.put(name, Some(AttributeValue::Bool(value)))
     }
 
-    /// A set of strings, in the order of their letters, so that equal sets are equal.
+    /// Adds a set of strings. The set is sorted, so that equal sets are equal.
     pub fn set<'a>(&mut self, name: &str, values: impl IntoIterator<Item = &'a String>) -> &mut Self {
         let mut values: Vec<_> = values.into_iter().cloned().collect();
         values.sort();

@@ -32,8 +32,8 @@ impl Store {
         let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(state)
             .map_err(|error| StoreError::Malformed { table: "grants", attribute: error.to_string() })?;
         item.insert("id".to_owned(), AttributeValue::S(id(family)));
-        // A family with this id can only be the result of this write: its 128 bits are random. If the SDK sends the write
-        // again because the response was lost, it must not undo what happened to the family since.
+        // A family with this id can only be the result of this write: its 128 bits are random. If the SDK sends the
+        // write again because the response was lost, it must not undo later changes of the family.
         let request = self
             .dynamodb
             .put_item()
@@ -54,11 +54,11 @@ impl Store {
         item.map(|item| record("grants", item)).transpose()
     }
 
-    /// Makes the successor of `used` the active generation of its family, if `used` is the active one: the one
-    /// conditional update that every promise about refresh tokens rests on.
+    /// Makes the successor of `used` the active generation of its family, if `used` is the active one. All guarantees
+    /// about refresh tokens depend on this conditional update.
     ///
-    /// `next` is the new state of the family. Its client is compared; what changes with a use is written. The condition
-    /// is that the [standing](Family::standing) of `used` at `next.rotated_at` is `Active`.
+    /// `next` is the new state of the family. Its client is compared; the attributes that a use changes are written.
+    /// The condition is that the [standing](Family::standing) of `used` at `next.rotated_at` is `Active`.
     ///
     /// # Errors
     /// [`StoreError`]

@@ -18,8 +18,8 @@ impl Store {
         item.map(|item| record("users", item)).transpose()
     }
 
-    /// Replaces a password hash by a better one of the same password, unless the password was changed or the hash
-    /// replaced in the meantime.
+    /// Replaces a password hash with a new hash of the same password, unless the stored hash was changed in the
+    /// meantime.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -38,7 +38,7 @@ impl Store {
         unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
     }
 
-    /// Ends every login of a user that began before, by adding `step` to the session generation
+    /// Ends all existing logins of a user, by adding `step` to the session generation
     /// ([`User::end_sessions`]). A user that does not exist has no logins.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Record for User {
     }
 
     fn attributes(&self) -> Result<Item, StoreError> {
-        // There are no empty sets in DynamoDB, and without one a user may have whatever the client may.
+        // DynamoDB does not support empty sets, and a user without the attribute may have all that the client may have.
         if self.scopes.as_ref().is_some_and(|scopes| scopes.tokens().is_empty()) {
             return Err(StoreError::Malformed { table: Self::TABLE, attribute: "scopes".to_owned() });
         }

@@ -167,7 +167,6 @@ async fn s_303_an_upgrade_that_hangs_or_fails_delays_no_login_by_more_than_300_m
     let proxy = FaultProxy::before(&start).await;
     let test = start.behind(&proxy).await;
     test.app.warm_up().await;
-    let imported = test.hash_of(OLD.0);
     let mut normal = Duration::ZERO;
     for verb in [
         None,
@@ -183,6 +182,7 @@ async fn s_303_an_upgrade_that_hangs_or_fails_delays_no_login_by_more_than_300_m
         Some(Verb::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")),
     ] {
         test.change("UsersTable", &json!({"username": OLD.0}), &json!({}));
+        let imported = test.hash_of(OLD.0);
         proxy.arm(verb.map(|verb| fault(UPGRADE, verb)));
         let began = Instant::now();
         let answer = test.password(OLD.0, OLD.1).await;
