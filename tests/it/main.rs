@@ -27,6 +27,7 @@ mod conditional_writes;
 mod config;
 mod cors;
 mod events;
+mod families;
 mod fault_table;
 mod faults;
 mod house;
