@@ -55,7 +55,7 @@ const INVALID_SCOPE: Expected = Expected::Refused(400, "invalid_scope");
 const INVALID_GRANT: Expected = Expected::Refused(400, "invalid_grant");
 
 /// The parameters that count, and the most bytes that each may have.
-const PARAMETERS: [(&str, usize); 7] = [
+const PARAMETERS: [(&str, usize); 10] = [
     ("grant_type", usize::MAX),
     ("client_id", 256),
     ("client_secret", 1024),
@@ -63,6 +63,9 @@ const PARAMETERS: [(&str, usize); 7] = [
     ("password", 4096),
     ("scope", 4096),
     ("refresh_token", 1024),
+    ("code", usize::MAX),
+    ("redirect_uri", usize::MAX),
+    ("code_verifier", usize::MAX),
 ];
 
 impl Asked<'_> {
@@ -106,6 +109,9 @@ impl Asked<'_> {
         let in_body = |name| parameters.get(name).cloned();
         let basic = match self.authorization[..] {
             [] => None,
+            [value] if elements(&String::from_utf8_lossy(value)).iter().skip(1).any(|one| is_header(one)) => {
+                return Err(());
+            }
             [value] => basic(value)?,
             _ => return Err(()),
         };
@@ -121,6 +127,31 @@ impl Asked<'_> {
             Some(pairs) => Ok(pairs.into()),
         }
     }
+}
+
+/// The elements of a header that a gateway may have joined: separated by commas outside quotes.
+pub fn elements(text: &str) -> Vec<String> {
+    let (mut elements, mut quoted, mut escaped) = (vec![String::new()], false, false);
+    for character in text.chars() {
+        let is_escaped = std::mem::take(&mut escaped);
+        match character {
+            '"' if !is_escaped => quoted = !quoted,
+            '\\' if quoted && !is_escaped => escaped = true,
+            ',' if !quoted => {
+                elements.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        elements.last_mut().unwrap().push(character);
+    }
+    elements
+}
+
+/// Returns true if an element of `Authorization` is a header with a scheme, and not a parameter.
+fn is_header(element: &str) -> bool {
+    let scheme = element.trim().split_once(' ').map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| scheme.chars().all(|one| one.is_ascii_alphanumeric() || one == '-'))
 }
 
 /// What a client that proved itself is granted.

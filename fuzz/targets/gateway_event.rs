@@ -7,7 +7,7 @@
 
 use countersign_fuzz::answer::Answer;
 use countersign_fuzz::invoke;
-use countersign_fuzz::model::{Asked, Expected, base64};
+use countersign_fuzz::model::{Asked, Expected, base64, elements};
 use libfuzzer_sys::fuzz_target;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -127,7 +127,9 @@ impl Made<'_> {
             authorization: lines(authorization),
             body: &body,
         };
-        let is_known = ["application/json", "application/x-www-form-urlencoded"].contains(&media_type.as_str());
+        let is_joined = elements(content_type).iter().skip(1).any(|element| element.contains('/'));
+        let is_known =
+            !is_joined && ["application/json", "application/x-www-form-urlencoded"].contains(&media_type.as_str());
         answer.assert(&if is_known || body.len() > 16 * 1024 { asked.expected() } else { MALFORMED });
     }
 }
