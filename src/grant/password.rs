@@ -85,7 +85,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
 
-    let family = new_family(app, &token, proven.username, *version);
+    let family = new_family(app, &token, &proven, *version);
     let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
     let (stored, _) = tokio::join!(
         app.store.begin_refresh_family(login.family, &family),
@@ -130,15 +130,14 @@ fn prove<'a>(
 }
 
 /// Builds the family of a login that begins with this access token.
-fn new_family(app: &App, token: &AccessToken<'_>, username: &Username, version: TokenVersion) -> Family {
+fn new_family(app: &App, token: &AccessToken<'_>, proven: &Proven<'_>, version: TokenVersion) -> Family {
     let now = token.issued_at;
     let absolute_expires_at = now.saturating_add(u64::from(app.config.refresh_token_max_ttl));
-    let user = token.login.map(|login| login.user);
     Family {
         client_id: token.client.client_id.clone(),
-        username: username.as_str().to_owned(),
-        user_id: user.map(|user| user.user_id.clone()).unwrap_or_default(),
-        session_generation: user.map(|user| user.session_generation),
+        username: proven.username.as_str().to_owned(),
+        user_id: proven.user.user_id.clone(),
+        session_generation: Some(proven.user.session_generation),
         scopes: token.scope.clone(),
         version: version.number(),
         auth_time: now,
