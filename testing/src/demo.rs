@@ -15,7 +15,7 @@ use crate::cloud::{BoxError, Cloud};
 /// The clients and the user, with plain secrets.
 pub static FIXTURES: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("demo.json")).unwrap());
 
-/// Stores the fixtures that the account does not have yet.
+/// Stores the fixtures that the account does not contain.
 pub fn seed(cloud: &Cloud, app: &App) -> Result<(), BoxError> {
     if cloud.secret()?.is_none() {
         cloud.put_secret(&generate_pem()?)?;
@@ -36,8 +36,8 @@ pub fn seed(cloud: &Cloud, app: &App) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Converts clients or users with plain secrets into items with hashes. `hash` gets a secret and the name of its scheme,
-/// if the fixture has one.
+/// Converts clients or users with plain secrets to items with hashes. `hash` gets a secret, and the name of its scheme if
+/// the fixture has one.
 pub fn items(
     fixtures: &Value,
     hash: impl Fn(&str, Option<&str>) -> Result<String, BoxError>,

@@ -6,11 +6,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::password_hash::{generate_client_secret, hash_client_secret};
 use serde_json::json;
 
-use testing::{APPLICATION, LogLines, NOW, PASSWORD, Response, SERVICE, TestApp, USERNAME, basic, form, raw_json};
+use testing::{
+    APPLICATION, CLIENT_CREDENTIALS, LogLines, NOW, PASSWORD, Response, SERVICE, TestApp, USERNAME, basic, form,
+    raw_json,
+};
 
 mod basic;
-
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 pub fn assert_same(responses: &[Response]) {
     for response in responses {
@@ -24,24 +25,24 @@ pub fn assert_same(responses: &[Response]) {
 async fn s_201_both_secret_methods_work_and_two_at_once_are_refused() {
     let test = TestApp::start().await;
     let (id, secret) = SERVICE;
-    let mut in_body = GRANT.to_vec();
+    let mut in_body = CLIENT_CREDENTIALS.to_vec();
     in_body.extend([("client_id", id), ("client_secret", secret)]);
     test.send(form(&in_body).post()).await.assert_issued(2);
-    test.send(form(&GRANT).basic(id, secret).post()).await.assert_issued(2);
+    test.send(form(&CLIENT_CREDENTIALS).basic(id, secret).post()).await.assert_issued(2);
     let as_json = format!(r#"{{"grant_type":"client_credentials","client_id":"{id}","client_secret":null}}"#);
     test.send(raw_json(as_json).basic(id, secret).post()).await.assert_issued(2);
 
     // Many libraries name the client in the body too, or send every parameter that they know.
     for extra in [&[("client_id", id)][..], &[("client_secret", "")], &[("client_id", ""), ("client_secret", "")]] {
-        test.send(form(&[&GRANT[..], extra].concat()).basic(id, secret).post()).await.assert_issued(2);
+        test.send(form(&[&CLIENT_CREDENTIALS[..], extra].concat()).basic(id, secret).post()).await.assert_issued(2);
     }
 
     for extra in [&[("client_secret", secret)][..], &[("client_secret", "x")], &[("client_id", "other")]] {
-        let params = [&GRANT[..], extra].concat();
+        let params = [&CLIENT_CREDENTIALS[..], extra].concat();
         test.send(form(&params).basic(id, secret).post()).await.assert_error(400, "invalid_request");
     }
     for second in [basic(id, secret).as_str(), "Bearer x", ""] {
-        let twice = form(&GRANT).basic(id, secret).header("authorization", second);
+        let twice = form(&CLIENT_CREDENTIALS).basic(id, secret).header("authorization", second);
         test.send(twice.post()).await.assert_error(400, "invalid_request");
     }
     // The gateway joins two headers with a comma.
@@ -55,7 +56,9 @@ async fn s_201_both_secret_methods_work_and_two_at_once_are_refused() {
     for other in
         ["Bearer x", "Bearer \u{fc}", "Digest username=\"a, b c\", realm=\"x y\"", "BasicYTpi", "Basic:YTpi", "x", ""]
     {
-        test.send(form(&GRANT).header("authorization", other).post()).await.assert_error(401, "invalid_client");
+        test.send(form(&CLIENT_CREDENTIALS).header("authorization", other).post())
+            .await
+            .assert_error(401, "invalid_client");
         test.send(form(&in_body).header("authorization", other).post()).await.assert_issued(2);
     }
 }
@@ -82,16 +85,16 @@ async fn s_202_every_way_to_fail_gets_the_same_bytes_for_the_same_work() {
         ("no-secrets", "x"),
         ("no-secrets", ""),
     ] {
-        test.interceptor.forget();
-        responses.push(test.form((id, secret), &GRANT).await);
+        test.interceptor.clear_calls();
+        responses.push(test.form((id, secret), &CLIENT_CREDENTIALS).await);
         assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{id}");
         assert_eq!(hashes.take_hashes(), [("sha256".to_owned(), vec![])], "{id}");
-        let params = [GRANT[0], ("client_id", id), ("client_secret", secret)];
+        let params = [CLIENT_CREDENTIALS[0], ("client_id", id), ("client_secret", secret)];
         responses.push(test.send(form(&params).post()).await);
         assert_eq!(hashes.take_hashes().len(), 1);
     }
-    responses.push(test.send(form(&GRANT).post()).await);
-    responses.push(test.form(("", ""), &GRANT).await);
+    responses.push(test.send(form(&CLIENT_CREDENTIALS).post()).await);
+    responses.push(test.form(("", ""), &CLIENT_CREDENTIALS).await);
     assert_same(&responses);
 }
 
@@ -105,33 +108,35 @@ async fn s_204_two_secrets_live_and_the_older_dies_at_its_time() {
         None => json!({"id": secret, "hash": hash_client_secret(secret), "created_at": 1}),
     };
     test.change_client(SERVICE.0, &json!({"secrets": [secret("old", Some(NOW + 60)), secret("new", None)]}));
-    test.pass(59);
-    test.form((SERVICE.0, "old"), &GRANT).await.assert_issued(2);
-    test.form((SERVICE.0, "new"), &GRANT).await.assert_issued(2);
-    test.pass(1);
-    test.form((SERVICE.0, "old"), &GRANT).await.assert_error(401, "invalid_client");
-    test.form((SERVICE.0, "new"), &GRANT).await.assert_issued(2);
+    test.advance_clock(59);
+    test.form((SERVICE.0, "old"), &CLIENT_CREDENTIALS).await.assert_issued(2);
+    test.form((SERVICE.0, "new"), &CLIENT_CREDENTIALS).await.assert_issued(2);
+    test.advance_clock(1);
+    test.form((SERVICE.0, "old"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
+    test.form((SERVICE.0, "new"), &CLIENT_CREDENTIALS).await.assert_issued(2);
 }
 
 #[tokio::test]
 async fn s_205_no_list_means_none() {
     let test = TestApp::start().await;
     test.change_client(SERVICE.0, &json!({"grant_types": null}));
-    test.form(SERVICE, &GRANT).await.assert_error(400, "unauthorized_client");
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(400, "unauthorized_client");
     test.change_client(SERVICE.0, &json!({"scopes": null}));
-    test.form(SERVICE, &GRANT).await.assert_error(400, "invalid_scope");
-    test.form(SERVICE, &[GRANT[0], ("scope", "legacy:autonomy.read")]).await.assert_error(400, "invalid_scope");
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(400, "invalid_scope");
+    test.form(SERVICE, &[CLIENT_CREDENTIALS[0], ("scope", "legacy:autonomy.read")])
+        .await
+        .assert_error(400, "invalid_scope");
     test.change_client(SERVICE.0, &json!({"default_scopes": null}));
-    test.form(SERVICE, &GRANT).await.assert_error(400, "invalid_scope");
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(400, "invalid_scope");
 }
 
 #[tokio::test]
 async fn s_205_default_scopes_are_no_way_around_the_allowed_ones() {
     let test = TestApp::start().await;
     test.change_client(SERVICE.0, &json!({"default_scopes": ["admin"]}));
-    test.form(SERVICE, &GRANT).await.assert_error(400, "invalid_scope");
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(400, "invalid_scope");
     test.change_client(SERVICE.0, &json!({"scopes": ["legacy:*"], "default_scopes": ["legacy:*"]}));
-    test.form(SERVICE, &GRANT).await.assert_error(500, "server_error");
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(500, "server_error");
 }
 
 #[test]
@@ -151,24 +156,24 @@ fn s_206_generated_secrets_keep_to_the_characters_that_every_library_sends_alike
 #[tokio::test]
 async fn s_207_client_credentials_is_for_clients_with_a_secret_and_yields_no_refresh_token() {
     let test = TestApp::start().await;
-    let response = test.form(APPLICATION, &[GRANT[0], ("scope", "legacy:x")]).await;
+    let response = test.form(APPLICATION, &[CLIENT_CREDENTIALS[0], ("scope", "legacy:x")]).await;
     response.assert_issued(2);
     assert!(response.body.get("refresh_token").is_none());
     test.change_client(SERVICE.0, &json!({"secrets": []}));
-    test.form((SERVICE.0, ""), &GRANT).await.assert_error(401, "invalid_client");
+    test.form((SERVICE.0, ""), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
 }
 
 #[tokio::test]
 async fn s_208_the_machine_path_runs_no_slow_hash_and_writes_nothing() {
     let test = TestApp::start().await;
     let hashes = LogLines::collect();
-    test.form(SERVICE, &GRANT).await.assert_issued(2);
-    test.form((SERVICE.0, "wrong"), &GRANT).await.assert_error(401, "invalid_client");
-    test.form(("nobody", "wrong"), &GRANT).await.assert_error(401, "invalid_client");
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+    test.form((SERVICE.0, "wrong"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
+    test.form(("nobody", "wrong"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     assert!(hashes.take_hashes().iter().all(|(scheme, _)| scheme == "sha256"));
     assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"; 3]);
     // An imported, human-chosen secret needs one.
-    test.form(("imported", "s+e%c/r=!*~-_."), &GRANT).await.assert_issued(2);
+    test.form(("imported", "s+e%c/r=!*~-_."), &CLIENT_CREDENTIALS).await.assert_issued(2);
     assert_eq!(hashes.take_hashes()[0].0, "argon2");
 }
 
@@ -176,7 +181,7 @@ async fn s_208_the_machine_path_runs_no_slow_hash_and_writes_nothing() {
 async fn a_client_that_may_not_refresh_gets_no_refresh_token() {
     let test = TestApp::start().await;
     test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]}));
-    test.interceptor.forget();
+    test.interceptor.clear_calls();
     let response = test.password(USERNAME, PASSWORD).await;
     response.assert_issued(2);
     assert!(response.body.get("refresh_token").is_none());
@@ -189,10 +194,10 @@ async fn a_client_that_may_not_refresh_gets_no_refresh_token() {
 async fn a_client_may_have_lifetimes_and_an_audience_of_its_own() {
     let test = TestApp::start().await;
     test.change_client(SERVICE.0, &json!({"access_token_ttl": 60, "audience": "https://api.example"}));
-    let response = test.form(SERVICE, &GRANT).await;
+    let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     let claims = response.assert_issued(2);
     assert_eq!(response.body["expires_in"], 60);
     assert_eq!(claims.0["aud"], "https://api.example");
     test.change_client(SERVICE.0, &json!({"access_token_ttl": 0}));
-    test.form(SERVICE, &GRANT).await.assert_error(500, "server_error");
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(500, "server_error");
 }

@@ -55,7 +55,7 @@ impl Local {
         self.introduction.lines().find(|line| line.contains("\"keys\"")).unwrap()
     }
 
-    async fn ask(&self, (id, secret): (&str, &str), body: String) -> (u16, Value) {
+    async fn request(&self, (id, secret): (&str, &str), body: String) -> (u16, Value) {
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
         let request = Request::post(&self.url)
             .header("content-type", "application/x-www-form-urlencoded")
@@ -85,12 +85,12 @@ async fn what_a_run_keeps_the_next_one_has() {
     let _ = std::fs::remove_file(&data);
 
     let first = Local::start(&data).await;
-    let (status, service) = first.ask(SERVICE, "grant_type=client_credentials".to_owned()).await;
+    let (status, service) = first.request(SERVICE, "grant_type=client_credentials".to_owned()).await;
     assert_eq!((status, &service["token_type"]), (200, &Value::from("Bearer")));
     let login = format!("grant_type=password&username={}&password={}", USER.0, USER.1);
-    let (_, user) = first.ask(APPLICATION, login).await;
+    let (_, user) = first.request(APPLICATION, login).await;
     let refresh = format!("grant_type=refresh_token&refresh_token={}", user["refresh_token"].as_str().unwrap());
-    let (status, response) = first.ask(APPLICATION, "grant_type=password&username=x&password=x".to_owned()).await;
+    let (status, response) = first.request(APPLICATION, "grant_type=password&username=x&password=x".to_owned()).await;
     assert_eq!((status, &response["error"]), (400, &Value::from("invalid_grant")));
     // One request for each grant, ready to paste.
     let curls: Vec<_> = first.introduction.lines().filter(|line| line.trim().starts_with("curl ")).collect();
@@ -105,7 +105,7 @@ async fn what_a_run_keeps_the_next_one_has() {
 
     let second = Local::start(&data).await;
     assert_eq!(second.keys(), keys);
-    let (status, response) = second.ask(APPLICATION, refresh).await;
+    let (status, response) = second.request(APPLICATION, refresh).await;
     assert_eq!(status, 200, "{response}");
     second.interrupt().await;
     std::fs::remove_file(&data).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use testing::{APPLICATION, LogLines, PASSWORD, SCOPE, TestApp, USERNAME, form};
+use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, SCOPE, TestApp, USERNAME, form};
 
 /// HMAC-SHA-256 of the username, 64 bits, with HKDF-SHA256(the refresh token key of the tests, "countersign log v1");
 /// computed by another program.
@@ -55,7 +55,7 @@ async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
         assert!(!log.text().contains('@'), "a user is named by hash");
     }
     let log = LogLines::collect();
-    test.form(("an unknown client", "x"), &[("grant_type", "client_credentials")]).await;
+    test.form(("an unknown client", "x"), &CLIENT_CREDENTIALS).await;
     assert_eq!(log.lines()[0]["reason"], "unknown client");
     assert!(log.lines()[0].get("client_id").is_none());
 }
@@ -67,7 +67,7 @@ async fn s_602_values_are_escaped() {
     let client = json!({"client_id": id, "enabled": false});
     test.cloud.put("ClientsTable", &client).unwrap();
     let log = LogLines::collect();
-    test.form((id, "x"), &[("grant_type", "client_credentials")]).await.assert_error(401, "invalid_client");
+    test.form((id, "x"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     assert_eq!(log.lines().len(), 1);
     assert_eq!(log.lines()[0]["client_id"], id);
 }

@@ -13,9 +13,9 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use testing::{APPLICATION, Response, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form, raw_json};
+use testing::{APPLICATION, CLIENT_CREDENTIALS, Response, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form, raw_json};
 
-/// Runs a property that asks the router, over one deployment.
+/// Runs a property that requests the router, over one deployment.
 #[allow(clippy::needless_pass_by_value, reason = "a closure is written in place")]
 fn check<S: Strategy>(
     cases: u32,
@@ -90,8 +90,8 @@ fn any_basic_is_answered() {
     let decoded = bytes("%:+=0aFbilling-cron\0\u{fc}");
     check(500, (decoded, "Basic [A-Za-z0-9+/=:% ]{0,40}"), async |test, (decoded, encoded)| {
         for header in [format!("Basic {}", STANDARD.encode(decoded)), encoded] {
-            let ask = form(&[("grant_type", "client_credentials")]).header("authorization", &header);
-            no_fault_of_ours(&test.send(ask.post()).await)?;
+            let request = form(&CLIENT_CREDENTIALS).header("authorization", &header);
+            no_fault_of_ours(&test.send(request.post()).await)?;
         }
         Ok(())
     });
@@ -110,8 +110,8 @@ fn a_password_survives_form_and_json_whatever_its_letters() {
         let body = json!({
             "grant_type": "password", "username": USERNAME, "password": password, "scope": SCOPE,
         });
-        let ask = raw_json(body.to_string()).basic(APPLICATION.0, APPLICATION.1);
-        prop_assert_eq!(test.send(ask.post()).await.status, 200);
+        let request = raw_json(body.to_string()).basic(APPLICATION.0, APPLICATION.1);
+        prop_assert_eq!(test.send(request.post()).await.status, 200);
         Ok(())
     });
 }
@@ -134,11 +134,11 @@ fn credentials_survive_basic_and_form_however_they_are_encoded() {
             text.bytes().enumerate().map(encode).collect()
         };
         let basic = STANDARD.encode(format!("{}:{}", encode(&id), encode(&secret)));
-        let by_basic = form(&[("grant_type", "client_credentials")]).header("authorization", &format!("Basic {basic}"));
+        let by_basic = form(&CLIENT_CREDENTIALS).header("authorization", &format!("Basic {basic}"));
         let by_form = raw_form(form_of((&encode(&id), &encode(&secret))));
         let by_json = json!({"grant_type": "client_credentials", "client_id": id, "client_secret": secret});
-        for ask in [by_basic, by_form, raw_json(by_json.to_string())] {
-            prop_assert_eq!(test.send(ask.post()).await.status, 200);
+        for request in [by_basic, by_form, raw_json(by_json.to_string())] {
+            prop_assert_eq!(test.send(request.post()).await.status, 200);
         }
         Ok(())
     });
@@ -150,8 +150,8 @@ fn a_version_chooses_as_the_number_that_it_is() {
     check(200, version, async |test, (whole, fraction, quoted)| {
         let version = fraction.map_or(whole.to_string(), |fraction| format!("{whole}.{fraction}"));
         let value = if quoted { format!("\"{version}\"") } else { version };
-        let ask = raw_form(form_of(SERVICE)).header("accept", &format!("application/json; q=0.9; version={value}"));
-        let response = test.send(ask.post()).await;
+        let request = raw_form(form_of(SERVICE)).header("accept", &format!("application/json; q=0.9; version={value}"));
+        let response = test.send(request.post()).await;
         match whole {
             0 => response.assert_error(400, "invalid_request"),
             1 => drop(response.assert_issued(1)),

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use self::model::{Asked, Expected, GRACE, IDLE, MAX, Model, Presented, Trouble, Use};
-use testing::OTHER;
+use testing::OTHER_APPLICATION;
 use testing::{APPLICATION, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, form};
 
 mod model;
 
 const CASES: u32 = 48;
-/// The half that nobody asks for by name.
+/// The half that nobody requests for by name.
 const HALF_OF_SCOPE: &str = "legacy:autonomy.write";
 
 /// What happens in one step.
@@ -88,7 +88,7 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(test: &'a TestApp, password_hash: &'a str) -> Self {
-        test.pass(NOW.cast_signed() - test.now().cast_signed());
+        test.advance_clock(NOW.cast_signed() - test.now().cast_signed());
         let model = Model {
             now: NOW,
             client_enabled: true,
@@ -128,7 +128,7 @@ impl<'a> World<'a> {
                 return Some(expected);
             }
             Operation::Pass(seconds) => {
-                self.test.pass(seconds);
+                self.test.advance_clock(seconds);
                 self.model.now = self.test.now();
                 return None;
             }
@@ -168,7 +168,7 @@ impl<'a> World<'a> {
             _ => family.tokens[generation].clone(),
         };
         let expected = self.model.refresh(index, presented);
-        let client = if foreign { OTHER } else { APPLICATION };
+        let client = if foreign { OTHER_APPLICATION } else { APPLICATION };
         let params = [("grant_type", "refresh_token"), ("refresh_token", text.as_str()), ("scope", scope.text())];
         let response = self.test.send(form(&params).basic(client.0, client.1).post()).await;
 
@@ -199,7 +199,7 @@ impl<'a> World<'a> {
     /// The token after this one, which its holder cannot make.
     async fn ahead(&self, token: &str) -> String {
         let keys = self.test.app.keyring.current().await.unwrap();
-        self.test.decoded(token).await.successor().mint(&keys.refresh_token_keys)
+        self.test.parse_refresh_token(token).await.successor().mint(&keys.refresh_token_keys)
     }
 
     fn assert_claims(&self, response: &Response, auth_time: u64, scope: &str) {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::start_api;
 use testing::{
-    APPLICATION, LogLines, PASSWORD, RequestBuilder, Response, SCOPE, SERVICE, TestApp, USERNAME, event, form, percent,
-    raw_form, raw_json,
+    APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, RequestBuilder, Response, SCOPE, SERVICE, TestApp, USERNAME,
+    event, form, percent, raw_form, raw_json,
 };
 
 /// One that survives every encoding as it is, and one that every encoding changes.
@@ -99,8 +99,8 @@ fn poisoned(canary: &str) -> Vec<RequestBuilder> {
         ("password", APPLICATION, vec![("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)]),
         ("refresh_token", APPLICATION, vec![("refresh_token", "cs_rt_x")]),
     ];
-    let service = || form(&[("grant_type", "client_credentials")]);
-    let mut asks = vec![
+    let service = || form(&CLIENT_CREDENTIALS);
+    let mut requests = vec![
         raw_form(canary),
         raw_form(format!("{canary}=%zz")),
         raw_json(canary),
@@ -128,13 +128,13 @@ fn poisoned(canary: &str) -> Vec<RequestBuilder> {
             let mut params = whole.clone();
             params.retain(|(known, _)| *known != name);
             params.push((name, canary));
-            asks.push(form(&params));
+            requests.push(form(&params));
             let members: serde_json::Map<_, _> =
                 params.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
-            asks.push(raw_json(Value::Object(members).to_string()));
+            requests.push(raw_json(Value::Object(members).to_string()));
         }
     }
-    asks
+    requests
 }
 
 #[tokio::test]
@@ -146,8 +146,8 @@ async fn s_601_what_a_caller_sends_is_in_no_log_no_response_and_no_item() {
             test.interceptor.fail("", status, code);
         }
         for canary in CANARIES {
-            for ask in poisoned(canary) {
-                assert_response_is_free(&test.send(ask.post()).await, canary);
+            for request in poisoned(canary) {
+                assert_response_is_free(&test.send(request.post()).await, canary);
             }
             let elsewhere = test.send(raw_form("").to("POST", &format!("/{}", percent(canary)))).await;
             elsewhere.assert_error(404, "not_found");
@@ -209,7 +209,7 @@ impl Secrets {
 async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
     let mut all = Secrets::new().await;
     let log = LogLines::collect();
-    let service = all.test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    let service = all.test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     all.keep(&service);
     let login = all.test.form(all.client, &all.login()).await;
     all.keep(&login);
@@ -219,11 +219,11 @@ async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
         refreshed.assert_issued(2);
         all.keep(&refreshed);
     }
-    all.test.pass(60);
+    all.test.advance_clock(60);
     all.test.form(all.client, &refresh).await.assert_error(400, "invalid_grant");
-    all.test.form((SERVICE.0, APPLICATION.1), &[("grant_type", "client_credentials")]).await;
-    all.test.pass(300);
-    all.test.form(SERVICE, &[("grant_type", "client_credentials")]).await.assert_issued(2);
+    all.test.form((SERVICE.0, APPLICATION.1), &CLIENT_CREDENTIALS).await;
+    all.test.advance_clock(300);
+    all.test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
 
     assert!(all.values.len() > 12);
     assert_free("a table", &everything_stored(&all.test), &all.values);
@@ -231,7 +231,7 @@ async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
     // A log names users by a hash only.
     assert_free("the log", &log.text(), &[USERNAME, all.user.0]);
     let store = &all.test.app.store;
-    let family = all.test.decoded(&login.refresh_token()).await.family;
+    let family = all.test.parse_refresh_token(&login.refresh_token()).await.family;
     let debug = format!(
         "{:?} {:?} {:?} {:?}",
         store.client(all.client.0).await.unwrap().unwrap(),
@@ -260,7 +260,7 @@ async fn s_601_no_secret_is_in_what_the_binary_writes() {
         for client in [(SERVICE.0, canary), (canary, canary), all.client] {
             assert_response_is_free(&function.invoke(event(client, &wrong)).await, canary);
         }
-        let mut raw = event(SERVICE, &[("grant_type", "client_credentials")]);
+        let mut raw = event(SERVICE, &CLIENT_CREDENTIALS);
         raw["rawQueryString"] = json!(format!("client_secret={}", percent(canary)));
         raw["headers"]["cookie"] = json!(format!("a={}", percent(canary)));
         raw["headers"]["authorization"] = json!(format!("Basic {}", percent(canary)));

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use testing::{APPLICATION, ISSUER, NOW, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, form};
 
-const CLIENT_CREDENTIALS: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
+const SERVICE_GRANT: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
 const PASSWORD_GRANT: [(&str, &str); 4] =
     [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
 
@@ -20,7 +20,7 @@ fn without_jti(claims: &serde_json::Value) -> serde_json::Value {
 #[tokio::test]
 async fn s_501_a_service_token_of_structure_2() {
     let test = TestApp::start().await;
-    let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
+    let response = test.form(SERVICE, &SERVICE_GRANT).await;
     let claims = response.assert_issued(2).0;
     let expected = json!({
         "iss": ISSUER, "aud": ISSUER, "sub": "billing-cron", "client_id": "billing-cron",
@@ -33,8 +33,8 @@ async fn s_501_a_service_token_of_structure_2() {
 #[tokio::test]
 async fn s_501_a_service_token_of_structure_1() {
     let test = TestApp::start().await;
-    let ask = form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1).header("accept", "version=1");
-    let claims = test.send(ask.post()).await.assert_issued(1).0;
+    let request = form(&SERVICE_GRANT).basic(SERVICE.0, SERVICE.1).header("accept", "version=1");
+    let claims = test.send(request.post()).await.assert_issued(1).0;
     let expected = json!({
         "iss": ISSUER, "aud": "billing-cron", "sub": "billing-cron", "scopes": ["legacy:autonomy.read"],
         "iat": NOW, "nbf": NOW, "exp": NOW + 43_200, "system": {"id": "7", "name": "Billing"},
@@ -57,8 +57,8 @@ async fn s_501_a_user_token_of_structure_2() {
 async fn s_501_a_user_token_of_structure_1() {
     let test = TestApp::start().await;
     let log_in = async || {
-        let ask = form(&PASSWORD_GRANT).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1");
-        test.send(ask.post()).await.assert_issued(1).0
+        let request = form(&PASSWORD_GRANT).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1");
+        test.send(request.post()).await.assert_issued(1).0
     };
     let mut expected = json!({
         "iss": ISSUER, "aud": "autonomy-web", "sub": "1042",
@@ -82,7 +82,7 @@ async fn s_501_no_two_tokens_have_the_same_jti() {
     let test = TestApp::start().await;
     let mut seen = HashSet::new();
     for _ in 0..50 {
-        let claims = test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+        let claims = test.form(SERVICE, &SERVICE_GRANT).await.assert_issued(2);
         assert!(seen.insert(claims.0["jti"].as_str().unwrap().to_owned()));
     }
 }
@@ -92,6 +92,6 @@ async fn s_501_nothing_of_a_request_gets_into_a_registered_claim() {
     let test = TestApp::start().await;
     let forged =
         [("iss", "evil"), ("sub", "evil"), ("aud", "evil"), ("audience", "evil"), ("exp", "1"), ("jti", "evil")];
-    let claims = test.form(SERVICE, &[&CLIENT_CREDENTIALS[..], &forged].concat()).await.assert_issued(2);
+    let claims = test.form(SERVICE, &[&SERVICE_GRANT[..], &forged].concat()).await.assert_issued(2);
     assert!(!claims.0.to_string().contains("evil"));
 }

@@ -9,9 +9,9 @@ use testing::p256_pem;
 
 /// A deployment whose keys were made this many seconds ago.
 pub async fn made(seconds: i64) -> TestApp {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     test.use_system_time().await;
-    test.pass(-seconds);
+    test.advance_clock(-seconds);
     let policy =
         RotationPolicy { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
     let secret_id = test.app.config.signing_secret_id.clone();
@@ -37,7 +37,7 @@ async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
     listed.assert(0, "retires at the next rotation").assert(0, "may sign from 20").assert(0, "5d");
     assert!(!listed.out.contains("PRIVATE"));
     let mut of_stack = line.bare(&["--stack", "countersign", "key", "list"]);
-    testing::Ran::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
+    testing::CommandOutput::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
 
     test.cloud.put_secret(&p256_pem()).unwrap();
     line.run(&["key", "list"]).await.assert(0, "externally managed");
@@ -87,7 +87,7 @@ async fn a_rotation_by_other_settings_than_the_deployments_is_refused() {
     for missing in ["SIGNING_ALGORITHM", "KEY_PUBLIC_FOR"] {
         let mut command = command_line(&test).bare(&["key", "rotate"]);
         command.envs(testing::cloud::environment(testing::ISSUER)).env_remove(missing);
-        let ran = testing::Ran::of(command.spawn().unwrap(), "").await;
+        let ran = testing::CommandOutput::of(command.spawn().unwrap(), "").await;
         ran.assert(1, &format!("are not known (environment variable {missing} is missing); add --stack NAME"));
     }
     assert_eq!(test.cloud.secret().unwrap(), before);

@@ -6,13 +6,11 @@ use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use super::assert_same;
-use testing::{LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
-
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+use testing::{CLIENT_CREDENTIALS, LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
 
 /// A request with these halves to the letter.
 fn basic(halves: &str) -> RequestBuilder {
-    form(&GRANT).header("authorization", &format!("Basic {}", STANDARD.encode(halves)))
+    form(&CLIENT_CREDENTIALS).header("authorization", &format!("Basic {}", STANDARD.encode(halves)))
 }
 
 async fn send(test: &TestApp, halves: &str) -> Response {
@@ -43,7 +41,7 @@ async fn s_201_basic_is_decoded_strictly() {
     let (id, secret) = SERVICE;
     for scheme in ["Basic ", "basic ", "BASIC ", "bAsIc  "] {
         let header = format!("{scheme}{}", STANDARD.encode(format!("{id}:{secret}")));
-        test.send(form(&GRANT).header("authorization", &header).post()).await.assert_issued(2);
+        test.send(form(&CLIENT_CREDENTIALS).header("authorization", &header).post()).await.assert_issued(2);
     }
     // Form-decoded once, as RFC 6749 section 2.3.1 has it, and split at the first colon.
     send(&test, &format!("billing%2Dcron:{secret}")).await.assert_issued(2);
@@ -82,7 +80,9 @@ async fn s_201_basic_is_decoded_strictly() {
         "Basic YTpi,Basic YTpi",
         &not_utf_8,
     ] {
-        test.send(form(&GRANT).header("authorization", header).post()).await.assert_error(400, "invalid_request");
+        test.send(form(&CLIENT_CREDENTIALS).header("authorization", header).post())
+            .await
+            .assert_error(400, "invalid_request");
     }
 }
 
@@ -131,7 +131,7 @@ async fn s_211_raw_halves_prove_a_client_by_an_imported_secret_only() {
         ("both:ma+chine", 401, &["argon2", "sha256", "sha256", "argon2"]),
         ("both:100%", 401, &["sha256", "argon2"]),
     ] {
-        test.interceptor.forget();
+        test.interceptor.clear_calls();
         let response = send(&test, halves).await;
         assert_eq!(response.status, status, "{halves}");
         assert_eq!(take_schemes(&log), schemes, "{halves}");
@@ -152,7 +152,7 @@ async fn s_211_a_raw_id_that_differs_costs_one_read_more() {
         test.cloud.put("ClientsTable", &client(id, &[imported(secret)])).unwrap();
     }
     let reads = async |halves: &str| {
-        test.interceptor.forget();
+        test.interceptor.clear_calls();
         let status = send(&test, halves).await.status;
         (status, test.interceptor.calls().len())
     };
@@ -166,9 +166,9 @@ async fn s_211_a_raw_id_that_differs_costs_one_read_more() {
 
     // The body may name the client of either reading.
     for (id, status) in [("a+b", 200), ("a b", 200), ("a%2Bb", 400)] {
-        let ask = form(&[GRANT[0], ("client_id", id)]);
+        let request = form(&[CLIENT_CREDENTIALS[0], ("client_id", id)]);
         let header = format!("Basic {}", STANDARD.encode("a+b:first"));
-        assert_eq!(test.send(ask.header("authorization", &header).post()).await.status, status, "{id}");
+        assert_eq!(test.send(request.header("authorization", &header).post()).await.status, status, "{id}");
     }
 }
 
@@ -191,7 +191,7 @@ async fn s_202_raw_halves_too_fail_with_the_same_bytes_and_work() {
         "no-grants:a+b",
         "billing-cron:%",
     ] {
-        test.interceptor.forget();
+        test.interceptor.clear_calls();
         responses.push(send(&test, halves).await);
         assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{halves}");
         assert_eq!(take_schemes(&log), ["sha256", "sha256"], "{halves}");

@@ -5,7 +5,7 @@ use countersign::refresh_token::{Family, Standing};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use testing::{FLOWS, Fault, Flow, Response, Stage, TestApp, Verb, calls};
+use testing::{FLOWS, Fault, FaultKind, Flow, Response, Scenario, TestApp, calls_of};
 
 const SECOND: i64 = 1;
 const FIVE_MINUTES: i64 = 300;
@@ -23,7 +23,7 @@ fn assert_sound(flow: Flow, response: &Response, what: &str) {
         assert!(claims.number("exp") > claims.number("iat"), "{what}");
         return;
     }
-    if flow.is_right(response) {
+    if flow.is_expected(response) {
         return;
     }
     // Only a use that may be a retry, by a clock that is behind the use before it, cannot be judged.
@@ -41,28 +41,33 @@ async fn s_404_a_clock_that_steps_between_any_two_calls_does_no_harm() {
 /// Tries every step before every call of a flow; how many that were.
 async fn step_between_calls(flow: Flow) -> usize {
     let mut combinations = 0;
-    for (call, nth) in calls(flow).await {
+    for (call, nth) in calls_of(flow).await {
         for seconds in STEPS {
             let what = format!("{flow:?}: {seconds:+} s before {call} no. {nth}");
             // As if the time had passed, for all that anyone can tell.
             let may_replay = seconds > SECOND && USES.contains(&flow);
-            let stage = Stage::set(flow).await;
-            stage.proxy.arm(Some(Fault { call: call.clone(), nth, verb: Verb::Step(seconds), lasting: false }));
-            let response = stage.ask().await;
+            let scenario = Scenario::prepare(flow).await;
+            scenario.proxy.arm(Some(Fault {
+                call: call.clone(),
+                nth,
+                kind: FaultKind::ClockStep(seconds),
+                lasting: false,
+            }));
+            let response = scenario.start_and_send().await;
             combinations += 1;
             if flow == Flow::Retry && may_replay && response.status == 400 {
                 continue;
             }
             assert_sound(flow, &response, &what);
             // By the clock as it is now, and, if that has not ended the family, by the right one.
-            let next = stage.request_again().await;
+            let next = scenario.send().await;
             if may_replay && next.status == 400 {
                 continue;
             }
             assert_sound(flow, &next, &what);
             if flow.error_response().is_none() {
-                stage.test.pass(-seconds);
-                assert_eq!(stage.aftermath(&[&response, &next]).await, None, "{what}");
+                scenario.test.advance_clock(-seconds);
+                assert_eq!(scenario.check_state(&[&response, &next]).await, None, "{what}");
             }
         }
     }
@@ -77,7 +82,7 @@ async fn s_404_a_clock_that_steps_between_requests_costs_nobody_the_login() {
         for second in STEPS {
             let mut token = test.log_in().await;
             for seconds in [first, second, -first, -second] {
-                test.pass(seconds);
+                test.advance_clock(seconds);
                 let response = test.refresh(&token).await;
                 let claims = response.assert_issued(2);
                 assert!(claims.number("exp") > claims.number("iat"));
@@ -91,10 +96,10 @@ async fn s_404_a_clock_that_steps_between_requests_costs_nobody_the_login() {
 async fn s_404_what_was_used_long_ago_does_not_revive_by_a_clock_that_is_set_back() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    test.pass(DAY);
+    test.advance_clock(DAY);
     let second = test.refresh(&first).await.refresh_token();
     for seconds in [-DAY, DAY - FIVE_MINUTES] {
-        test.pass(seconds);
+        test.advance_clock(seconds);
         test.refresh(&first).await.assert_error(503, "temporarily_unavailable");
     }
     // That has cost nobody anything.

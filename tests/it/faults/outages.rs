@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use testing::{APPLICATION, Fault, FaultProxy, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, Verb};
-
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+use testing::{
+    APPLICATION, CLIENT_CREDENTIALS, Fault, FaultKind, FaultProxy, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME,
+};
 
 #[tokio::test]
 async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
@@ -32,8 +32,11 @@ async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
         for call in ["GetItem", "PutItem", "UpdateItem"] {
             let token = test.log_in().await;
             test.interceptor.fail(call, status, code);
-            let responses =
-                [test.form(SERVICE, &GRANT).await, test.password(USERNAME, PASSWORD).await, test.refresh(&token).await];
+            let responses = [
+                test.form(SERVICE, &CLIENT_CREDENTIALS).await,
+                test.password(USERNAME, PASSWORD).await,
+                test.refresh(&token).await,
+            ];
             test.interceptor.stop_failing();
             for (response, calls) in
                 responses.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]])
@@ -56,7 +59,7 @@ async fn a_fault_while_a_stolen_family_is_ended_is_no_invalid_grant() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
     test.refresh(&first).await.assert_issued(2);
-    test.pass(60);
+    test.advance_clock(60);
     test.interceptor.fail("UpdateItem", 500, "InternalServerError");
     test.refresh(&first).await.assert_error(503, "temporarily_unavailable");
     test.interceptor.stop_failing();
@@ -88,7 +91,7 @@ async fn the_retry_after_of_a_503_is_a_random_number_of_2_to_5_seconds() {
     test.interceptor.fail("GetItem", 500, "InternalServerError");
     let mut seen = BTreeSet::new();
     for _ in 0..200 {
-        let response = test.form(SERVICE, &GRANT).await;
+        let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
         response.assert_error(503, "temporarily_unavailable");
         seen.insert(response.header("retry-after").unwrap().to_owned());
         if seen.len() == 4 {
@@ -106,7 +109,7 @@ async fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing_however_lo
     for call in ["GetItem UsersTable", "GetItem GrantsTable", "GetItem ClientsTable", "UpdateItem GrantsTable"] {
         test.interceptor.fail(call, 500, "InternalServerError");
         test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
-        test.pass(3_500);
+        test.advance_clock(3_500);
         test.interceptor.stop_failing();
         assert_eq!(test.family(&token), before, "{call}");
     }
@@ -124,14 +127,17 @@ async fn s_411_a_slow_read_and_an_outage_of_the_users_table_cost_nobody_the_logi
     test.app.warm_up().await;
     let token = test.log_in().await;
     let before = test.family(&token);
-    let fault = |call: &str, verb, lasting| Fault { call: call.to_owned(), nth: 1, verb, lasting };
-    proxy.arm([fault("GetItem ClientsTable", Verb::Hang, false), fault("GetItem UsersTable", Verb::Hang, true)]);
+    let fault = |call: &str, kind, lasting| Fault { call: call.to_owned(), nth: 1, kind, lasting };
+    proxy.arm([
+        fault("GetItem ClientsTable", FaultKind::Hang, false),
+        fault("GetItem UsersTable", FaultKind::Hang, true),
+    ]);
     let began = Instant::now();
     test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     proxy.stop_failing().await;
     assert_eq!(test.family(&token), before, "nothing is consumed");
-    test.pass(60);
+    test.advance_clock(60);
     test.refresh(&token).await.assert_issued(2);
 }
 
@@ -158,7 +164,7 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
         (json!({"allowed_origins": ["https://canary.example/"]}), "allowed_origins"),
     ] {
         test.change_client(SERVICE.0, &changes);
-        assert_reported("clients", attribute, async || test.form(SERVICE, &GRANT).await).await;
+        assert_reported("clients", attribute, async || test.form(SERVICE, &CLIENT_CREDENTIALS).await).await;
     }
     for (changes, attribute) in [
         (json!({"user_id": null}), "user_id"),
@@ -186,9 +192,9 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
     assert_reported("grants", "revoked", async || test.refresh(&token).await).await;
 }
 
-async fn assert_reported(table: &str, attribute: &str, ask: impl AsyncFn() -> testing::Response) {
+async fn assert_reported(table: &str, attribute: &str, request: impl AsyncFn() -> testing::Response) {
     let log = LogLines::collect();
-    let response = ask().await;
+    let response = request().await;
     assert_eq!(response.status, 500, "{attribute}: {:?}", response.bytes);
     response.assert_error(500, "server_error");
     let line: &Value = &log.lines()[0];
@@ -242,10 +248,10 @@ async fn hang_at(grant: Hanging, waits: &[&[&str]], hang: usize) -> Duration {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     match grant {
-        Hanging::ServiceWithOldKeys => test.pass(1_000),
+        Hanging::ServiceWithOldKeys => test.advance_clock(1_000),
         Hanging::Replay => {
             test.refresh(&token).await.assert_issued(2);
-            test.pass(60);
+            test.advance_clock(60);
         }
         _ => {}
     }
@@ -253,7 +259,7 @@ async fn hang_at(grant: Hanging, waits: &[&[&str]], hang: usize) -> Duration {
     let request = async {
         let began = Instant::now();
         let response = match grant {
-            Hanging::Service | Hanging::ServiceWithOldKeys => test.form(SERVICE, &GRANT).await,
+            Hanging::Service | Hanging::ServiceWithOldKeys => test.form(SERVICE, &CLIENT_CREDENTIALS).await,
             Hanging::Login => test.password(USERNAME, PASSWORD).await,
             Hanging::Refresh | Hanging::Replay => test.refresh(&token).await,
         };
@@ -284,14 +290,14 @@ async fn s_708_an_item_that_its_ttl_leaves_lying_for_days_is_dead() {
     let token = test.log_in().await;
     let successor = test.refresh(&token).await.refresh_token();
     let expires_at: u64 = test.family(&token)["expires_at"]["N"].as_str().unwrap().parse().unwrap();
-    test.pass((expires_at - test.now()).cast_signed());
+    test.advance_clock((expires_at - test.now()).cast_signed());
     let dead = test.family(&token);
     for _ in 0..5 {
         for token in [&token, &successor] {
             test.refresh(token).await.assert_error(400, "invalid_grant");
         }
         assert_eq!(test.family(&token), dead, "using it changes nothing");
-        test.pass(86_400);
+        test.advance_clock(86_400);
     }
 }
 

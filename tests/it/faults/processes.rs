@@ -9,7 +9,8 @@ use tokio::time::sleep;
 
 use crate::support::{command_line, start_api};
 use testing::{
-    APPLICATION, FaultProxy, Function, OLD, PASSWORD, Ran, Response, SCOPE, SERVICE, TestApp, USERNAME, event,
+    APPLICATION, CLIENT_CREDENTIALS, CommandOutput, FaultProxy, Function, IMPORTED_USER, PASSWORD, Response, SCOPE,
+    SERVICE, TestApp, USERNAME, event,
 };
 
 const ANOTHER_PASSWORD: &str = "another-password";
@@ -48,13 +49,18 @@ impl Fleet {
 
     /// Sends requests from all processes again and again until an operator's command has ended or a request was rejected.
     /// Returns all responses. What is rejected may be a wrong guess, of which there are not to be many.
-    async fn while_operator(&mut self, arguments: &[&str], input: &str, ask: impl Fn(usize) -> Value) -> Vec<Response> {
+    async fn while_operator(
+        &mut self,
+        arguments: &[&str],
+        input: &str,
+        request: impl Fn(usize) -> Value,
+    ) -> Vec<Response> {
         let command = command_line(&self.test).start(arguments);
         let input = input.to_owned();
-        let running = tokio::spawn(async move { Ran::of(command, &input).await });
+        let running = tokio::spawn(async move { CommandOutput::of(command, &input).await });
         let mut responses = Vec::new();
         while !running.is_finished() && responses.iter().all(|response: &Response| response.status == 200) {
-            responses.extend(self.at_once(&ask).await);
+            responses.extend(self.at_once(&request).await);
         }
         running.await.unwrap().assert(0, "");
         responses
@@ -160,23 +166,23 @@ async fn s_406_a_user_who_is_disabled_beside_refreshes_gets_nothing_any_more() {
 async fn s_303_logins_at_once_upgrade_a_hash_once() {
     let mut fleet = Fleet::start(&[]).await;
     for _ in 0..4 {
-        fleet.test.change("UsersTable", &json!({"username": OLD.0}), &json!({}));
-        assert!(fleet.stored_hash(OLD.0).starts_with("$2y$"));
+        fleet.test.change_imported_user(&json!({}));
+        assert!(fleet.stored_hash(IMPORTED_USER.0).starts_with("$2y$"));
         // On a busy machine an upgrade may be given up, and left to the next login.
         for _ in 0..10 {
-            for response in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
+            for response in fleet.at_once(|_| login(IMPORTED_USER.0, IMPORTED_USER.1)).await {
                 response.assert_issued(2);
             }
-            if !fleet.stored_hash(OLD.0).starts_with("$2y$") {
+            if !fleet.stored_hash(IMPORTED_USER.0).starts_with("$2y$") {
                 break;
             }
         }
-        let upgraded = fleet.stored_hash(OLD.0);
+        let upgraded = fleet.stored_hash(IMPORTED_USER.0);
         assert!(upgraded.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{upgraded}");
-        for response in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
+        for response in fleet.at_once(|_| login(IMPORTED_USER.0, IMPORTED_USER.1)).await {
             response.assert_issued(2);
         }
-        assert_eq!(fleet.stored_hash(OLD.0), upgraded);
+        assert_eq!(fleet.stored_hash(IMPORTED_USER.0), upgraded);
     }
     println!("faults: race of hash upgrades, 4 processes: 4 rounds, one hash after each, and it verifies");
 }
@@ -186,13 +192,14 @@ async fn s_303_a_password_that_changes_beside_logins_is_the_new_one_and_the_old_
     let mut fleet = Fleet::start(&[]).await;
     let mut count = 0;
     for _ in 0..3 {
-        fleet.test.change("UsersTable", &json!({"username": OLD.0}), &json!({}));
+        fleet.test.change_imported_user(&json!({}));
         // An old hash, so that each login wants to replace what the operator replaces.
-        let arguments = ["user", "set-password", OLD.0];
-        let responses = fleet.while_operator(&arguments, ANOTHER_PASSWORD, |_| login(OLD.0, OLD.1)).await;
+        let arguments = ["user", "set-password", IMPORTED_USER.0];
+        let responses =
+            fleet.while_operator(&arguments, ANOTHER_PASSWORD, |_| login(IMPORTED_USER.0, IMPORTED_USER.1)).await;
         count += responses.len();
-        fleet.functions[1].invoke(login(OLD.0, ANOTHER_PASSWORD)).await.assert_issued(2);
-        fleet.functions[0].invoke(login(OLD.0, OLD.1)).await.assert_error(400, "invalid_grant");
+        fleet.functions[1].invoke(login(IMPORTED_USER.0, ANOTHER_PASSWORD)).await.assert_issued(2);
+        fleet.functions[0].invoke(login(IMPORTED_USER.0, IMPORTED_USER.1)).await.assert_error(400, "invalid_grant");
         for response in responses {
             match response.status {
                 200 => {
@@ -226,14 +233,14 @@ async fn s_710_after_a_freeze_the_first_request_works() {
             let proxy = FaultProxy::before(&test).await;
             let mut function = start_api(proxy.address(), &[]).await;
             let token = function.invoke(login(USERNAME, PASSWORD)).await.refresh_token();
-            let service = event(SERVICE, &[("grant_type", "client_credentials")]);
+            let service = event(SERVICE, &CLIENT_CREDENTIALS);
             function.invoke(service.clone()).await.assert_issued(2);
             let request = [service, login(USERNAME, PASSWORD), refresh(&token)][first].clone();
             function.signal("-STOP");
             match meanwhile {
                 Meanwhile::Kept => {}
                 Meanwhile::Reset => proxy.reset_connections().await,
-                Meanwhile::Forgotten => proxy.forget_connections(),
+                Meanwhile::Forgotten => proxy.silence_connections(),
             }
             frozen.push((test, proxy, function, request, meanwhile));
         }

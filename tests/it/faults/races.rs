@@ -11,7 +11,7 @@ use testing::{Response, TestApp};
 /// Uses a token from many tasks at once, in turn in one and in another environment of the function.
 async fn use_at_once(test: &Arc<TestApp>, token: &str, tasks: usize) -> Vec<Response> {
     let barrier = Arc::new(Barrier::new(tasks));
-    let other = Arc::new(test.another_environment().await);
+    let other = Arc::new(test.another_execution_environment().await);
     let uses: Vec<_> = (0..tasks)
         .map(|task| {
             let test = if task % 2 == 0 { test } else { &other };

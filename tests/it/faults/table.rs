@@ -11,9 +11,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use countersign::aws;
 use serde_json::json;
 
-use self::runs::{RUNS, Run, VERBS};
+use self::runs::{FAULT_KINDS, RUNS, Run};
 use testing::cloud;
-use testing::{FLOWS, Fault, FaultProxy, Flow, SERVICE, TestApp, Verb};
+use testing::{FLOWS, Fault, FaultKind, FaultProxy, Flow, SERVICE, TestApp};
 
 mod runs;
 
@@ -47,15 +47,15 @@ fn s_303_the_upgrade_of_a_hash_neither_fails_nor_delays_a_login() {
 fn s_303_the_upgrade_of_a_hash_does_not_hold_a_login_until_the_deadline() {
     // When the other runs are over.
     LazyLock::force(&RUNS);
-    let hang = |nth| Fault { call: "GetItem UsersTable".to_owned(), nth, verb: Verb::Hang, lasting: false };
+    let hang = |nth| Fault { call: "GetItem UsersTable".to_owned(), nth, kind: FaultKind::Hang, lasting: false };
     let faults = vec![
         hang(1),
         hang(2),
-        Fault { verb: Verb::Slow(550), ..hang(3) },
-        Fault { call: "GetSecretValue".to_owned(), nth: 1, verb: Verb::Hang, lasting: true },
-        Fault { call: "UpdateItem UsersTable".to_owned(), nth: 1, verb: Verb::Hang, lasting: true },
+        Fault { kind: FaultKind::Slow(550), ..hang(3) },
+        Fault { call: "GetSecretValue".to_owned(), nth: 1, kind: FaultKind::Hang, lasting: true },
+        Fault { call: "UpdateItem UsersTable".to_owned(), nth: 1, kind: FaultKind::Hang, lasting: true },
     ];
-    let run = runs::run_in_a_thread(Flow::ResumedOldHash, faults);
+    let run = runs::run_in_a_thread(Flow::ResumeImportedHash, faults);
     assert!(run.took > Duration::from_millis(3_400), "{run}: it is not about the deadline");
     assert_eq!(run.response.status, 200, "{run}");
     assert!(run.took < LONGEST && run.recorded == [true, true], "{run}");
@@ -68,7 +68,7 @@ fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing() {
         "S-411 nothing is consumed before the write",
         |run| run.flow.presents_unused_token() && run.response.status == 503,
         |run| {
-            let lost = run.faults.iter().any(|fault| fault.is_of_a_write() && !fault.prevents());
+            let lost = run.faults.iter().any(|fault| fault.is_write() && !fault.prevents_call());
             (run.written && !lost).then(|| "the family was written".to_owned())
         },
     );
@@ -101,7 +101,7 @@ fn s_703_our_own_faults_are_no_client_errors() {
         "S-703 no client error because of our faults",
         |_| true,
         |run| {
-            if run.flow.is_right(&run.response) {
+            if run.flow.is_expected(&run.response) {
                 return None;
             }
             if run.response.status != 503 {
@@ -126,13 +126,13 @@ fn s_704_a_response_takes_less_than_four_seconds() {
     );
     let longest = RUNS.iter().map(|run| run.took).max().unwrap();
     let once = || RUNS.iter().filter(|run| run.faults.iter().all(|fault| !fault.lasting));
-    let unnoticed = once().filter(|run| run.flow.is_right(&run.response)).count();
+    let unnoticed = once().filter(|run| run.flow.is_expected(&run.response)).count();
     println!(
         "faults: {} combinations of {} flows and {} verbs; longest wait for a response {:.2} s; of {} faults that \
          came once, {unnoticed} were noticed by no caller",
         RUNS.len(),
         FLOWS.len(),
-        VERBS.len(),
+        FAULT_KINDS.len(),
         longest.as_secs_f64(),
         once().count(),
     );
@@ -145,7 +145,7 @@ fn s_705_the_next_request_after_an_outage_works() {
         "S-705 the next request works",
         |_| true,
         |run| {
-            let wrong = (!run.flow.is_right(&run.next)).then(|| format!("{:?}", run.next.bytes));
+            let wrong = (!run.flow.is_expected(&run.next)).then(|| format!("{:?}", run.next.bytes));
             wrong.or_else(|| run.wrong.clone())
         },
     );
@@ -185,7 +185,7 @@ async fn a_read_that_is_not_consistent_would_be_answered_with_the_past() {
         let item = read.consistent_read(consistent).send().await.unwrap().item.unwrap();
         item["name"].as_s().unwrap().clone()
     };
-    proxy.arm(Some(Fault { call: "GetItem ClientsTable".to_owned(), nth: 1, verb: Verb::Stale, lasting: true }));
+    proxy.arm(Some(Fault { call: "GetItem ClientsTable".to_owned(), nth: 1, kind: FaultKind::Stale, lasting: true }));
     test.change_client(SERVICE.0, &json!({"name": "old"}));
     assert_eq!(name(true).await, "old");
     test.change_client(SERVICE.0, &json!({"name": "new"}));

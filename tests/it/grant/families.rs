@@ -9,13 +9,13 @@ async fn s_412_log_out_everywhere_ends_the_logins_before_it_and_none_after_whate
     let test = TestApp::start().await;
     for (count, step) in [(1, 0), (2, -300), (3, 300)] {
         let before = test.log_in().await;
-        test.pass(step);
+        test.advance_clock(step);
         test.change_user(&json!({"session_generation": count}));
-        test.pass(-step);
+        test.advance_clock(-step);
         // Even within the same second.
         let after = test.log_in().await;
         test.refresh(&before).await.assert_error(400, "invalid_grant");
-        assert_eq!(test.live_generation(&before), None);
+        assert_eq!(test.active_generation(&before), None);
         test.refresh(&after).await.assert_issued(2);
     }
 }
@@ -39,7 +39,7 @@ async fn s_412_a_login_that_read_the_user_before_the_log_out_is_over() {
 async fn a_family_without_a_session_generation_is_not_valid() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
-    let mut family = test.stored_family(&token);
+    let mut family = test.plain_family(&token);
     assert_eq!(family.as_object_mut().unwrap().remove("session_generation"), Some(json!(0)));
     test.cloud.put("GrantsTable", &family).unwrap();
     test.refresh(&token).await.assert_error(400, "invalid_grant");
@@ -49,12 +49,12 @@ async fn a_family_without_a_session_generation_is_not_valid() {
 async fn s_410_a_token_that_is_ahead_of_its_family_ends_it() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    let before = test.stored_family(&first);
+    let before = test.plain_family(&first);
     let second = test.refresh(&first).await.refresh_token();
     // The table is rolled back.
     test.cloud.put("GrantsTable", &before).unwrap();
     test.refresh(&second).await.assert_error(400, "invalid_grant");
-    assert_eq!(test.live_generation(&first), None);
+    assert_eq!(test.active_generation(&first), None);
     test.refresh(&first).await.assert_error(400, "invalid_grant");
 }
 
@@ -84,7 +84,7 @@ async fn every_login_has_a_family_that_its_access_tokens_name() {
 async fn s_405_no_access_token_outlives_its_login_and_no_family_ends_before_its_access_tokens() {
     let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 5_000).await;
     let token = test.log_in().await;
-    test.pass(4_000);
+    test.advance_clock(4_000);
     let response = test.refresh(&token).await;
     assert_eq!(response.assert_issued(2).number("exp"), NOW + 5_000);
     test.change_client(APPLICATION.0, &json!({"refresh_token_ttl": 60}));

@@ -6,33 +6,34 @@ use countersign::refresh_token::{Family, FamilyId, RefreshToken};
 use countersign::store::Rotation;
 use serde_json::json;
 
-use testing::{APPLICATION, NOW, OTHER, PASSWORD, SCOPE, TestApp, USERNAME, form};
+use testing::{APPLICATION, CLIENT_CREDENTIALS, NOW, OTHER_APPLICATION, PASSWORD, SCOPE, TestApp, USERNAME, form};
 
 #[tokio::test]
 async fn a_refresh_yields_a_successor_and_keeps_the_login_time() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    test.pass(100);
+    test.advance_clock(100);
     let response = test.refresh(&first).await;
     let claims = response.assert_issued(2);
     assert_eq!((claims.number("auth_time"), claims.number("iat")), (NOW, NOW + 100));
     assert_eq!(claims.0["sub"], "1042");
     let second = response.refresh_token();
     assert_ne!(second, first);
-    test.pass(100);
+    test.advance_clock(100);
     test.refresh(&second).await.assert_issued(2);
-    assert_eq!(test.live_generation(&first), Some(2));
+    assert_eq!(test.active_generation(&first), Some(2));
 }
 
 #[tokio::test]
 async fn each_request_chooses_its_own_structure() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
-    let ask = form(&[("grant_type", "refresh_token"), ("refresh_token", &token)]).basic(APPLICATION.0, APPLICATION.1);
-    let response = test.send(ask.header("accept", "version=1").post()).await;
+    let request =
+        form(&[("grant_type", "refresh_token"), ("refresh_token", &token)]).basic(APPLICATION.0, APPLICATION.1);
+    let response = test.send(request.header("accept", "version=1").post()).await;
     let claims = response.assert_issued(1);
     assert_eq!(claims.0["dealer"], json!({"id": "D-77", "name": "Smith Motors"}));
-    test.pass(1);
+    test.advance_clock(1);
     test.refresh(&response.refresh_token()).await.assert_issued(2);
 }
 
@@ -42,12 +43,12 @@ async fn s_401_only_its_own_client_may_use_a_token_and_a_foreign_attempt_does_no
     test.put_other_application();
     let token = test.log_in().await;
     let used = test.refresh(&token).await.refresh_token();
-    test.pass(60);
+    test.advance_clock(60);
     for token in [&token, &used] {
         let params = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
-        test.form(OTHER, &params).await.assert_error(400, "invalid_grant");
+        test.form(OTHER_APPLICATION, &params).await.assert_error(400, "invalid_grant");
     }
-    assert_eq!(test.live_generation(&token), Some(1));
+    assert_eq!(test.active_generation(&token), Some(1));
     test.refresh(&used).await.assert_issued(2);
 }
 
@@ -56,10 +57,10 @@ async fn s_403_a_replay_ends_the_family() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
-    test.pass(11);
+    test.advance_clock(11);
     let replay = test.refresh(&first).await;
     replay.assert_error(400, "invalid_grant");
-    assert_eq!(test.live_generation(&first), None);
+    assert_eq!(test.active_generation(&first), None);
     let dead = test.refresh(&second).await;
     dead.assert_error(400, "invalid_grant");
     // Who holds which does not learn what happened.
@@ -74,8 +75,8 @@ async fn s_403_within_the_grace_an_unused_successor_is_given_again() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
-    test.pass(10);
-    test.interceptor.forget();
+    test.advance_clock(10);
+    test.interceptor.clear_calls();
     let again = test.refresh(&first).await;
     again.assert_issued(2);
     assert_eq!(again.refresh_token(), second);
@@ -103,7 +104,7 @@ async fn a_write_whose_answer_was_lost_is_known_for_our_own() {
         let first = test.log_in().await;
         test.interceptor.lose_response("UpdateItem GrantsTable");
         let second = test.refresh(&first).await.refresh_token();
-        assert_eq!(test.live_generation(&first), Some(1));
+        assert_eq!(test.active_generation(&first), Some(1));
         test.refresh(&second).await.assert_issued(2);
     }
 }
@@ -112,12 +113,12 @@ async fn a_write_whose_answer_was_lost_is_known_for_our_own() {
 async fn s_402_the_record_of_a_login_that_is_sent_again_sets_nothing_back() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    let family = test.decoded(&first).await.family;
+    let family = test.parse_refresh_token(&first).await.family;
     let began = test.app.store.refresh_family(family).await.unwrap().unwrap();
     let second = test.refresh(&first).await.refresh_token();
     test.app.store.begin_refresh_family(family, &began).await.unwrap();
-    assert_eq!(test.live_generation(&first), Some(1));
-    test.pass(60);
+    assert_eq!(test.active_generation(&first), Some(1));
+    test.advance_clock(60);
     test.refresh(&first).await.assert_error(400, "invalid_grant");
     test.app.store.begin_refresh_family(family, &began).await.unwrap();
     test.refresh(&second).await.assert_error(400, "invalid_grant");
@@ -131,22 +132,22 @@ async fn s_402_the_record_of_a_login_that_is_sent_again_sets_nothing_back() {
 async fn s_402_the_rotation_itself_compares_all_that_makes_a_reference_live() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    let used = test.decoded(&first).await;
+    let used = test.parse_refresh_token(&first).await;
     let family = test.app.store.refresh_family(used.family).await.unwrap().unwrap();
     let next = Family { generation: 1, rotated_by: "ours".to_owned(), ..family };
     let rotate = async |used, next: &Family| test.app.store.rotate_refresh_token(used, next).await.unwrap();
     for (used, next) in [
         (RefreshToken { generation: 1, ..used }, next.clone()),
         (RefreshToken { family: FamilyId::generate(), ..used }, next.clone()),
-        (used, Family { client_id: OTHER.0.to_owned(), ..next.clone() }),
+        (used, Family { client_id: OTHER_APPLICATION.0.to_owned(), ..next.clone() }),
         (used, Family { rotated_at: next.expires_at, ..next.clone() }),
         (used, Family { rotated_at: next.absolute_expires_at, ..next.clone() }),
     ] {
         assert!(matches!(rotate(used, &next).await, Rotation::Lost(_)));
-        assert_eq!(test.live_generation(&first), Some(0));
+        assert_eq!(test.active_generation(&first), Some(0));
     }
     assert!(matches!(rotate(used, &next).await, Rotation::Rotated));
-    assert_eq!(test.live_generation(&first), Some(1));
+    assert_eq!(test.active_generation(&first), Some(1));
     assert!(matches!(rotate(used, &Family { rotated_by: "theirs".to_owned(), ..next }).await, Rotation::Lost(Some(_))));
 }
 
@@ -158,11 +159,11 @@ async fn s_404_state_decides_not_time() {
     let first = token.clone();
     for generation in 1..=5 {
         token = test.refresh(&token).await.refresh_token();
-        assert_eq!(test.live_generation(&first), Some(generation));
+        assert_eq!(test.active_generation(&first), Some(generation));
     }
     // The clock goes back, and on again.
     for step in [-300, 86_400, -86_400, 300] {
-        test.pass(step);
+        test.advance_clock(step);
         let next = test.refresh(&token).await.refresh_token();
         assert_eq!(test.refresh(&token).await.refresh_token(), next, "a retry after a step of {step}");
         token = next;
@@ -175,23 +176,23 @@ async fn s_405_an_unused_token_dies_and_so_does_a_family_however_much_it_is_used
     let (idle, max) = (2_592_000, 7_776_000);
     let step = 20 * 86_400;
     let unused = test.log_in().await;
-    test.pass(idle - 1);
+    test.advance_clock(idle - 1);
     let used = test.refresh(&unused).await.refresh_token();
-    test.pass(idle);
+    test.advance_clock(idle);
     test.refresh(&used).await.assert_error(400, "invalid_grant");
 
     let began = test.now();
     let mut token = test.log_in().await;
     while test.now() + step < began + max {
-        test.pass(step.cast_signed());
+        test.advance_clock(step.cast_signed());
         token = test.refresh(&token).await.refresh_token();
     }
     let family = test.family(&token);
     assert_eq!(family["absolute_expires_at"]["N"], (began + max).to_string());
     assert_eq!(family["expires_at"]["N"], (began + max).to_string(), "TTL takes the item away at its end");
-    test.pass((began + max - test.now()).cast_signed() - 1);
+    test.advance_clock((began + max - test.now()).cast_signed() - 1);
     token = test.refresh(&token).await.refresh_token();
-    test.pass(1);
+    test.advance_clock(1);
     test.refresh(&token).await.assert_error(400, "invalid_grant");
 }
 
@@ -200,9 +201,9 @@ async fn s_405_a_client_may_have_an_idle_time_of_its_own() {
     let test = TestApp::start().await;
     test.change_client(APPLICATION.0, &json!({"refresh_token_ttl": 600, "access_token_ttl": 60}));
     let token = test.log_in().await;
-    test.pass(599);
+    test.advance_clock(599);
     let token = test.refresh(&token).await.refresh_token();
-    test.pass(600);
+    test.advance_clock(600);
     test.refresh(&token).await.assert_error(400, "invalid_grant");
 }
 
@@ -225,7 +226,7 @@ async fn s_406_client_and_user_are_looked_at_again_each_time() {
         test.refresh(&token).await.assert_error(400, "invalid_grant");
         test.change_user(&json!({}));
         test.refresh(&token).await.assert_error(400, "invalid_grant");
-        assert_eq!(test.live_generation(&token), None);
+        assert_eq!(test.active_generation(&token), None);
     }
     test.refresh(&token).await.assert_issued(2);
 }
@@ -239,7 +240,7 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     assert_eq!(response.assert_issued(2).0["scope"], "legacy:autonomy.read");
     let token = response.refresh_token();
     test.refresh_for(&token, "legacy:autonomy.write").await.assert_error(400, "invalid_scope");
-    assert_eq!(test.live_generation(&token), Some(1), "and what was refused consumed nothing");
+    assert_eq!(test.active_generation(&token), Some(1), "and what was refused consumed nothing");
 
     test.change_client(APPLICATION.0, &json!({}));
     test.change_user(&json!({"scopes": ["legacy:autonomy.write"]}));
@@ -248,19 +249,19 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     // By name one gets it or is told, and the family goes on.
     let token = response.refresh_token();
     test.refresh_for(&token, "legacy:autonomy.read").await.assert_error(400, "invalid_scope");
-    assert_eq!(test.live_generation(&token), Some(2), "nor did this");
+    assert_eq!(test.active_generation(&token), Some(2), "nor did this");
     let response = test.refresh(&token).await;
     assert_eq!(response.assert_issued(2).0["scope"], "legacy:autonomy.write");
     test.change_user(&json!({"scopes": ["other"]}));
     test.refresh(&response.refresh_token()).await.assert_error(400, "invalid_grant");
-    assert_eq!(test.live_generation(&token), None);
+    assert_eq!(test.active_generation(&token), None);
 
     // The client has none left.
     test.change_user(&json!({}));
     let token = test.log_in().await;
     test.change_client(APPLICATION.0, &json!({"scopes": ["other"]}));
     test.refresh(&token).await.assert_error(400, "invalid_grant");
-    assert_eq!(test.live_generation(&token), None);
+    assert_eq!(test.active_generation(&token), None);
     test.change_client(APPLICATION.0, &json!({}));
 
     // Each has some left, and together they have none.
@@ -269,7 +270,7 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     test.change_user(&json!({"scopes": ["legacy:autonomy.write"]}));
     test.change_client(APPLICATION.0, &json!({"scopes": ["legacy:autonomy.read"]}));
     test.refresh(&token).await.assert_error(400, "invalid_grant");
-    assert_eq!(test.live_generation(&token), None);
+    assert_eq!(test.active_generation(&token), None);
 }
 
 #[tokio::test]
@@ -279,7 +280,7 @@ async fn s_407_a_wider_scope_is_refused_without_consuming_and_a_narrower_one_nar
     for wider in ["legacy:other", "legacy:autonomy.read legacy:other", "legacy:*", " ", "a  b"] {
         test.refresh_for(&token, wider).await.assert_error(400, "invalid_scope");
     }
-    assert_eq!(test.live_generation(&token), Some(0));
+    assert_eq!(test.active_generation(&token), Some(0));
     let response = test.refresh_for(&token, "legacy:autonomy.read").await;
     assert_eq!(response.assert_issued(2).0["scope"], "legacy:autonomy.read");
     let mut whole: Vec<_> = SCOPE.split(' ').collect();
@@ -297,7 +298,7 @@ async fn s_408_a_bit_flipped_anywhere_in_a_refresh_token_is_refused_without_a_lo
     let test = TestApp::start().await;
     let token = test.log_in().await;
     let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("cs_rt_").unwrap()).unwrap();
-    test.interceptor.forget();
+    test.interceptor.clear_calls();
     let mut forged: Vec<String> = (0..bytes.len() * 8)
         .map(|bit| {
             let mut bytes = bytes.clone();
@@ -330,9 +331,7 @@ async fn s_408_a_bit_flipped_in_a_client_secret_is_refused() {
         let mut secret = APPLICATION.1.as_bytes().to_vec();
         secret[position] ^= 1;
         let secret = String::from_utf8(secret).unwrap();
-        test.form((APPLICATION.0, &secret), &[("grant_type", "client_credentials")])
-            .await
-            .assert_error(401, "invalid_client");
+        test.form((APPLICATION.0, &secret), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     }
 }
 

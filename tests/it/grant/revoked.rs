@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use testing::{Response, TestApp, active_generation, recorded};
+use testing::{Response, TestApp, login_is_recorded};
 
 /// Ends the login that a refresh token belongs to.
 type End = fn(&TestApp);
@@ -32,7 +32,7 @@ async fn s_409_after_the_response_to_a_revocation_or_a_log_out_no_token_of_the_l
         for token in [&third, &second, &first] {
             assert_nothing_issued(&test.refresh(token).await, what);
         }
-        assert_eq!(active_generation(&test.family(&first)), None, "{what}");
+        assert_eq!(test.active_generation(&first), None, "{what}");
         let generation = |items: &[serde_json::Value]| items[0]["generation"].clone();
         assert_eq!(generation(&test.items("GrantsTable")), generation(&before), "nothing is rotated");
         // Another login is not concerned.
@@ -69,7 +69,7 @@ async fn s_409_a_rotation_that_is_under_way_when_the_family_is_revoked_yields_no
         test.interceptor.let_through(1).await;
     });
     assert_nothing_issued(&response, "a rotation under way");
-    assert_eq!(active_generation(&test.family(&first)), None);
+    assert_eq!(test.active_generation(&first), None);
 }
 
 /// Covers rotations and retries: the user is read after the family, and before anything is signed.
@@ -89,7 +89,7 @@ async fn s_409_a_refresh_that_read_its_family_before_a_log_out_yields_no_token()
             test.interceptor.release();
         });
         assert_nothing_issued(&response, "a refresh under way");
-        assert_eq!(active_generation(&test.family(&first)), None);
+        assert_eq!(test.active_generation(&first), None);
     }
 }
 
@@ -115,9 +115,13 @@ async fn s_409_a_response_that_is_under_way_when_the_login_ends_has_tokens_that_
         });
         response.assert_issued(2);
         if what == "revocation" {
-            assert_eq!(recorded(&test, &response), Some(false), "the access token names a family that is revoked");
+            assert_eq!(
+                login_is_recorded(&test, &response),
+                Some(false),
+                "the access token names a family that is revoked"
+            );
         }
         assert_nothing_issued(&test.refresh(&response.refresh_token()).await, what);
-        assert_eq!(recorded(&test, &response), Some(false), "{what}");
+        assert_eq!(login_is_recorded(&test, &response), Some(false), "{what}");
     }
 }

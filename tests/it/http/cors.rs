@@ -7,7 +7,8 @@ use countersign::client::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
 use serde_json::json;
 
 use testing::{
-    APPLICATION, LogLines, PASSWORD, RequestBuilder, Response, SERVICE, TestApp, USERNAME, form, raw_form, raw_json,
+    APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, RequestBuilder, Response, SERVICE, TestApp, USERNAME, form,
+    raw_form, raw_json,
 };
 
 const ORIGIN: &str = "https://app.example.test";
@@ -29,7 +30,7 @@ fn grant(params: &[(&str, &str)], (id, secret): (&str, &str)) -> RequestBuilder 
 }
 
 fn service() -> RequestBuilder {
-    grant(&[("grant_type", "client_credentials")], SERVICE)
+    grant(&CLIENT_CREDENTIALS, SERVICE)
 }
 
 /// The headers of CORS that a response has.
@@ -61,7 +62,7 @@ async fn s_912_a_page_of_an_allowed_origin_reads_every_response_to_the_authentic
     };
     let json_body =
         format!(r#"{{"grant_type":"client_credentials","client_id":"{}","client_secret":"{}"}}"#, SERVICE.0, SERVICE.1);
-    for (what, ask, status) in [
+    for (what, request, status) in [
         ("a token", service(), 200),
         ("a token, asked for in JSON", raw_json(json_body), 200),
         ("a login", password(PASSWORD, "legacy:autonomy.read"), 200),
@@ -70,7 +71,7 @@ async fn s_912_a_page_of_an_allowed_origin_reads_every_response_to_the_authentic
         ("a missing parameter of the grant", grant(&[("grant_type", "password")], APPLICATION), 400),
         ("unauthorized_client", grant(&[("grant_type", "password")], SERVICE), 400),
     ] {
-        let response = test.send(ask.header("origin", ORIGIN).post()).await;
+        let response = test.send(request.header("origin", ORIGIN).post()).await;
         assert_eq!(response.status, status, "{what}: {:?}", response.bytes);
         assert_readable(&response, what);
     }
@@ -111,15 +112,15 @@ async fn s_912_no_other_page_reads_a_response() {
 #[tokio::test]
 async fn s_912_a_page_reads_no_response_before_the_client_is_authenticated() {
     let test = started().await;
-    for (what, ask, status) in [
-        ("a wrong secret", grant(&[("grant_type", "client_credentials")], (SERVICE.0, "wrong")), 401),
-        ("an unknown client", grant(&[("grant_type", "client_credentials")], ("unknown", "x")), 401),
-        ("no client", form(&[("grant_type", "client_credentials")]), 401),
+    for (what, request, status) in [
+        ("a wrong secret", grant(&CLIENT_CREDENTIALS, (SERVICE.0, "wrong")), 401),
+        ("an unknown client", grant(&CLIENT_CREDENTIALS, ("unknown", "x")), 401),
+        ("no client", form(&CLIENT_CREDENTIALS), 401),
         ("an unknown grant type", grant(&[("grant_type", "implicit")], SERVICE), 400),
         ("a malformed body", raw_form("%").basic(SERVICE.0, SERVICE.1), 400),
         ("a body that is too large", raw_form(vec![b'a'; 20_000]).basic(SERVICE.0, SERVICE.1), 413),
     ] {
-        let response = test.send(ask.header("origin", ORIGIN).post()).await;
+        let response = test.send(request.header("origin", ORIGIN).post()).await;
         assert_eq!(response.status, status, "{what}");
         assert_not_readable(&response, what);
     }
@@ -144,8 +145,8 @@ async fn s_912_a_page_reads_no_response_before_the_client_is_authenticated() {
 async fn the_preflight_approves_every_origin_and_reads_nothing() {
     let test = started().await;
     let preflight = |origin: &str, method: &str| {
-        let ask = raw_form("").header("origin", origin).header("access-control-request-method", method);
-        ask.header("access-control-request-headers", "content-type").to("OPTIONS", "/oauth/token")
+        let request = raw_form("").header("origin", origin).header("access-control-request-method", method);
+        request.header("access-control-request-headers", "content-type").to("OPTIONS", "/oauth/token")
     };
     for (origin, method) in [(ORIGIN, "POST"), (OTHER_ORIGIN, "POST"), ("null", "DELETE"), ("not an origin", "")] {
         let response = test.send(preflight(origin, method)).await;
@@ -165,8 +166,8 @@ async fn the_preflight_approves_every_origin_and_reads_nothing() {
         }
     }
     let with = |headers: &[(&str, &str)], path| {
-        let ask = headers.iter().fold(raw_form(""), |ask, (name, value)| ask.header(name, value));
-        ask.to("OPTIONS", path)
+        let request = headers.iter().fold(raw_form(""), |request, (name, value)| request.header(name, value));
+        request.to("OPTIONS", path)
     };
     for headers in [&[][..], &[("origin", ORIGIN)], &[("access-control-request-method", "POST")]] {
         let response = test.send(with(headers, "/oauth/token")).await;
@@ -187,7 +188,7 @@ async fn s_916_a_page_that_did_not_use_basic_gets_no_basic_challenge() {
     let test = started().await;
     let wrong = || form(&[("grant_type", "client_credentials"), ("client_id", SERVICE.0), ("client_secret", "wrong")]);
     let mut bytes = BTreeSet::new();
-    for (what, ask, challenge) in [
+    for (what, request, challenge) in [
         ("no page", wrong(), BASIC),
         ("a page", wrong().header("origin", OTHER_ORIGIN), BEARER),
         ("a page of an allowed origin", wrong().header("origin", ORIGIN), BEARER),
@@ -197,21 +198,15 @@ async fn s_916_a_page_that_did_not_use_basic_gets_no_basic_challenge() {
             wrong().header("origin", ORIGIN).header("authorization", "Basics x"),
             BEARER,
         ),
-        (
-            "a page with Basic",
-            grant(&[("grant_type", "client_credentials")], (SERVICE.0, "wrong")).header("origin", ORIGIN),
-            BASIC,
-        ),
+        ("a page with Basic", grant(&CLIENT_CREDENTIALS, (SERVICE.0, "wrong")).header("origin", ORIGIN), BASIC),
         (
             "a page with Basic in other letters",
-            form(&[("grant_type", "client_credentials")])
-                .header("authorization", "bAsIc eDp5")
-                .header("origin", ORIGIN),
+            form(&CLIENT_CREDENTIALS).header("authorization", "bAsIc eDp5").header("origin", ORIGIN),
             BASIC,
         ),
-        ("Basic without a page", grant(&[("grant_type", "client_credentials")], (SERVICE.0, "wrong")), BASIC),
+        ("Basic without a page", grant(&CLIENT_CREDENTIALS, (SERVICE.0, "wrong")), BASIC),
     ] {
-        let response = test.send(ask.post()).await;
+        let response = test.send(request.post()).await;
         assert_eq!(response.status, 401, "{what}");
         assert_eq!(response.header("www-authenticate"), Some(challenge), "{what}");
         bytes.insert(response.bytes);

@@ -56,7 +56,7 @@ async fn s_104_no_body_is_decompressed() {
     let gzip = include_bytes!("form.gz");
     assert_malformed(&test, "a compressed body", raw_form(*gzip)).await;
     let with = |encodings: &[&str]| {
-        encodings.iter().fold(raw_form(good_form()), |ask, encoding| ask.header("content-encoding", encoding))
+        encodings.iter().fold(raw_form(good_form()), |request, encoding| request.header("content-encoding", encoding))
     };
     for encodings in [&["identity"][..], &["IDENTITY"], &["identity", "Identity"], &["identity,\tidentity"]] {
         assert_issued(&test, &encodings.join("|"), with(encodings)).await;

@@ -1,7 +1,7 @@
 //! S-101: the limits and the grammar of each parameter.
 
 use super::token::{assert_issued, assert_malformed, assert_rejected};
-use testing::{APPLICATION, PASSWORD, SERVICE, TestApp, USERNAME, form};
+use testing::{APPLICATION, CLIENT_CREDENTIALS, PASSWORD, SERVICE, TestApp, USERNAME, form};
 
 #[tokio::test]
 async fn s_101_values_keep_to_their_limits_and_grammar() {
@@ -22,7 +22,7 @@ async fn s_101_values_keep_to_their_limits_and_grammar() {
     // Counted in bytes.
     assert_malformed(&test, "bytes", password("username", &"\u{fc}".repeat(513))).await;
 
-    let credentials = |id: &str, secret: &str| form(&[("grant_type", "client_credentials")]).basic(id, secret);
+    let credentials = |id: &str, secret: &str| form(&CLIENT_CREDENTIALS).basic(id, secret);
     let in_body = |id: &str, secret: &str| {
         form(&[("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)])
     };

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use testing::{ISSUER, Response, SERVICE, TestApp, key_document, key_record, raw_form};
+use testing::{CLIENT_CREDENTIALS, ISSUER, Response, SERVICE, TestApp, key_document, key_record, raw_form};
 
 const AUTHORIZE: &str = "/oauth/authorize";
 const HEALTH: &str = "/healthz";
@@ -36,7 +36,7 @@ async fn the_public_keys_verify_the_tokens() {
     let test = TestApp::start().await;
     let jwks = get(&test, JWKS).await;
     assert_published(&jwks);
-    let token = test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    let token = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     let token = token.body["access_token"].as_str().unwrap();
     let kid = jsonwebtoken::decode_header(token).unwrap().kid;
     let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_slice(&jwks.bytes).unwrap();
@@ -49,7 +49,7 @@ async fn the_public_keys_verify_the_tokens() {
 
 #[tokio::test]
 async fn the_set_has_the_key_that_signs_the_next_and_the_previous() {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     let keys: Vec<_> = (0..3).map(|_| key_record(&testing::p256_pem())).collect();
     let mut document = key_document(keys[0]["private_key"].as_str().unwrap());
     document["next"] = keys[1].clone();
@@ -87,7 +87,7 @@ async fn who_has_it_already_is_told_so() {
     // Another set has another tag.
     let before = get(&test, JWKS).await.header("etag").unwrap().to_owned();
     test.cloud.put_secret(&key_document(&testing::p256_pem()).to_string()).unwrap();
-    test.pass(300);
+    test.advance_clock(300);
     assert_ne!(get_unless(&test, JWKS, &before).await.header("etag"), Some(before.as_str()));
 }
 
@@ -98,7 +98,7 @@ async fn s_506_the_last_good_set_is_served_whatever_is_down() {
     test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
     test.interceptor.fail("GetItem", 400, "AccessDeniedException");
     for _ in 0..3 {
-        test.pass(36_000);
+        test.advance_clock(36_000);
         let response = get(&test, JWKS).await;
         assert_published(&response);
         assert_eq!(response.bytes, before.bytes);
@@ -124,7 +124,7 @@ async fn s_505_no_cache_keeps_a_set_for_longer_than_a_key_is_public_before_it_si
 
 #[tokio::test]
 async fn without_any_good_set_there_is_none_to_serve() {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     test.cloud.put_secret("junk").unwrap();
     for path in [JWKS, METADATA[0], METADATA[1], HEALTH] {
         let response = get(&test, path).await;
@@ -180,7 +180,7 @@ async fn the_metadata_lists_the_algorithms_of_the_current_and_the_next_key_once(
         // A key that signs no more is not listed.
         document["previous"] = json!([key_record(&ed25519)]);
         test.cloud.put_secret(&document.to_string()).unwrap();
-        test.pass(300);
+        test.advance_clock(300);
         let response = get(&test, METADATA[0]).await;
         assert_eq!(response.body["id_token_signing_alg_values_supported"], algorithms);
     }
@@ -192,8 +192,8 @@ async fn an_authorization_request_is_rejected_without_being_read() {
     let body = "{\"error\":\"unsupported_response_type\",\"error_description\":\"This server has no login pages.\"}";
     let query = "?response_type=code&client_id=autonomy-web&redirect_uri=https%3A%2F%2Fa.example&x=%zz";
     for method in ["GET", "POST"] {
-        for ask in [raw_form(""), raw_form("%"), raw_form("").query(query), raw_form(vec![b'a'; 20_000])] {
-            let response = test.send(ask.to(method, AUTHORIZE)).await;
+        for request in [raw_form(""), raw_form("%"), raw_form("").query(query), raw_form(vec![b'a'; 20_000])] {
+            let response = test.send(request.to(method, AUTHORIZE)).await;
             response.assert_error(400, "unsupported_response_type");
             assert_eq!(response.bytes, body);
             assert_eq!(response.header("location"), None);

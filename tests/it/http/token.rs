@@ -10,19 +10,25 @@ pub fn good_form() -> String {
     format!("grant_type=client_credentials&client_id={}&client_secret={}", SERVICE.0, SERVICE.1)
 }
 
-pub async fn assert_rejected(test: &TestApp, what: &str, ask: RequestBuilder, status: u16, error: &str) -> Response {
-    let response = test.send(ask.post()).await;
+pub async fn assert_rejected(
+    test: &TestApp,
+    what: &str,
+    request: RequestBuilder,
+    status: u16,
+    error: &str,
+) -> Response {
+    let response = test.send(request.post()).await;
     assert_eq!((response.status, &response.body["error"]), (status, &json!(error)), "{what}");
     response.assert_error(status, error);
     response
 }
 
-pub async fn assert_malformed(test: &TestApp, what: &str, ask: RequestBuilder) {
-    assert_rejected(test, what, ask, 400, "invalid_request").await;
+pub async fn assert_malformed(test: &TestApp, what: &str, request: RequestBuilder) {
+    assert_rejected(test, what, request, 400, "invalid_request").await;
 }
 
-pub async fn assert_issued(test: &TestApp, what: &str, ask: RequestBuilder) {
-    let response = test.send(ask.post()).await;
+pub async fn assert_issued(test: &TestApp, what: &str, request: RequestBuilder) {
+    let response = test.send(request.post()).await;
     assert_eq!(response.status, 200, "{what}: {:?}", response.bytes);
     response.assert_issued(2);
 }
@@ -50,8 +56,8 @@ async fn s_101_a_body_of_16_kib_is_read_and_one_byte_more_is_not() {
     assert_issued(&test, "16,384 bytes", raw_form(padded(16_384))).await;
     assert_rejected(&test, "16,385 bytes", raw_form(padded(16_385)), 413, "invalid_request").await;
     // Size decides before the encoding and the type do.
-    let ask = raw_form(padded(16_385)).header("content-encoding", "br").header("content-type", "text/plain");
-    assert_rejected(&test, "too large in every way", ask, 413, "invalid_request").await;
+    let request = raw_form(padded(16_385)).header("content-encoding", "br").header("content-type", "text/plain");
+    assert_rejected(&test, "too large in every way", request, 413, "invalid_request").await;
 }
 
 #[tokio::test]
@@ -61,8 +67,8 @@ async fn s_101_the_first_error_decides() {
         raw_form("scope=%").query(query).header("accept", accept).header("authorization", "Basic !")
     };
     let two_content_types = || bad_everything("?scope=", "version=x").header("content-type", "a/b");
-    let description = async |ask: RequestBuilder| {
-        let response = test.send(ask.post()).await;
+    let description = async |request: RequestBuilder| {
+        let response = test.send(request.post()).await;
         response.assert_error(400, "invalid_request");
         response.body["error_description"].as_str().unwrap().to_owned()
     };
@@ -73,7 +79,7 @@ async fn s_101_the_first_error_decides() {
     assert!(description(bad_everything("", "version=x")).await.contains("Accept"));
     assert!(description(bad_everything("", "version=1")).await.contains("form"));
 
-    for (what, ask, status, error) in [
+    for (what, request, status, error) in [
         (
             "two methods before the grant type",
             form(&[("grant_type", "nope"), ("client_secret", "x")]).basic(SERVICE.0, SERVICE.1),
@@ -123,7 +129,7 @@ async fn s_101_the_first_error_decides() {
             "invalid_scope",
         ),
     ] {
-        assert_rejected(&test, what, ask, status, error).await;
+        assert_rejected(&test, what, request, status, error).await;
     }
 }
 
@@ -133,11 +139,11 @@ async fn s_101_grant_types_are_compared_to_the_letter() {
     for grant_type in
         [&"x".repeat(5000), "Password", "client-credentials", "authorization_code", "implicit", "refresh_token ", "x"]
     {
-        let ask = form(&[("grant_type", grant_type)]).basic(SERVICE.0, SERVICE.1);
-        assert_rejected(&test, grant_type, ask, 400, "unsupported_grant_type").await;
+        let request = form(&[("grant_type", grant_type)]).basic(SERVICE.0, SERVICE.1);
+        assert_rejected(&test, grant_type, request, 400, "unsupported_grant_type").await;
     }
-    for ask in [form(&[("grant_type", "")]), raw_json(r#"{"grant_type":null}"#)] {
-        assert_malformed(&test, "absent", ask.basic(SERVICE.0, SERVICE.1)).await;
+    for request in [form(&[("grant_type", "")]), raw_json(r#"{"grant_type":null}"#)] {
+        assert_malformed(&test, "absent", request.basic(SERVICE.0, SERVICE.1)).await;
     }
 }
 
@@ -154,11 +160,11 @@ async fn s_103_a_panic_costs_one_answer() {
 #[tokio::test]
 async fn s_105_forged_headers_change_nothing() {
     let test = TestApp::start().await;
-    let ask = ["host", "forwarded", "x-forwarded-host", "x-forwarded-for", "x-forwarded-proto", "x-original-url"]
+    let request = ["host", "forwarded", "x-forwarded-host", "x-forwarded-for", "x-forwarded-proto", "x-original-url"]
         .into_iter()
-        .fold(raw_form(good_form()), |ask, name| ask.header(name, "evil.example"))
+        .fold(raw_form(good_form()), |request, name| request.header(name, "evil.example"))
         .header("x-http-method-override", "GET");
-    let claims = test.send(ask.post()).await.assert_issued(2);
+    let claims = test.send(request.post()).await.assert_issued(2);
     assert_eq!(claims.0["iss"], testing::ISSUER);
     assert_eq!(claims.0["aud"], testing::ISSUER);
 

@@ -38,7 +38,7 @@ impl Answers {
 }
 
 async fn deployed() -> (TestApp, Function) {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     let cloud = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
     (test, start_rotate(cloud).await)
 }

@@ -6,9 +6,8 @@ use countersign::keys::{KeySet, RotationError, RotationPolicy, RotationReport, R
 use serde_json::{Value, json};
 
 use testing::p256_pem;
-use testing::{NOW, SERVICE, TestApp, key_document, key_record};
+use testing::{CLIENT_CREDENTIALS, NOW, SERVICE, TestApp, key_document, key_record};
 
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 /// How long a key must have been public, and what else must pass.
 const PUBLIC_FOR: i64 = 10_800;
 const TOKENS_GONE: i64 = 7 * 86_400 + 3_600;
@@ -25,7 +24,7 @@ async fn rotation(test: &TestApp, algorithm: &str) -> Rotator {
 
 /// A deployment whose keys were made by its deployment.
 async fn provided(algorithm: &str) -> (TestApp, Rotator) {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     let rotation = rotation(&test, algorithm).await;
     assert!(rotation.run(RotationRequest::Provide).await.unwrap().changed);
     (test, rotation)
@@ -50,7 +49,7 @@ fn assert_unchanged(report: &RotationReport, reason: &str) {
 async fn deploying_makes_a_set_that_signs_at_once_and_deploying_again_changes_nothing() {
     for algorithm in ["RS256", "ES256", "EdDSA"] {
         let (test, rotation) = provided(algorithm).await;
-        let response = test.form(SERVICE, &GRANT).await;
+        let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
         assert_eq!(response.status, 200);
         let document = document(&test);
         for name in ["current", "next"] {
@@ -67,13 +66,13 @@ async fn s_505_a_key_signs_only_after_it_was_public_for_long_enough() {
     let (test, rotation) = provided("ES256").await;
     let (current, next, _) = kids(&test);
     for passed in [0, PUBLIC_FOR - 1] {
-        test.pass(passed);
+        test.advance_clock(passed);
         assert_unchanged(&rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
     }
     // Nor if the clock is set back.
-    test.pass(-PUBLIC_FOR);
+    test.advance_clock(-PUBLIC_FOR);
     assert_unchanged(&rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
-    test.pass(PUBLIC_FOR + 1);
+    test.advance_clock(PUBLIC_FOR + 1);
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     let (signs, fresh, previous) = kids(&test);
     assert_eq!((signs, previous), (next.clone(), vec![current.clone()]));
@@ -86,7 +85,7 @@ async fn s_505_a_key_signs_only_after_it_was_public_for_long_enough() {
 async fn s_505_a_key_leaves_the_public_set_only_after_its_last_token() {
     let (test, rotation) = provided("ES256").await;
     let first = kids(&test).0;
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     let retired = &document(&test)["previous"][0];
     assert_eq!(retired["leaves_at"], json!(NOW + 10_800 + 7 * 86_400 + 3_600));
@@ -96,9 +95,9 @@ async fn s_505_a_key_leaves_the_public_set_only_after_its_last_token() {
         let set = test.app.keyring.load().await.unwrap();
         set.jwks.contains(&first)
     };
-    test.pass(TOKENS_GONE - 1);
+    test.advance_clock(TOKENS_GONE - 1);
     assert!(published().await);
-    test.pass(1);
+    test.advance_clock(1);
     assert!(!published().await, "to the second, without a rotation");
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     assert!(!kids(&test).2.contains(&first));
@@ -109,7 +108,7 @@ async fn s_505_a_key_leaves_the_public_set_only_after_its_last_token() {
 async fn no_token_outlives_its_key() {
     let test = TestApp::start().await;
     test.change_client(SERVICE.0, &json!({"access_token_ttl": u32::MAX}));
-    let response = test.form(SERVICE, &GRANT).await;
+    let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     assert_eq!(response.body["expires_in"], 7 * 86_400);
     response.assert_issued(2);
 }
@@ -117,10 +116,10 @@ async fn no_token_outlives_its_key() {
 #[tokio::test]
 async fn refresh_tokens_live_through_rotations_and_their_keys_are_staged_too() {
     let (test, rotation) = provided("ES256").await;
-    let other = test.another_environment().await;
+    let other = test.another_execution_environment().await;
     let mut token = test.log_in().await;
     for _ in 0..5 {
-        test.pass(PUBLIC_FOR);
+        test.advance_clock(PUBLIC_FOR);
         other.app.keyring.load().await.unwrap();
         // One environment has seen the rotation and the other has not looked yet: each knows what the other makes.
         assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
@@ -135,7 +134,7 @@ async fn refresh_tokens_live_through_rotations_and_their_keys_are_staged_too() {
     assert_eq!(all.len(), 5);
     assert!(references["current"] != references["next"]);
     // When no reference under it can be alive, a key goes.
-    test.pass(REFERENCES_GONE);
+    test.advance_clock(REFERENCES_GONE);
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     assert_eq!(document(&test)["refresh"]["previous"].as_array().unwrap().len(), 1);
 }
@@ -157,7 +156,7 @@ async fn an_emergency_drops_a_key_at_once() {
     assert!(rotation.run(RotationRequest::Emergency(&third)).await.unwrap().changed);
     assert_eq!(kids(&test).0, second);
     assert_ne!(kids(&test).1, third);
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     assert_eq!(kids(&test).2, [second.as_str()]);
     assert!(rotation.run(RotationRequest::Emergency(&second)).await.unwrap().changed);
@@ -169,23 +168,23 @@ async fn another_algorithm_becomes_the_next_key_first() {
     let (test, _) = provided("ES256").await;
     let (current, ..) = kids(&test);
     let changed = rotation(&test, "EdDSA").await;
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     assert!(changed.run(RotationRequest::Provide).await.unwrap().changed);
     assert_eq!(kids(&test).0, current, "what signs goes on signing");
     assert_eq!(document(&test)["next"]["alg"], "EdDSA");
     assert_unchanged(&changed.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     assert!(changed.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     assert_eq!(document(&test)["current"]["alg"], "EdDSA");
     test.app.keyring.load().await.unwrap();
-    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+    assert_eq!(test.form(SERVICE, &CLIENT_CREDENTIALS).await.status, 200);
 }
 
 #[tokio::test]
 async fn of_rotations_at_once_one_happens() {
     let (test, _) = provided("ES256").await;
     let (_, next, _) = kids(&test);
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     test.interceptor.hold();
     let mut rotations = Vec::new();
     for _ in 0..8 {
@@ -210,7 +209,7 @@ async fn of_rotations_at_once_one_happens() {
 async fn what_follows_from_a_version_is_written_once() {
     let (test, rotation) = provided("ES256").await;
     let (id, text) = test.cloud.secret_version().unwrap().unwrap();
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     // Whoever still sees the version before, as Secrets Manager may show it for a moment, cannot write over this one.
     test.cloud.put_secret_version(&id, &text).unwrap();
@@ -226,20 +225,20 @@ async fn the_schedule_asks_daily_and_rotates_when_it_is_time() {
     let (test, rotation) = provided("ES256").await;
     let after = 30 * 86_400;
     for _ in 0..29 {
-        test.pass(86_400);
+        test.advance_clock(86_400);
         assert_unchanged(
             &rotation.run(RotationRequest::Rotate { after }).await.unwrap(),
             "has not signed for long enough",
         );
     }
-    test.pass(86_400);
+    test.advance_clock(86_400);
     assert!(rotation.run(RotationRequest::Rotate { after }).await.unwrap().changed);
     assert_unchanged(&rotation.run(RotationRequest::Rotate { after }).await.unwrap(), "has not signed for long enough");
 }
 
 #[tokio::test]
 async fn what_cannot_be_used_is_never_written_over() {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     let rotation = rotation(&test, "ES256").await;
     let mut broken = key_document(&p256_pem());
     broken["next"] = json!({"kid": "x", "alg": "ES256", "private_key": p256_pem()});
@@ -277,7 +276,7 @@ async fn a_document_that_a_person_wrote_is_taken_up() {
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     assert_unchanged(&rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
     let next = kids(&test).1;
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     assert_eq!(kids(&test).0, next);
     let previous = kids(&test).2;
@@ -291,7 +290,7 @@ async fn a_document_that_a_person_wrote_is_taken_up() {
 async fn an_answer_that_is_lost_leaves_one_rotation() {
     let (test, rotation) = provided("ES256").await;
     let (_, next, _) = kids(&test);
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     test.interceptor.lose_response("PutSecretValue");
     // The SDK sends it again: the same name, the same content, so that it is our own.
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);

@@ -10,9 +10,9 @@ use countersign::refresh_token::RefreshToken;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 
-use testing::{Claims, LogLines, NOW, Response, SERVICE, TestApp, key_document, key_record, p256_pem, pem};
-
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+use testing::{
+    CLIENT_CREDENTIALS, Claims, LogLines, NOW, Response, SERVICE, TestApp, key_document, key_record, p256_pem, pem,
+};
 
 /// Keys of each kind, and what verifies their signatures, from the raw public key.
 pub fn keys() -> [(Algorithm, String, DecodingKey); 3] {
@@ -44,9 +44,9 @@ fn kid(response: &Response) -> String {
 async fn the_key_decides_the_algorithm_in_either_form_of_the_secret() {
     for (algorithm, pem, public_key) in keys() {
         for secret in [pem.clone(), key_document(&pem).to_string()] {
-            let test = TestApp::start_cold(|_| {}).await;
+            let test = TestApp::start_without_keys(|_| {}).await;
             test.cloud.put_secret(&secret).unwrap();
-            let response = test.form(SERVICE, &GRANT).await;
+            let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
             assert_eq!(response.status, 200, "{algorithm:?}");
             let token = response.body["access_token"].as_str().unwrap();
             Claims::verify_with(token, 2, algorithm, &public_key);
@@ -62,7 +62,7 @@ async fn the_key_decides_the_algorithm_in_either_form_of_the_secret() {
 #[tokio::test]
 async fn a_bare_pem_always_derives_the_same_key_of_refresh_references() {
     let pem = p256_pem();
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     test.cloud.put_secret(&pem).unwrap();
     let token = test.log_in().await;
     // White space and line breaks are no part of the key.
@@ -195,12 +195,12 @@ fn broken_secrets() -> Vec<String> {
 
 #[tokio::test]
 async fn s_506_a_broken_secret_is_a_503_and_heals_by_itself() {
-    let test = TestApp::start_cold(|_| {}).await;
-    test.form(SERVICE, &GRANT).await.assert_error(503, "temporarily_unavailable");
+    let test = TestApp::start_without_keys(|_| {}).await;
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(503, "temporarily_unavailable");
     for secret in broken_secrets() {
         let log = LogLines::collect();
         test.cloud.put_secret(&secret).unwrap();
-        let response = test.form(SERVICE, &GRANT).await;
+        let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
         assert_eq!(response.status, 503, "{secret}");
         response.assert_error(503, "temporarily_unavailable");
         let line = &log.lines()[0];
@@ -212,43 +212,43 @@ async fn s_506_a_broken_secret_is_a_503_and_heals_by_itself() {
         assert!(!log.text().contains("canary"));
     }
     // Who may not have a token is still told so.
-    test.form((SERVICE.0, "wrong"), &GRANT).await.assert_error(401, "invalid_client");
+    test.form((SERVICE.0, "wrong"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
-    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+    assert_eq!(test.form(SERVICE, &CLIENT_CREDENTIALS).await.status, 200);
 }
 
 #[tokio::test]
 async fn s_506_a_set_that_was_good_is_kept_while_the_secret_is_broken_or_cannot_be_read() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
-    test.pass(300);
+    test.advance_clock(300);
     test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
-    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+    assert_eq!(test.form(SERVICE, &CLIENT_CREDENTIALS).await.status, 200);
     until(|| log.text().contains("keeping the last good signing keys")).await;
     test.interceptor.stop_failing();
     for secret in broken_secrets() {
         test.cloud.put_secret(&secret).unwrap();
-        test.pass(300);
-        test.interceptor.forget();
-        test.form(SERVICE, &GRANT).await.assert_issued(2);
+        test.advance_clock(300);
+        test.interceptor.clear_calls();
+        test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
         until(|| test.interceptor.calls().contains(&"GetSecretValue".to_owned())).await;
     }
     let mended = key_document(&p256_pem());
     test.cloud.put_secret(&mended.to_string()).unwrap();
-    test.pass(300);
-    assert_eq!(json!(kid(&test.form(SERVICE, &GRANT).await)), mended["current"]["kid"]);
+    test.advance_clock(300);
+    assert_eq!(json!(kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await)), mended["current"]["kid"]);
 }
 
 #[tokio::test]
 async fn s_505_a_reading_that_was_frozen_is_not_taken_for_one_of_now() {
     let test = TestApp::start().await;
-    let before = test.form(SERVICE, &GRANT).await;
+    let before = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     // The response leaves while the reading is under way; then the environment is frozen for hours.
     test.interceptor.hold();
-    test.pass(240);
+    test.advance_clock(240);
     test.app.keyring.reload_if_due();
     test.interceptor.wait_for(1).await;
-    test.pass(36_000);
+    test.advance_clock(36_000);
     let document = key_document(&p256_pem());
     test.cloud.put_secret(&document.to_string()).unwrap();
     let current = test.app.keyring.current();
@@ -264,7 +264,7 @@ async fn s_505_a_reading_that_was_frozen_is_not_taken_for_one_of_now() {
 async fn a_request_waits_for_fresh_keys_but_not_for_long_and_not_each_time() {
     let test = TestApp::start().await;
     let kid = test.app.keyring.current().await.unwrap().current.kid().to_owned();
-    test.pass(36_000);
+    test.advance_clock(36_000);
     test.interceptor.hold();
     assert_eq!(test.app.keyring.current().await.unwrap().current.kid(), kid, "no response, so the last good set");
     assert_eq!(test.interceptor.calls(), ["GetSecretValue"]);
@@ -276,36 +276,36 @@ async fn a_request_waits_for_fresh_keys_but_not_for_long_and_not_each_time() {
 async fn the_secret_is_read_again_within_five_minutes_and_beside_requests() {
     let test = TestApp::start().await;
     let readings = || test.interceptor.calls().iter().filter(|call| *call == "GetSecretValue").count();
-    let before = test.form(SERVICE, &GRANT).await;
+    let before = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
-    test.pass(239);
-    assert_eq!(kid(&test.form(SERVICE, &GRANT).await), kid(&before));
+    test.advance_clock(239);
+    assert_eq!(kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await), kid(&before));
     assert_eq!(readings(), 0);
-    test.pass(1);
-    test.form(SERVICE, &GRANT).await;
+    test.advance_clock(1);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     until(|| readings() == 1).await;
     for _ in 0..1000 {
-        if kid(&test.form(SERVICE, &GRANT).await) != kid(&before) {
+        if kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await) != kid(&before) {
             break;
         }
         tokio::task::yield_now().await;
     }
-    assert_ne!(kid(&test.form(SERVICE, &GRANT).await), kid(&before));
+    assert_ne!(kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await), kid(&before));
     // Once is enough, and a clock that is set back does not put it off.
     assert_eq!(readings(), 1);
-    test.pass(-86_400);
-    test.form(SERVICE, &GRANT).await;
+    test.advance_clock(-86_400);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     until(|| readings() == 2).await;
 }
 
 #[tokio::test]
 async fn s_505_an_environment_that_thaws_signs_with_the_keys_of_now() {
     let test = TestApp::start().await;
-    let before = test.form(SERVICE, &GRANT).await;
+    let before = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     for age in [300, 36_000] {
         test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
-        test.pass(age);
-        let read = kid(&test.form(SERVICE, &GRANT).await);
+        test.advance_clock(age);
+        let read = kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await);
         assert_ne!(read, kid(&before));
         assert_eq!(read, test.app.keyring.current().await.unwrap().current.kid());
         let written: Value = serde_json::from_str(&test.cloud.secret().unwrap().unwrap()).unwrap();
@@ -317,14 +317,14 @@ async fn s_505_an_environment_that_thaws_signs_with_the_keys_of_now() {
 async fn a_reading_that_fails_is_tried_again_soon_and_not_at_each_request() {
     let test = TestApp::start().await;
     test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
-    test.pass(300);
+    test.advance_clock(300);
     let readings = || test.interceptor.calls().iter().filter(|call| *call == "GetSecretValue").count();
     for _ in 0..5 {
-        test.form(SERVICE, &GRANT).await.assert_issued(2);
+        test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
     }
     until(|| readings() == 1).await;
-    test.pass(15);
-    test.form(SERVICE, &GRANT).await.assert_issued(2);
+    test.advance_clock(15);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
     until(|| readings() == 2).await;
 }
 
