@@ -1,4 +1,4 @@
-//! S-501: every claim of both structures.
+//! The claims of both token versions (S-501).
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ const SERVICE_GRANT: [(&str, &str); 2] = [("grant_type", "client_credentials"), 
 const PASSWORD_GRANT: [(&str, &str); 4] =
     [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
 
-/// The claims without the one that is new in each token.
+/// Returns the claims without `jti`, which is different in each token.
 fn without_jti(claims: &serde_json::Value) -> serde_json::Value {
     let mut claims = claims.clone();
     claims.as_object_mut().unwrap().remove("jti");
@@ -18,7 +18,7 @@ fn without_jti(claims: &serde_json::Value) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn s_501_a_service_token_of_structure_2() {
+async fn s_501_the_claims_of_a_service_token_of_version_2() {
     let test = TestApp::start().await;
     let response = test.form(SERVICE, &SERVICE_GRANT).await;
     let claims = response.assert_issued(2).0;
@@ -31,7 +31,7 @@ async fn s_501_a_service_token_of_structure_2() {
 }
 
 #[tokio::test]
-async fn s_501_a_service_token_of_structure_1() {
+async fn s_501_the_claims_of_a_service_token_of_version_1() {
     let test = TestApp::start().await;
     let request = form(&SERVICE_GRANT).basic(SERVICE.0, SERVICE.1).header("accept", "version=1");
     let claims = test.send(request.post()).await.assert_issued(1).0;
@@ -43,7 +43,7 @@ async fn s_501_a_service_token_of_structure_1() {
 }
 
 #[tokio::test]
-async fn s_501_a_user_token_of_structure_2() {
+async fn s_501_the_claims_of_a_user_token_of_version_2() {
     let test = TestApp::start().await;
     let claims = test.form(APPLICATION, &PASSWORD_GRANT).await.assert_issued(2).0;
     let expected = json!({
@@ -54,7 +54,7 @@ async fn s_501_a_user_token_of_structure_2() {
 }
 
 #[tokio::test]
-async fn s_501_a_user_token_of_structure_1() {
+async fn s_501_the_claims_of_a_user_token_of_version_1() {
     let test = TestApp::start().await;
     let log_in = async || {
         let request = form(&PASSWORD_GRANT).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1");
@@ -66,7 +66,7 @@ async fn s_501_a_user_token_of_structure_1() {
         "dealer": {"id": "D-77", "name": "Smith Motors"}, "system": {"id": "3", "name": "Autonomy"},
     });
     assert_eq!(without_jti(&log_in().await), expected);
-    // Whatever the record holds, it is an object in the token, with its types.
+    // The claim has the JSON of the record, with its types.
     let dealer = json!({"id": 77, "rate": 1.5, "tags": ["a", "b"], "open": true, "none": null, "in": {"a": [1, "b"]}});
     test.change_user(&json!({"dealer": dealer}));
     expected["dealer"] = dealer;
@@ -88,7 +88,7 @@ async fn s_501_no_two_tokens_have_the_same_jti() {
 }
 
 #[tokio::test]
-async fn s_501_nothing_of_a_request_gets_into_a_registered_claim() {
+async fn s_501_request_parameters_do_not_set_registered_claims() {
     let test = TestApp::start().await;
     let forged =
         [("iss", "evil"), ("sub", "evil"), ("aud", "evil"), ("audience", "evil"), ("exp", "1"), ("jti", "evil")];

@@ -1,10 +1,9 @@
-//! How often a grant waits for AWS, and for what: counted at the door, where calls are held until all have come that
-//! come side by side.
+//! The sequential round trips of each grant. The interceptor holds calls until all concurrent calls have arrived.
 
 use testing::{CLIENT_CREDENTIALS, SERVICE, TestApp};
 
 #[tokio::test]
-async fn client_credentials_waits_once_for_one_read() {
+async fn client_credentials_needs_one_round_trip_with_one_read() {
     let test = TestApp::start().await;
     test.interceptor.hold();
     let (response, reads) = tokio::join!(test.form(SERVICE, &CLIENT_CREDENTIALS), test.interceptor.let_through(1));
@@ -14,7 +13,7 @@ async fn client_credentials_waits_once_for_one_read() {
 }
 
 #[tokio::test]
-async fn password_waits_twice_for_two_reads_and_one_write() {
+async fn password_needs_two_round_trips_with_two_reads_and_one_write() {
     let test = TestApp::start().await;
     test.interceptor.hold();
     let (token, (reads, writes)) = tokio::join!(test.log_in(), async {
@@ -26,9 +25,9 @@ async fn password_waits_twice_for_two_reads_and_one_write() {
     assert_eq!(test.interceptor.calls().len(), 3);
 }
 
-/// The user is read before the write: what is rejected for the user's record consumes nothing.
+/// The user is read before the write, so that a request that is rejected because of the user consumes nothing.
 #[tokio::test]
-async fn refresh_token_needs_three_round_trips_for_three_reads_and_one_write() {
+async fn refresh_token_needs_three_round_trips_with_three_reads_and_one_write() {
     let test = TestApp::start().await;
     for scope in ["", "legacy:autonomy.read"] {
         let token = test.log_in().await;
@@ -65,16 +64,16 @@ async fn a_retry_within_the_grace_needs_two_round_trips_and_no_write() {
 }
 
 #[tokio::test]
-async fn no_request_waits_for_a_reading_of_the_secret() {
+async fn no_request_waits_for_a_reload_of_the_secret() {
     let test = TestApp::start().await;
     test.advance_clock(300);
     test.interceptor.hold();
     let request = test.form(SERVICE, &CLIENT_CREDENTIALS);
-    let gatekeeper = async {
+    let calls = async {
         test.interceptor.wait_for(2).await;
         test.interceptor.let_one_through("GetItem ClientsTable");
     };
-    let (response, ()) = tokio::join!(request, gatekeeper);
+    let (response, ()) = tokio::join!(request, calls);
     response.assert_issued(2);
     assert_eq!(test.interceptor.let_through(1).await, ["GetSecretValue"]);
 }

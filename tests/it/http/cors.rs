@@ -1,4 +1,4 @@
-//! S-912 and S-916: what browsers may send to the token endpoint from another origin, and read of its responses.
+//! Cross-origin requests of browsers to the token endpoint (S-912, S-916).
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ const OTHER_ORIGIN: &str = "https://evil.example.test";
 const BEARER: &str = "Bearer realm=\"oauth\"";
 const BASIC: &str = "Basic realm=\"oauth\", charset=\"UTF-8\"";
 
-/// A deployment whose two clients may be called from the page `ORIGIN`.
+/// Starts a deployment in which two clients allow the origin `ORIGIN`.
 async fn started() -> TestApp {
     let test = TestApp::start().await;
     for client_id in [SERVICE.0, APPLICATION.0] {
@@ -33,7 +33,7 @@ fn service() -> RequestBuilder {
     grant(&CLIENT_CREDENTIALS, SERVICE)
 }
 
-/// The headers of CORS that a response has.
+/// Returns the CORS headers of a response.
 fn cors(headers: &HeaderMap) -> Vec<(&str, &str)> {
     let names = headers.iter().filter(|(name, _)| name.as_str().starts_with("access-control-"));
     names.map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
@@ -64,7 +64,7 @@ async fn s_912_a_page_of_an_allowed_origin_reads_every_response_to_the_authentic
         format!(r#"{{"grant_type":"client_credentials","client_id":"{}","client_secret":"{}"}}"#, SERVICE.0, SERVICE.1);
     for (what, request, status) in [
         ("a token", service(), 200),
-        ("a token, asked for in JSON", raw_json(json_body), 200),
+        ("a token, requested in JSON", raw_json(json_body), 200),
         ("a login", password(PASSWORD, "legacy:autonomy.read"), 200),
         ("invalid_grant", password("wrong", "legacy:autonomy.read"), 400),
         ("invalid_scope", password(PASSWORD, "admin"), 400),
@@ -82,7 +82,7 @@ async fn s_912_a_page_of_an_allowed_origin_reads_every_response_to_the_authentic
 }
 
 #[tokio::test]
-async fn s_912_no_other_page_reads_a_response() {
+async fn s_912_a_page_of_another_origin_reads_no_response() {
     let test = started().await;
     for origin in [
         OTHER_ORIGIN,
@@ -142,7 +142,7 @@ async fn s_912_a_page_reads_no_response_before_the_client_is_authenticated() {
 }
 
 #[tokio::test]
-async fn the_preflight_approves_every_origin_and_reads_nothing() {
+async fn every_preflight_is_approved_without_a_call() {
     let test = started().await;
     let preflight = |origin: &str, method: &str| {
         let request = raw_form("").header("origin", origin).header("access-control-request-method", method);
@@ -173,7 +173,7 @@ async fn the_preflight_approves_every_origin_and_reads_nothing() {
         let response = test.send(with(headers, "/oauth/token")).await;
         response.assert_error(405, "method_not_allowed");
         assert_eq!(response.header("allow"), Some("POST,OPTIONS"));
-        assert_not_readable(&response, "no preflight");
+        assert_not_readable(&response, "not a preflight");
     }
     // The other paths have no preflight.
     for path in ["/.well-known/jwks.json", "/healthz", "/oauth/authorize"] {
@@ -194,13 +194,13 @@ async fn s_916_a_page_that_did_not_use_basic_gets_no_basic_challenge() {
         ("a page of an allowed origin", wrong().header("origin", ORIGIN), BEARER),
         ("a page with a token", wrong().header("origin", ORIGIN).header("authorization", "Bearer x"), BEARER),
         (
-            "a page with a scheme that begins alike",
+            "a page with a scheme that begins with Basic",
             wrong().header("origin", ORIGIN).header("authorization", "Basics x"),
             BEARER,
         ),
         ("a page with Basic", grant(&CLIENT_CREDENTIALS, (SERVICE.0, "wrong")).header("origin", ORIGIN), BASIC),
         (
-            "a page with Basic in other letters",
+            "a page with Basic in another case",
             form(&CLIENT_CREDENTIALS).header("authorization", "bAsIc eDp5").header("origin", ORIGIN),
             BASIC,
         ),
@@ -215,7 +215,7 @@ async fn s_916_a_page_that_did_not_use_basic_gets_no_basic_challenge() {
 }
 
 #[test]
-fn an_allowed_origin_is_exactly_what_a_browser_sends() {
+fn an_allowed_origin_has_exactly_the_form_that_browsers_send() {
     let parse = |origins: &[&str]| AllowedOrigins::parse(origins.iter().map(|origin| (*origin).to_owned()).collect());
     for origin in [
         ORIGIN,

@@ -1,15 +1,16 @@
-//! S-101, S-103, S-105: the surface of `POST /oauth/token`, and which of several errors decides.
+//! `POST /oauth/token`: methods, sizes, the order of the checks, panics (S-101, S-103, S-105).
 
 use countersign::http::Origin;
 use serde_json::json;
 
 use testing::{APPLICATION, LogLines, RequestBuilder, Response, SERVICE, TestApp, form, raw_form, raw_json};
 
-/// A form that gets a token, the credentials in it.
+/// Returns a form with credentials that gets a token.
 pub fn good_form() -> String {
     format!("grant_type=client_credentials&client_id={}&client_secret={}", SERVICE.0, SERVICE.1)
 }
 
+/// Asserts the whole error response of a request. `what` is for the message.
 pub async fn assert_rejected(
     test: &TestApp,
     what: &str,
@@ -34,7 +35,7 @@ pub async fn assert_issued(test: &TestApp, what: &str, request: RequestBuilder) 
 }
 
 #[tokio::test]
-async fn s_101_methods_and_paths() {
+async fn s_101_only_post_to_the_exact_path_is_accepted() {
     let test = TestApp::start().await;
     for method in ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"] {
         let response = test.send(raw_form(good_form()).to(method, "/oauth/token")).await;
@@ -55,13 +56,13 @@ async fn s_101_a_body_of_16_kib_is_read_and_one_byte_more_is_not() {
     let padded = |length: usize| format!("{}&x={}", good_form(), "a".repeat(length - good_form().len() - 3));
     assert_issued(&test, "16,384 bytes", raw_form(padded(16_384))).await;
     assert_rejected(&test, "16,385 bytes", raw_form(padded(16_385)), 413, "invalid_request").await;
-    // Size decides before the encoding and the type do.
+    // The size is checked before the encoding and the type.
     let request = raw_form(padded(16_385)).header("content-encoding", "br").header("content-type", "text/plain");
     assert_rejected(&test, "too large in every way", request, 413, "invalid_request").await;
 }
 
 #[tokio::test]
-async fn s_101_the_first_error_decides() {
+async fn s_101_a_request_with_several_errors_gets_the_first_error() {
     let test = TestApp::start().await;
     let bad_everything = |query: &'static str, accept: &str| {
         raw_form("scope=%").query(query).header("accept", accept).header("authorization", "Basic !")
@@ -81,7 +82,7 @@ async fn s_101_the_first_error_decides() {
 
     for (what, request, status, error) in [
         (
-            "two methods before the grant type",
+            "two authentication methods before the grant type",
             form(&[("grant_type", "nope"), ("client_secret", "x")]).basic(SERVICE.0, SERVICE.1),
             400,
             "invalid_request",
@@ -93,16 +94,16 @@ async fn s_101_the_first_error_decides() {
             "invalid_request",
         ),
         ("the grant type before the client", form(&[("grant_type", "nope")]), 400, "unsupported_grant_type"),
-        ("its absence before the client", form(&[]), 400, "invalid_request"),
-        ("the client before the grant's parameters", form(&[("grant_type", "password")]), 401, "invalid_client"),
+        ("a missing grant type before the client", form(&[]), 400, "invalid_request"),
+        ("the client before the parameters of the grant", form(&[("grant_type", "password")]), 401, "invalid_client"),
         (
-            "the client's grants before the grant's parameters",
+            "the grants of the client before the parameters of the grant",
             form(&[("grant_type", "password")]).basic(SERVICE.0, SERVICE.1),
             400,
             "unauthorized_client",
         ),
         (
-            "the grant's parameters before the scope",
+            "the parameters of the grant before the scope",
             form(&[("grant_type", "password"), ("scope", "*")]).basic(APPLICATION.0, APPLICATION.1),
             400,
             "invalid_request",
@@ -115,7 +116,7 @@ async fn s_101_the_first_error_decides() {
             "invalid_scope",
         ),
         (
-            "a scope that the client may not have before the refresh token",
+            "a scope that the client does not have before the refresh token",
             form(&[("grant_type", "refresh_token"), ("refresh_token", "x"), ("scope", "admin")])
                 .basic(APPLICATION.0, APPLICATION.1),
             400,
@@ -134,7 +135,7 @@ async fn s_101_the_first_error_decides() {
 }
 
 #[tokio::test]
-async fn s_101_grant_types_are_compared_to_the_letter() {
+async fn s_101_grant_types_are_compared_exactly() {
     let test = TestApp::start().await;
     for grant_type in
         [&"x".repeat(5000), "Password", "client-credentials", "authorization_code", "implicit", "refresh_token ", "x"]
@@ -148,13 +149,13 @@ async fn s_101_grant_types_are_compared_to_the_letter() {
 }
 
 #[tokio::test]
-async fn s_103_a_panic_costs_one_answer() {
+async fn s_103_a_panic_affects_only_its_request() {
     let test = TestApp::start().await;
-    // No input causes a panic. The test's own counter of hashes can be made to panic.
+    // No input is known to cause a panic. The counter of hashes panics instead.
     let log = LogLines::collect();
     log.panic_once();
     test.send(raw_form(good_form()).post()).await.assert_error(500, "server_error");
-    assert_issued(&test, "the next one", raw_form(good_form())).await;
+    assert_issued(&test, "the next request", raw_form(good_form())).await;
 }
 
 #[tokio::test]
