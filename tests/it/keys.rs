@@ -1,4 +1,4 @@
-//! The signing keys.
+//! `src/keys`: the signing keys.
 
 mod rotate_function;
 mod rotation;

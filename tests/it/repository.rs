@@ -1,4 +1,4 @@
-//! Rules about the files of this repository.
+//! Rules for the files of this repository.
 
 mod imports;
 mod promises;

@@ -1,3 +1,3 @@
-//! The tables.
+//! `src/store`: the tables.
 
 mod conditional_writes;

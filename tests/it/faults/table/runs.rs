@@ -1,5 +1,5 @@
-//! The runs of the fault table: each is a flow of a deployment of its own, behind a proxy that breaks calls on the
-//! socket, with the function's own timeouts.
+//! The runs of the fault table: each is a flow in a separate deployment, behind a fault proxy and with the timeouts of the
+//! function.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -37,32 +37,33 @@ pub const FAULT_KINDS: [FaultKind; 21] = [
     FaultKind::Bytes("\u{1}\u{2}\u{3}\r\n\r\n"),
 ];
 
-/// The first of two faults: it delays a request by a second and does not fail it.
+/// The first of two faults, which delays a request by a second.
 const SLOW: [FaultKind; 3] = [FaultKind::Slow(900), FaultKind::Hang, FaultKind::HangAfter];
-/// The second of two faults, which fails the request for good.
+/// The second of two faults, which fails every attempt.
 const FATAL: [FaultKind; 3] = [FaultKind::Error(500, "InternalServerError"), FaultKind::Hang, FaultKind::HangAfter];
 
-/// Runs side by side. Most of them wait.
+/// The number of concurrent runs. Most of them wait.
 const WORKERS: usize = 20;
 
 /// The observations of one run.
 pub struct Run {
     pub flow: Flow,
     pub faults: Vec<Fault>,
-    /// The response under the faults, and the response to the same request when nothing was broken any more.
+    /// The response under the faults.
     pub response: Response,
+    /// The response to the same request after the faults.
     pub next: Response,
-    /// The duration of the request.
+    /// The duration of the request under the faults.
     pub took: Duration,
-    /// The calls that began after the response, and before the next request.
+    /// The calls that began between the response and the next request.
     pub called_later: Vec<String>,
     /// The lines that were logged until the response.
     pub log: Vec<Value>,
-    /// For each login that tokens were issued for, whether the store had its family then, in that generation.
+    /// For each response with tokens of a login, true if the store had the family in that generation.
     pub recorded: Vec<bool>,
-    /// True if a write to the table of grants was done until the response.
+    /// True if a write to the table of grants was executed before the response.
     pub written: bool,
-    /// The errors in the final state.
+    /// An error of the final state.
     pub wrong: Option<String>,
 }
 
@@ -70,7 +71,7 @@ impl fmt::Display for Run {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:?}", self.flow)?;
         for Fault { call, nth, kind, lasting } in &self.faults {
-            let from = if *lasting { "from then on" } else { "once" };
+            let from = if *lasting { "lasting" } else { "once" };
             write!(formatter, ": {call} no. {nth}, {from}: {kind:?}")?;
         }
         write!(formatter, ": {:?} after {:?}", self.response.bytes, self.took)
@@ -78,24 +79,24 @@ impl fmt::Display for Run {
 }
 
 impl Run {
-    /// Returns true if the only fault is that the response to a write was lost once: the resend shows that it was done.
-    pub fn heals(&self) -> bool {
+    /// Returns true if the only fault is one lost response to a write. The repeated write shows that it was executed.
+    pub fn can_recover(&self) -> bool {
         let lost = [FaultKind::ResetAfter, FaultKind::CutResponse, FaultKind::HangAfter];
         matches!(&self.faults[..], [fault] if !fault.lasting && fault.is_write() && lost.contains(&fault.kind))
     }
 
-    pub fn was_healed(&self) -> bool {
+    pub fn recovered(&self) -> bool {
         self.flow.is_expected(&self.response)
     }
 
-    /// Returns true if only upgrades of hashes fail for good: a login does not depend on them.
+    /// Returns true if only hash upgrades fail. A login does not depend on them.
     pub fn spares_login(&self) -> bool {
         self.faults.last().is_some_and(Fault::is_hash_upgrade)
     }
 
-    /// Returns how long the request may take.
+    /// Returns the maximum duration of the request.
     pub fn longest(&self) -> Duration {
-        // The upgrade costs at most 300 ms, and a first fault of another call a second.
+        // An upgrade takes at most 300 ms, and the first of two faults delays a call by a second.
         match &self.faults[..] {
             [first, _] if self.spares_login() && !first.is_hash_upgrade() => Duration::from_secs(2),
             _ if self.spares_login() => Duration::from_millis(800),
@@ -103,9 +104,9 @@ impl Run {
         }
     }
 
-    /// Returns true if the load of the machine may be the reason for what was seen.
-    fn may_have_been_kept_waiting(&self) -> bool {
-        self.took >= self.longest() || (self.heals() || self.spares_login()) && !self.was_healed()
+    /// Returns true if a busy machine can be the cause of the result.
+    fn is_inconclusive(&self) -> bool {
+        self.took >= self.longest() || (self.can_recover() || self.spares_login()) && !self.recovered()
     }
 }
 
@@ -120,7 +121,7 @@ async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
     let took = began.elapsed();
     let written = proxy.completed().iter().any(|call| !call.starts_with("Get") && call.ends_with("GrantsTable"));
     let log = log.lines();
-    // What was sent before the response may be on its way.
+    // Calls that were sent before the response can still be on their way.
     sleep(Duration::from_millis(30)).await;
     let called = proxy.calls().len();
     sleep(Duration::from_millis(30)).await;
@@ -128,7 +129,7 @@ async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
     let mut tokens: Vec<_> = login_is_recorded(test, &response).into_iter().collect();
     proxy.stop_failing().await;
     if flow.presents_unused_token() && !written {
-        // Longer than the grace: a token that was consumed would be a replay now.
+        // Longer than the grace, so that a used token is a replay.
         test.advance_clock(60);
     }
     let next = scenario.send().await;
@@ -137,12 +138,12 @@ async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
     Run { flow, faults, response, next, took, called_later, log, recorded: tokens, written, wrong }
 }
 
-/// Builds a runtime for a thread that has a run to itself.
+/// Returns a runtime for the thread of one run.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Returns every fault at every call of a flow, once and lasting.
+/// Returns every kind of fault at every call of a flow, once and lasting.
 fn single_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
     let mut faults = Vec::new();
     for (call, nth) in calls {
@@ -155,8 +156,8 @@ fn single_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
     faults
 }
 
-/// Returns two faults for every ordered pair of calls of a flow: the first costs a second, the second fails every
-/// attempt. A call is also paired with its own resend.
+/// Returns two faults for every ordered pair of calls of a flow: the first takes a second, the second fails every attempt.
+/// A call is also paired with its repetition.
 fn double_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
     let mut faults = Vec::new();
     for (first_call, first_nth) in calls {
@@ -167,7 +168,7 @@ fn double_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
                     let nth = if same { second_nth + 1 } else { *second_nth };
                     let first = Fault { call: first_call.clone(), nth: *first_nth, kind: slow, lasting: false };
                     let second = Fault { call: second_call.clone(), nth, kind: fatal, lasting: true };
-                    // A call that was only slow is not sent again, and for a read it is all one if it was done.
+                    // A slow call is not repeated. For a read, `HangAfter` is the same as `Hang`.
                     let is_new = |fault: &Fault| fault.kind != FaultKind::HangAfter || fault.is_write();
                     if !(same && slow == FaultKind::Slow(900)) && is_new(&first) && is_new(&second) {
                         faults.push(vec![first, second]);
@@ -179,7 +180,7 @@ fn double_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
     faults
 }
 
-/// All runs, made by threads side by side: each run has a thread, and with it a log, of its own.
+/// All runs. Each run has its own thread, because the log is collected by thread.
 pub static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
     let mut open = Vec::new();
     for flow in FLOWS {
@@ -205,15 +206,14 @@ pub static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
         worker.join().unwrap();
     }
     let runs = Arc::into_inner(done).unwrap().into_inner().unwrap();
-    // The load of the machine has a say in how long a request takes: such a run is made again with nothing beside.
-    let again =
-        |seen: Run| if seen.may_have_been_kept_waiting() { run_in_a_thread(seen.flow, seen.faults) } else { seen };
+    // On a busy machine a request can be late. Such a run is repeated without concurrent runs.
+    let again = |run: Run| if run.is_inconclusive() { run_in_a_thread(run.flow, run.faults) } else { run };
     runs.into_iter().map(again).collect()
 });
 
-/// Makes one run.
+/// Makes one run in its own thread.
 pub fn run_in_a_thread(flow: Flow, faults: Vec<Fault>) -> Run {
     let name = format!("{flow:?} {faults:?}");
     let run = thread::spawn(move || runtime().block_on(run(flow, faults))).join();
-    run.unwrap_or_else(|_| panic!("in {name}"))
+    run.unwrap_or_else(|_| panic!("the run panicked: {name}"))
 }
