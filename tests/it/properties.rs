@@ -80,7 +80,7 @@ fn any_content_type_gets_a_response() {
 
 #[test]
 fn any_accept_gets_a_response() {
-    let content_type = "[a-z*/]{0,8}[;, ]{0,2}[vV]ersion[ =\"\\\\;,.0-9+\u{fc}-]{0,20}|[ -~]{0,40}";
+    let accept = "[a-z*/]{0,8}[;, ]{0,2}[vV]ersion[ =\"\\\\;,.0-9+\u{fc}-]{0,20}|[ -~]{0,40}";
     check(500, accept, async |test, accept| {
         is_no_server_error(&test.send(raw_form(form_of(SERVICE)).header("accept", &accept).post()).await)
     });

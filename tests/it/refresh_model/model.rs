@@ -33,10 +33,10 @@ pub enum RequestedScope {
 impl RequestedScope {
     pub fn text(self) -> &'static str {
         match self {
-            Self::Nothing => "",
+            Self::Unspecified => "",
             Self::Narrower => "legacy:autonomy.read",
             Self::Wider => "legacy:autonomy.read legacy:other",
-            Self::NotTheClients => "payments",
+            Self::NotAllowed => "payments",
         }
     }
 }
@@ -79,7 +79,7 @@ pub enum Expected {
     Undecided,
     /// The response is a 503 because of a fault.
     Unavailable,
-    /// Refused, and the family has ended.
+    /// The request is rejected, and the family is revoked.
     Replayed,
     LoginEnded,
     RolledBack,
