@@ -9,7 +9,6 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::params::{Name, Params};
-use crate::scope::ScopeError;
 use crate::token::{AccessToken, TokenVersion};
 
 pub mod client_credentials;
@@ -36,8 +35,8 @@ impl GrantType {
     /// # Errors
     /// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
     pub fn take(params: &mut Params) -> Result<Self, Error> {
-        let name = params.take(Name::GrantType).ok_or(Error::InvalidRequest("The grant_type is missing."))?;
-        Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name).ok_or(Error::UnsupportedGrantType)
+        let name = params.take(Name::GrantType).ok_or(Error::invalid_request("The grant_type is missing."))?;
+        Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name).ok_or(Error::unsupported_grant_type())
     }
 
     /// Returns the value of `grant_type`, which is also the name in the list of a client.
@@ -135,8 +134,4 @@ fn family_expires_at(app: &App, token: &AccessToken<'_>, absolute_expires_at: u6
     let may_refresh = token.client.grant_types.contains(GrantType::RefreshToken.as_str());
     let lasts = if may_refresh { idle_ttl.max(token.expires_in) } else { token.expires_in };
     token.issued_at.saturating_add(u64::from(lasts)).min(absolute_expires_at)
-}
-
-fn invalid_scope(error: ScopeError) -> Error {
-    Error::InvalidScope(error.description())
 }

@@ -47,7 +47,7 @@ pub struct Malformed;
 /// Builds the routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
     let token = post(token::post).options(cors::preflight);
-    let no_login_pages = async || Error::UnsupportedResponseType;
+    let no_login_pages = async || Error::unsupported_response_type();
     // The path of an issuer may contain a colon, which axum 0.7 used for captures.
     let mut router = Router::new()
         .without_v07_checks()
@@ -62,7 +62,7 @@ pub fn router(app: Arc<App>) -> Router {
         router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), document(get(metadata::get)));
     }
     router
-        .fallback((async || Error::NotFound).layer(map_request(well_formed)))
+        .fallback((async || Error::not_found()).layer(map_request(well_formed)))
         .layer(DefaultBodyLimit::max(body::MAX_BYTES))
         .layer(map_response(headers))
         .layer(from_fn(decision::log))
@@ -72,7 +72,7 @@ pub fn router(app: Arc<App>) -> Router {
 /// Completes the routes of one path: every other method is 405, and a panic is 500. axum serves HEAD for each GET; a
 /// path that does not list HEAD rejects it.
 fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
-    let rejected = async move || Error::MethodNotAllowed(methods);
+    let rejected = async move || Error::method_not_allowed(methods);
     let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };
     routes.fallback(rejected).layer(CatchPanicLayer::custom(panicked)).layer(map_request(well_formed))
 }
@@ -85,7 +85,7 @@ fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
 /// Rejects a request that is [`Malformed`]. Runs inside the layers of the path, so that the response has their headers.
 async fn well_formed(request: Request) -> Result<Request, Error> {
     match request.extensions().get() {
-        Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),
+        Some(Malformed) => Err(Error::invalid_request("The request is not well-formed HTTP.")),
         None => Ok(request),
     }
 }
@@ -93,7 +93,7 @@ async fn well_formed(request: Request) -> Result<Request, Error> {
 /// Converts a panic to a 500 response, so that the execution environment survives (S-103). The message of the panic is
 /// not logged, because it may quote anything.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
-    Error::ServerError("a panic; the line before this says where".to_owned()).into_response()
+    Error::server_error("a panic; the line before this says where").into_response()
 }
 
 /// Adds the headers of every response (RFC 6749 section 5.1). A response that caches may store has its own

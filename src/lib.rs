@@ -39,7 +39,7 @@
 //! # Invariants
 //!
 //! - A grant runs only for an authenticated client that may use it.
-//! - Each client error is a variant of [`error::Error`] with a fixed description. Only [`store::StoreError`] and
+//! - An [`error::Error`] sends a code and static text; its reason is only logged. Only [`store::StoreError`] and
 //!   [`keys::KeyError`] convert into it, and become 503 or 500, so internal details cannot leak by accident.
 //! - One conditional update rotates a refresh token, so at most one generation of a family is active.
 //! - A refresh reads client, family and user before its one write, so a request that is rejected or fails consumes

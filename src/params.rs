@@ -70,17 +70,17 @@ pub fn check(name: Name, value: &str) -> Result<(), Error> {
         Name::RefreshToken => (1024, "The refresh_token is too long."),
     };
     if value.len() > limit {
-        return Err(Error::InvalidRequest(too_long));
+        return Err(Error::invalid_request(too_long));
     }
     match name {
         Name::ClientId | Name::ClientSecret if !value.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) => {
-            Err(Error::InvalidRequest("The client_id or client_secret has a character that is not allowed."))
+            Err(Error::invalid_request("The client_id or client_secret has a character that is not allowed."))
         }
         Name::Username | Name::Password if value.contains(['\0', '\r', '\n']) => {
-            Err(Error::InvalidRequest("The username or password has a character that is not allowed."))
+            Err(Error::invalid_request("The username or password has a character that is not allowed."))
         }
         Name::Scope if value.split(' ').filter(|token| !token.is_empty()).count() > MAX_SCOPE_TOKENS => {
-            Err(Error::InvalidRequest("The scope has too many tokens."))
+            Err(Error::invalid_request("The scope has too many tokens."))
         }
         _ => Ok(()),
     }
@@ -113,10 +113,10 @@ impl Params {
     pub fn insert(&mut self, name: &str, value: Option<String>) -> Result<(), Error> {
         self.count += 1;
         if self.count > MAX_PARAMETERS {
-            return Err(Error::InvalidRequest("There are too many parameters."));
+            return Err(Error::invalid_request("There are too many parameters."));
         }
         if name.len() > MAX_NAME_BYTES {
-            return Err(Error::InvalidRequest("The name of a parameter is too long."));
+            return Err(Error::invalid_request("The name of a parameter is too long."));
         }
         let Some(name) = Name::parse(name) else {
             return Ok(());
@@ -126,7 +126,7 @@ impl Params {
         check(name, &value)?;
         let value = if name == Name::Username { value.trim_matches(' ').to_owned() } else { value };
         if self.values.iter().any(|(known, _)| *known == name) {
-            return Err(Error::InvalidRequest("A parameter is repeated."));
+            return Err(Error::invalid_request("A parameter is repeated."));
         }
         self.values.push((name, value));
         Ok(())

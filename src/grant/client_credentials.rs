@@ -4,7 +4,7 @@
 //! 2. The scope is one that the client may have (section 3.3).
 //! 3. The token's subject is the client itself (RFC 9068 section 2.2); there is no refresh token (section 4.4.3).
 
-use super::{Caller, Issued, access_token_ttl, invalid_scope};
+use super::{Caller, Issued, access_token_ttl};
 use crate::app::App;
 use crate::error::Error;
 use crate::params::{Name, Params};
@@ -28,7 +28,7 @@ impl Request {
 /// `invalid_scope`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version } = caller;
-    let scope = client.scope(request.scope.as_deref()).map_err(invalid_scope)?;
+    let scope = client.scope(request.scope.as_deref()).map_err(Error::invalid_scope)?;
     let expires_in = access_token_ttl(client, app.config.service_token_ttl);
     let (issuer, issued_at) = (&app.config.issuer, app.clock.now());
     let token = AccessToken { issuer, client, login: None, scope: &scope, issued_at, expires_in };

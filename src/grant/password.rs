@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Caller, GrantType, Issued, access_token_ttl, family_expires_at, invalid_scope};
+use super::{Caller, GrantType, Issued, access_token_ttl, family_expires_at};
 use crate::app::App;
 use crate::error::Error;
 use crate::params::{Name, Params};
@@ -50,8 +50,8 @@ impl Request {
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
         let began = Instant::now();
         let scope = params.take(Name::Scope);
-        let username = params.take(Name::Username).ok_or(Error::InvalidRequest("The username is missing."))?;
-        let password = params.take(Name::Password).ok_or(Error::InvalidRequest("The password is missing."))?;
+        let username = params.take(Name::Username).ok_or(Error::invalid_request("The username is missing."))?;
+        let password = params.take(Name::Password).ok_or(Error::invalid_request("The password is missing."))?;
         // A username that is not valid is treated like one that does not exist.
         let username = Username::parse(&username);
         let user = match &username {
@@ -69,14 +69,14 @@ impl Request {
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version } = caller;
     let Request { scope: requested, password, username, user, began } = request;
-    let scope = client.scope(requested.as_deref()).map_err(invalid_scope)?;
+    let scope = client.scope(requested.as_deref()).map_err(Error::invalid_scope)?;
     let user = user?;
     let keys = app.keyring.current().await;
     if let (Ok(keys), Some(username), Some(_)) = (&keys, &username, &user) {
         tracing::Span::current().record("user", keys.log_id(username));
     }
     let proven = prove(app, username.as_ref(), user.as_ref(), &password)?;
-    let scope = proven.user.scope(scope, requested.is_some()).map_err(invalid_scope)?;
+    let scope = proven.user.scope(scope, requested.is_some()).map_err(Error::invalid_scope)?;
 
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: proven.user, at: now, family: FamilyId::generate() };
@@ -126,7 +126,7 @@ fn prove<'a>(
         (_, Some(_), None, _) => "user without a password",
         (_, None, _, _) => "unknown user",
     };
-    Err(Error::InvalidGrant { description: DESCRIPTION, reason })
+    Err(Error::invalid_grant(DESCRIPTION, reason))
 }
 
 /// Builds the family of a login that begins with this access token.

@@ -18,11 +18,11 @@ const MAX_JSON_DEPTH: u8 = 4;
 /// The largest integer of 15 digits. Every JSON library preserves integers up to this one exactly.
 const MAX_INTEGER: u64 = 999_999_999_999_999;
 
-const ONE_CONTENT_TYPE: Error = Error::InvalidRequest("One Content-Type is required.");
-const MALFORMED_FORM: Error = Error::InvalidRequest("The body is not a well-formed form.");
-const MALFORMED_QUERY: Error = Error::InvalidRequest("The query is not well-formed.");
+const ONE_CONTENT_TYPE: Error = Error::invalid_request("One Content-Type is required.");
+const MALFORMED_FORM: Error = Error::invalid_request("The body is not a well-formed form.");
+const MALFORMED_QUERY: Error = Error::invalid_request("The query is not well-formed.");
 const MALFORMED_JSON: Error =
-    Error::InvalidRequest("The body is not one JSON object, at most 4 deep and without repeated members.");
+    Error::invalid_request("The body is not one JSON object, at most 4 deep and without repeated members.");
 
 /// The form of a body.
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ impl ContentType {
             Ok(Self::Form)
         } else {
             let description = "The Content-Type is neither application/json nor application/x-www-form-urlencoded.";
-            Err(Error::InvalidRequest(description))
+            Err(Error::invalid_request(description))
         }
     }
 
@@ -78,7 +78,7 @@ pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
     if encodings.all(|encoding| encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
         return Ok(());
     }
-    Err(Error::InvalidRequest("The Content-Encoding is not identity."))
+    Err(Error::invalid_request("The Content-Encoding is not identity."))
 }
 
 /// Rejects a query that contains a parameter of the endpoint, even an empty one. Other parameters are ignored.
@@ -89,7 +89,7 @@ pub(super) fn check_query(query: &str) -> Result<(), Error> {
     if read_form(query.as_bytes(), || MALFORMED_QUERY)?.is_empty() {
         return Ok(());
     }
-    Err(Error::InvalidRequest("Parameters belong in the body, not in the query."))
+    Err(Error::invalid_request("Parameters belong in the body, not in the query."))
 }
 
 fn read_form(text: &[u8], malformed: impl Fn() -> Error) -> Result<Params, Error> {
@@ -129,7 +129,7 @@ fn read_json(body: &[u8]) -> Result<Params, Error> {
             // A system whose client ids are numbers may send a number.
             Value::Integer(integer) if name == "client_id" && integer <= MAX_INTEGER => Some(integer.to_string()),
             Value::Integer(_) | Value::Other if Params::defines(&name) => {
-                return Err(Error::InvalidRequest("A parameter is not a string."));
+                return Err(Error::invalid_request("A parameter is not a string."));
             }
             Value::Null | Value::Integer(_) | Value::Other => None,
         };

@@ -26,8 +26,8 @@ struct Pair {
     client_secret: String,
 }
 
-const MALFORMED: Error = Error::InvalidRequest("The Authorization header is malformed.");
-const TWO_METHODS: Error = Error::InvalidRequest("There is more than one client authentication.");
+const MALFORMED: Error = Error::invalid_request("The Authorization header is malformed.");
+const TWO_METHODS: Error = Error::invalid_request("There is more than one client authentication.");
 
 /// Takes the credentials of a request; `None` if there are no credentials. An `Authorization` header of another scheme
 /// is ignored: some callers send their last access token with every request.
@@ -95,7 +95,7 @@ fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
 /// `invalid_client`; server errors.
 pub(super) async fn authenticate(app: &App, credentials: Option<Credentials>) -> Result<Client, Error> {
     let Some(Credentials { presented, raw }) = credentials else {
-        return Err(Error::InvalidClient("no client credentials"));
+        return Err(Error::invalid_client("no client credentials"));
     };
     let mut client = find(app, &presented.client_id).await?;
     let mut proven = proves(app, client.as_ref(), &presented.client_secret, |_| true);
@@ -106,13 +106,13 @@ pub(super) async fn authenticate(app: &App, credentials: Option<Credentials>) ->
         proven = proves(app, candidate, &raw.client_secret, |secret| secret.hash.is_slow());
         client = other.or(client);
     }
-    let client = client.ok_or(Error::InvalidClient("unknown client"))?;
+    let client = client.ok_or(Error::invalid_client("unknown client"))?;
     // Only an id that exists reaches the log: an unknown one may be a secret in the wrong place.
     tracing::Span::current().record("client_id", &client.client_id);
     match (proven, client.enabled) {
         (true, _) => Ok(client),
-        (false, true) => Err(Error::InvalidClient("wrong or expired secret")),
-        (false, false) => Err(Error::InvalidClient("disabled client")),
+        (false, true) => Err(Error::invalid_client("wrong or expired secret")),
+        (false, false) => Err(Error::invalid_client("disabled client")),
     }
 }
 

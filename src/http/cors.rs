@@ -36,7 +36,7 @@ pub(super) fn readable(request: &HeaderMap, client: &Client) -> Option<[(HeaderN
 pub(super) async fn preflight(request: HeaderMap) -> Response {
     let origin = request.get(ORIGIN).filter(|_| request.contains_key(ACCESS_CONTROL_REQUEST_METHOD));
     let Some(origin) = origin else {
-        return Error::MethodNotAllowed(METHODS).into_response();
+        return Error::method_not_allowed(METHODS).into_response();
     };
     let approval = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),

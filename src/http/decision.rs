@@ -25,14 +25,15 @@ pub(super) enum Decision {
 
 impl Decision {
     fn log(&self, status: u16) {
-        match self {
-            Self::Issued => tracing::info!(outcome = "issued", status),
-            Self::NotIssued(error) if status >= 500 => {
-                tracing::error!(outcome = "failed", status, error = error.code(), reason = error.reason());
-            }
-            Self::NotIssued(error) => {
-                tracing::info!(outcome = "refused", status, error = error.code(), reason = error.reason());
-            }
+        let Self::NotIssued(error) = self else {
+            tracing::info!(outcome = "issued", status);
+            return;
+        };
+        let (error, reason) = (error.code().as_str(), &*error.reason());
+        if status >= 500 {
+            tracing::error!(outcome = "failed", status, error, reason);
+        } else {
+            tracing::info!(outcome = "refused", status, error, reason);
         }
     }
 }

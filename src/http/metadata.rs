@@ -51,7 +51,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         id_token_signing_alg_values_supported: &keys.algorithms,
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     };
-    let json = serde_json::to_string(&metadata).map_err(|error| Error::ServerError(error.to_string()))?;
+    let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;
     published::answer(&headers, &json, app.config.keys_max_age)
 }
 

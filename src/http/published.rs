@@ -24,7 +24,7 @@ const STALE_IF_ERROR: u32 = 7_200;
 pub(super) fn answer(request: &HeaderMap, json: &str, max_age: u32) -> Result<Response, Error> {
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())));
     let header = |text: &str| {
-        HeaderValue::from_str(text).map_err(|_| Error::ServerError("a header of a document is none".to_owned()))
+        HeaderValue::from_str(text).map_err(|_| Error::server_error("a header of a document is not valid"))
     };
     let cache_control = format!("public, max-age={max_age}, stale-if-error={STALE_IF_ERROR}");
     let headers = [(ETAG, header(&etag)?), (CACHE_CONTROL, header(&cache_control)?)];

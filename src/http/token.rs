@@ -34,8 +34,8 @@ pub(super) async fn post(
     app.keyring.reload_if_due();
 
     let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
-        _ => Error::InvalidRequest("The body cannot be read."),
+        StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
+        _ => Error::invalid_request("The body cannot be read."),
     })?;
     check_encoding(&headers)?;
     let content_type = ContentType::of(&headers)?;
@@ -54,12 +54,12 @@ pub(super) async fn post(
         let client = authenticate(&app, credentials).await?;
         readable = cors::readable(&headers, &client);
         if !client.grant_types.contains(grant_type.as_str()) {
-            return Err(Error::UnauthorizedClient);
+            return Err(Error::unauthorized_client());
         }
         Ok(Caller { client, version })
     };
     let issued = grant::run(&app, grant_type, params, authenticated);
-    let late = |_| Error::TemporarilyUnavailable("a dependency did not respond in time".to_owned());
+    let late = |_| Error::temporarily_unavailable("a dependency did not respond in time");
     let issued = timeout(DEADLINE, issued).await.map_err(late).flatten();
     let issued = issued.map(|issued| (Extension(Decision::Issued), Json(issued)));
     Ok((readable, issued).into_response())

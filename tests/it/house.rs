@@ -29,7 +29,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "user",
         ],
     ),
-    ("error", &["keys", "store"]),
+    ("error", &["keys", "scope", "store"]),
     ("gateway", &["app", "http"]),
     (
         "grant",
