@@ -10,24 +10,19 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{from_fn, map_request, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::error::Error;
 
-mod accept;
-mod body;
-mod client_auth;
 mod cors;
 mod decision;
 mod error;
 mod health;
-mod jwks;
-mod media_type;
-mod metadata;
+mod oauth;
 mod published;
-mod token;
+pub mod request;
 
 /// The origin of a request, according to the gateway. Headers are not used, because any caller can send them. The
 /// server of the router puts this into the extensions of the request.
@@ -46,24 +41,11 @@ pub struct Malformed;
 
 /// Builds the routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
-    let token = post(token::post).options(cors::preflight);
-    let no_login_pages = async || Error::unsupported_response_type();
-    // The path of an issuer may contain a colon, which axum 0.7 used for captures.
-    let mut router = Router::new()
-        .without_v07_checks()
-        .route("/oauth/token", only(cors::METHODS, token).layer(from_fn(cors::by_origin)))
-        .route("/oauth/authorize", only("GET,POST", get(no_login_pages).post(no_login_pages)))
-        .route("/.well-known/jwks.json", document(get(jwks::get)))
-        .route(metadata::OPENID_CONFIGURATION, document(get(metadata::get)))
-        .route(metadata::AUTHORIZATION_SERVER, document(get(metadata::get)))
-        .route("/healthz", only("GET", get(health::get)));
-    let path = metadata::path_of(&app.config.issuer);
-    if !path.is_empty() {
-        router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), document(get(metadata::get)));
-    }
-    router
+    published::router(&app.config.issuer)
+        .merge(oauth::router())
+        .route("/healthz", only("GET", get(health::get)))
         .fallback((async || Error::not_found()).layer(map_request(well_formed)))
-        .layer(DefaultBodyLimit::max(body::MAX_BYTES))
+        .layer(DefaultBodyLimit::max(request::body::MAX_BYTES))
         .layer(map_response(headers))
         .layer(from_fn(decision::log))
         .with_state(app)
@@ -75,11 +57,6 @@ fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<A
     let rejected = async move || Error::method_not_allowed(methods);
     let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };
     routes.fallback(rejected).layer(CatchPanicLayer::custom(panicked)).layer(map_request(well_formed))
-}
-
-/// Completes the routes of a public document.
-fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
-    only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
 }
 
 /// Rejects a request that is [`Malformed`]. Runs inside the layers of the path, so that the response has their headers.

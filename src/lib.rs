@@ -9,8 +9,11 @@
 //! | `bin/countersign/` | the command line for operators; one file per command |
 //! | [`config`], [`app`], [`aws`] | the settings; the dependencies of a request handler; connections to AWS |
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
-//! | [`http`] | the routes; in `http/`: parsing, client authentication, CORS, public documents, error responses |
-//! | `http/decision.rs` | the one log line of a request |
+//! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |
+//! | [`http::request`] | reading requests: body, credentials, `Accept` |
+//! | `http/oauth/` | called by clients: the token endpoint |
+//! | `http/published/` | public documents: keys and metadata |
+//! | [`client_auth`] | how a client authenticates |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`params`], [`client`], [`user`], [`scope`] | the parameters of a request; clients, users and their permissions |
 //! | [`token`], [`refresh_token`] | access tokens; refresh tokens and their families |
@@ -23,17 +26,17 @@
 //! # Path of a request
 //!
 //! ```text
-//! API Gateway -> gateway.rs        event -> request, response -> event
-//!   http.rs                        routes; limit of the body, headers of every response, panics
-//!     http/decision.rs             span of the request; its one log line
-//!     http/cors.rs                 Vary, preflight, headers for the client's origins
-//!     http/token.rs                POST /oauth/token: the checks in their order
-//!       http/{body,accept}.rs      -> Params, TokenVersion
-//!       grant.rs                   run: one dispatch for all grants
-//!         http/client_auth.rs      -> Client, may use grant   | concurrently
-//!         grant/*.rs: read         -> user or refresh family  |
-//!         grant/*.rs: issue        checks of user and scope; token.rs signs; the write, if any
-//!   Json(Issued)                   or http/error.rs
+//! API Gateway -> gateway.rs             event -> request, response -> event
+//!   http.rs                             routes and layers: limit of the body, headers of every response, panics
+//!     http/decision.rs                  span of the request; its one log line
+//!     http/cors.rs                      Vary, preflight, headers for the client's origins
+//!     http/oauth/token.rs               POST /oauth/token: the checks in their order
+//!       http/request/{body,accept}.rs   -> Params, TokenVersion
+//!       grant.rs                        run: one dispatch for all grants
+//!         client_auth.rs                -> Client, may use grant   | concurrently
+//!         grant/*.rs: read              -> user or refresh family  |
+//!         grant/*.rs: issue             checks of user and scope; token.rs signs; the write, if any
+//!   Json(Issued)                        or http/error.rs
 //! ```
 //!
 //! # Invariants
@@ -52,6 +55,7 @@
 pub mod app;
 pub mod aws;
 pub mod client;
+pub mod client_auth;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -11,14 +11,16 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use tokio::time::timeout;
 
-use super::accept::token_version;
-use super::body::{ContentType, check_encoding, check_query};
-use super::client_auth::{authenticate, credentials};
-use super::cors;
-use super::decision::Decision;
 use crate::app::App;
+use crate::client_auth::authenticate;
 use crate::error::Error;
 use crate::grant::{self, Caller, GrantType};
+use crate::http::cors;
+use crate::http::decision::Decision;
+use crate::http::request::accept::token_version;
+use crate::http::request::body::{ContentType, check_encoding};
+use crate::http::request::credentials::credentials;
+use crate::http::request::form::check_query;
 
 /// The limit for all calls of a request together, after which the response is 503 (S-704). Each call has a shorter
 /// timeout, but a request makes several calls.

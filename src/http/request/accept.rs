@@ -12,7 +12,7 @@ use crate::token::TokenVersion;
 ///
 /// # Errors
 /// `invalid_request` if the version is not a number, or below 1.
-pub(super) fn token_version(headers: &HeaderMap) -> Result<TokenVersion, Error> {
+pub fn token_version(headers: &HeaderMap) -> Result<TokenVersion, Error> {
     for value in headers.get_all(ACCEPT) {
         let text = String::from_utf8_lossy(value.as_bytes());
         for entry in split(&text, ',') {

@@ -1,30 +1,15 @@
-//! Client authentication (RFC 6749 section 2.3): by `Authorization: Basic` or in the body, never both.
+//! The credentials of a client: in `Authorization: Basic` or in the body, never both (RFC 6749 section 2.3).
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::body::form_decode;
+use super::form;
 use super::media_type::split;
-use crate::app::App;
-use crate::client::{Client, Secret};
+use crate::client_auth::{Credentials, Pair};
 use crate::error::Error;
 use crate::params::{self, Name, Params};
-
-/// The credentials of a client. Has no `Debug`: it contains a secret.
-pub(super) struct Credentials {
-    presented: Pair,
-    /// The halves of the Basic credentials before form-decoding, if they differ from the decoded ones.
-    raw: Option<Pair>,
-}
-
-/// A client id and a secret. An empty id or an empty secret never authenticates a client.
-#[derive(PartialEq)]
-struct Pair {
-    client_id: String,
-    client_secret: String,
-}
 
 const MALFORMED: Error = Error::invalid_request("The Authorization header is malformed.");
 const TWO_METHODS: Error = Error::invalid_request("There is more than one client authentication.");
@@ -34,7 +19,7 @@ const TWO_METHODS: Error = Error::invalid_request("There is more than one client
 ///
 /// # Errors
 /// `invalid_request` if they are malformed, or use two methods (RFC 6749 section 2.3).
-pub(super) fn credentials(headers: &HeaderMap, params: &mut Params) -> Result<Option<Credentials>, Error> {
+pub fn credentials(headers: &HeaderMap, params: &mut Params) -> Result<Option<Credentials>, Error> {
     let (client_id, client_secret) = (params.take(Name::ClientId), params.take(Name::ClientSecret));
     let Some(basic) = basic(headers)? else {
         let client_secret = client_secret.unwrap_or_default();
@@ -78,53 +63,10 @@ fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
     params::check(Name::ClientId, client_id)?;
     params::check(Name::ClientSecret, client_secret)?;
     let decode = |name, half: &str| {
-        form_decode(half.as_bytes()).filter(|decoded| params::check(name, decoded).is_ok()).unwrap_or_default()
+        form::decode(half.as_bytes()).filter(|decoded| params::check(name, decoded).is_ok()).unwrap_or_default()
     };
     let presented =
         Pair { client_id: decode(Name::ClientId, client_id), client_secret: decode(Name::ClientSecret, client_secret) };
     let raw = Pair { client_id: client_id.to_owned(), client_secret: client_secret.to_owned() };
     Ok(Credentials { raw: (raw != presented).then_some(raw), presented })
-}
-
-/// Authenticates a client. Every cause of failure does the same work and gets the same response (S-202).
-///
-/// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that.
-/// Therefore raw halves are also accepted, but only for an imported secret (S-211).
-///
-/// # Errors
-/// `invalid_client`; server errors.
-pub(super) async fn authenticate(app: &App, credentials: Option<Credentials>) -> Result<Client, Error> {
-    let Some(Credentials { presented, raw }) = credentials else {
-        return Err(Error::invalid_client("no client credentials"));
-    };
-    let mut client = find(app, &presented.client_id).await?;
-    let mut proven = proves(app, client.as_ref(), &presented.client_secret, |_| true);
-    if let Some(raw) = raw.filter(|_| !proven) {
-        let is_same_id = raw.client_id == presented.client_id;
-        let other = if is_same_id { None } else { find(app, &raw.client_id).await? };
-        let candidate = if is_same_id { client.as_ref() } else { other.as_ref() };
-        proven = proves(app, candidate, &raw.client_secret, |secret| secret.hash.is_slow());
-        client = other.or(client);
-    }
-    let client = client.ok_or(Error::invalid_client("unknown client"))?;
-    // Only an id that exists reaches the log: an unknown one may be a secret in the wrong place.
-    tracing::Span::current().record("client_id", &client.client_id);
-    match (proven, client.enabled) {
-        (true, _) => Ok(client),
-        (false, true) => Err(Error::invalid_client("wrong or expired secret")),
-        (false, false) => Err(Error::invalid_client("disabled client")),
-    }
-}
-
-async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
-    if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
-}
-
-/// Returns true if the client is enabled and the secret is one of its active secrets, of which only those are tried
-/// that `counts` accepts.
-fn proves(app: &App, client: Option<&Client>, client_secret: &str, counts: fn(&Secret) -> bool) -> bool {
-    let secrets = client.into_iter().flat_map(|client| client.live_secrets(app.clock.now()));
-    let secrets = secrets.filter(|secret| counts(secret) && !client_secret.is_empty());
-    let is_right = app.hasher.verify_secret(secrets.map(|secret| &secret.hash), client_secret);
-    is_right && client.is_some_and(|client| client.enabled)
 }

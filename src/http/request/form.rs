@@ -1,0 +1,45 @@
+//! Forms (`application/x-www-form-urlencoded`, WHATWG URL section 5.1), decoded strictly: a body, or a query.
+
+use crate::error::Error;
+use crate::params::Params;
+
+/// Rejects a query that contains a parameter of the endpoint, even an empty one. Other parameters are ignored.
+///
+/// # Errors
+/// `invalid_request`, also for a query that cannot be decoded.
+pub fn check_query(query: &str) -> Result<(), Error> {
+    if read(query.as_bytes(), "The query is not well-formed.")?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::invalid_request("Parameters belong in the body, not in the query."))
+}
+
+/// Reads the parameters of a form. `malformed` is the description of the error if it cannot be decoded.
+///
+/// # Errors
+/// `invalid_request`
+pub fn read(text: &[u8], malformed: &'static str) -> Result<Params, Error> {
+    let mut params = Params::default();
+    for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=').map(decode);
+        let mut half = || halves.next().unwrap_or_else(|| Some(String::new())).ok_or(Error::invalid_request(malformed));
+        params.insert(&half()?, Some(half()?))?;
+    }
+    Ok(params)
+}
+
+/// Decodes `application/x-www-form-urlencoded` text. Returns `None` for a `%` without two hex digits and for bytes that
+/// are not UTF-8, which the usual decoders replace.
+pub fn decode(text: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    let hex_digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => hex_digit(bytes.next())? << 4 | hex_digit(bytes.next())?,
+            other => *other,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
