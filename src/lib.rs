@@ -15,6 +15,7 @@
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`client_auth`] | how a client authenticates |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
+//! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`], [`client`], [`user`], [`scope`] | the parameters of a request; clients, users and their permissions |
 //! | [`token`], [`refresh_token`] | access tokens; refresh tokens and their families |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, its reload and its rotation |

@@ -4,7 +4,8 @@
 //! 2. The scope is one that the client may have (section 3.3).
 //! 3. The token's subject is the client itself (RFC 9068 section 2.2); there is no refresh token (section 4.4.3).
 
-use super::{Caller, Issued, access_token_ttl};
+use super::Caller;
+use super::issue::{Issued, access_token_ttl};
 use crate::app::App;
 use crate::error::Error;
 use crate::params::{Name, Params};

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Caller, GrantType, Issued, access_token_ttl, family_expires_at};
+use super::issue::{Issued, access_token_ttl, family_expires_at};
+use super::{Caller, GrantType};
 use crate::app::App;
 use crate::error::Error;
 use crate::params::{Name, Params};

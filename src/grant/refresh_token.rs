@@ -11,7 +11,8 @@
 //! 7. The access token is signed. Then one conditional update makes the successor the active refresh token. It is the
 //!    only write and comes last, so a request that is rejected or fails consumes nothing.
 
-use super::{Caller, Issued, access_token_ttl, family_expires_at};
+use super::Caller;
+use super::issue::{Issued, access_token_ttl, family_expires_at};
 use crate::app::App;
 use crate::error::Error;
 use crate::params::{Name, Params};
