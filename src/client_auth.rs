@@ -3,6 +3,15 @@
 use crate::app::App;
 use crate::client::{Client, Secret};
 use crate::error::Error;
+use crate::params::{Grammar, Param};
+
+/// `client_id` (RFC 6749 section 2.2)
+pub const CLIENT_ID: Param = Param::new("client_id", 256, Grammar::VscharOrInteger);
+/// `client_secret` (RFC 6749 section 2.3.1)
+pub const CLIENT_SECRET: Param = Param::new("client_secret", 1024, Grammar::Vschar);
+
+/// The parameters of client authentication.
+pub const PARAMS: &[Param] = &[CLIENT_ID, CLIENT_SECRET];
 
 /// The credentials of a client, as a request presents them. Has no `Debug`: it contains a secret.
 pub struct Credentials {

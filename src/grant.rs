@@ -1,9 +1,11 @@
 //! Grants (RFC 6749 section 4): the one dispatch of token requests.
 
+use std::iter;
+
 use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
-use crate::params::{Name, Params};
+use crate::params::{Grammar, Param, Params};
 use crate::token::TokenVersion;
 
 pub mod client_credentials;
@@ -12,6 +14,21 @@ pub mod password;
 pub mod refresh_token;
 
 use issue::Issued;
+
+const GRANT_TYPE: Param = Param::unlimited("grant_type");
+/// `scope` (RFC 6749 section 3.3), which all grants have.
+const SCOPE: Param = Param::new("scope", 4096, Grammar::ScopeTokens);
+
+/// The parameters of the authorization code grant (RFC 6749 section 4.1.3, RFC 7636 section 4.5). No grant uses them
+/// yet, but they must not be repeated or be in the query either.
+const OF_A_CODE: &[Param] =
+    &[Param::unlimited("code"), Param::unlimited("redirect_uri"), Param::unlimited("code_verifier")];
+
+/// Returns the parameters of all grants.
+pub fn params() -> impl Iterator<Item = Param> {
+    let of_grants = [client_credentials::PARAMS, password::PARAMS, refresh_token::PARAMS, OF_A_CODE];
+    iter::once(GRANT_TYPE).chain(of_grants.into_iter().flatten().copied())
+}
 
 /// The `grant_type` of a token request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +50,7 @@ impl GrantType {
     /// # Errors
     /// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
     pub fn take(params: &mut Params) -> Result<Self, Error> {
-        let name = params.take(Name::GrantType).ok_or(Error::invalid_request("The grant_type is missing."))?;
+        let name = params.require(GRANT_TYPE)?;
         Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name).ok_or(Error::unsupported_grant_type())
     }
 

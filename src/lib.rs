@@ -16,7 +16,8 @@
 //! | [`client_auth`] | how a client authenticates |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
-//! | [`params`], [`client`], [`user`], [`scope`] | the parameters of a request; clients, users and their permissions |
+//! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
+//! | [`client`], [`user`], [`scope`] | clients, users and their permissions |
 //! | [`token`], [`refresh_token`] | access tokens; refresh tokens and their families |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, its reload and its rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes; random ids |

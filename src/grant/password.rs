@@ -14,16 +14,24 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::issue::{Issued, access_token_ttl, family_expires_at};
-use super::{Caller, GrantType};
+use super::{Caller, GrantType, SCOPE};
 use crate::app::App;
 use crate::error::Error;
-use crate::params::{Name, Params};
+use crate::params::{Grammar, Param, Params};
 use crate::password_hash::{Hash, Verified};
 use crate::random::random_id;
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
 use crate::store::StoreError;
 use crate::token::{AccessToken, Login, TokenVersion};
 use crate::user::{User, Username};
+
+/// `username` (RFC 6749 section 4.3.2)
+pub const USERNAME: Param = Param::new("username", 1024, Grammar::TrimmedLine);
+/// `password` (RFC 6749 section 4.3.2)
+pub const PASSWORD: Param = Param::new("password", 4096, Grammar::Line);
+
+/// The parameters of the grant.
+pub(super) const PARAMS: &[Param] = &[USERNAME, PASSWORD, SCOPE];
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
 /// The limit of the time that the upgrade of a password hash may add to a response.
@@ -32,7 +40,7 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_millis(300);
 /// upgrade could exceed its deadline after the family is stored, and the login would be lost.
 const LATEST_UPGRADE: Duration = Duration::from_millis(3_500);
 
-/// The grant's own parameters, and the user.
+/// The values of the grant's parameters, and the user.
 pub struct Request {
     scope: Option<String>,
     password: String,
@@ -50,9 +58,9 @@ impl Request {
     /// `invalid_request` if one is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
         let began = Instant::now();
-        let scope = params.take(Name::Scope);
-        let username = params.take(Name::Username).ok_or(Error::invalid_request("The username is missing."))?;
-        let password = params.take(Name::Password).ok_or(Error::invalid_request("The password is missing."))?;
+        let scope = params.take(SCOPE);
+        let username = params.require(USERNAME)?;
+        let password = params.require(PASSWORD)?;
         // A username that is not valid is treated like one that does not exist.
         let username = Username::parse(&username);
         let user = match &username {

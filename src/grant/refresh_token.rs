@@ -11,11 +11,11 @@
 //! 7. The access token is signed. Then one conditional update makes the successor the active refresh token. It is the
 //!    only write and comes last, so a request that is rejected or fails consumes nothing.
 
-use super::Caller;
 use super::issue::{Issued, access_token_ttl, family_expires_at};
+use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::error::Error;
-use crate::params::{Name, Params};
+use crate::params::{Grammar, Param, Params};
 use crate::random::random_id;
 use crate::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, RefreshToken, Standing};
 use crate::scope::Scope;
@@ -23,7 +23,13 @@ use crate::store::Rotation;
 use crate::token::{AccessToken, Login};
 use crate::user::{User, Username};
 
-/// The grant's own parameters, and the family that the refresh token names.
+/// `refresh_token` (RFC 6749 section 6). A malformed one is rejected later, like one that we did not make.
+const REFRESH_TOKEN: Param = Param::new("refresh_token", 1024, Grammar::Text);
+
+/// The parameters of the grant.
+pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE];
+
+/// The values of the grant's parameters, and the family that the refresh token names.
 pub struct Request {
     scope: Option<String>,
     /// A server error counts only after the client's errors.
@@ -39,8 +45,8 @@ impl Request {
     /// `invalid_request` if the refresh token is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
         let received_at = app.clock.now();
-        let scope = params.take(Name::Scope);
-        let token = params.take(Name::RefreshToken).ok_or(Error::invalid_request("The refresh_token is missing."))?;
+        let scope = params.take(SCOPE);
+        let token = params.require(REFRESH_TOKEN)?;
         Ok(Self { scope, found: find(app, &token).await, received_at })
     }
 }

@@ -10,7 +10,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("app", &["clock", "config", "keys", "password_hash", "store"]),
     ("aws", &[]),
     ("client", &["password_hash", "random", "scope"]),
-    ("client_auth", &["app", "client", "error"]),
+    ("client_auth", &["app", "client", "error", "params"]),
     ("clock", &[]),
     ("config", &["aws"]),
     (
@@ -18,11 +18,11 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
         &[
             "aws",
             "client",
+            "client_auth",
             "clock",
             "config",
             "grant",
             "keys",
-            "params",
             "password_hash",
             "random",
             "scope",

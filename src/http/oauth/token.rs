@@ -12,7 +12,7 @@ use axum::{Extension, Json};
 use tokio::time::timeout;
 
 use crate::app::App;
-use crate::client_auth::authenticate;
+use crate::client_auth::{self, authenticate};
 use crate::error::Error;
 use crate::grant::{self, Caller, GrantType};
 use crate::http::cors;
@@ -21,10 +21,16 @@ use crate::http::request::accept::token_version;
 use crate::http::request::body::{ContentType, check_encoding};
 use crate::http::request::credentials::credentials;
 use crate::http::request::form::check_query;
+use crate::params::Param;
 
 /// The limit for all calls of a request together, after which the response is 503 (S-704). Each call has a shorter
 /// timeout, but a request makes several calls.
 const DEADLINE: Duration = Duration::from_millis(3_800);
+
+/// Returns the parameter of this name, if the endpoint defines it.
+fn defined(name: &str) -> Option<Param> {
+    client_auth::PARAMS.iter().copied().chain(grant::params()).find(|param| param.name() == name)
+}
 
 /// Handles a token request.
 pub(super) async fn post(
@@ -41,9 +47,9 @@ pub(super) async fn post(
     })?;
     check_encoding(&headers)?;
     let content_type = ContentType::of(&headers)?;
-    check_query(&query.unwrap_or_default())?;
+    check_query(&query.unwrap_or_default(), defined)?;
     let version = token_version(&headers)?;
-    let mut params = content_type.read(&body)?;
+    let mut params = content_type.read(&body, defined)?;
     let credentials = credentials(&headers, &mut params)?;
     let grant_type = GrantType::take(&mut params)?;
     let span = tracing::Span::current();

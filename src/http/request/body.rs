@@ -6,7 +6,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use super::media_type::split;
 use super::{form, json};
 use crate::error::Error;
-use crate::params::Params;
+use crate::params::{Defined, Params};
 
 /// The limit of a body in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -47,14 +47,14 @@ impl ContentType {
         }
     }
 
-    /// Parses a body of this type.
+    /// Parses a body of this type, for an endpoint that defines these parameters.
     ///
     /// # Errors
     /// `invalid_request`
-    pub fn read(self, body: &[u8]) -> Result<Params, Error> {
+    pub fn read(self, body: &[u8], defined: Defined) -> Result<Params, Error> {
         match self {
-            Self::Json => json::read(body),
-            Self::Form => form::read(body, "The body is not a well-formed form."),
+            Self::Json => json::read(body, defined),
+            Self::Form => form::read(body, defined, "The body is not a well-formed form."),
         }
     }
 }

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::form;
 use super::media_type::split;
-use crate::client_auth::{Credentials, Pair};
+use crate::client_auth::{CLIENT_ID, CLIENT_SECRET, Credentials, Pair};
 use crate::error::Error;
-use crate::params::{self, Name, Params};
+use crate::params::{Param, Params};
 
 const MALFORMED: Error = Error::invalid_request("The Authorization header is malformed.");
 const TWO_METHODS: Error = Error::invalid_request("There is more than one client authentication.");
@@ -20,7 +20,7 @@ const TWO_METHODS: Error = Error::invalid_request("There is more than one client
 /// # Errors
 /// `invalid_request` if they are malformed, or use two methods (RFC 6749 section 2.3).
 pub fn credentials(headers: &HeaderMap, params: &mut Params) -> Result<Option<Credentials>, Error> {
-    let (client_id, client_secret) = (params.take(Name::ClientId), params.take(Name::ClientSecret));
+    let (client_id, client_secret) = (params.take(CLIENT_ID), params.take(CLIENT_SECRET));
     let Some(basic) = basic(headers)? else {
         let client_secret = client_secret.unwrap_or_default();
         return Ok(client_id.map(|client_id| Credentials { presented: Pair { client_id, client_secret }, raw: None }));
@@ -60,13 +60,13 @@ fn begins_with_scheme(part: &str) -> bool {
 fn decode_basic(encoded: &str) -> Result<Credentials, Error> {
     let text = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(MALFORMED)?;
     let (client_id, client_secret) = text.split_once(':').ok_or(MALFORMED)?;
-    params::check(Name::ClientId, client_id)?;
-    params::check(Name::ClientSecret, client_secret)?;
-    let decode = |name, half: &str| {
-        form::decode(half.as_bytes()).filter(|decoded| params::check(name, decoded).is_ok()).unwrap_or_default()
+    CLIENT_ID.check(client_id)?;
+    CLIENT_SECRET.check(client_secret)?;
+    let decode = |param: Param, half: &str| {
+        form::decode(half.as_bytes()).filter(|decoded| param.check(decoded).is_ok()).unwrap_or_default()
     };
     let presented =
-        Pair { client_id: decode(Name::ClientId, client_id), client_secret: decode(Name::ClientSecret, client_secret) };
+        Pair { client_id: decode(CLIENT_ID, client_id), client_secret: decode(CLIENT_SECRET, client_secret) };
     let raw = Pair { client_id: client_id.to_owned(), client_secret: client_secret.to_owned() };
     Ok(Credentials { raw: (raw != presented).then_some(raw), presented })
 }

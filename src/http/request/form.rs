@@ -1,25 +1,23 @@
 //! Forms (`application/x-www-form-urlencoded`, WHATWG URL section 5.1), decoded strictly: a body, or a query.
 
 use crate::error::Error;
-use crate::params::Params;
+use crate::params::{Defined, Params};
 
 /// Rejects a query that contains a parameter of the endpoint, even an empty one. Other parameters are ignored.
 ///
 /// # Errors
 /// `invalid_request`, also for a query that cannot be decoded.
-pub fn check_query(query: &str) -> Result<(), Error> {
-    if read(query.as_bytes(), "The query is not well-formed.")?.is_empty() {
-        return Ok(());
-    }
-    Err(Error::invalid_request("Parameters belong in the body, not in the query."))
+pub fn check_query(query: &str, defined: Defined) -> Result<(), Error> {
+    let params = read(query.as_bytes(), defined, "The query is not well-formed.")?;
+    params.first().map_or(Ok(()), |param| Err(param.in_query()))
 }
 
-/// Reads the parameters of a form. `malformed` is the description of the error if it cannot be decoded.
+/// Reads the parameters of a form, for an endpoint that defines these parameters. `malformed` is the description of the error if it cannot be decoded.
 ///
 /// # Errors
 /// `invalid_request`
-pub fn read(text: &[u8], malformed: &'static str) -> Result<Params, Error> {
-    let mut params = Params::default();
+pub fn read(text: &[u8], defined: Defined, malformed: &'static str) -> Result<Params, Error> {
+    let mut params = Params::new(defined);
     for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=').map(decode);
         let mut half = || halves.next().unwrap_or_else(|| Some(String::new())).ok_or(Error::invalid_request(malformed));

@@ -1,12 +1,13 @@
 //! JSON bodies: one object, at most 4 deep and without repeated members (RFC 8259, RFC 7493 section 2.3).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::error::Error;
-use crate::params::Params;
+use crate::params::{Defined, Params};
 
 const MAX_DEPTH: u8 = 4;
 /// The largest integer of 15 digits. Every JSON library preserves integers up to this one exactly.
@@ -15,24 +16,26 @@ const MAX_INTEGER: u64 = 999_999_999_999_999;
 const MALFORMED: Error =
     Error::invalid_request("The body is not one JSON object, at most 4 deep and without repeated members.");
 
-/// Reads the parameters of a body.
+/// Reads the parameters of a body, for an endpoint that defines these parameters.
 ///
 /// # Errors
 /// `invalid_request`
-pub fn read(body: &[u8]) -> Result<Params, Error> {
+pub fn read(body: &[u8], defined: Defined) -> Result<Params, Error> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let members =
         json.deserialize_map(Members).and_then(|members| json.end().map(|()| members)).map_err(|_| MALFORMED)?;
-    let mut params = Params::default();
+    let mut params = Params::new(defined);
     for (name, value) in members {
-        let value = match value {
-            Value::Text(text) => Some(text),
+        let value = match (value, defined(&name)) {
+            (Value::Text(text), _) => Some(text),
+            (Value::Repeated, Some(param)) => return Err(param.repeated()),
+            (Value::Repeated, None) => return Err(MALFORMED),
             // A system whose client ids are numbers may send a number.
-            Value::Integer(integer) if name == "client_id" && integer <= MAX_INTEGER => Some(integer.to_string()),
-            Value::Integer(_) | Value::Other if Params::defines(&name) => {
-                return Err(Error::invalid_request("A parameter is not a string."));
+            (Value::Integer(integer), Some(param)) if param.may_be_integer() && integer <= MAX_INTEGER => {
+                Some(integer.to_string())
             }
-            Value::Null | Value::Integer(_) | Value::Other => None,
+            (Value::Integer(_) | Value::Other, Some(param)) => return Err(param.not_a_string()),
+            (Value::Null | Value::Integer(_) | Value::Other, _) => None,
         };
         params.insert(&name, value)?;
     }
@@ -46,6 +49,8 @@ enum Value {
     /// An integer without sign, fraction and exponent.
     Integer(u64),
     Other,
+    /// The values of a member that occurs more than once in the object of the body.
+    Repeated,
 }
 
 /// Deserializes the object of the body.
@@ -65,9 +70,13 @@ impl<'de> Visitor<'de> for Members {
 
 fn members<'de, A: MapAccess<'de>>(mut map: A, depth: u8) -> Result<BTreeMap<String, Value>, A::Error> {
     let mut members = BTreeMap::new();
-    while let Some(name) = map.next_key()? {
-        if members.insert(name, map.next_value_seed(Within { depth })?).is_some() {
-            return Err(de::Error::custom("a repeated member"));
+    while let Some(name) = map.next_key::<String>()? {
+        let value = map.next_value_seed(Within { depth })?;
+        match members.entry(name) {
+            Entry::Vacant(entry) => drop(entry.insert(value)),
+            // Reported later, with the name if it is a parameter.
+            Entry::Occupied(mut entry) if depth == 1 => drop(entry.insert(Value::Repeated)),
+            Entry::Occupied(_) => return Err(de::Error::custom("a repeated member")),
         }
     }
     Ok(members)
