@@ -2,15 +2,17 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{from_fn, map_request, map_response};
+use axum::middleware::{Next, from_fn, map_request, map_request_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
@@ -23,6 +25,10 @@ mod health;
 mod oauth;
 mod published;
 pub mod request;
+
+/// The limit for all calls of a request together, after which the response is 503 (S-704). Each call has a shorter
+/// timeout, but a request makes several calls.
+const DEADLINE: Duration = Duration::from_millis(3_800);
 
 /// The origin of a request, according to the gateway. Headers are not used, because any caller can send them. The
 /// server of the router puts this into the extensions of the request.
@@ -44,6 +50,7 @@ pub fn router(app: Arc<App>) -> Router {
     published::router(&app.config.issuer)
         .merge(oauth::router())
         .route("/healthz", only("GET", get(health::get)))
+        .route_layer(map_request_with_state(app.clone(), reload_keys))
         .fallback((async || Error::not_found()).layer(map_request(well_formed)))
         .layer(DefaultBodyLimit::max(request::body::MAX_BYTES))
         .layer(map_response(headers))
@@ -51,12 +58,16 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Completes the routes of one path: every other method is 405, and a panic is 500. axum serves HEAD for each GET; a
+/// Completes the routes of one path: every other method is 405, a panic is 500, and a late response is 503. axum serves HEAD for each GET; a
 /// path that does not list HEAD rejects it.
 fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     let rejected = async move || Error::method_not_allowed(methods);
     let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };
-    routes.fallback(rejected).layer(CatchPanicLayer::custom(panicked)).layer(map_request(well_formed))
+    routes
+        .fallback(rejected)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(deadline))
+        .layer(map_request(well_formed))
 }
 
 /// Rejects a request that is [`Malformed`]. Runs inside the layers of the path, so that the response has their headers.
@@ -65,6 +76,19 @@ async fn well_formed(request: Request) -> Result<Request, Error> {
         Some(Malformed) => Err(Error::invalid_request("The request is not well-formed HTTP.")),
         None => Ok(request),
     }
+}
+
+/// Reloads the signing keys if that is due, beside the request.
+async fn reload_keys(State(app): State<Arc<App>>, request: Request) -> Request {
+    app.keyring.reload_if_due();
+    request
+}
+
+/// Ends a request that takes too long. What must happen for every response is in the layers outside this one, because
+/// the deadline drops the handler at any `await`.
+async fn deadline(request: Request, next: Next) -> Result<Response, Error> {
+    let late = |_| Error::temporarily_unavailable("a dependency did not respond in time");
+    timeout(DEADLINE, next.run(request)).await.map_err(late)
 }
 
 /// Converts a panic to a 500 response, so that the execution environment survives (S-103). The message of the panic is

@@ -29,7 +29,7 @@
 //!
 //! ```text
 //! API Gateway -> gateway.rs             event -> request, response -> event
-//!   http.rs                             routes and layers: limit of the body, headers of every response, panics
+//!   http.rs                             routes and layers: limit of the body, headers, key reload, deadline, panics
 //!     http/decision.rs                  span of the request; its one log line
 //!     http/cors.rs                      Vary, preflight, headers for the client's origins
 //!     http/oauth/token.rs               POST /oauth/token: the checks in their order
@@ -46,6 +46,8 @@
 //! - A grant runs only for an authenticated client that may use it.
 //! - An [`error::Error`] sends a code and static text; its reason is only logged. Only [`store::StoreError`] and
 //!   [`keys::KeyError`] convert into it, and become 503 or 500, so internal details cannot leak by accident.
+//! - The deadline of a request drops only its handler. Whatever every response needs (the log line, headers, CORS) is in
+//!   layers outside the deadline.
 //! - One conditional update rotates a refresh token, so at most one generation of a family is active.
 //! - A refresh reads client, family and user before its one write, so a request that is rejected or fails consumes
 //!   nothing.

@@ -4,13 +4,16 @@
 //! preflight request does not name a client, so every origin is approved. That is safe, because a form POST needs no
 //! preflight either.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION, ORIGIN, VARY, WWW_AUTHENTICATE,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -20,16 +23,21 @@ use crate::error::Error;
 /// The methods of a path that browsers may call from another origin.
 pub(super) const METHODS: &str = "POST,OPTIONS";
 
-/// Returns the headers that let a page read the response to this client, or `None` if the request does not come from
-/// one of the client's origins. The caller has authenticated the client.
-pub(super) fn readable(request: &HeaderMap, client: &Client) -> Option<[(HeaderName, HeaderValue); 2]> {
-    let origin = request.get(ORIGIN)?;
-    client.allowed_origins.contains(origin.to_str().ok()?).then(|| {
-        [
-            (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
-            (ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, DPoP-Nonce")),
-        ]
-    })
+/// The origin whose pages may read the response. It is shared by the handler and [`by_origin`], which also adds it to the
+/// response of a handler that exceeded its deadline.
+#[derive(Clone, Default)]
+struct Reader(Arc<OnceLock<HeaderValue>>);
+
+/// Lets the page that sent the request read the response, if its origin is one of the client's. The caller has
+/// authenticated the client.
+pub(super) fn let_page_read(request: &Parts, client: &Client) {
+    let is_allowed =
+        |origin: &&HeaderValue| origin.to_str().is_ok_and(|origin| client.allowed_origins.contains(origin));
+    if let (Some(origin), Some(reader)) =
+        (request.headers.get(ORIGIN).filter(is_allowed), request.extensions.get::<Reader>())
+    {
+        reader.0.get_or_init(|| origin.clone());
+    }
 }
 
 /// Approves a preflight request, whatever its origin. Any other `OPTIONS` is 405.
@@ -48,12 +56,18 @@ pub(super) async fn preflight(request: HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, approval).into_response()
 }
 
-/// Marks every response of a path as dependent on `Origin`, and replaces the Basic challenge of a page's request that
+/// Marks every response of a path as dependent on `Origin`, adds the headers for the page that may read it, and replaces the Basic challenge of a page's request that
 /// did not use Basic: Chromium would open its login dialog, and the page would get no response.
-pub(super) async fn by_origin(request: Request, next: Next) -> Response {
+pub(super) async fn by_origin(mut request: Request, next: Next) -> Response {
     let is_from_page = request.headers().contains_key(ORIGIN) && !uses_basic(request.headers());
+    let reader = Reader::default();
+    request.extensions_mut().insert(reader.clone());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if let Some(origin) = reader.0.get() {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, DPoP-Nonce"));
+    }
     headers.insert(VARY, HeaderValue::from_static("Origin"));
     if is_from_page && let Some(challenge) = headers.get_mut(WWW_AUTHENTICATE) {
         *challenge = HeaderValue::from_static("Bearer realm=\"oauth\"");

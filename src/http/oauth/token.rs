@@ -1,15 +1,14 @@
 //! `POST /oauth/token` (RFC 6749 section 3.2). The first check that fails decides the error.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
 use axum::{Extension, Json};
-use tokio::time::timeout;
 
 use crate::app::App;
 use crate::client_auth::{self, authenticate};
@@ -23,10 +22,6 @@ use crate::http::request::credentials::credentials;
 use crate::http::request::form::check_query;
 use crate::params::Param;
 
-/// The limit for all calls of a request together, after which the response is 503 (S-704). Each call has a shorter
-/// timeout, but a request makes several calls.
-const DEADLINE: Duration = Duration::from_millis(3_800);
-
 /// Returns the parameter of this name, if the endpoint defines it.
 fn defined(name: &str) -> Option<Param> {
     client_auth::PARAMS.iter().copied().chain(grant::params()).find(|param| param.name() == name)
@@ -35,40 +30,33 @@ fn defined(name: &str) -> Option<Param> {
 /// Handles a token request.
 pub(super) async fn post(
     State(app): State<Arc<App>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
+    parts: Parts,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Error> {
-    app.keyring.reload_if_due();
-
+) -> Result<impl IntoResponse, Error> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
         _ => Error::invalid_request("The body cannot be read."),
     })?;
-    check_encoding(&headers)?;
-    let content_type = ContentType::of(&headers)?;
-    check_query(&query.unwrap_or_default(), defined)?;
-    let version = token_version(&headers)?;
+    let headers = &parts.headers;
+    check_encoding(headers)?;
+    let content_type = ContentType::of(headers)?;
+    check_query(parts.uri.query().unwrap_or_default(), defined)?;
+    let version = token_version(headers)?;
     let mut params = content_type.read(&body, defined)?;
-    let credentials = credentials(&headers, &mut params)?;
+    let credentials = credentials(headers, &mut params)?;
     let grant_type = GrantType::take(&mut params)?;
     let span = tracing::Span::current();
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
-    // Set when the client is authenticated, and sent with every response from then on: a token or an error.
-    let mut readable = None;
     let authenticated = async {
         let client = authenticate(&app, credentials).await?;
-        readable = cors::readable(&headers, &client);
+        cors::let_page_read(&parts, &client);
         if !client.grant_types.contains(grant_type.as_str()) {
             return Err(Error::unauthorized_client());
         }
         Ok(Caller { client, version })
     };
-    let issued = grant::run(&app, grant_type, params, authenticated);
-    let late = |_| Error::temporarily_unavailable("a dependency did not respond in time");
-    let issued = timeout(DEADLINE, issued).await.map_err(late).flatten();
-    let issued = issued.map(|issued| (Extension(Decision::Issued), Json(issued)));
-    Ok((readable, issued).into_response())
+    let issued = grant::run(&app, grant_type, params, authenticated).await?;
+    Ok((Extension(Decision::Issued), Json(issued)))
 }

@@ -37,7 +37,6 @@ struct Metadata<'a> {
 
 /// Returns the metadata, which depends on the configuration and on the signing keys only.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    app.keyring.reload_if_due();
     let keys = app.keyring.current().await?;
     let issuer = &app.config.issuer;
     let metadata = Metadata {

@@ -1,0 +1,3 @@
+//! `src/http`: the rules that need no deployment.
+
+mod request;
