@@ -106,69 +106,69 @@ impl Error {
         Self { reason: Some(reason.into()), ..self }
     }
 
-    /// `invalid_request`, 400: malformed, missing, repeated or over a limit.
+    /// Returns `invalid_request`, 400: malformed, missing, repeated or over a limit.
     pub const fn invalid_request(description: &'static str) -> Self {
         Self::new(Code::InvalidRequest, description)
     }
 
-    /// `invalid_request`, 400, because of a parameter. The description is the parts of the sentence, in order.
+    /// Returns `invalid_request`, 400, because of a parameter. The description is the parts of the sentence, in order.
     pub const fn invalid_parameter(before: &'static str, name: &'static str, after: &'static str) -> Self {
         let description = Some(Description([before, name, after]));
         Self { code: Code::InvalidRequest, description, reason: None }
     }
 
-    /// `invalid_request`, 413: the body is over its limit.
+    /// Returns `invalid_request`, 413: the body is over its limit.
     pub const fn body_too_large() -> Self {
         Self::new(Code::BodyTooLarge, "The body is larger than 16 KiB.")
     }
 
-    /// `invalid_client`, 401: client authentication failed. All causes get the same response.
+    /// Returns `invalid_client`, 401: client authentication failed. All causes get the same response.
     pub fn invalid_client(reason: &'static str) -> Self {
         Self::new(Code::InvalidClient, "Client authentication failed.").with_reason(reason)
     }
 
-    /// `unauthorized_client`, 400: this client may not use this grant.
+    /// Returns `unauthorized_client`, 400: this client may not use this grant.
     pub const fn unauthorized_client() -> Self {
         Self::new(Code::UnauthorizedClient, "This client may not use this grant type.")
     }
 
-    /// `unsupported_grant_type`, 400.
+    /// Returns `unsupported_grant_type`, 400.
     pub const fn unsupported_grant_type() -> Self {
         Self::new(Code::UnsupportedGrantType, "This grant type is not supported.")
     }
 
-    /// `unsupported_response_type`, 400.
+    /// Returns `unsupported_response_type`, 400.
     pub const fn unsupported_response_type() -> Self {
         Self::new(Code::UnsupportedResponseType, "This server has no login pages.")
     }
 
-    /// `invalid_scope`, 400: malformed, unknown or not allowed.
+    /// Returns `invalid_scope`, 400: malformed, unknown or not allowed.
     pub fn invalid_scope(error: ScopeError) -> Self {
         Self::new(Code::InvalidScope, error.description())
     }
 
-    /// `invalid_grant`, 400.
+    /// Returns `invalid_grant`, 400.
     pub fn invalid_grant(description: &'static str, reason: &'static str) -> Self {
         Self::new(Code::InvalidGrant, description).with_reason(reason)
     }
 
-    /// `temporarily_unavailable`, 503: a dependency is down.
+    /// Returns `temporarily_unavailable`, 503: a dependency is down.
     pub fn temporarily_unavailable(reason: impl Into<Cow<'static, str>>) -> Self {
         let description = "The service is not available at the moment. Try again.";
         Self::new(Code::TemporarilyUnavailable, description).with_reason(reason)
     }
 
-    /// `server_error`, 500: a bug, or a deployment or record that is not valid.
+    /// Returns `server_error`, 500: a bug, or a deployment or record that is not valid.
     pub fn server_error(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::ServerError, "The server failed to process the request.").with_reason(reason)
     }
 
-    /// `not_found`, 404. Not an OAuth error, so it has no description.
+    /// Returns `not_found`, 404. Not an OAuth error, so it has no description.
     pub const fn not_found() -> Self {
         Self { code: Code::NotFound, description: None, reason: None }
     }
 
-    /// `method_not_allowed`, 405: the path has only these methods, separated by commas. It has no description either.
+    /// Returns `method_not_allowed`, 405: the path has only these methods, separated by commas. Not an OAuth error either.
     pub const fn method_not_allowed(allow: &'static str) -> Self {
         Self { code: Code::MethodNotAllowed { allow }, description: None, reason: None }
     }

@@ -58,8 +58,8 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Completes the routes of one path: every other method is 405, a panic is 500, and a late response is 503. axum serves HEAD for each GET; a
-/// path that does not list HEAD rejects it.
+/// Completes the routes of one path: every other method is 405, a panic is 500, and a late response is 503. axum serves
+/// HEAD for each GET; a path that does not list HEAD rejects it.
 fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     let rejected = async move || Error::method_not_allowed(methods);
     let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };

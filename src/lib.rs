@@ -46,8 +46,8 @@
 //! - A grant runs only for an authenticated client that may use it.
 //! - An [`error::Error`] sends a code and static text; its reason is only logged. Only [`store::StoreError`] and
 //!   [`keys::KeyError`] convert into it, and become 503 or 500, so internal details cannot leak by accident.
-//! - The deadline of a request drops only its handler. Whatever every response needs (the log line, headers, CORS) is in
-//!   layers outside the deadline.
+//! - The deadline of a request drops only its handler. The log line and the headers of the response come from layers
+//!   outside the deadline.
 //! - One conditional update rotates a refresh token, so at most one generation of a family is active.
 //! - A refresh reads client, family and user before its one write, so a request that is rejected or fails consumes
 //!   nothing.

@@ -29,7 +29,7 @@ pub enum Grammar {
     Line,
     /// No NUL, CR or LF. Outer spaces are removed, so that a value of only spaces counts as absent.
     TrimmedLine,
-    /// At most 100 tokens. [`Scope::parse`](crate::scope::Scope::parse) checks each token, later in the order of checks,
+    /// At most 100 tokens. [`Scope::parse`](crate::scope::Scope::parse) checks each token later in the order of checks,
     /// because its error is `invalid_scope`.
     ScopeTokens,
 }

@@ -4,7 +4,8 @@
 //! preflight request does not name a client, so every origin is approved. That is safe, because a form POST needs no
 //! preflight either.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -12,7 +13,6 @@ use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION, ORIGIN, VARY, WWW_AUTHENTICATE,
 };
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -23,20 +23,20 @@ use crate::error::Error;
 /// The methods of a path that browsers may call from another origin.
 pub(super) const METHODS: &str = "POST,OPTIONS";
 
-/// The origin whose pages may read the response. It is shared by the handler and [`by_origin`], which also adds it to the
+/// The page that sent a request, if one did. The handler and [`by_origin`] share it, so that the page can also read the
 /// response of a handler that exceeded its deadline.
-#[derive(Clone, Default)]
-struct Reader(Arc<OnceLock<HeaderValue>>);
+#[derive(Clone)]
+pub(super) struct Page {
+    origin: Option<HeaderValue>,
+    may_read: Arc<AtomicBool>,
+}
 
-/// Lets the page that sent the request read the response, if its origin is one of the client's. The caller has
-/// authenticated the client.
-pub(super) fn let_page_read(request: &Parts, client: &Client) {
-    let is_allowed =
-        |origin: &&HeaderValue| origin.to_str().is_ok_and(|origin| client.allowed_origins.contains(origin));
-    if let (Some(origin), Some(reader)) =
-        (request.headers.get(ORIGIN).filter(is_allowed), request.extensions.get::<Reader>())
-    {
-        reader.0.get_or_init(|| origin.clone());
+impl Page {
+    /// Lets the page read the response if its origin is one of the client's. The caller has authenticated the client.
+    pub(super) fn let_read(&self, client: &Client) {
+        let origin = self.origin.as_ref().and_then(|origin| origin.to_str().ok());
+        let is_allowed = origin.is_some_and(|origin| client.allowed_origins.contains(origin));
+        self.may_read.store(is_allowed, Ordering::Relaxed);
     }
 }
 
@@ -56,20 +56,24 @@ pub(super) async fn preflight(request: HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, approval).into_response()
 }
 
-/// Marks every response of a path as dependent on `Origin`, adds the headers for the page that may read it, and replaces the Basic challenge of a page's request that
-/// did not use Basic: Chromium would open its login dialog, and the page would get no response.
+/// Marks every response of a path as dependent on `Origin`, and adds the headers that let the page read it. Replaces
+/// the Basic challenge if a page's request did not use Basic: Chromium would open its login dialog, and the page would
+/// get no response.
 pub(super) async fn by_origin(mut request: Request, next: Next) -> Response {
-    let is_from_page = request.headers().contains_key(ORIGIN) && !uses_basic(request.headers());
-    let reader = Reader::default();
-    request.extensions_mut().insert(reader.clone());
+    let page = Page { origin: request.headers().get(ORIGIN).cloned(), may_read: Arc::default() };
+    let uses_basic = uses_basic(request.headers());
+    request.extensions_mut().insert(page.clone());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    if let Some(origin) = reader.0.get() {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = page.origin else {
+        return response;
+    };
+    if page.may_read.load(Ordering::Relaxed) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, DPoP-Nonce"));
     }
-    headers.insert(VARY, HeaderValue::from_static("Origin"));
-    if is_from_page && let Some(challenge) = headers.get_mut(WWW_AUTHENTICATE) {
+    if !uses_basic && let Some(challenge) = headers.get_mut(WWW_AUTHENTICATE) {
         *challenge = HeaderValue::from_static("Bearer realm=\"oauth\"");
     }
     response

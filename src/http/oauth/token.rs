@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::client_auth::{self, authenticate};
 use crate::error::Error;
 use crate::grant::{self, Caller, GrantType};
-use crate::http::cors;
+use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
 use crate::http::request::body::{ContentType, check_encoding};
@@ -30,6 +30,7 @@ fn defined(name: &str) -> Option<Param> {
 /// Handles a token request.
 pub(super) async fn post(
     State(app): State<Arc<App>>,
+    Extension(page): Extension<Page>,
     parts: Parts,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<impl IntoResponse, Error> {
@@ -51,7 +52,7 @@ pub(super) async fn post(
 
     let authenticated = async {
         let client = authenticate(&app, credentials).await?;
-        cors::let_page_read(&parts, &client);
+        page.let_read(&client);
         if !client.grant_types.contains(grant_type.as_str()) {
             return Err(Error::unauthorized_client());
         }

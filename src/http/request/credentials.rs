@@ -47,8 +47,8 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
     scheme.eq_ignore_ascii_case("basic").then(|| decode_basic(encoded.trim_start_matches(' '))).transpose()
 }
 
-/// Returns true if this part of `Authorization` is another header: API Gateway joins headers of one name with commas. In
-/// a parameter, such as those of Digest, `=` comes before any space.
+/// Returns true if this part of `Authorization` is another header: API Gateway joins headers of one name with commas.
+/// In a parameter, such as those of Digest, `=` comes before any space.
 fn begins_with_scheme(part: &str) -> bool {
     part.split_once(' ')
         .is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))

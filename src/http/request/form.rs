@@ -12,7 +12,8 @@ pub fn check_query(query: &str, defined: Defined) -> Result<(), Error> {
     params.first().map_or(Ok(()), |param| Err(param.in_query()))
 }
 
-/// Reads the parameters of a form, for an endpoint that defines these parameters. `malformed` is the description of the error if it cannot be decoded.
+/// Reads the parameters of a form, for an endpoint that defines these parameters. `malformed` is the description of the
+/// error if the form cannot be decoded.
 ///
 /// # Errors
 /// `invalid_request`
