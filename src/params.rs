@@ -7,6 +7,8 @@ const MAX_PARAMETERS: usize = 64;
 const MAX_NAME_BYTES: usize = 64;
 const MAX_SCOPE_TOKENS: usize = 100;
 
+const NOT_ALLOWED: &str = " has a character that is not allowed.";
+
 /// A parameter that an endpoint defines. Others are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Param {
@@ -60,19 +62,18 @@ impl Param {
     /// # Errors
     /// `invalid_request`
     pub fn check(self, value: &str) -> Result<(), Error> {
-        if value.len() > self.limit {
-            return Err(self.invalid(" is too long."));
-        }
-        let is_allowed = match self.grammar {
-            Grammar::Text => true,
-            Grammar::Vschar | Grammar::VscharOrInteger => value.bytes().all(|byte| (0x20..=0x7e).contains(&byte)),
-            Grammar::Line | Grammar::TrimmedLine => !value.contains(['\0', '\r', '\n']),
-            Grammar::ScopeTokens if value.split(' ').filter(|token| !token.is_empty()).count() > MAX_SCOPE_TOKENS => {
-                return Err(self.invalid(" has too many tokens."));
+        let problem = match self.grammar {
+            _ if value.len() > self.limit => " is too long.",
+            Grammar::Vschar | Grammar::VscharOrInteger if !value.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) => {
+                NOT_ALLOWED
             }
-            Grammar::ScopeTokens => true,
+            Grammar::Line | Grammar::TrimmedLine if value.contains(['\0', '\r', '\n']) => NOT_ALLOWED,
+            Grammar::ScopeTokens if value.split(' ').filter(|token| !token.is_empty()).count() > MAX_SCOPE_TOKENS => {
+                " has too many tokens."
+            }
+            _ => return Ok(()),
         };
-        if is_allowed { Ok(()) } else { Err(self.invalid(" has a character that is not allowed.")) }
+        Err(self.invalid(problem))
     }
 
     /// Returns `invalid_request` for a value, or for its absence.
