@@ -1,3 +1,10 @@
-//! `src/http`: the rules that need no deployment.
+//! The HTTP API.
 
+mod bodies;
+mod cors;
+mod headers;
+mod openapi;
+mod parameters;
+mod published;
 mod request;
+mod token;
