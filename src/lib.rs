@@ -22,7 +22,7 @@
 //! | [`keys`] | the signing keys; in `keys/`: the secret, its reload and its rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, and the writes of operators |
-//! | [`error`] | the errors of the wire contract |
+//! | [`error`] | error responses; `error/code.rs`: the one table of codes |
 //! | [`clock`], [`log`] | the time; the format of log lines |
 //!
 //! # Path of a request
