@@ -53,6 +53,7 @@ mod rotation;
 mod round_trips;
 mod sequences;
 mod shared_ids;
+mod stored_items;
 mod template;
 mod tokens;
 mod users;
