@@ -113,7 +113,7 @@ impl From<StoreError> for Error {
             StoreError::Conflict { .. } | StoreError::Unavailable { .. } | StoreError::Throttled { .. } => {
                 Self::TemporarilyUnavailable(cause)
             }
-            StoreError::Refused { .. } | StoreError::Malformed { .. } => Self::ServerError(cause),
+            StoreError::Rejected { .. } | StoreError::Malformed { .. } => Self::ServerError(cause),
         }
     }
 }

@@ -16,7 +16,7 @@
 //! | [`token`], [`refresh_token`] | access tokens; refresh tokens and their families |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, its reload and its rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes; random ids |
-//! | [`store`] | the three tables; in `store/`: one file per kind of record, and the writes of operators |
+//! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one call of DynamoDB |
 //! | [`error`] | the errors of the wire contract |
 //! | [`clock`], [`log`] | the time; the format of log lines |
 //!

@@ -23,7 +23,7 @@ use std::fmt;
 use std::iter;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization;
 
 use self::argon2::{Argon2Hash, Engine};
@@ -91,6 +91,13 @@ impl Hash {
             Scheme::Bcrypt(hash) => hash.covers(password),
             _ => true,
         }
+    }
+}
+
+/// Serializes the text, for the store.
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 

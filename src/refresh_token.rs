@@ -123,10 +123,9 @@ pub struct Family {
     /// The user's stable identifier. The username may later belong to another user.
     pub user_id: String,
     /// The user's `session_generation` when the login read the user. Absent in families of builds before it existed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub session_generation: Option<u64>,
     /// The scopes that the login granted.
-    #[serde(serialize_with = "serde_dynamo::string_set::serialize")]
     pub scopes: Scope,
     /// The token version of the login, for statistics. Each request chooses its own version.
     pub version: u8,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A list of scope tokens: at least one, each once, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeSet<String>")]
-pub struct Scope(Vec<String>);
+pub struct Scope(#[serde(serialize_with = "serde_dynamo::string_set::serialize")] Vec<String>);
 
 /// The reason why a [`Scope`] is rejected. Each has its own `error_description`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +118,9 @@ impl TryFrom<BTreeSet<String>> for Scope {
 }
 
 /// The scopes that a client or a user may have: exact tokens, or prefixes followed by `*`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeSet<String>")]
-pub struct AllowedScopes(BTreeSet<String>);
+pub struct AllowedScopes(#[serde(serialize_with = "serde_dynamo::string_set::serialize")] BTreeSet<String>);
 
 /// Converts a stored set.
 impl TryFrom<BTreeSet<String>> for AllowedScopes {
@@ -156,6 +156,11 @@ impl AllowedScopes {
     /// Returns the tokens, sorted.
     pub fn tokens(&self) -> &BTreeSet<String> {
         &self.0
+    }
+
+    /// Returns true if no token is allowed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Returns true if a requested token is allowed. `legacy:*` allows `legacy:` followed by at least one character.

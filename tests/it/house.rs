@@ -57,7 +57,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("random", &[]),
     ("refresh_token", &["random", "scope"]),
     ("scope", &[]),
-    ("store", &["aws", "client", "config", "password_hash", "refresh_token", "scope", "user"]),
+    ("store", &["aws", "client", "config", "password_hash", "refresh_token", "user"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
 ];
@@ -91,7 +91,7 @@ const HOMES: [(&str, &[&str]); 34] = [
     ("rpassword", &["countersign"]),
     ("rustls_pki_types", &["config", "keys"]),
     ("scrypt", &["password_hash"]),
-    ("serde_dynamo", &["refresh_token", "store"]),
+    ("serde_dynamo", &["client", "scope", "store"]),
     ("serde_path_to_error", &["countersign", "store"]),
     ("toml", &["countersign"]),
     ("tower_http", &["http"]),
