@@ -7,7 +7,7 @@
 //! | `bin/api.rs` | the Lambda function of the API |
 //! | `bin/rotate.rs` | the Lambda function that creates and rotates the signing keys |
 //! | `bin/countersign/` | the command line for operators; one file per command |
-//! | [`config`], [`app`], [`aws`] | the settings; the dependencies of a request handler; connections to AWS |
+//! | [`config`], [`app`], [`aws`] | the settings, in groups; the dependencies of a request handler; connections to AWS |
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes; in `http/`: parsing, client authentication, CORS, public documents, error responses |
 //! | `http/decision.rs` | the one log line of a request |

@@ -26,6 +26,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization;
 
+pub use self::argon2::Argon2Params;
 use self::argon2::{Argon2Hash, Engine};
 use self::bcrypt::Bcrypt;
 use self::client_secret::Sha256Hash;
@@ -167,8 +168,8 @@ impl Hasher {
     ///
     /// # Errors
     /// [`HashError`] if the parameters are not valid, or beyond the bounds of a stored hash.
-    pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, HashError> {
-        Ok(Self { argon2: Engine::new(memory_kib, iterations, parallelism)? })
+    pub fn new(argon2: Argon2Params) -> Result<Self, HashError> {
+        Ok(Self { argon2: Engine::new(argon2)? })
     }
 
     /// Hashes a password, in NFC, in the current scheme with a new salt.

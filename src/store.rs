@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 use self::call::send;
 use self::item::{Item, Table, string};
-use crate::config::Config;
+use crate::config::Tables;
 
 mod administration;
 mod call;
@@ -45,13 +45,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Builds a client for the tables of the configuration. Makes no call.
-    pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
+    /// Builds a client for these tables. Makes no call.
+    pub fn new(sdk: &SdkConfig, tables: &Tables) -> Self {
         Self {
             dynamodb: Client::new(sdk),
-            clients: Table { name: config.clients_table.clone(), label: "clients", key: "client_id" },
-            users: Table { name: config.users_table.clone(), label: "users", key: "username" },
-            grants: Table { name: config.grants_table.clone(), label: "grants", key: "id" },
+            clients: Table { name: tables.clients.clone(), label: "clients", key: "client_id" },
+            users: Table { name: tables.users.clone(), label: "users", key: "username" },
+            grants: Table { name: tables.grants.clone(), label: "grants", key: "id" },
         }
     }
 

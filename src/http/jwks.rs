@@ -14,5 +14,5 @@ use crate::error::Error;
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
     app.keyring.reload_if_due();
     let keys = app.keyring.current().await?;
-    published::answer(&headers, &keys.jwks, app.config.keys_max_age)
+    published::answer(&headers, &keys.jwks, app.config.keys.max_age)
 }

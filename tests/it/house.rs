@@ -11,7 +11,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("aws", &[]),
     ("client", &["password_hash", "random", "scope"]),
     ("clock", &[]),
-    ("config", &["aws"]),
+    ("config", &["aws", "password_hash"]),
     (
         "countersign",
         &[

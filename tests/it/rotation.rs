@@ -20,7 +20,7 @@ async fn rotation(test: &TestApp, algorithm: &str) -> Rotator {
         public_for: u32::try_from(PUBLIC_FOR).unwrap(),
         refresh_token_max_ttl: 7_776_000,
     };
-    Rotator::new(&test.sdk().await, test.app.config.signing_secret_id.clone(), policy, test.clock())
+    Rotator::new(&test.sdk().await, test.app.config.keys.secret_id.clone(), policy, test.clock())
 }
 
 /// A deployment whose keys were made by its deployment.

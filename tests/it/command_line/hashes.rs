@@ -8,7 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use crate::support::{Ran, TestApp, file};
+use crate::support::{CHEAP_ARGON2, Ran, TestApp, file};
 
 /// Hashes of other systems: name, scheme, hash, password, and who made the hash.
 fn vectors() -> Vec<Value> {
@@ -19,11 +19,7 @@ fn vectors() -> Vec<Value> {
 
 /// A deployment with a cheap current hash, because each login makes several.
 async fn started() -> TestApp {
-    let test = TestApp::start_with(|config| {
-        config.argon2_memory_kib = 64;
-        config.argon2_iterations = 1;
-    })
-    .await;
+    let test = TestApp::start_with(|config| config.argon2 = CHEAP_ARGON2).await;
     test.keep_machine_time().await;
     test
 }

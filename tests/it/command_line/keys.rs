@@ -13,7 +13,7 @@ pub async fn made(seconds: i64) -> TestApp {
     test.pass(-seconds);
     let policy =
         RotationPolicy { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
-    let secret_id = test.app.config.signing_secret_id.clone();
+    let secret_id = test.app.config.keys.secret_id.clone();
     let rotation = Rotator::new(&test.sdk().await, secret_id, policy, test.clock());
     assert!(rotation.run(RotationRequest::Provide).await.unwrap().changed);
     test.keep_machine_time().await;
