@@ -57,7 +57,7 @@ async fn deploying_makes_a_set_that_signs_at_once_and_deploying_again_changes_no
             assert_eq!((&document[name]["alg"], &document[name]["created_at"]), (&json!(algorithm), &json!(NOW)));
         }
         assert_ne!(document["current"]["kid"], document["next"]["kid"]);
-        assert_unchanged(&rotation.run(RotationRequest::Provide).await.unwrap(), "as they should be");
+        assert_unchanged(&rotation.run(RotationRequest::Provide).await.unwrap(), "match the settings");
         assert_eq!(super::rotation::document(&test), document);
     }
 }
@@ -150,7 +150,7 @@ async fn an_emergency_drops_a_key_at_once() {
     assert_eq!((&signs, previous.len()), (&second, 0));
     assert!(!document(&test).to_string().contains(&first));
     // Once is enough.
-    assert_unchanged(&rotation.run(RotationRequest::Emergency(&first)).await.unwrap(), "no key of that kid");
+    assert_unchanged(&rotation.run(RotationRequest::Emergency(&first)).await.unwrap(), "no key with that kid");
     test.app.keyring.load().await.unwrap();
     assert_eq!(test.refresh(&token).await.status, 200);
 

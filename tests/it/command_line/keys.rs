@@ -40,7 +40,7 @@ async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
 
     test.cloud.put_secret(&p256_pem()).unwrap();
     line.run(&["key", "list"]).await.assert(0, "externally managed");
-    line.run(&["key", "rotate"]).await.assert(3, "a key of your own, which is not rotated");
+    line.run(&["key", "rotate"]).await.assert(3, "an externally managed key, which is not rotated");
     line.run(&["key", "rotate", "--emergency", "--yes"])
         .await
         .assert(1, "an externally managed key; replace the key in the secret");
