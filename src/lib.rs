@@ -7,16 +7,16 @@
 //! | `bin/api.rs` | the Lambda function of the API |
 //! | `bin/rotate.rs` | the Lambda function that creates and rotates the signing keys |
 //! | `bin/countersign/` | the command line for operators; one file per command |
-//! | [`config`], [`app`], [`aws`] | the settings, in groups; the dependencies of a request handler; connections to AWS |
+//! | [`config`], [`app`], [`aws`] | the settings, in `config/` one type per group; the dependencies of a request handler; connections to AWS |
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes; in `http/`: parsing, client authentication, CORS, public documents, error responses |
 //! | `http/decision.rs` | the one log line of a request |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`params`], [`client`], [`user`], [`scope`] | the parameters of a request; clients, users and their permissions |
-//! | [`token`], [`refresh_token`] | access tokens; refresh tokens and their families |
-//! | [`keys`] | the signing keys; in `keys/`: the secret, its reload and its rotation |
-//! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes; random ids |
-//! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one call of DynamoDB |
+//! | [`token`], [`refresh_token`] | access tokens; refresh tokens, and in `refresh_token/` the rules of their families |
+//! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
+//! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
+//! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
 //! | [`error`] | the errors of the wire contract |
 //! | [`clock`], [`log`] | the time; the format of log lines |
 //!

@@ -1,3 +1,5 @@
+//! The settings of the signing keys.
+
 use super::{ConfigError, Variables};
 
 /// The settings of the signing keys.

@@ -1,3 +1,5 @@
+//! The lifetimes of tokens.
+
 use super::{ConfigError, Variables};
 
 /// The lifetimes of tokens, in seconds.

@@ -1,3 +1,5 @@
+//! The root certificates that are trusted.
+
 use std::ffi::OsString;
 use std::fs;
 

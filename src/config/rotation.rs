@@ -1,3 +1,5 @@
+//! The settings of the rotation function.
+
 use std::ffi::OsString;
 
 use super::lifetimes::refresh_token_max;

@@ -1,3 +1,5 @@
+//! The names of the tables.
+
 use super::{ConfigError, Variables};
 
 /// The names of the DynamoDB tables.

@@ -7,32 +7,32 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::document::decode_pem;
 use super::{KeyError, SigningKey};
 
-/// A key that signs, or signs next.
+/// The current key or the next key.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct KeyRecord {
     pub kid: String,
     pub alg: Algorithm,
     /// PKCS#8, as a PEM.
     pub private_key: String,
-    /// When it was generated, for people. Times are in seconds since the epoch.
+    /// The time of its generation, for operators. Times are in seconds since the epoch.
     pub created_at: Option<u64>,
-    /// When it became public. Only the rotation writes it.
+    /// The time at which it became public. Only the rotation writes it.
     pub public_since: Option<u64>,
-    /// When it began to sign.
+    /// The time at which it began to sign.
     pub signs_since: Option<u64>,
 }
 
-/// A key that signed.
+/// A previous key.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum PreviousKeyRecord {
     /// The public half, which is needed until `leaves_at`.
     Public { public_key: Jwk, leaves_at: u64 },
-    /// The form in which a person may write it.
+    /// The form that an operator may write.
     Whole(KeyRecord),
 }
 
-/// HMAC keys of 256 bits or more, in base64url or base64, padded or not.
+/// The keys of refresh tokens: HMAC keys of 256 bits or more, in base64url or base64, padded or not.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct RefreshTokenKeyRecords {
     pub current: String,
@@ -41,13 +41,13 @@ pub(super) struct RefreshTokenKeyRecords {
     pub previous: Vec<PreviousRefreshTokenKeyRecord>,
 }
 
-/// A key that refresh tokens were made with.
+/// A previous key of refresh tokens.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum PreviousRefreshTokenKeyRecord {
-    /// With the time at which the last refresh token made with it has expired.
+    /// The key, and the time at which its last refresh token has expired.
     Dated { key: String, leaves_at: u64 },
-    /// The form in which a person may write it.
+    /// The form that an operator may write.
     Bare(String),
 }
 
@@ -112,7 +112,7 @@ impl PreviousKeyRecord {
 }
 
 impl PreviousRefreshTokenKeyRecord {
-    /// Returns true if the last refresh token made with it has expired.
+    /// Returns true if its last refresh token has expired.
     pub(super) fn is_gone(&self, now: u64) -> bool {
         matches!(self, Self::Dated { leaves_at, .. } if *leaves_at <= now)
     }

@@ -61,14 +61,14 @@ impl Document {
             version: DOCUMENT_VERSION,
             current: KeyRecord { signs_since: Some(now), ..next.clone() },
             next: Some(KeyRecord::generate(policy.algorithm, now)?),
-            previous: self.previous_keys(now)?,
+            previous: self.rotated_previous_keys(now)?,
             refresh: self.rotated_refresh_token_keys(policy, now),
         }
         .into())
     }
 
     /// Returns the previous keys after a rotation: the current key, and those whose last token has not expired.
-    fn previous_keys(&self, now: u64) -> Result<Vec<PreviousKeyRecord>, KeyError> {
+    fn rotated_previous_keys(&self, now: u64) -> Result<Vec<PreviousKeyRecord>, KeyError> {
         let leaves_at = now.saturating_add(u64::from(MAX_ACCESS_TOKEN_TTL)).saturating_add(MARGIN);
         let mut previous = vec![PreviousKeyRecord::Public { public_key: self.current.public_key()?, leaves_at }];
         for key in self.previous.iter().filter(|key| !key.is_gone(now)) {

@@ -38,13 +38,13 @@ pub struct KeyStatus {
     pub algorithm: String,
     /// Its role.
     pub stage: Stage,
-    /// When it was generated.
+    /// The time of its generation.
     pub created_at: Option<u64>,
-    /// When it became public.
+    /// The time at which it became public.
     pub public_since: Option<u64>,
-    /// When it began to sign.
+    /// The time at which it began to sign.
     pub signs_since: Option<u64>,
-    /// When it leaves the public set.
+    /// The time at which it leaves the public set.
     pub leaves_at: Option<u64>,
 }
 

@@ -32,7 +32,7 @@ pub(super) enum Scheme {
 }
 
 impl Hash {
-    /// Returns the name of the hash's scheme, for people.
+    /// Returns the name of the hash's scheme, for operators.
     pub fn scheme(&self) -> &'static str {
         match &self.scheme {
             Scheme::Argon2(hash) => hash.name(),

@@ -23,7 +23,7 @@ pub struct Family {
     pub scopes: Scope,
     /// The token version of the login, for statistics. Each request chooses its own version.
     pub version: u8,
-    /// When the password was verified.
+    /// The time at which the password was verified.
     pub auth_time: u64,
     /// The generation of the one active refresh token.
     pub generation: u32,
@@ -34,7 +34,7 @@ pub struct Family {
     pub rotated_by: String,
     /// True if the login was ended before it expired.
     pub revoked: bool,
-    /// When the login ends, even if it is refreshed again.
+    /// The end of the login, even if it is refreshed again.
     pub absolute_expires_at: u64,
     /// The end of the login if it is not refreshed again.
     pub expires_at: u64,

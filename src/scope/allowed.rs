@@ -1,3 +1,5 @@
+//! The scopes that a client or a user may have.
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
