@@ -39,8 +39,8 @@ pub async fn load(settings: ConfigLoader) -> SdkConfig {
 pub enum Roots {
     /// The certificates that the machine trusts.
     System,
-    /// The certificates of Amazon Trust Services, which issue those of AWS's endpoints. There are five of them.
-    /// A machine has more than a hundred, which each cold start would parse.
+    /// The certificates of Amazon Trust Services, which issue those of AWS's endpoints. There are five of them; a machine
+    /// has more than a hundred, which each cold start would parse.
     Amazon,
     /// Certificates in PEM.
     Pem(String),

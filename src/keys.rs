@@ -4,8 +4,8 @@
 //! PKCS#8 PEM (an externally managed key). The key decides the algorithm: RSA signs RS256, P-256 signs ES256, Ed25519 signs
 //! EdDSA. Each key is parsed once and checked by one signature before it is used.
 //!
-//! `current` signs. `next` is public, so that every verifier has fetched it before it signs. `previous` stay public until
-//! their last tokens have expired.
+//! `current` signs. `next` is public, so that every verifier has fetched it before it signs. The keys in `previous` stay
+//! public until their last tokens have expired.
 //!
 //! | file | content |
 //! |---|---|
@@ -41,7 +41,7 @@ pub use signing_key::SigningKey;
 pub use status::{KeyStatus, Keys, Stage};
 
 /// The longest lifetime of an access token in seconds. It limits the lifetime in a client's record. A key stays public for
-/// this time after it signed for the last time.
+/// this time after its last signature.
 pub const MAX_ACCESS_TOKEN_TTL: u32 = 7 * 24 * 60 * 60;
 
 /// The reason why there is no signing key. Does not contain any content of the secret.

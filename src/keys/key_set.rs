@@ -26,8 +26,8 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// Parses the text of the secret, in either form. Leaves out the previous keys whose last
-    /// token has expired at `now`.
+    /// Parses the text of the secret, in either form. Leaves out the previous keys whose last token has
+    /// expired at `now`.
     ///
     /// # Errors
     /// [`KeyError::Unusable`]
