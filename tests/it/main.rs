@@ -11,52 +11,23 @@
 )]
 #![allow(clippy::format_collect, reason = "nothing here is done often")]
 
-#[path = "../../examples/local/cloud.rs"]
-mod cloud;
-#[path = "../../examples/local/demo.rs"]
-mod demo;
-mod support;
-
-mod basic;
-mod canaries;
 mod cases;
-mod clients;
-mod clock_steps;
-mod command_line;
-mod conditional_writes;
+mod client_auth;
 mod config;
-mod cors;
-mod events;
-mod families;
-mod fault_table;
 mod faults;
-mod house;
+mod gateway;
+mod grant;
+mod http;
 mod keys;
 mod local;
-mod logs;
-mod openapi;
+mod log;
 mod password_hash;
-mod processes;
-mod promises;
 mod properties;
-mod published;
-mod races;
-mod refresh;
 mod refresh_model;
 mod refresh_token;
-mod request_bodies;
-mod request_headers;
-mod request_values;
-mod resends;
-mod revoked;
-mod rotate_function;
-mod rotation;
-mod round_trips;
+mod repository;
 mod scope;
-mod sequences;
-mod shared_ids;
-mod stored_items;
-mod template;
-mod tokens;
-mod users;
-mod wire;
+mod secrets;
+mod store;
+mod support;
+mod token;

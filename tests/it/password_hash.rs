@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use countersign::password_hash::{Argon2Params, Hash, HashError, Hasher, hash_client_secret, password_form};
 
-use crate::support::CHEAP_ARGON2;
+use testing::CHEAP_ARGON2;
 
 fn hasher() -> Hasher {
     Hasher::new(Argon2Params::default()).unwrap()

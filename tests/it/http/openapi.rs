@@ -1,0 +1,122 @@
+//! `openapi.yaml` against the router and the cases. That no response of any test departs from it, `TestApp::send` sees to.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use testing::{CASES, CONTRACT, TestApp, form, raw_form, resolved, schema};
+
+#[tokio::test]
+async fn the_documented_paths_and_methods_are_those_of_the_router() {
+    let code = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http.rs")).unwrap();
+    let paths = CONTRACT["paths"].as_object().unwrap();
+    // One of the routes is for an issuer's path, after a path that is documented.
+    assert_eq!(code.matches("route(").count(), paths.len() + 1);
+    let test = TestApp::start().await;
+    for (path, operations) in paths {
+        let documented: BTreeSet<_> = operations.as_object().unwrap().keys().map(|m| m.to_uppercase()).collect();
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
+            // OPTIONS is a method only as a preflight.
+            let request =
+                raw_form("").header("origin", "https://a.example").header("access-control-request-method", "POST");
+            let response = test.send(request.to(method, path)).await;
+            assert_eq!(![404, 405].contains(&response.status), documented.contains(method), "{method} {path}");
+            if let Some(allow) = response.header("allow") {
+                // Whoever responses GET responses HEAD.
+                let allowed = allow.split(',').filter(|method| *method != "HEAD").map(ToOwned::to_owned);
+                assert_eq!(allowed.collect::<BTreeSet<_>>(), documented);
+            }
+        }
+    }
+}
+
+/// Each error code, with the status that it comes with. The gateway's own responses have none.
+fn documented_errors() -> BTreeSet<(u64, String)> {
+    let mut errors = BTreeSet::new();
+    for (status, response) in CONTRACT["paths"]["/oauth/token"]["post"]["responses"].as_object().unwrap() {
+        let schema = &resolved(response)["content"]["application/json"]["schema"];
+        let alternatives = schema["anyOf"].as_array().map_or_else(|| vec![schema], |any| any.iter().collect());
+        for alternative in alternatives {
+            let error = &resolved(alternative)["properties"]["error"];
+            let codes = error["enum"].as_array().cloned().unwrap_or_else(|| vec![error["const"].clone()]);
+            let codes = codes.iter().filter_map(Value::as_str);
+            errors.extend(codes.map(|code| (status.parse().unwrap(), code.to_owned())));
+        }
+    }
+    errors
+}
+
+#[test]
+fn every_documented_error_occurs_in_the_cases_or_is_a_fault_of_ours() {
+    let expects = CASES["cases"].as_array().unwrap().iter().map(|case| &case["expect"]);
+    let mut known: BTreeSet<(u64, String)> =
+        expects.filter_map(|e| Some((e["status"].as_u64()?, e["error"].as_str()?.to_owned()))).collect();
+    known.extend([(500, "server_error".to_owned()), (503, "temporarily_unavailable".to_owned())]);
+    assert_eq!(documented_errors(), known);
+}
+
+#[test]
+fn every_request_that_gets_a_token_is_as_documented() {
+    let content = &CONTRACT["paths"]["/oauth/token"]["post"]["requestBody"]["content"];
+    let [in_json, in_form] =
+        ["application/json", "application/x-www-form-urlencoded"].map(|t| schema(&content[t]["schema"]));
+    let mut seen = 0;
+    for case in CASES["cases"].as_array().unwrap().iter().filter(|case| case["expect"]["status"] == 200) {
+        let request = &case["request"];
+        let body = request["body"].as_str().unwrap();
+        let is_json = request["headers"]["content-type"].as_str().unwrap().to_lowercase().contains("json");
+        let fault = if is_json {
+            in_json.validate(&serde_json::from_str(body).unwrap()).err().map(|fault| fault.to_string())
+        } else {
+            let members: serde_json::Map<_, _> =
+                crate::cases::pairs(body).into_iter().map(|(name, value)| (name, Value::from(value))).collect();
+            in_form.validate(&members.into()).err().map(|fault| fault.to_string())
+        };
+        assert_eq!(fault, None, "{}", case["id"]);
+        seen += 1;
+    }
+    assert!(seen > 10);
+}
+
+#[tokio::test]
+async fn the_documented_lengths_are_the_limits() {
+    let test = TestApp::start().await;
+    let schemas = &CONTRACT["components"]["schemas"];
+    let requests = ["ClientCredentialsRequest", "PasswordRequest", "RefreshTokenRequest"];
+    let mut names = BTreeSet::new();
+    for (name, property) in requests.iter().flat_map(|request| schemas[request]["properties"].as_object().unwrap()) {
+        let property = property["$ref"]
+            .as_str()
+            .map_or(property, |reference| CONTRACT.pointer(reference.trim_start_matches('#')).unwrap());
+        names.insert(name.as_str());
+        let Some(limit) = property["maxLength"].as_u64() else {
+            assert_eq!(name, "grant_type", "{name} has no limit");
+            continue;
+        };
+        let is_too_long = async |length: u64| {
+            let value = "a".repeat(usize::try_from(length).unwrap());
+            let response = test.send(form(&[("grant_type", "password"), (name, &value)]).post()).await;
+            response.body["error_description"].as_str().unwrap().contains("too long")
+        };
+        assert!(!is_too_long(limit).await && is_too_long(limit + 1).await, "{name} is not limited to {limit}");
+    }
+    let defined = ["client_id", "client_secret", "grant_type", "password", "refresh_token", "scope", "username"];
+    assert_eq!(names, defined.into());
+}
+
+#[test]
+fn the_examples_are_as_documented() {
+    let content = CONTRACT["paths"]["/oauth/token"]["post"]["requestBody"]["content"].as_object().unwrap();
+    let mut seen = 0;
+    for body in content.values() {
+        for (name, example) in body["examples"].as_object().unwrap() {
+            assert!(schema(&body["schema"]).is_valid(&example["value"]), "{name}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 3);
+    assert!(
+        !schema(&json!({"$ref": "#/components/schemas/TokenRequest"})).is_valid(&json!({"grant_type": "password"}))
+    );
+}

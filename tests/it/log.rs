@@ -1,0 +1,73 @@
+//! S-602: what the log says.
+
+use serde_json::json;
+
+use testing::{APPLICATION, LogLines, PASSWORD, SCOPE, TestApp, USERNAME, form};
+
+/// HMAC-SHA-256 of the username, 64 bits, with HKDF-SHA256(the refresh token key of the tests, "countersign log v1");
+/// computed by another program.
+const USER_IN_LOG: &str = "2b8ff1bbd77a00c0";
+
+#[tokio::test]
+async fn s_602_one_line_says_what_was_decided() {
+    let test = TestApp::start().await;
+    let log = LogLines::collect();
+    let origin = countersign::http::Origin { request_id: "r-1".into(), source: "203.0.113.7".into() };
+    let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
+    let mut request = form(&params).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1").post();
+    request.extensions_mut().insert(origin);
+    let response = test.send(request).await;
+    response.assert_issued(1);
+    let kid = jsonwebtoken::decode_header(response.body["access_token"].as_str().unwrap()).unwrap().kid;
+
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1);
+    let expected = json!({
+        "timestamp": lines[0]["timestamp"], "level": "INFO", "outcome": "issued", "status": 200,
+        "request_id": "r-1", "source": "203.0.113.7", "grant": "password", "version": 1,
+        "client_id": "autonomy-web", "user": USER_IN_LOG, "kid": kid,
+    });
+    assert_eq!(lines[0], expected);
+    assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'));
+    // Each member once: readers disagree on which of two counts.
+    assert_eq!(log.text().matches("\":").count(), expected.as_object().unwrap().len());
+}
+
+#[tokio::test]
+async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
+    let test = TestApp::start().await;
+    for (username, reason, user) in [
+        (USERNAME, "wrong password", Some(USER_IN_LOG)),
+        // Users type their passwords into the field of the username.
+        ("nobody@itccompliance.co.uk", "unknown user", None),
+        ("a password", "unknown user", None),
+        ("off@itccompliance.co.uk", "disabled user", Some("5b8c70d89dc75008")),
+        ("nopassword@itccompliance.co.uk", "user without a password", Some("8f34a7f790e8130a")),
+    ] {
+        let log = LogLines::collect();
+        test.password(username, "wrong").await.assert_error(400, "invalid_grant");
+        let lines = log.lines();
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0]["outcome"], "refused");
+        assert_eq!((&lines[0]["error"], &lines[0]["reason"]), (&json!("invalid_grant"), &json!(reason)));
+        assert_eq!(lines[0]["grant"], "password");
+        assert_eq!(lines[0]["user"], json!(user), "{username}");
+        assert!(!log.text().contains('@'), "a user is named by hash");
+    }
+    let log = LogLines::collect();
+    test.form(("an unknown client", "x"), &[("grant_type", "client_credentials")]).await;
+    assert_eq!(log.lines()[0]["reason"], "unknown client");
+    assert!(log.lines()[0].get("client_id").is_none());
+}
+
+#[tokio::test]
+async fn s_602_values_are_escaped() {
+    let test = TestApp::start().await;
+    let id = "a\" b\\";
+    let client = json!({"client_id": id, "enabled": false});
+    test.cloud.put("ClientsTable", &client).unwrap();
+    let log = LogLines::collect();
+    test.form((id, "x"), &[("grant_type", "client_credentials")]).await.assert_error(401, "invalid_client");
+    assert_eq!(log.lines().len(), 1);
+    assert_eq!(log.lines()[0]["client_id"], id);
+}

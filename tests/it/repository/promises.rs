@@ -1,0 +1,151 @@
+//! The promises of `docs/security.md` and the tests that prove them. A test is of the promise whose number is in its
+//! name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A test of a promise: the name of its function, and where it is.
+struct Test {
+    name: String,
+    path: PathBuf,
+    /// The attributes of the function, or its decorators.
+    attributes: Vec<String>,
+}
+
+impl Test {
+    fn promise(&self) -> &str {
+        &self.name.split_once("s_").unwrap().1[..3]
+    }
+
+    /// Returns why the test does not run by itself, if it does not.
+    fn is_not_run(&self) -> Option<&'static str> {
+        let has = |start: &str| self.attributes.iter().any(|attribute| attribute.starts_with(start));
+        if self.path.extension().is_some_and(|extension| extension == "py") {
+            return (has("@pytest.mark.skip") || has("@pytest.mark.xfail")).then_some("it is skipped");
+        }
+        if !has("#[test]") && !has("#[tokio::test") {
+            return Some("it is no test");
+        }
+        let by_make_faults = self.path.ends_with("tests/it/faults/table.rs");
+        (has("#[ignore") && !by_make_faults || has("#[cfg")).then_some("it is ignored")
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page() -> String {
+    fs::read_to_string(root().join("docs/security.md")).unwrap()
+}
+
+/// The promises: each number with its sentence.
+fn promises() -> BTreeMap<String, String> {
+    let mut promises = BTreeMap::new();
+    for line in page().lines().filter_map(|line| line.strip_prefix("| S-")) {
+        let [number, sentence, _] = line.split(" |").collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let known = promises.insert(number.to_owned(), sentence.trim().to_owned());
+        assert!(known.is_none() && number.parse::<u16>().is_ok(), "{line}");
+    }
+    assert!(promises.len() > 40);
+    promises
+}
+
+/// Every function of the tests whose name has the form of a test of a promise.
+fn tests() -> Vec<Test> {
+    let mut folders = vec![root().join("tests"), root().join("cli/tests")];
+    let mut tests = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("node_modules") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+                tests.extend(tests_in(&path));
+            }
+        }
+    }
+    tests
+}
+
+fn tests_in(path: &Path) -> Vec<Test> {
+    let code = fs::read_to_string(path).unwrap();
+    let lines: Vec<_> = code.lines().collect();
+    let named = lines.iter().enumerate().filter_map(|(number, line)| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        let signature = line.strip_prefix("fn ").or_else(|| line.strip_prefix("def "))?;
+        let name: String = signature.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        is_of_a_promise(name.strip_prefix("test_").unwrap_or(&name)).then_some((number, name))
+    });
+    let attributes = |number: usize| {
+        let before = lines[..number].iter().rev().map(|line| line.trim());
+        let above = before.take_while(|line| ["#[", "@", "//"].iter().any(|start| line.starts_with(start)));
+        above.map(ToOwned::to_owned).collect()
+    };
+    named.map(|(number, name)| Test { name, path: path.to_owned(), attributes: attributes(number) }).collect()
+}
+
+/// Returns true for `s_` and a number of three digits with words behind it.
+fn is_of_a_promise(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("s_") else { return false };
+    rest.len() > 4 && rest.bytes().take(3).all(|byte| byte.is_ascii_digit()) && rest[3..].starts_with('_')
+}
+
+#[test]
+fn each_promise_has_a_test_that_runs_and_each_test_of_a_promise_has_its_promise() {
+    let promised: BTreeSet<_> = promises().into_keys().collect();
+    let mut tested = BTreeSet::new();
+    for test in tests() {
+        if let Some(why) = test.is_not_run() {
+            panic!("{} in {}: {why}", test.name, test.path.display());
+        }
+        tested.insert(test.promise().to_owned());
+    }
+    assert_eq!(promised, tested);
+}
+
+/// The tests of the fault table are ignored by `cargo test`.
+#[test]
+fn make_faults_runs_what_cargo_test_ignores_and_ci_runs_make_faults() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored faults::table::"));
+    assert!(read("Makefile").contains("tools/faults\n"));
+    assert!(read(".ci/run").contains("\nmake faults\n"));
+}
+
+#[test]
+fn a_test_that_the_documents_name_exists() {
+    let names: BTreeSet<_> = tests().into_iter().map(|test| test.name).collect();
+    let mut documents: Vec<_> = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    documents.push(root().join("README.md"));
+    let mut count = 0;
+    for path in documents {
+        let text = fs::read_to_string(&path).unwrap();
+        for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            if is_of_a_promise(word.strip_prefix("test_").unwrap_or(word)) {
+                assert!(names.contains(word), "{} names {word}", path.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 0);
+}
+
+/// The number in brackets behind a promise is one that a test of that promise prints.
+#[test]
+fn a_promise_with_a_number_of_combinations_has_a_test_that_prints_it() {
+    let mut count = 0;
+    for (number, sentence) in promises() {
+        let combinations = sentence.rsplit_once(" (").and_then(|(_, rest)| rest.strip_suffix(')'));
+        if !combinations.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b',')) {
+            continue;
+        }
+        let of_it = tests().into_iter().filter(|test| test.promise() == number).map(|test| test.path);
+        let prints = |path: PathBuf| fs::read_to_string(path).unwrap().contains(&format!("S-{number} "));
+        assert!(of_it.into_iter().any(prints), "no test prints a number for S-{number}");
+        count += 1;
+    }
+    assert!(count > 5);
+}

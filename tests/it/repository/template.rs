@@ -1,0 +1,96 @@
+//! The stack, where the code depends on it. What it promises beyond that is asserted on the translated template
+//! (`tests/e2e/test_template.py`).
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use countersign::config::{Config, RotationConfig};
+use countersign::password_hash::{Argon2Params, Hash, Hasher};
+use serde_json::{Value, json};
+
+use testing::ISSUER;
+use testing::cloud::{environment, template};
+
+fn variables(function: &str) -> serde_json::Map<String, Value> {
+    let function = template().unwrap()["Resources"][function].clone();
+    function["Properties"]["Environment"]["Variables"].as_object().unwrap().clone()
+}
+
+/// The parameter that a variable of a function is given by.
+fn parameter(function: &str, variable: &str) -> Option<Value> {
+    let name = variables(function)[variable].as_str()?.to_owned();
+    template().unwrap()["Parameters"].get(name).cloned()
+}
+
+#[test]
+fn each_function_is_given_every_variable_that_it_reads_and_no_other() {
+    let read = RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        read.borrow_mut().insert(name.to_owned());
+        environment(ISSUER).get(name).map(Into::into)
+    };
+    Config::from_variables(lookup).unwrap();
+    let given = variables("ApiFunction");
+    assert_eq!(given.keys().cloned().collect::<BTreeSet<_>>(), read.take());
+    for (name, resource) in [
+        ("CLIENTS_TABLE", json!(["MakesClientsTable", "ClientsTable", "ExistingClientsTable"])),
+        ("USERS_TABLE", json!(["MakesUsersTable", "UsersTable", "ExistingUsersTable"])),
+        ("GRANTS_TABLE", json!("GrantsTable")),
+        ("SIGNING_SECRET_ID", json!("SigningSecret.Id")),
+    ] {
+        assert_eq!(given[name], resource);
+    }
+    RotationConfig::from_variables(lookup).unwrap();
+    let given = variables("RotateFunction");
+    assert_eq!(given.keys().cloned().collect::<BTreeSet<_>>(), read.take());
+    assert_eq!(given["SIGNING_SECRET_ID"], "SigningSecret.Id");
+}
+
+#[test]
+fn the_defaults_of_the_parameters_are_those_of_the_functions() {
+    let asked = RefCell::new(Vec::new());
+    let given = |function: &'static str| {
+        let asked = &asked;
+        move |name: &str| -> Option<OsString> {
+            let by_default = ["SIGNING_ALGORITHM", "KEY_PUBLIC_FOR"].contains(&name);
+            if let Some(value) = environment(ISSUER).get(name).filter(|_| !by_default) {
+                return Some(value.into());
+            }
+            asked.borrow_mut().push(name.to_owned());
+            let default = parameter(function, name).unwrap()["Default"].clone();
+            Some(default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned).into())
+        }
+    };
+    let alone = |name: &str| environment(ISSUER).get(name).map(Into::into);
+    let by_parameters = Config::from_variables(given("ApiFunction")).unwrap();
+    assert_eq!(format!("{by_parameters:?}"), format!("{:?}", Config::from_variables(alone).unwrap()));
+    let by_parameters = RotationConfig::from_variables(given("RotateFunction")).unwrap();
+    assert_eq!(format!("{by_parameters:?}"), format!("{:?}", RotationConfig::from_variables(alone).unwrap()));
+    assert_eq!(asked.into_inner().len(), 9 + 3);
+}
+
+#[test]
+fn every_password_hash_that_the_parameters_allow_can_be_made_and_verified() {
+    let allowed = |variable: &str| -> Vec<u32> {
+        serde_json::from_value(parameter("ApiFunction", variable).unwrap()["AllowedValues"].clone()).unwrap()
+    };
+    let (memory, iterations) = (allowed("ARGON2_MEMORY_KIB"), allowed("ARGON2_ITERATIONS"));
+    let most = (*memory.iter().max().unwrap(), *iterations.iter().max().unwrap());
+    for parallelism in allowed("ARGON2_PARALLELISM") {
+        let hasher = Hasher::new(Argon2Params { memory_kib: most.0, iterations: most.1, parallelism }).unwrap();
+        let stored = Hash::try_from(hasher.hash("secret").unwrap().as_str().to_owned()).unwrap();
+        assert!(hasher.verify_password(Some(&stored), "secret").is_some());
+    }
+    assert!(memory.contains(&19_456) && iterations.contains(&2));
+}
+
+#[test]
+fn each_function_is_built_as_it_must_be() {
+    for (name, binary) in [("ApiFunction", "api"), ("RotateFunction", "rotate")] {
+        let function = &template().unwrap()["Resources"][name];
+        assert_eq!(function["Properties"]["Runtime"], "provided.al2023");
+        let built = json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": binary}});
+        assert_eq!(function["Metadata"], built);
+    }
+}
