@@ -20,7 +20,7 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::http::router;
 use countersign::keys::SigningKey;
-use countersign::password_hash::{Hasher, hash_client_secret};
+use countersign::password_hash::{Argon2Params, Hasher, hash_client_secret};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -54,6 +54,8 @@ pub const PASSWORD: &str = "secret-password";
 pub const OTHER_APPLICATION: (&str, &str) = ("other-app", "other-secret");
 /// A user with an imported password hash: the username and the password.
 pub const IMPORTED_USER: (&str, &str) = ("old.hash@itccompliance.co.uk", "legacy-pass");
+/// Parameters of cheap argon2id hashes.
+pub const CHEAP_ARGON2: Argon2Params = Argon2Params { memory_kib: 64, iterations: 1, parallelism: 1 };
 /// The scope of the logins.
 pub const SCOPE: &str = "legacy:autonomy.write legacy:autonomy.read";
 /// The parameters of a client credentials request.
@@ -76,7 +78,7 @@ static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| fixtures(
 
 /// Returns the clients and the users of a file of cases as items.
 pub fn fixtures(cases: &Value) -> (Vec<Value>, Vec<Value>) {
-    let hasher = Hasher::new(19_456, 2, 1).unwrap();
+    let hasher = Hasher::new(Argon2Params::default()).unwrap();
     let hash = |secret: &str, scheme: Option<&str>| match scheme {
         None if secret.starts_with("cs_") => Ok(hash_client_secret(secret)),
         None | Some("argon2id") => Ok(hasher.hash(secret)?.as_str().to_owned()),
@@ -146,7 +148,7 @@ impl TestApp {
     /// Starts a deployment with cheap hashes, for tests of the order of calls. On a busy machine an upgrade with the usual
     /// parameters exceeds its limit of 300 ms.
     pub async fn start_with_cheap_hashes() -> Self {
-        let test = Self::start_with(|config| (config.argon2_memory_kib, config.argon2_iterations) = (64, 1)).await;
+        let test = Self::start_with(|config| config.argon2 = CHEAP_ARGON2).await;
         let imported =
             bcrypt::hash_with_salt(IMPORTED_USER.1, 4, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY);
         test.change_imported_user(&json!({"password_hash": imported}));

@@ -13,7 +13,10 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use testing::{APPLICATION, CLIENT_CREDENTIALS, Response, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form, raw_json};
+use testing::{
+    APPLICATION, CHEAP_ARGON2, CLIENT_CREDENTIALS, Response, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form,
+    raw_json,
+};
 
 /// Checks a property of the router, in one deployment.
 #[allow(clippy::needless_pass_by_value, reason = "callers pass a closure")]
@@ -102,7 +105,7 @@ fn any_basic_credentials_get_a_response() {
 fn any_password_is_valid_in_a_form_and_in_json() {
     // Characters of one and of several bytes, and characters that NFC changes.
     let password = "[ -~\u{e4}\u{308}\u{20ac}\u{4e2d}\u{9df}\u{212b}\u{1f600}]{1,40}";
-    let hasher = Hasher::new(8, 1, 1).unwrap();
+    let hasher = Hasher::new(CHEAP_ARGON2).unwrap();
     check(60, password, async |test, password| {
         let hash = hasher.hash(&password).unwrap();
         test.change_user(&json!({"password_hash": hash.as_str()}));
@@ -213,7 +216,7 @@ proptest! {
         let _ = Hash::try_from(text);
         if let Ok(hash) = Hash::try_from(similar) {
             // A random hash verifies no password. The parameters are small, because argon2 runs for each case.
-            let hasher = Hasher::new(8, 1, 1).unwrap();
+            let hasher = Hasher::new(CHEAP_ARGON2).unwrap();
             prop_assert!(hasher.verify_password(Some(&hash), &password).is_none());
         }
     }
@@ -221,7 +224,7 @@ proptest! {
     #[test]
     fn a_bcrypt_hash_verifies_its_password(password in any::<String>()) {
         let hash = Hash::try_from(bcrypt::hash(&password, 4).unwrap()).unwrap();
-        prop_assert!(Hasher::new(8, 1, 1).unwrap().verify_password(Some(&hash), &password).is_some());
+        prop_assert!(Hasher::new(CHEAP_ARGON2).unwrap().verify_password(Some(&hash), &password).is_some());
     }
 }
 

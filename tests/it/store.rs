@@ -1,3 +1,4 @@
 //! `src/store`: the tables.
 
 mod conditional_writes;
+mod stored_items;

@@ -6,7 +6,7 @@ use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use super::assert_same;
-use testing::{CLIENT_CREDENTIALS, LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
+use testing::{CHEAP_ARGON2, CLIENT_CREDENTIALS, LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
 
 /// Returns a request with this id and secret, which are not form-encoded.
 fn basic(credentials: &str) -> RequestBuilder {
@@ -28,7 +28,7 @@ fn client(id: &str, hashes: &[String]) -> Value {
 
 /// Returns a cheap hash of an imported secret.
 fn imported(secret: &str) -> String {
-    Hasher::new(8, 1, 1).unwrap().hash(secret).unwrap().as_str().to_owned()
+    Hasher::new(CHEAP_ARGON2).unwrap().hash(secret).unwrap().as_str().to_owned()
 }
 
 fn take_schemes(log: &LogLines) -> Vec<String> {

@@ -308,8 +308,8 @@ async fn an_unreachable_store_is_a_503() {
     // No process listens on this port.
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let sdk = countersign::aws::load(testing::cloud::sdk(unused)).await;
-    let store = countersign::store::Store::new(&sdk, &test.app.config);
+    let store = countersign::store::Store::new(&sdk, &test.app.config.tables);
     let error = Error::from(store.client(SERVICE.0).await.unwrap_err());
-    assert_eq!((error.status(), error.code()), (503, "temporarily_unavailable"));
+    assert_eq!((error.code().status(), error.code().as_str()), (503, "temporarily_unavailable"));
     assert!(error.reason().starts_with("DynamoDB is not available: GetItem: "), "{}", error.reason());
 }

@@ -31,7 +31,7 @@ async fn s_706_a_repeated_write_of_a_login_does_not_undo_a_revocation() {
 #[tokio::test]
 async fn s_706_a_repeated_rotation_after_a_use_of_its_successor_is_not_a_replay() {
     for grace in [0, 10] {
-        let test = Arc::new(TestApp::start_with(|config| config.refresh_grace = grace).await);
+        let test = Arc::new(TestApp::start_with(|config| config.lifetimes.refresh_grace = grace).await);
         let first = test.log_in().await;
         let keys = test.app.keyring.current().await.unwrap();
         let second = test.parse_refresh_token(&first).await.successor().mint(&keys.refresh_token_keys);
@@ -236,7 +236,7 @@ async fn s_705_a_slow_read_of_a_retry_within_the_grace_does_not_end_the_login() 
 
 #[tokio::test]
 async fn the_access_token_of_a_retry_expires_with_the_family() {
-    let test = TestApp::start_with(|config| config.refresh_token_idle_ttl = 60).await;
+    let test = TestApp::start_with(|config| config.lifetimes.refresh_token_idle = 60).await;
     let first = test.log_in().await;
     test.refresh(&first).await.assert_issued(2);
     test.advance_clock(9);

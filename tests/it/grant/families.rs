@@ -120,7 +120,7 @@ async fn every_access_token_of_a_user_names_the_family_of_its_login() {
 
 #[tokio::test]
 async fn s_405_a_family_expires_with_its_last_access_token_or_later() {
-    let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 5_000).await;
+    let test = TestApp::start_with(|config| config.lifetimes.refresh_token_max = 5_000).await;
     let token = test.log_in().await;
     test.advance_clock(4_000);
     let response = test.refresh(&token).await;
@@ -130,6 +130,6 @@ async fn s_405_a_family_expires_with_its_last_access_token_or_later() {
     let exp = response.assert_issued(2).number("exp");
     assert_eq!(test.family(&response.refresh_token())["expires_at"]["N"], exp.to_string());
 
-    let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 600).await;
+    let test = TestApp::start_with(|config| config.lifetimes.refresh_token_max = 600).await;
     assert_eq!(test.password(USERNAME, PASSWORD).await.assert_issued(2).number("exp"), NOW + 600);
 }

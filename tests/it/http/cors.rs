@@ -82,6 +82,21 @@ async fn s_912_a_page_of_an_allowed_origin_reads_every_response_to_the_authentic
 }
 
 #[tokio::test]
+async fn s_912_a_page_of_an_allowed_origin_reads_the_response_after_the_deadline() {
+    let test = started().await;
+    let params =
+        [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", "legacy:autonomy.read")];
+    test.interceptor.hold();
+    let request = test.send(grant(&params, APPLICATION).header("origin", ORIGIN).post());
+    // The client and the user are read. The write of the family hangs.
+    let (response, calls) = tokio::join!(request, test.interceptor.let_through(2));
+    assert_eq!(calls, ["GetItem ClientsTable", "GetItem UsersTable"]);
+    response.assert_error(503, "temporarily_unavailable");
+    assert_readable(&response, "a response after the deadline");
+    test.interceptor.release();
+}
+
+#[tokio::test]
 async fn s_912_a_page_of_another_origin_reads_no_response() {
     let test = started().await;
     for origin in [

@@ -64,7 +64,7 @@ async fn cloudformation_creates_the_first_keys_and_gets_a_response() {
         assert_eq!(
             response,
             json!({
-                "Status": "SUCCESS", "Reason": "The signing keys are there.", "PhysicalResourceId": "signing-keys", "StackId": "stack",
+                "Status": "SUCCESS", "Reason": "The signing keys exist.", "PhysicalResourceId": "signing-keys", "StackId": "stack",
                 "RequestId": "request", "LogicalResourceId": "SigningKeys",
             })
         );

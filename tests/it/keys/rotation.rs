@@ -20,7 +20,7 @@ async fn rotation(test: &TestApp, algorithm: &str) -> Rotator {
         public_for: u32::try_from(PUBLIC_FOR).unwrap(),
         refresh_token_max_ttl: 7_776_000,
     };
-    Rotator::new(&test.sdk().await, test.app.config.signing_secret_id.clone(), policy, test.clock())
+    Rotator::new(&test.sdk().await, test.app.config.keys.secret_id.clone(), policy, test.clock())
 }
 
 /// Starts a deployment and creates its keys like CloudFormation does.
@@ -58,7 +58,7 @@ async fn the_first_deployment_creates_keys_and_the_next_one_changes_nothing() {
             assert_eq!((&document[name]["alg"], &document[name]["created_at"]), (&json!(algorithm), &json!(NOW)));
         }
         assert_ne!(document["current"]["kid"], document["next"]["kid"]);
-        assert_unchanged(&rotation.run(RotationRequest::Provide).await.unwrap(), "as they should be");
+        assert_unchanged(&rotation.run(RotationRequest::Provide).await.unwrap(), "match the settings");
         assert_eq!(super::rotation::document(&test), document);
     }
 }
@@ -151,7 +151,7 @@ async fn an_emergency_removes_a_key_immediately() {
     assert_eq!((&signing, previous.len()), (&second, 0));
     assert!(!document(&test).to_string().contains(&first));
     // A repeated emergency changes nothing.
-    assert_unchanged(&rotation.run(RotationRequest::Emergency(&first)).await.unwrap(), "no key of that kid");
+    assert_unchanged(&rotation.run(RotationRequest::Emergency(&first)).await.unwrap(), "no key with that kid");
     test.app.keyring.load().await.unwrap();
     assert_eq!(test.refresh(&token).await.status, 200);
 
@@ -256,7 +256,7 @@ async fn an_invalid_secret_is_never_overwritten() {
     let pem = p256_pem();
     test.cloud.put_secret(&pem).unwrap();
     for request in [RotationRequest::Provide, RotationRequest::Rotate { after: 0 }] {
-        assert_unchanged(&rotation.run(request).await.unwrap(), "of your own");
+        assert_unchanged(&rotation.run(request).await.unwrap(), "externally managed key");
     }
     assert!(rotation.run(RotationRequest::Emergency("x")).await.is_err());
     assert_eq!(test.cloud.secret().unwrap().unwrap(), pem);

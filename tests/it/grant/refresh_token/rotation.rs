@@ -43,7 +43,7 @@ async fn s_403_a_retry_within_the_grace_returns_the_same_unused_successor() {
 
 #[tokio::test]
 async fn s_403_without_a_grace_every_second_use_is_a_replay() {
-    let test = TestApp::start_with(|config| config.refresh_grace = 0).await;
+    let test = TestApp::start_with(|config| config.lifetimes.refresh_grace = 0).await;
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
     test.refresh(&first).await.assert_error(400, "invalid_grant");
@@ -53,7 +53,7 @@ async fn s_403_without_a_grace_every_second_use_is_a_replay() {
 #[tokio::test]
 async fn a_rotation_whose_response_was_lost_recognizes_its_own_write() {
     for grace in [0, 10] {
-        let test = TestApp::start_with(|config| config.refresh_grace = grace).await;
+        let test = TestApp::start_with(|config| config.lifetimes.refresh_grace = grace).await;
         let first = test.log_in().await;
         test.interceptor.lose_response("UpdateItem GrantsTable");
         let second = test.refresh(&first).await.refresh_token();
