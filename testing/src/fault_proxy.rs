@@ -1,4 +1,4 @@
-//! A proxy between the service and AWS that injects faults on the socket: it refuses, resets and cuts connections, and
+//! A proxy between the service and AWS that injects faults on the socket: it resets and cuts connections, and
 //! delays calls.
 
 use std::collections::HashMap;
@@ -58,7 +58,7 @@ impl FaultProxy {
 
     /// Starts a proxy in front of an emulated AWS at this address.
     pub async fn at(cloud: SocketAddr, test: &TestApp) -> Self {
-        // This socket is bound and never listens: it keeps the port, and connections to the port are refused.
+        // This socket is bound and never listens: it keeps the port when the proxy does not listen.
         let keeper = socket("127.0.0.1:0".parse().unwrap());
         let shared = Shared {
             address: keeper.local_addr().unwrap(),
@@ -189,7 +189,7 @@ impl FaultProxy {
             return Some(self.forward(request).await);
         };
         match kind {
-            FaultKind::RefuseConnections => self.refuse_connections(lasting),
+            FaultKind::CloseListener => self.close_listener(lasting),
             FaultKind::ResetBefore => {}
             FaultKind::ResetAfter => drop(self.forward(request).await),
             FaultKind::CutResponse => {
@@ -240,7 +240,7 @@ impl FaultProxy {
         fault
     }
 
-    fn refuse_connections(&self, lasting: bool) {
+    fn close_listener(&self, lasting: bool) {
         self.0.should_listen.send_replace(false);
         if !lasting {
             let proxy = self.clone();
@@ -286,7 +286,7 @@ async fn wait_until_closed(connection: &mut TcpStream) {
     timeout(Duration::from_mins(1), closed).await.expect("a caller that gives up within a minute");
 }
 
-/// Sends bytes and waits until they have arrived, because a reset discards bytes that are under way.
+/// Sends bytes and waits until they have arrived, because a reset discards bytes in flight.
 async fn send_before_reset(connection: &mut TcpStream, bytes: &[u8]) {
     let _ = connection.write_all(bytes).await;
     sleep(Duration::from_millis(5)).await;

@@ -190,7 +190,7 @@ async fn s_102_the_query_of_an_event_is_passed_on_or_rejected() {
 }
 
 #[tokio::test]
-async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
+async fn s_103_an_event_with_another_path_is_not_found() {
     let (_test, cloud) = demo().await;
     let mut function = start_api(cloud, &[]).await;
     let good = &events()["client_credentials"];
@@ -221,6 +221,15 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
     }
     function.invoke(with(good, "/rawPath", Value::Null)).await.assert_error(404, "not_found");
     function.invoke(without(good, "/rawPath")).await.assert_error(404, "not_found");
+    let output = function.end().await;
+    assert!(!output.contains("panic"), "{output}");
+}
+
+#[tokio::test]
+async fn s_103_an_event_that_http_cannot_represent_is_rejected() {
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[]).await;
+    let good = &events()["client_credentials"];
     for (body, is_base64) in [("=", true), ("a", true), ("Z3Jh\n", true), ("\u{fc}", true), ("", true), ("", false)] {
         let event = with(&with(good, "/body", json!(body)), "/isBase64Encoded", json!(is_base64));
         function.invoke(event).await.assert_error(400, "invalid_request");

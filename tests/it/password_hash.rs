@@ -65,7 +65,7 @@ fn each_scheme_verifies_its_secret_and_no_other() {
 fn hashes_of_other_implementations_are_verified() {
     let hasher = hasher();
     for (text, password) in [
-        // From the test suite of the argon2 reference implementation.
+        // From the test suite of the C implementation of argon2.
         ("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password"),
         ("$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA", "password"),
         ("$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ", "password"),

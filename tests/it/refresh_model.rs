@@ -266,81 +266,83 @@ const ACTIVE: Use = Use {
     fault: InjectedFault::None,
 };
 
-fn refresh(token: Presented) -> Operation {
+const fn refresh(token: Presented) -> Operation {
     Operation::Refresh(Use { token, ..ACTIVE })
 }
 
-fn refresh_for(scope: RequestedScope) -> Operation {
+const fn refresh_for(scope: RequestedScope) -> Operation {
     Operation::Refresh(Use { scope, ..ACTIVE })
 }
 
-fn refresh_with_fault(fault: InjectedFault, scope: RequestedScope) -> Operation {
+const fn refresh_with_fault(fault: InjectedFault, scope: RequestedScope) -> Operation {
     Operation::Refresh(Use { scope, fault, ..ACTIVE })
 }
 
-/// Each rule occurs at least once, independently of the random sequences.
+/// Each rule at least once: operations in this order, and their results.
+const RULES: [(Operation, Option<Expected>); 56] = [
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
+    (Operation::AdvanceClock(GRACE), None),
+    (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
+    (Operation::Refresh(Use { by_other_client: true, ..ACTIVE }), Some(Expected::OtherClient)),
+    (refresh(Presented::Forged), Some(Expected::ForgedToken)),
+    (refresh_for(RequestedScope::Wider), Some(Expected::InvalidScope)),
+    (refresh_for(RequestedScope::NotAllowed), Some(Expected::InvalidScope)),
+    (refresh_for(RequestedScope::Narrower), Some(Expected::Rotated)),
+    (Operation::NarrowUser(true), None),
+    (Operation::LogIn, Some(Expected::InvalidScope)),
+    (refresh_for(RequestedScope::Narrower), Some(Expected::InvalidScope)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (Operation::NarrowUser(false), None),
+    (refresh_with_fault(InjectedFault::LostResponse, RequestedScope::Unspecified), Some(Expected::Rotated)),
+    (Operation::AdvanceClock(-GRACE - 1), None),
+    (refresh(Presented::Previous), Some(Expected::Undecided)),
+    (Operation::AdvanceClock(1), None),
+    (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
+    (Operation::AdvanceClock(2 * GRACE + 1), None),
+    (refresh(Presented::Previous), Some(Expected::Replayed)),
+    (refresh(Presented::Active), Some(Expected::RevokedFamily)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh(Presented::Older(0)), Some(Expected::Replayed)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (Operation::AdvanceClock(IDLE.cast_signed()), None),
+    (refresh(Presented::Active), Some(Expected::Expired)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (Operation::AdvanceClock(IDLE.cast_signed() - 1), None),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (Operation::AdvanceClock((MAX - IDLE).cast_signed()), None),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (Operation::AdvanceClock(1), None),
+    (refresh(Presented::Previous), Some(Expected::Expired)),
+    (refresh(Presented::Active), Some(Expected::Expired)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (Operation::EnableClient(false), None),
+    (refresh(Presented::Active), Some(Expected::InvalidClient)),
+    (Operation::EnableClient(true), None),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh_with_fault(InjectedFault::Outage, RequestedScope::Narrower), Some(Expected::Unavailable)),
+    (refresh_with_fault(InjectedFault::Outage, RequestedScope::Unspecified), Some(Expected::Unavailable)),
+    (Operation::AdvanceClock(300), None),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh(Presented::Ahead), Some(Expected::RolledBack)),
+    (refresh(Presented::Active), Some(Expected::RevokedFamily)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (Operation::EndSessions, None),
+    (refresh(Presented::Active), Some(Expected::LoginEnded)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (Operation::EnableUser(false), None),
+    (Operation::LogIn, Some(Expected::LoginRejected)),
+];
+
 #[tokio::test]
 async fn each_rule_of_refresh_token_families_holds() {
     let (test, password_hash) = start().await;
     let mut world = World::new(&test, &password_hash);
-    for (operation, expected) in [
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
-        (Operation::AdvanceClock(GRACE), None),
-        (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
-        (Operation::Refresh(Use { by_other_client: true, ..ACTIVE }), Some(Expected::OtherClient)),
-        (refresh(Presented::Forged), Some(Expected::ForgedToken)),
-        (refresh_for(RequestedScope::Wider), Some(Expected::InvalidScope)),
-        (refresh_for(RequestedScope::NotAllowed), Some(Expected::InvalidScope)),
-        (refresh_for(RequestedScope::Narrower), Some(Expected::Rotated)),
-        (Operation::NarrowUser(true), None),
-        (Operation::LogIn, Some(Expected::InvalidScope)),
-        (refresh_for(RequestedScope::Narrower), Some(Expected::InvalidScope)),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (Operation::NarrowUser(false), None),
-        (refresh_with_fault(InjectedFault::LostResponse, RequestedScope::Unspecified), Some(Expected::Rotated)),
-        (Operation::AdvanceClock(-GRACE - 1), None),
-        (refresh(Presented::Previous), Some(Expected::Undecided)),
-        (Operation::AdvanceClock(1), None),
-        (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
-        (Operation::AdvanceClock(2 * GRACE + 1), None),
-        (refresh(Presented::Previous), Some(Expected::Replayed)),
-        (refresh(Presented::Active), Some(Expected::RevokedFamily)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (refresh(Presented::Older(0)), Some(Expected::Replayed)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (Operation::AdvanceClock(IDLE.cast_signed()), None),
-        (refresh(Presented::Active), Some(Expected::Expired)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (Operation::AdvanceClock(IDLE.cast_signed() - 1), None),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (Operation::AdvanceClock((MAX - IDLE).cast_signed()), None),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (Operation::AdvanceClock(1), None),
-        (refresh(Presented::Previous), Some(Expected::Expired)),
-        (refresh(Presented::Active), Some(Expected::Expired)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (Operation::EnableClient(false), None),
-        (refresh(Presented::Active), Some(Expected::InvalidClient)),
-        (Operation::EnableClient(true), None),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (refresh_with_fault(InjectedFault::Outage, RequestedScope::Narrower), Some(Expected::Unavailable)),
-        (refresh_with_fault(InjectedFault::Outage, RequestedScope::Unspecified), Some(Expected::Unavailable)),
-        (Operation::AdvanceClock(300), None),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (refresh(Presented::Ahead), Some(Expected::RolledBack)),
-        (refresh(Presented::Active), Some(Expected::RevokedFamily)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (Operation::EndSessions, None),
-        (refresh(Presented::Active), Some(Expected::LoginEnded)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (refresh(Presented::Active), Some(Expected::Rotated)),
-        (Operation::EnableUser(false), None),
-        (Operation::LogIn, Some(Expected::LoginRejected)),
-    ] {
+    for (operation, expected) in RULES {
         assert_eq!(world.step(&operation).await, expected, "{operation:?}");
         world.assert_stored();
     }

@@ -1,4 +1,4 @@
-//! No log, response or item contains a secret or the input of a caller (S-601).
+//! No log, response or item contains a secret, or a text that a caller sends (S-601).
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -139,7 +139,7 @@ fn poisoned(canary: &str) -> Vec<RequestBuilder> {
 }
 
 #[tokio::test]
-async fn s_601_the_input_of_a_caller_is_in_no_log_no_response_and_no_item() {
+async fn s_601_no_log_response_or_item_contains_what_a_caller_sends() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
     for fault in [None, Some((500, "InternalServerError")), Some((400, "AccessDeniedException"))] {

@@ -7,7 +7,7 @@
 //! | `state.rs` | the state, and the store with its conditional writes |
 //! | `design.rs` | the built design, the design before it, and mutants |
 //!
-//! Each call to the store is a step. Up to three requests run simultaneously, each in an execution environment of its own.
+//! Each call to the store is a step. Up to three requests run simultaneously, each in a separate execution environment.
 //! `docs/security.md` says what the model proves and what it does not.
 //!
 //! # How the model is bound to the code

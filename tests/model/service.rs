@@ -29,7 +29,7 @@ impl World {
         };
         let now = state.now();
         let rotation = |used| Some(Write::Rotate { used, now });
-        let phase = match family.standing(self.design, token, now, self.grace) {
+        let phase = match family.standing(self, token, now) {
             Standing::Active if self.design.rotates_before_user() => {
                 Phase::WritingBeforeUser(Write::Rotate { used: token, now })
             }
@@ -115,8 +115,7 @@ impl World {
     }
 
     fn ends_after_lost_rotation(&self, found: Stored, used: u8, now: u8) -> bool {
-        self.design.ends_after_lost_rotation()
-            && found.standing(self.design, used, now, self.grace) == Standing::Replayed
+        self.design.ends_after_lost_rotation() && found.standing(self, used, now) == Standing::Replayed
     }
 
     /// Ends a request at the deadline or after the last attempt of the SDK. Its write may still arrive.

@@ -3,11 +3,12 @@
 use countersign::refresh_token::{Family, LostRotation, Standing};
 use countersign::scope::Scope;
 
+use crate::World;
 use crate::design::Design;
 
-/// The requests that run simultaneously, each in an execution environment of its own.
+/// The requests that run simultaneously, each in a separate execution environment.
 pub const ENVIRONMENTS: usize = 3;
-/// The late copies of writes that may be under way.
+/// The late copies of writes that may be in flight.
 pub const LATE: usize = 3;
 /// The time of the login, in seconds.
 pub const START: u8 = 100;
@@ -25,7 +26,7 @@ pub struct Stored {
     pub session: u8,
     pub generation: u8,
     pub rotated_at: u8,
-    /// The id of the request that rotated the family; 0 if the request has ended and no copy of its write is under way.
+    /// The id of the request that rotated the family; 0 if the request has ended and no copy of its write is in flight.
     pub rotated_by: u8,
     pub revoked: bool,
     /// Only in [`Design::Before`]: the time until which the used token is accepted again.
@@ -58,9 +59,9 @@ impl Stored {
     }
 
     /// Decides on a presented generation with the function of the service.
-    pub fn standing(self, design: Design, generation: u8, now: u8, grace: u32) -> Standing {
-        let standing = self.family().standing(generation.into(), CLIENT, now.into(), grace);
-        match (design, standing) {
+    pub fn standing(self, world: &World, generation: u8, now: u8) -> Standing {
+        let standing = self.family().standing(generation.into(), CLIENT, now.into(), world.grace);
+        match (world.design, standing) {
             (Design::Before, Standing::Replayed) if generation + 1 == self.generation && now < self.retry_until => {
                 Standing::Retried
             }
@@ -102,11 +103,11 @@ pub enum Phase {
     Arrived,
     /// The request reads the user. Then it sends the write, if there is one.
     UserNext(Option<Write>),
-    /// Only in designs that rotate before they know the user: the write is under way, then the user is read.
+    /// Only in designs that rotate before they know the user: the write is in flight, then the user is read.
     WritingBeforeUser(Write),
-    /// The write is under way.
+    /// The write is in flight.
     Writing(Write),
-    /// A response with this refresh token is under way to the client.
+    /// A response with this refresh token is in flight to the client.
     Responding(u8),
 }
 
@@ -138,7 +139,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Returns true if the rotation of the request is under way.
+    /// Returns true if the rotation of the request is in flight.
     pub fn is_rotating(&self) -> bool {
         let (Phase::Writing(write) | Phase::WritingBeforeUser(write)) = self.phase else { return false };
         matches!(write, Write::Rotate { .. })
@@ -260,7 +261,7 @@ impl State {
         self.family.is_some() || self.requests().any(reads) || self.late.iter().flatten().any(|copy| begins(copy.write))
     }
 
-    /// Puts a copy of a write under way if there is room. The copy arrives later, or never.
+    /// Puts a copy of a write in flight if there is room. The copy arrives later, or never.
     pub fn send_late(&mut self, by: u8, write: Write) {
         if let Some(slot) = self.late.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some(Copied { by, write });

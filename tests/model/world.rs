@@ -15,7 +15,7 @@ pub const ACTIVE: &str = "one active token";
 pub const END_IS_FINAL: &str = "end is final";
 /// A revoked login is not rotated, and a request that begins after the end of the login sends no rotation.
 pub const NO_ROTATION: &str = "no rotation after end";
-/// A request that is rejected or dropped has not used its token, unless its rotation is under way.
+/// A request that is rejected or dropped has not used its token, unless its rotation is in flight.
 pub const CONSUMES: &str = "error consumes nothing";
 /// A replay is rejected only after the login has ended.
 pub const REPLAY_ENDS: &str = "replay ends login";
@@ -27,7 +27,7 @@ pub const SUCCESSOR: &str = "same successor";
 pub const CAUSE: &str = "error has a cause";
 /// Without an attacker, an operator and a clock that steps forward, the login never ends.
 pub const NOT_ENDED: &str = "no false replay";
-/// If only faults happen, the client can refresh: its token is active, or a retry within the grace.
+/// The client can refresh if only faults happen: its token is active, or a retry within the grace.
 pub const CONTINUES: &str = "client continues";
 
 /// The service and its store, the client, the attacker and the operator.
@@ -221,7 +221,7 @@ impl World {
         let (true, Some(token), Some(family)) = (self.only_faults_happen(), state.token, state.family) else {
             return true;
         };
-        let standing = family.standing(self.design, token, state.now(), self.grace);
+        let standing = family.standing(self, token, state.now());
         let known = state.requests().next().is_none() && !state.unsure;
         match standing {
             Standing::Active => true,

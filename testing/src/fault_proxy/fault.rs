@@ -3,8 +3,8 @@
 /// The effect of a fault on a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The proxy resets all connections and refuses new ones: permanently, or for 120 ms if the fault is not lasting.
-    RefuseConnections,
+    /// The proxy resets all connections and closes its listener: permanently, or for 120 ms if the fault is not lasting.
+    CloseListener,
     /// The call is not executed. The connection is reset.
     ResetBefore,
     /// The call is executed. The connection is reset before the response.

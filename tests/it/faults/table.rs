@@ -44,7 +44,7 @@ fn s_303_a_hash_upgrade_neither_fails_nor_delays_a_login() {
 #[test]
 #[ignore = "waits by the clock: make faults"]
 fn s_303_a_hash_upgrade_does_not_delay_a_login_until_the_deadline() {
-    // Waits for the other runs, so that this run is alone.
+    // Waits for the other runs, so that this run is not concurrent with them.
     LazyLock::force(&RUNS);
     let hang = |nth| Fault { call: "GetItem UsersTable".to_owned(), nth, kind: FaultKind::Hang, lasting: false };
     let faults = vec![

@@ -229,61 +229,67 @@ async fn s_916_a_page_that_did_not_use_basic_gets_no_basic_challenge() {
     assert_eq!(bytes.len(), 1);
 }
 
+/// Origins in the form of browsers.
+const ORIGINS: [&str; 8] = [
+    ORIGIN,
+    "https://a.example:8443",
+    "https://xn--mnchen-3ya.example",
+    "https://192.0.2.1",
+    "https://[2001:db8::1]",
+    "http://localhost",
+    "http://localhost:5173",
+    "http://127.0.0.1:8080",
+];
+
+/// Texts that browsers never send as an origin, and origins that are not allowed.
+const NO_ORIGINS: [&str; 38] = [
+    "",
+    "*",
+    "null",
+    "a.example",
+    "https://",
+    "https://*",
+    "https://*.example",
+    "https://a.example/",
+    "https://a.example/path",
+    "https://a.example?x",
+    "https://a.example#x",
+    "https://a.example:443",
+    "https://a.example:0443",
+    "https://a.example:",
+    "https://a.example:65536",
+    "https://A.example",
+    "HTTPS://a.example",
+    "https://m\u{fc}nchen.example",
+    "https://user@a.example",
+    "https://a.example ",
+    " https://a.example",
+    "https://a b.example",
+    "https://a.example\n",
+    "https://a.example,https://b.example",
+    "https:a.example",
+    "https:\\\\a.example",
+    "https://192.0.2.01",
+    "https://[2001:DB8::1]",
+    "http://a.example",
+    "http://localhost:80",
+    "http://localhost.a.example",
+    "http://127.1",
+    "http://127.0.0.2",
+    "http://[::1]",
+    "ftp://localhost",
+    "file://",
+    "chrome-extension://abc",
+    "data:text/html,x",
+];
+
 #[test]
 fn an_allowed_origin_has_exactly_the_form_that_browsers_send() {
     let parse = |origins: &[&str]| AllowedOrigins::parse(origins.iter().map(|origin| (*origin).to_owned()).collect());
-    for origin in [
-        ORIGIN,
-        "https://a.example:8443",
-        "https://xn--mnchen-3ya.example",
-        "https://192.0.2.1",
-        "https://[2001:db8::1]",
-        "http://localhost",
-        "http://localhost:5173",
-        "http://127.0.0.1:8080",
-    ] {
+    for origin in ORIGINS {
         assert!(parse(&[origin]).unwrap().contains(origin), "{origin}");
     }
-    for origin in [
-        "",
-        "*",
-        "null",
-        "a.example",
-        "https://",
-        "https://*",
-        "https://*.example",
-        "https://a.example/",
-        "https://a.example/path",
-        "https://a.example?x",
-        "https://a.example#x",
-        "https://a.example:443",
-        "https://a.example:0443",
-        "https://a.example:",
-        "https://a.example:65536",
-        "https://A.example",
-        "HTTPS://a.example",
-        "https://m\u{fc}nchen.example",
-        "https://user@a.example",
-        "https://a.example ",
-        " https://a.example",
-        "https://a b.example",
-        "https://a.example\n",
-        "https://a.example,https://b.example",
-        "https:a.example",
-        "https:\\\\a.example",
-        "https://192.0.2.01",
-        "https://[2001:DB8::1]",
-        "http://a.example",
-        "http://localhost:80",
-        "http://localhost.a.example",
-        "http://127.1",
-        "http://127.0.0.2",
-        "http://[::1]",
-        "ftp://localhost",
-        "file://",
-        "chrome-extension://abc",
-        "data:text/html,x",
-    ] {
+    for origin in NO_ORIGINS {
         assert_eq!(parse(&[ORIGIN, origin]), Err(OriginError::Malformed(origin.to_owned())));
     }
     let many = |count| {

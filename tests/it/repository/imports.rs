@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::{root, source_files};
+
 /// The modules that each module may import. A module includes its children.
 const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
@@ -92,27 +94,14 @@ const HOMES: [(&str, &[&str]); 22] = [
 
 /// Returns every source file with its root module and its code without comments.
 fn sources() -> Vec<(PathBuf, String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("cli/src")];
     let mut sources = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let below = path.strip_prefix(root).unwrap().with_extension("");
-            let names: Vec<_> = below.iter().map(|name| name.to_str().unwrap()).collect();
-            let module = if names[0] == "cli" { names[0] } else { names[1] }.to_owned();
-            let code: Vec<_> = fs::read_to_string(&path)
-                .unwrap()
-                .lines()
-                .filter(|line| !line.trim_start().starts_with("//"))
-                .map(ToOwned::to_owned)
-                .collect();
-            sources.push((path, module, code.join("\n")));
-        }
+    for path in ["src", "cli/src"].into_iter().flat_map(source_files) {
+        let below = path.strip_prefix(root()).unwrap().with_extension("");
+        let names: Vec<_> = below.iter().map(|name| name.to_str().unwrap()).collect();
+        let module = if names[0] == "cli" { names[0] } else { names[1] }.to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let code: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        sources.push((path, module, code.join("\n")));
     }
     assert!(sources.len() > 20);
     sources
@@ -170,34 +159,20 @@ fn external_crates_are_used_only_in_their_home() {
     }
 }
 
-/// Returns the Rust and Python files in a folder of the repository, with their numbers of lines.
-fn files(folder: &str) -> Vec<(PathBuf, usize)> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("node_modules") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
-                let lines = fs::read_to_string(&path).unwrap().lines().count();
-                files.push((path, lines));
-            }
-        }
-    }
-    files
+fn line_count(path: &Path) -> usize {
+    fs::read_to_string(path).unwrap().lines().count()
 }
 
 #[test]
 fn no_file_has_more_than_400_lines() {
-    let long: Vec<_> =
-        ["src", "cli", "testing", "tests"].into_iter().flat_map(files).filter(|(_, lines)| *lines > 400).collect();
+    let files = ["src", "cli", "testing", "tests"].into_iter().flat_map(source_files);
+    let long: Vec<_> = files.filter(|path| line_count(path) > 400).collect();
     assert!(long.is_empty(), "{long:?}");
 }
 
 #[test]
 fn the_median_file_of_src_has_at_most_120_lines() {
-    let mut lines: Vec<_> = files("src").into_iter().map(|(_, lines)| lines).collect();
+    let mut lines: Vec<_> = source_files("src").iter().map(|path| line_count(path)).collect();
     lines.sort_unstable();
     assert!(lines[lines.len() / 2] <= 120, "{lines:?}");
 }

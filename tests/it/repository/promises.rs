@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::{root, source_files};
+
 /// A test of a promise: the name and the file of its function.
 struct Test {
     name: String,
@@ -31,10 +33,6 @@ impl Test {
     }
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn page() -> String {
     fs::read_to_string(root().join("docs/security.md")).unwrap()
 }
@@ -53,19 +51,7 @@ fn promises() -> BTreeMap<String, String> {
 
 /// Returns every function in the tests whose name has the number of a promise.
 fn tests() -> Vec<Test> {
-    let mut folders = vec![root().join("tests"), root().join("cli/tests")];
-    let mut tests = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("node_modules") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
-                tests.extend(tests_in(&path));
-            }
-        }
-    }
-    tests
+    ["tests", "cli/tests"].into_iter().flat_map(source_files).flat_map(|path| tests_in(&path)).collect()
 }
 
 fn tests_in(path: &Path) -> Vec<Test> {
@@ -105,9 +91,9 @@ fn each_promise_has_a_test_that_runs_and_each_test_of_a_promise_has_its_promise(
     assert_eq!(promised, tested);
 }
 
-/// The tests of the fault table are ignored by `cargo test`.
+/// `cargo test` ignores `faults/table.rs`. `make faults` runs it.
 #[test]
-fn make_faults_runs_what_cargo_test_ignores_and_ci_runs_make_faults() {
+fn ignored_tests_run_in_ci() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored faults::table::"));
     assert!(read("Makefile").contains("tools/faults\n"));

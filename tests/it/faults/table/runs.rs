@@ -14,7 +14,7 @@ use super::LONGEST;
 use testing::{FLOWS, Fault, FaultKind, Flow, LogLines, Response, Scenario, calls_of, login_is_recorded};
 
 pub const FAULT_KINDS: [FaultKind; 21] = [
-    FaultKind::RefuseConnections,
+    FaultKind::CloseListener,
     FaultKind::ResetBefore,
     FaultKind::ResetAfter,
     FaultKind::CutResponse,
