@@ -1,54 +1,59 @@
-"""The translated template as CloudFormation sees it with certain parameters: conditions decided, what they exclude gone."""
+"""CloudFormation's evaluation of a template: conditions, references to parameters, and resources left out."""
 
 import re
 
 ABSENT = object()
-PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "eu-west-2", "AWS::AccountId": "000000000000",
-          "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "countersign", "AWS::NoValue": ABSENT}
+PSEUDO_PARAMETERS = {
+    "AWS::Partition": "aws", "AWS::Region": "eu-west-2", "AWS::AccountId": "000000000000",
+    "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "countersign", "AWS::NoValue": ABSENT,
+}
 
 
-def resolved(template, **given):
-    """The resources that a deployment with these parameters has. References to other resources stay as they are."""
+def resolve(template, **parameters):
+    """Returns the resources that a deployment with these parameters has. Keeps references to other resources."""
     defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
-    assert given.keys() <= defaults.keys()
-    values = {**PSEUDO, **defaults, **given}
+    assert parameters.keys() <= defaults.keys()
+    values = {**PSEUDO_PARAMETERS, **defaults, **parameters}
 
-    def holds(condition):
-        return decided(template["Conditions"][condition])
+    def is_true(condition):
+        return evaluate(template["Conditions"][condition])
 
-    def decided(part):
-        [(function, operands)] = part.items()
+    def evaluate(expression):
+        [(function, operands)] = expression.items()
         match function:
             case "Fn::Equals":
-                left, right = map(value, operands)
+                left, right = map(resolve_value, operands)
                 return str(left) == str(right)
             case "Fn::Not":
-                return not decided(operands[0])
+                return not evaluate(operands[0])
             case "Fn::And":
-                return all(map(decided, operands))
+                return all(map(evaluate, operands))
             case "Fn::Or":
-                return any(map(decided, operands))
+                return any(map(evaluate, operands))
             case "Condition":
-                return holds(operands)
-        raise AssertionError(part)
+                return is_true(operands)
+        raise AssertionError(expression)
 
-    def substituted(text):
+    def substitute(text):
         return re.sub(r"\$\{([\w:]+)\}", lambda found: str(values.get(found[1], found[0])), text)
 
-    def value(part):
-        match part:
-            case {"Ref": name} if len(part) == 1 and name in values:
+    def resolve_value(value):
+        match value:
+            case {"Ref": name} if len(value) == 1 and name in values:
                 return values[name]
             case {"Fn::If": [condition, yes, no]}:
-                return value(yes if holds(condition) else no)
+                return resolve_value(yes if is_true(condition) else no)
             case {"Fn::Sub": str(text)}:
-                return substituted(text)
+                return substitute(text)
             case dict():
-                members = {name: value(member) for name, member in part.items()}
+                members = {name: resolve_value(member) for name, member in value.items()}
                 return {name: member for name, member in members.items() if member is not ABSENT}
             case list():
-                return [one for one in map(value, part) if one is not ABSENT]
-        return part
+                return [element for element in map(resolve_value, value) if element is not ABSENT]
+        return value
 
     resources = template["Resources"].items()
-    return {name: value(one) for name, one in resources if "Condition" not in one or holds(one["Condition"])}
+    return {
+        name: resolve_value(resource) for name, resource in resources
+        if "Condition" not in resource or is_true(resource["Condition"])
+    }

@@ -23,6 +23,7 @@ def request(method, url, headers, body):
     try:
         connection.request(method, url.removeprefix(f"{parts.scheme}://{parts.netloc}"), body, headers)
         response = connection.getresponse()
-        return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+        received = {name.lower(): value for name, value in response.getheaders()}
+        return Response(response.status, received, response.read())
     finally:
         connection.close()
