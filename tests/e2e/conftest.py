@@ -152,7 +152,10 @@ def cargo_build(name, *arguments):
     command = ["cargo", "build", "--quiet", "--locked", "--message-format=json", *arguments]
     lines = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
     artifacts = [message for message in map(json.loads, lines) if message["reason"] == "compiler-artifact"]
-    return next(one["executable"] for one in artifacts if one["target"]["name"] == name and one["executable"])
+    return next(
+        artifact["executable"] for artifact in artifacts
+        if artifact["target"]["name"] == name and artifact["executable"]
+    )
 
 
 def run(command, settings):

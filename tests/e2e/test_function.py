@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,18 @@ def test_the_function_is_small_and_stripped(bootstrap, configuration, capsys):
 def test_the_function_is_built_for_the_architecture_of_its_configuration(bootstrap, configuration):
     machine = {0x3E: "x86_64", 0xB7: "arm64"}[bootstrap.read_bytes()[18]]
     assert configuration["Architectures"] == [machine]
+
+
+def test_the_functions_have_no_code_of_features_that_only_the_cli_needs(build_folder, cli_program):
+    """`package.metadata.lambda.build` in Cargo.toml selects the package.
+
+    Without it, cargo would build the default members together, and the functions with all features of the CLI.
+    """
+    # The endpoint of IAM Identity Center, which is part of the feature `sso` of aws-config.
+    endpoint = b"portal.sso"
+    assert endpoint in Path(cli_program).read_bytes()
+    for function in ("ApiFunction", "RotateFunction"):
+        assert endpoint not in (build_folder / function / "bootstrap").read_bytes()
 
 
 def test_s_103_a_release_unwinds_on_panic():

@@ -1,4 +1,4 @@
-"""The local cloud of the Makefile: an emulated AWS on 127.0.0.1, the stack on it, the function under `cargo lambda watch`.
+"""The local cloud of the Makefile: an emulated AWS, the stack on it, and the function under `cargo lambda watch`.
 
 __main__.py  the commands
 cloud.py     starts, finds and stops the emulator

@@ -95,7 +95,7 @@ def watched_function(data, at):
 
 @contextmanager
 def data_stack():
-    """Provides the stack of `make deploy-local` if it is deployed. Otherwise starts a cloud with only the stack's data."""
+    """Provides the stack of `make deploy-local` if it is deployed. Otherwise starts a cloud with its data only."""
     running = Cloud.find_running()
     deployed = running and stack.Stack.find(running)
     if deployed:

@@ -95,7 +95,7 @@ class Stack:
     def __init__(self, cloud, name=NAME):
         self.cloud, self.name = cloud, name
         resources = cloud.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
-        self.resources = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+        self.resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
 
     @classmethod
     def find(cls, cloud):

@@ -36,7 +36,7 @@ def start(stack, port, log=None):
 def wait_until_ready(program, stack, port, timeout=None):
     """Waits until the function responds. The first request starts its build.
 
-    Without a timeout (in seconds) this waits for as long as the build fails, because the sources may be fixed meanwhile.
+    Without a timeout (in seconds) it also waits while the build fails, because the developer may fix the sources.
     """
     deadline = timeout and time.monotonic() + timeout
     while not responds(token_url(port)):
