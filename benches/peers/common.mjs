@@ -1,5 +1,5 @@
 // The parts that both peers share: DynamoDB, the signing key, and the server. For a fair comparison with countersign,
-// NODE_ENV is production, connections to DynamoDB are kept alive, there is one process, and the key is parsed once.
+// NODE_ENV is production, connections to DynamoDB are kept open, there is one process, and the key is parsed once.
 import { createHash, createPrivateKey, sign, timingSafeEqual } from "node:crypto";
 import { Agent } from "node:http";
 

@@ -1,4 +1,4 @@
-"""CloudFormation's evaluation of a template: conditions, references to parameters, and resources left out."""
+"""CloudFormation's evaluation of a template: conditions, parameters, and resources that are left out."""
 
 import re
 
@@ -10,7 +10,7 @@ PSEUDO_PARAMETERS = {
 
 
 def resolve(template, **parameters):
-    """Returns the resources that a deployment with these parameters has. Keeps references to other resources."""
+    """Returns the resources that a deployment with these parameters has. Keeps functions that refer to other resources."""
     defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
     assert parameters.keys() <= defaults.keys()
     values = {**PSEUDO_PARAMETERS, **defaults, **parameters}

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from botocore import xform_name
+from botocore.model import StructureShape
 
 from conftest import deploy_cli_stack
 from local_cloud import fixtures
@@ -46,7 +47,7 @@ def run_aws_command(deployed, command):
         name, shape = names[words[0]], members[names[words.pop(0)]]
         if shape.type_name == "boolean":
             parameters[name] = True
-        elif shape.type_name == "structure":
+        elif isinstance(shape, StructureShape):
             pairs = dict(pair.split("=") for pair in words.pop(0).split(","))
             parameters[name] = {key: {"true": True}.get(value, value) for key, value in pairs.items()}
         else:

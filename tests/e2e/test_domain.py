@@ -35,8 +35,8 @@ def test_the_domain_is_the_issuer_and_the_only_endpoint(cloud, build_folder):
 
 
 @pytest.mark.parametrize(("parameters", "reason"), [
-    ({"DomainName": DOMAIN}, "DomainName and CertificateArn are given together"),
-    ({"CertificateArn": CERTIFICATE}, "DomainName and CertificateArn are given together"),
+    ({"DomainName": DOMAIN}, "DomainName and CertificateArn"),
+    ({"CertificateArn": CERTIFICATE}, "DomainName and CertificateArn"),
     ({"DomainName": DOMAIN, "CertificateArn": CERTIFICATE, "Issuer": "https://a.b"}, "leave Issuer empty"),
     ({"UserTokenTtl": 1}, "must be a number not less than 60"),
     ({"Tracing": "Sometimes"}, "is not in AllowedValues"),
