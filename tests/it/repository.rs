@@ -1,0 +1,5 @@
+//! Rules about the files of this repository.
+
+mod imports;
+mod promises;
+mod template;
