@@ -89,7 +89,9 @@ struct ToThread;
 impl Write for ToThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         COLLECTED.with_borrow_mut(|collected| {
-            collected.iter_mut().for_each(|collected| collected.text.extend_from_slice(bytes))
+            if let Some(collected) = collected {
+                collected.text.extend_from_slice(bytes);
+            }
         });
         Ok(bytes.len())
     }

@@ -122,7 +122,7 @@ impl<'a> World<'a> {
                     InjectedFault::None => {}
                     InjectedFault::LostResponse => self.test.interceptor.lose_response("UpdateItem GrantsTable"),
                     InjectedFault::Outage => {
-                        self.test.interceptor.fail("GetItem UsersTable", 500, "InternalServerError")
+                        self.test.interceptor.fail("GetItem UsersTable", 500, "InternalServerError");
                     }
                 }
                 let expected = self.refresh(presented).await;

@@ -67,7 +67,7 @@ impl Run {
                 "expect" | "save" => {}
                 "store" => self.store(value),
                 "snapshot" => {
-                    drop(self.snapshots.insert(value.as_str().unwrap().to_owned(), self.test.items("GrantsTable")))
+                    self.snapshots.insert(value.as_str().unwrap().to_owned(), self.test.items("GrantsTable"));
                 }
                 "restore" => self.restore(&self.snapshots[value.as_str().unwrap()]),
                 other => panic!("{id}: there is no {other}"),

@@ -13,7 +13,7 @@ async fn s_101_values_beyond_their_limits_or_grammar_are_rejected() {
         form(&params).basic(APPLICATION.0, APPLICATION.1)
     };
     for (name, limit) in [("username", 1024), ("password", 4096)] {
-        assert_rejected(&test, name, password(name, &"a".repeat(limit)), 400, "invalid_grant").await;
+        assert_rejected(&test, name, password(name, &"a".repeat(limit)), (400, "invalid_grant")).await;
         assert_malformed(&test, name, password(name, &"a".repeat(limit + 1))).await;
         for character in ["\0", "\r", "\n"] {
             assert_malformed(&test, name, password(name, &format!("a{character}b"))).await;
@@ -29,8 +29,8 @@ async fn s_101_values_beyond_their_limits_or_grammar_are_rejected() {
     for (id, secret) in
         [("a".repeat(256), "s".to_owned()), ("a".to_owned(), "s".repeat(1024)), (" ~".into(), " ~".into())]
     {
-        assert_rejected(&test, &id, credentials(&id, &secret), 401, "invalid_client").await;
-        assert_rejected(&test, &id, in_body(&id, &secret), 401, "invalid_client").await;
+        assert_rejected(&test, &id, credentials(&id, &secret), (401, "invalid_client")).await;
+        assert_rejected(&test, &id, in_body(&id, &secret), (401, "invalid_client")).await;
     }
     for (id, secret) in [
         ("a".repeat(257), "s".to_owned()),
@@ -48,10 +48,10 @@ async fn s_101_values_beyond_their_limits_or_grammar_are_rejected() {
     let refresh = |token: &str| {
         form(&[("grant_type", "refresh_token"), ("refresh_token", token)]).basic(APPLICATION.0, APPLICATION.1)
     };
-    assert_rejected(&test, "1 KiB", refresh(&"x".repeat(1024)), 400, "invalid_grant").await;
+    assert_rejected(&test, "1 KiB", refresh(&"x".repeat(1024)), (400, "invalid_grant")).await;
     assert_malformed(&test, "more than 1 KiB", refresh(&"x".repeat(1025))).await;
     for token in ["\u{fc}", "a b", "\0", "cs_rt_", "cs_rt_AAAA", "cs_rt_!", "null"] {
-        assert_rejected(&test, token, refresh(token), 400, "invalid_grant").await;
+        assert_rejected(&test, token, refresh(token), (400, "invalid_grant")).await;
     }
 }
 
@@ -109,14 +109,14 @@ async fn s_101_a_scope_is_a_list_of_allowed_tokens() {
         "\u{fc}",
         "\0",
     ] {
-        assert_rejected(&test, scope, scoped(scope), 400, "invalid_scope").await;
+        assert_rejected(&test, scope, scoped(scope), (400, "invalid_scope")).await;
     }
     let many = |count: usize| vec!["legacy:autonomy.read"; count].join(" ");
     assert_issued(&test, "100 tokens", scoped(&many(100))).await;
     assert_malformed(&test, "101 tokens", scoped(&many(101))).await;
     let gaps = vec!["legacy:autonomy.read"; 60].join("  ");
-    assert_rejected(&test, "60 tokens with gaps", scoped(&gaps), 400, "invalid_scope").await;
-    assert_rejected(&test, "4,096 bytes", scoped(&"a".repeat(4096)), 400, "invalid_scope").await;
+    assert_rejected(&test, "60 tokens with gaps", scoped(&gaps), (400, "invalid_scope")).await;
+    assert_rejected(&test, "4,096 bytes", scoped(&"a".repeat(4096)), (400, "invalid_scope")).await;
     assert_malformed(&test, "4,097 bytes", scoped(&"a".repeat(4097))).await;
 
     // A wildcard allows every scope that continues its prefix with at least one character.
@@ -125,6 +125,6 @@ async fn s_101_a_scope_is_a_list_of_allowed_tokens() {
     };
     assert_issued(&test, "a scope that the wildcard allows", wild("legacy:x")).await;
     for scope in ["legacy:", "legacy", "legac:x", "legacy:*", "legacy:*.read", "legacy:a*b"] {
-        assert_rejected(&test, scope, wild(scope), 400, "invalid_scope").await;
+        assert_rejected(&test, scope, wild(scope), (400, "invalid_scope")).await;
     }
 }
