@@ -1,17 +1,17 @@
-// What both peers have in common: the account, the key, and how a peer ends. Set up as fairly as ours: NODE_ENV is
-// production, connections to the account are kept, there is one process, and the key is parsed once.
+// Shared by both peers: the settings, the key, the emulated DynamoDB, and the server. The conditions are those of our
+// server: production mode, kept connections to DynamoDB, one process, and a key that is parsed once.
 import { createHash, createPrivateKey, sign, timingSafeEqual } from "node:crypto";
 import { Agent } from "node:http";
 
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
-/** `{account, algorithm, issuer, key}` */
+/** `{algorithm, dynamodb, issuer, key}`: `dynamodb` is a URL, `key` a PEM. */
 export const settings = JSON.parse(process.env.COUNTERSIGN);
 export const key = createPrivateKey(settings.key);
 
 const dynamodb = new DynamoDBClient({
-  endpoint: settings.account,
+  endpoint: settings.dynamodb,
   region: "eu-west-2",
   credentials: { accessKeyId: "local", secretAccessKey: "local" },
   requestHandler: new NodeHttpHandler({ httpAgent: new Agent({ keepAlive: true, maxSockets: 64 }) }),
@@ -26,7 +26,7 @@ export async function write(table, item) {
   await dynamodb.send(new PutItemCommand({ TableName: table, Item: item }));
 }
 
-/** Whether a secret is that of a hash of ours: `$sha256$` and base64. */
+/** Returns true if a secret matches a hash of ours: `$sha256$` and base64. */
 export function isSecret(hash, secret) {
   const expected = Buffer.from(hash.slice("$sha256$".length), "base64");
   const actual = createHash("sha256").update(secret).digest();
@@ -35,13 +35,13 @@ export function isSecret(hash, secret) {
 
 const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url");
 
-/** A signed JWT with as much in it as ours has. */
+/** Returns a signed JWT of the same content as ours. */
 export function jwt(claims) {
   const text = `${encode({ typ: "at+jwt", alg: settings.algorithm, kid: "1" })}.${encode(claims)}`;
   return `${text}.${sign("sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
 
-/** Serves on a free port, says where, and ends when its input does. */
+/** Serves on a free port of 127.0.0.1, prints the URL, and ends when stdin ends. */
 export function serve(server) {
   server.keepAliveTimeout = 60_000;
   server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));
