@@ -12,7 +12,7 @@ use countersign::app::App;
 use countersign::aws;
 use countersign::clock::Clock;
 use countersign::config::Config;
-use countersign::password_hash::Hasher;
+use countersign::password_hash::{Argon2Params, Hasher};
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 use testing::ISSUER;
@@ -44,12 +44,14 @@ pub fn pem(algorithm: Algorithm) -> String {
 
 /// Returns the configuration of the template, except that the keys are loaded only once.
 pub fn config() -> Result<Config, BoxError> {
-    Ok(Config { keys_max_age: 1_000_000, ..cloud::config(ISSUER)? })
+    let mut config = cloud::config(ISSUER)?;
+    config.keys.max_age = 1_000_000;
+    Ok(config)
 }
 
 /// Returns [`config`] with the cheapest parameters of argon2, so that a password hash hides no other cost.
 pub fn config_with_cheapest_hash() -> Result<Config, BoxError> {
-    Ok(Config { argon2_memory_kib: 8, argon2_iterations: 1, ..config()? })
+    Ok(Config { argon2: Argon2Params { memory_kib: 8, iterations: 1, parallelism: 1 }, ..config()? })
 }
 
 /// Opens an emulated AWS in memory with the fixtures of the demo.
@@ -61,8 +63,7 @@ pub fn seeded_cloud(config: &Config) -> Result<Cloud, BoxError> {
 
 /// Stores the fixtures of the demo. The configuration has the parameters of their hashes.
 pub fn seed(cloud: &Cloud, config: &Config) -> Result<(), BoxError> {
-    let hasher = Hasher::new(config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism)?;
-    demo::seed(cloud, &hasher)
+    demo::seed(cloud, &Hasher::new(config.argon2)?)
 }
 
 /// Stores the key of an algorithm as the secret of the emulated AWS at this address.
