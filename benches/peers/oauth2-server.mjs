@@ -1,4 +1,4 @@
-// @node-oauth/oauth2-server over the tables of our service.
+// @node-oauth/oauth2-server over the tables of countersign.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 
@@ -33,7 +33,7 @@ const model = {
     });
   },
   async saveToken(token, client, user) {
-    // Access tokens are signed and not stored.
+    // Access tokens are signed JWTs, which need no record.
     if (token.refreshToken) {
       await write("GrantsTable", {
         id: { S: `peer#${token.refreshToken}` }, client_id: { S: client.id }, user_id: { S: user.id },

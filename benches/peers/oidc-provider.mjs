@@ -1,4 +1,4 @@
-// oidc-provider over the tables of our service.
+// oidc-provider over the tables of countersign.
 import { createServer } from "node:http";
 
 import Provider from "oidc-provider";
@@ -7,7 +7,7 @@ import { isSecret, key, read, serve, settings } from "./common.mjs";
 
 const SCOPES = ["legacy:autonomy.read", "legacy:autonomy.write"];
 
-/** Reads clients from DynamoDB. Stores nothing, because access tokens are signed. */
+/** Reads clients from DynamoDB. Stores nothing, because signed access tokens need no record. */
 class Adapter {
   constructor(name) {
     this.name = name;

@@ -1,7 +1,7 @@
 //! The parts that the fuzz targets share: a deployment in this process over an AWS of fixed responses ([`cloud`]), the
 //! checks of responses ([`response`]), and a model that computes the expected response to a token request ([`model`]).
 
-#![allow(clippy::missing_panics_doc, reason = "a finding is a panic")]
+#![allow(clippy::missing_panics_doc, reason = "a panic is how a target reports an error")]
 
 use std::cell::RefCell;
 use std::io::{self, Write};
