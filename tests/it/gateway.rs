@@ -20,7 +20,7 @@ use testing::{ISSUER, LogLines, TestApp};
 /// Starts a deployment with the clients and the user of the events. Returns the address of its AWS.
 async fn demo() -> (TestApp, SocketAddr) {
     let test = TestApp::start().await;
-    demo::seed(&test.cloud, &test.app).unwrap();
+    demo::seed(&test.cloud, &test.app.hasher).unwrap();
     let cloud = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
     (test, cloud)
 }
