@@ -50,7 +50,16 @@ fn the_error_names_a_missing_or_invalid_variable() {
             assert_eq!(error.to_string(), format!("environment variable {name} is missing"));
         }
     }
-    for name in ["USER_TOKEN_TTL", "SERVICE_TOKEN_TTL", "REFRESH_TOKEN_IDLE_TTL", "REFRESH_TOKEN_MAX_TTL"] {
+    for name in [
+        "USER_TOKEN_TTL",
+        "SERVICE_TOKEN_TTL",
+        "REFRESH_TOKEN_IDLE_TTL",
+        "REFRESH_TOKEN_MAX_TTL",
+        "KEYS_MAX_AGE",
+        "ARGON2_MEMORY_KIB",
+        "ARGON2_ITERATIONS",
+        "ARGON2_PARALLELISM",
+    ] {
         for value in ["0", "-1", "1.5", "1h", " 1", "4294967296", "canary"] {
             let error = with(name, Some(value.as_ref())).unwrap_err();
             assert_eq!(error.variable, name, "{value}");
@@ -60,8 +69,8 @@ fn the_error_names_a_missing_or_invalid_variable() {
     for (name, value) in [("SIGNING_ALGORITHM", "HS256"), ("KEY_PUBLIC_FOR", "soon")] {
         assert_eq!(rotation_with(name, Some(value.as_ref())).unwrap_err().variable, name);
     }
-    for name in ["REFRESH_GRACE", "ARGON2_MEMORY_KIB", "ARGON2_ITERATIONS", "ARGON2_PARALLELISM"] {
-        assert_eq!(with(name, Some("x".as_ref())).unwrap_err().variable, name);
+    for value in ["-1", "1.5", "4294967296", "canary"] {
+        assert_eq!(with("REFRESH_GRACE", Some(value.as_ref())).unwrap_err().variable, "REFRESH_GRACE", "{value}");
     }
 }
 

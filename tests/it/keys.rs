@@ -2,4 +2,5 @@
 
 mod rotate_function;
 mod rotation;
+mod rotation_rules;
 pub mod secret;
