@@ -32,6 +32,7 @@ mod fault_table;
 mod faults;
 mod house;
 mod keys;
+mod language;
 mod local;
 mod logs;
 mod openapi;

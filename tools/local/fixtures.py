@@ -1,4 +1,4 @@
-"""Clients, users and a signing key, as they are stored (docs/operations.md)."""
+"""Clients, users and a signing key, as they are stored (docs/deployment.md)."""
 
 import base64
 import hashlib

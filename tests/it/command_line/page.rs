@@ -6,7 +6,7 @@ use std::process::Stdio;
 use super::keys::made;
 use crate::support::{ISSUER, TestApp, fresh_path};
 
-const PAGE: &str = include_str!("../../../docs/operators.md");
+const PAGE: &str = include_str!("../../../docs/cli.md");
 
 /// The fenced blocks of the page: how each is marked, and what is in it.
 fn blocks() -> Vec<(String, Vec<&'static str>)> {
