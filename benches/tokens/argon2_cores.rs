@@ -4,8 +4,8 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use argon2_rust::params::{Memory, TagLen};
 use aws_lc_rs::rand;
 
-use crate::cloud::Fault;
 use crate::measure::Comparison;
+use testing::cloud::BoxError;
 
 const COMPARED: usize = 1_000;
 
@@ -14,7 +14,7 @@ fn other(
     version: Version,
     params: &Params,
     tag_bytes: usize,
-) -> Result<argon2_rust::Argon2, Fault> {
+) -> Result<argon2_rust::Argon2, BoxError> {
     let algorithm = match algorithm {
         Algorithm::Argon2d => argon2_rust::Algorithm::Argon2d,
         Algorithm::Argon2i => argon2_rust::Algorithm::Argon2i,
@@ -39,13 +39,13 @@ pub fn with_other_core<'a>(
     comparison: Comparison<'a>,
     name: &'static str,
     params: &Params,
-) -> Result<Comparison<'a>, Fault> {
+) -> Result<Comparison<'a>, BoxError> {
     let mut hasher = other(Algorithm::Argon2id, Version::V0x13, params, 32)?.hasher();
     Ok(comparison.with_same(name, move || hasher.hash_into(b"secret-password", &[1; 16], &mut [0; 32]).unwrap()))
 }
 
 /// Has both hash random passwords with random salts and parameters. How many they agreed on, which must be all.
-pub fn compared() -> Result<usize, Fault> {
+pub fn compared() -> Result<usize, BoxError> {
     for _ in 0..COMPARED {
         let mut dice = [0; 8];
         rand::fill(&mut dice)?;

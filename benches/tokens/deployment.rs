@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use aws_sdk_dynamodb::config::Credentials;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -19,19 +20,16 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::http::{Origin, router};
 use jsonwebtoken::Algorithm;
-use serde_json::Value;
+use serde_json::{Value, json};
+use testing::canned::Canned;
 use tower::ServiceExt;
 
-use crate::cloud::{self, Cloud, Fault};
-use crate::demo;
+use testing::cloud::{self, BoxError, Cloud};
+use testing::demo::{self, FIXTURES};
 
 pub const ISSUER: &str = "https://auth.example";
 /// The structure of token that is asked for.
 pub const ACCEPTED: &str = "application/json; version=2";
-
-/// The clients and the user of the local demo.
-pub static DEMO: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../../examples/local/demo.json")).unwrap());
 
 /// A key for each algorithm, in PKCS#8.
 static KEYS: LazyLock<[(Algorithm, Vec<u8>); 3]> = LazyLock::new(|| {
@@ -56,7 +54,7 @@ pub fn pem(algorithm: Algorithm) -> String {
 }
 
 /// The settings of the template, but that the keys are read once.
-pub fn config() -> Result<Config, Fault> {
+pub fn config() -> Result<Config, BoxError> {
     Ok(Config { keys_max_age: 1_000_000, ..cloud::config(ISSUER)? })
 }
 
@@ -64,20 +62,20 @@ pub fn config() -> Result<Config, Fault> {
 pub const CHEAPEST_HASH: (u32, u32) = (8, 1);
 
 /// The same with a password hash that is as cheap as can be.
-pub fn config_with_cheapest_hash() -> Result<Config, Fault> {
+pub fn config_with_cheapest_hash() -> Result<Config, BoxError> {
     let (argon2_memory_kib, argon2_iterations) = CHEAPEST_HASH;
     Ok(Config { argon2_memory_kib, argon2_iterations, ..config()? })
 }
 
 /// Puts the demo into an account that this process holds. Its hashes are those of the configuration.
-pub fn seeded(cloud: &Cloud, config: Config) -> Result<(), Fault> {
+pub fn seeded(cloud: &Cloud, config: Config) -> Result<(), BoxError> {
     // What is asked of it calls nobody.
     let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
     demo::seed(cloud, &App::new(config, &sdk, Clock::System)?)
 }
 
 /// Has an account's secret hold the key of an algorithm.
-pub async fn put_key(door: SocketAddr, algorithm: Algorithm) -> Result<(), Fault> {
+pub async fn put_key(door: SocketAddr, algorithm: Algorithm) -> Result<(), BoxError> {
     let sdk = aws::load(cloud::sdk(door)).await;
     let mut name = [0; 16];
     aws_lc_rs::rand::fill(&mut name)?;
@@ -87,28 +85,53 @@ pub async fn put_key(door: SocketAddr, algorithm: Algorithm) -> Result<(), Fault
     Ok(())
 }
 
+/// Returns fixed responses with the fixtures, as the account stores them, and with this text of the secret. One login
+/// can be refreshed again and again.
+pub fn canned(cloud: &Cloud, secret: &str) -> Result<Canned, BoxError> {
+    let (service, application) = (client(0).0, client(1).0);
+    let records = [
+        ("ClientsTable", "client_id", service),
+        ("ClientsTable", "client_id", application),
+        ("UsersTable", "username", username()),
+    ];
+    let mut items = Vec::new();
+    for (table, name, key) in records {
+        items.push((table, key, cloud.item(table, &json!({name: key}))?.ok_or("a fixture is missing")?));
+    }
+    Ok(Canned::new(secret, items).remembering_first_put())
+}
+
+/// Returns the settings of the SDK for fixed responses.
+pub fn sdk(canned: &Canned) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(canned.http_client())
+        .endpoint_url("http://127.0.0.1:1")
+        .region(Region::from_static("eu-west-2"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+}
+
 /// A deployment in this process that has read its keys.
-pub async fn app(sdk: &SdkConfig, config: Config) -> Result<Arc<App>, Fault> {
+pub async fn app(sdk: &SdkConfig, config: Config) -> Result<Arc<App>, BoxError> {
     let app = App::new(config, sdk, Clock::System)?;
     app.keyring.load().await?;
     Ok(Arc::new(app))
 }
 
 /// The same, over an account behind a door, with a key of this algorithm.
-pub async fn app_over(door: SocketAddr, algorithm: Algorithm, config: Config) -> Result<Arc<App>, Fault> {
+pub async fn app_over(door: SocketAddr, algorithm: Algorithm, config: Config) -> Result<Arc<App>, BoxError> {
     put_key(door, algorithm).await?;
     app(&aws::load(cloud::sdk(door)).await, config).await
 }
 
 /// The id and the secret of one of the demo's clients.
 pub fn client(position: usize) -> (&'static str, &'static str) {
-    let client = &DEMO["clients"][position];
+    let client = &FIXTURES["clients"][position];
     (client["client_id"].as_str().unwrap(), client["secrets"][0]["secret"].as_str().unwrap())
 }
 
 /// The name of the demo's user.
 pub fn username() -> &'static str {
-    DEMO["users"][0]["username"].as_str().unwrap()
+    FIXTURES["users"][0]["username"].as_str().unwrap()
 }
 
 /// A token request: who asks, and for what.
@@ -132,7 +155,7 @@ impl Ask {
 
     /// The demo's application asks for its user; or for another one with the same password.
     pub fn password(username: Option<&str>) -> Self {
-        let user = &DEMO["users"][0];
+        let user = &FIXTURES["users"][0];
         let username = username.unwrap_or(self::username()).replace('@', "%40");
         let password = user["password"].as_str().unwrap();
         let form = format!("grant_type=password&username={username}&password={password}&scope=legacy%3Aautonomy.read");

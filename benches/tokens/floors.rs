@@ -18,12 +18,11 @@ use std::hint::black_box;
 use tokio::runtime::Runtime;
 
 use crate::argon2_cores::{compared, with_other_core};
-use crate::canned::Canned;
-use crate::cloud::{Cloud, Fault, sdk};
-use crate::deployment::{Ask, client, config, pem, pkcs8, seeded};
+use crate::deployment::{Ask, canned, client, config, pem, pkcs8, sdk, seeded};
 use crate::measure::{Comparison, median, milliseconds, timed};
 use crate::process::{CloudProcess, first_random};
 use crate::report::{Report, at_most, figure, note, row, table};
+use testing::cloud::{self, BoxError, Cloud};
 
 const TURNS: usize = 25;
 /// About as long as what is signed of a token.
@@ -33,7 +32,7 @@ const RSA_HEADER_BYTES: usize = 26;
 const EVENT: &str = include_str!("../../events/client_credentials.json");
 
 /// The signature of each algorithm, by a key that is parsed already.
-pub fn with_signatures(comparison: Comparison<'_>) -> Result<Comparison<'_>, Fault> {
+pub fn with_signatures(comparison: Comparison<'_>) -> Result<Comparison<'_>, BoxError> {
     let rsa = RsaKeyPair::from_pkcs8(pkcs8(Algorithm::RS256))?;
     let p256 = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8(Algorithm::ES256))?;
     let ed25519 = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8(Algorithm::EdDSA))?;
@@ -138,7 +137,7 @@ pub fn with_get_item<'a>(
 }
 
 /// The part.
-pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
+pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
     note(&format!(
         "argon2 and argon2-rust agree on the tags of {} random passwords, salts and parameters.",
         compared()?
@@ -147,9 +146,9 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
     let emulator = CloudProcess::start()?;
     let cloud = Cloud::open(None)?;
     seeded(&cloud, config()?)?;
-    let canned = Canned::new(&cloud, &pem(Algorithm::ES256))?;
+    let canned = canned(&cloud, &pem(Algorithm::ES256))?;
     let settings = |loader| runtime.block_on(aws::load(loader));
-    let (near, far) = (Client::new(&settings(canned.sdk())), Client::new(&settings(sdk(emulator.door()))));
+    let (near, far) = (Client::new(&settings(sdk(&canned))), Client::new(&settings(cloud::sdk(emulator.door()))));
 
     let comparison = with_signatures(with_hash(Comparison::default(), "argon2id"))?;
     let comparison = with_other_core(comparison, "argon2id argon2-rust", argon2.params())?;

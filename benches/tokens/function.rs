@@ -11,16 +11,17 @@ use std::time::Duration;
 use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
-use crate::cloud::{Fault, environment};
 use crate::deployment::{ACCEPTED, Ask, ISSUER, put_key, refresh_token};
 use crate::measure::{cpu_of, median, milliseconds, resident_mib};
 use crate::process::CloudProcess;
 use crate::report::{Report, at_most, figure, note, row, table};
-use crate::runtime_api::Invoked;
 use crate::share::Share;
 use crate::tls::Certificate;
 use crate::{folder::Folder, setting};
+use testing::Function;
+use testing::cloud::{BoxError, environment};
 
 const STARTS: usize = 20;
 const STARTS_UNDER_A_SHARE: usize = 10;
@@ -69,12 +70,41 @@ impl Subject<'_> {
         command
     }
 
-    async fn start(&self) -> Result<Invoked, Fault> {
-        Invoked::start(self.command(self.binary)).await
+    async fn start(&self) -> Result<Running, BoxError> {
+        started(self.command(self.binary)).await
     }
 
-    async fn start_under(&self, share: &Share) -> Result<Invoked, Fault> {
-        Invoked::start(share.around(self.binary, |program| self.command(program))).await
+    async fn start_under(&self, share: &Share) -> Result<Running, BoxError> {
+        started(share.around(self.binary, |program| self.command(program))).await
+    }
+}
+
+/// A function that has requested its next invocation.
+struct Running {
+    function: Function,
+    /// From before the process was started to its first request for an invocation.
+    started_in: Duration,
+}
+
+async fn started(command: Command) -> Result<Running, BoxError> {
+    let mut function = Function::start(command.into()).await?;
+    let started_in = function.polled().await? - function.started;
+    Ok(Running { function, started_in })
+}
+
+impl Running {
+    fn id(&self) -> u32 {
+        self.function.id()
+    }
+
+    /// Invokes the function and waits until it requests the next invocation. Returns the response and its duration.
+    async fn invoke(&mut self, event: &Value) -> Result<(Value, Duration), BoxError> {
+        let event = event.clone();
+        let before = Instant::now();
+        self.function.send(event).await;
+        let (at, response) = self.function.responded().await?;
+        self.function.polled().await?;
+        Ok((response, at - before))
     }
 }
 
@@ -89,7 +119,7 @@ fn event(ask: &Ask) -> Value {
 }
 
 /// Has a token request answered; yields the body, and how long it took.
-async fn token(function: &mut Invoked, ask: &Ask) -> Result<(String, Duration), Fault> {
+async fn token(function: &mut Running, ask: &Ask) -> Result<(String, Duration), BoxError> {
     let (answer, took) = function.invoke(&event(ask)).await?;
     let body = answer["body"].as_str().unwrap_or_default().to_owned();
     if answer["statusCode"] == 200 { Ok((body, took)) } else { Err(answer.to_string().into()) }
@@ -103,7 +133,7 @@ struct Start {
     first_cpu: Duration,
 }
 
-async fn start(mut function: Invoked, ask: Option<&Ask>) -> Result<Start, Fault> {
+async fn start(mut function: Running, ask: Option<&Ask>) -> Result<Start, BoxError> {
     let cpu = cpu_of(function.id());
     let first = match ask {
         Some(ask) => token(&mut function, ask).await?.1,
@@ -140,7 +170,7 @@ fn binary() -> PathBuf {
 }
 
 /// The part.
-pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
+pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
     let folder = Folder::make("function")?;
     let binary = binary();
     size(&binary)?;
@@ -184,7 +214,7 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
     Ok(())
 }
 
-fn size(binary: &Path) -> Result<(), Fault> {
+fn size(binary: &Path) -> Result<(), BoxError> {
     let bytes = fs::metadata(binary)?.len();
     // A zip with one file in it is this and some 150 bytes.
     let zipped = Command::new("gzip").arg("--stdout").arg(binary).output()?.stdout.len();
@@ -200,7 +230,7 @@ async fn starts(
     system: &Subject<'_>,
     tls: Option<&Subject<'_>>,
     bare: Option<&Subject<'_>>,
-) -> Result<String, Fault> {
+) -> Result<String, BoxError> {
     let service = Ask::client_credentials(None);
     let subjects = [
         ("loopback TLS", tls, Some(&service)),
@@ -238,7 +268,7 @@ async fn starts(
     ))
 }
 
-async fn starts_under_a_share(function: &Subject<'_>, bare: Option<&Subject<'_>>) -> Result<String, Fault> {
+async fn starts_under_a_share(function: &Subject<'_>, bare: Option<&Subject<'_>>) -> Result<String, BoxError> {
     let share = match Share::make() {
         Ok(share) => share,
         Err(fault) => {
@@ -275,7 +305,7 @@ async fn starts_under_a_share(function: &Subject<'_>, bare: Option<&Subject<'_>>
 /// A function that is asked again and again.
 struct Warm {
     name: &'static str,
-    function: Invoked,
+    function: Running,
     event: Value,
     /// Whether each answer holds what to ask for next.
     refreshes: bool,
@@ -285,7 +315,7 @@ struct Warm {
 }
 
 impl Warm {
-    async fn start(name: &'static str, mut function: Invoked, mut ask: Ask) -> Result<Self, Fault> {
+    async fn start(name: &'static str, mut function: Running, mut ask: Ask) -> Result<Self, BoxError> {
         let refreshes = name.starts_with("refresh_token");
         if refreshes {
             let (login, _) = token(&mut function, &Ask::password(None)).await?;
@@ -299,7 +329,7 @@ impl Warm {
         Ok(warm)
     }
 
-    async fn ask(&mut self) -> Result<(), Fault> {
+    async fn ask(&mut self) -> Result<(), BoxError> {
         let (answer, took) = self.function.invoke(&self.event).await?;
         self.took.push(took);
         if answer["statusCode"] != 200 {
@@ -312,7 +342,7 @@ impl Warm {
         Ok(())
     }
 
-    async fn turn(&mut self) -> Result<(), Fault> {
+    async fn turn(&mut self) -> Result<(), BoxError> {
         let before = cpu_of(self.function.id());
         for _ in 0..REQUESTS / WARM_TURNS {
             self.ask().await?;
@@ -335,7 +365,7 @@ impl Warm {
     }
 }
 
-async fn warm(subject: &Subject<'_>, bare: Option<&Subject<'_>>, emulator: &CloudProcess) -> Result<String, Fault> {
+async fn warm(subject: &Subject<'_>, bare: Option<&Subject<'_>>, emulator: &CloudProcess) -> Result<String, BoxError> {
     let mut functions = Vec::new();
     if let Some(bare) = bare {
         functions.push(Warm::start("bare lambda_http", bare.start().await?, Ask::client_credentials(None)).await?);

@@ -11,15 +11,15 @@ use countersign::user::Username;
 use jsonwebtoken::Algorithm;
 use tokio::runtime::Runtime;
 
-use crate::canned::Canned;
-use crate::cloud::{Cloud, Fault};
 use crate::deployment::{
-    Ask, Routes, app, app_over, client, config, config_with_cheapest_hash, pem, refresh_token, seeded, username,
+    Ask, Routes, app, app_over, canned, client, config, config_with_cheapest_hash, pem, refresh_token, sdk, seeded,
+    username,
 };
 use crate::floors::{MESSAGE, with_get_item, with_hash, with_signatures};
 use crate::measure::{Compared, Comparison, timed};
 use crate::process::CloudProcess;
 use crate::report::{Report, at_most, figure, note, row, table};
+use testing::cloud::{BoxError, Cloud};
 
 const TURNS: usize = 31;
 
@@ -89,7 +89,7 @@ fn with_refreshed<'a>(
 }
 
 /// The part.
-pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
+pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
     let stored = with_store(runtime)?;
     let (rs256, es256, eddsa) = without_store(runtime)?;
     let rest = password(runtime)?;
@@ -109,7 +109,7 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
 }
 
 /// Every grant, over the emulator in another process.
-fn with_store(runtime: &Runtime) -> Result<Compared, Fault> {
+fn with_store(runtime: &Runtime) -> Result<Compared, BoxError> {
     let emulator = CloudProcess::start()?;
     let over = |algorithm| runtime.block_on(app_over(emulator.door(), algorithm, config()?));
     let (rs256, es256, eddsa) = (over(Algorithm::RS256)?, over(Algorithm::ES256)?, over(Algorithm::EdDSA)?);
@@ -141,15 +141,15 @@ fn with_store(runtime: &Runtime) -> Result<Compared, Fault> {
 }
 
 /// What is left of `client_credentials` when the store is taken off; in signatures, for each algorithm.
-fn without_store(runtime: &Runtime) -> Result<(f64, f64, f64), Fault> {
+fn without_store(runtime: &Runtime) -> Result<(f64, f64, f64), BoxError> {
     let cloud = Cloud::open(None)?;
     seeded(&cloud, config()?)?;
-    let canned = |algorithm| -> Result<Arc<App>, Fault> {
-        let canned = Canned::new(&cloud, &pem(algorithm))?;
-        runtime.block_on(async { app(&aws::load(canned.sdk()).await, config()?).await })
+    let over = |algorithm| -> Result<Arc<App>, BoxError> {
+        let canned = canned(&cloud, &pem(algorithm))?;
+        runtime.block_on(async { app(&aws::load(sdk(&canned)).await, config()?).await })
     };
-    let (rs256, es256, eddsa) = (canned(Algorithm::RS256)?, canned(Algorithm::ES256)?, canned(Algorithm::EdDSA)?);
-    let settings = runtime.block_on(aws::load(Canned::new(&cloud, "")?.sdk()));
+    let (rs256, es256, eddsa) = (over(Algorithm::RS256)?, over(Algorithm::ES256)?, over(Algorithm::EdDSA)?);
+    let settings = runtime.block_on(aws::load(sdk(&canned(&cloud, "")?)));
 
     let service = Ask::client_credentials(None);
     let comparison = with_signatures(Comparison::default())?;
@@ -223,11 +223,11 @@ fn without_store(runtime: &Runtime) -> Result<(f64, f64, f64), Fault> {
 
 /// What is left of a password grant when hash and store calls are taken off; in percent of the hash. Measured with the
 /// cheapest hash, for a hundredth of a hash drowns in what two hashes differ by.
-fn password(runtime: &Runtime) -> Result<f64, Fault> {
+fn password(runtime: &Runtime) -> Result<f64, BoxError> {
     let cloud = Cloud::open(None)?;
     seeded(&cloud, config_with_cheapest_hash()?)?;
-    let canned = Canned::new(&cloud, &pem(Algorithm::ES256))?;
-    let app = runtime.block_on(async { app(&aws::load(canned.sdk()).await, config_with_cheapest_hash()?).await })?;
+    let canned = canned(&cloud, &pem(Algorithm::ES256))?;
+    let app = runtime.block_on(async { app(&aws::load(sdk(&canned)).await, config_with_cheapest_hash()?).await })?;
     let (hasher, store) = (app.clone(), app.clone());
     let username = Username::parse(username()).ok_or("the demo's user has no name")?;
     let hash = runtime.block_on(app.store.user(&username))?.and_then(|user| user.password_hash);

@@ -7,13 +7,13 @@ use countersign::app::App;
 use jsonwebtoken::Algorithm;
 use tokio::runtime::Runtime;
 
-use crate::cloud::Fault;
 use crate::deployment::{Ask, Routes, app_over, config_with_cheapest_hash};
 use crate::folder::Folder;
 use crate::measure::{Comparison, milliseconds, timed, wall};
 use crate::process::CloudProcess;
 use crate::report::{Report, figure, row, table};
 use crate::setting;
+use testing::cloud::BoxError;
 
 const TURNS: usize = 25;
 const SIZES: [u32; 2] = [100, 10_000];
@@ -43,7 +43,7 @@ fn with_records<'a>(
 }
 
 /// The part.
-pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
+pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
     let folder = Folder::make("growth")?;
     let largest = setting("GROWTH").map_or(Ok(LARGEST), |count| count.parse())?;
     let mut comparison = Comparison::default();

@@ -10,11 +10,11 @@ use jsonwebtoken::Algorithm;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::cloud::Fault;
 use crate::deployment::{Ask, put_key, refresh_token};
 use crate::measure::{cpu, microseconds, percentile, wall};
 use crate::process::{CloudProcess, Process, Server};
 use crate::report::{Report, figure, row, table};
+use testing::cloud::BoxError;
 
 const LASTS: Duration = Duration::from_secs(8);
 /// Connections that nobody counts, before those that are counted.
@@ -41,7 +41,7 @@ pub async fn load(
     account: &Process,
     asks: &[Ask],
     lasts: Duration,
-) -> Result<Load, Fault> {
+) -> Result<Load, BoxError> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client = Client::builder(TokioExecutor::new()).build(connector);
@@ -67,7 +67,7 @@ async fn all(
     url: &str,
     asks: &[Ask],
     lasts: Duration,
-) -> Result<Vec<Duration>, Fault> {
+) -> Result<Vec<Duration>, BoxError> {
     let until = wall() + lasts;
     let mut connections = JoinSet::new();
     for ask in asks {
@@ -86,7 +86,7 @@ async fn one(
     url: String,
     mut ask: Ask,
     until: Duration,
-) -> Result<Vec<Duration>, Fault> {
+) -> Result<Vec<Duration>, BoxError> {
     // Its own login, so that every run begins with a token that lives.
     let refreshes = ask.form.starts_with("grant_type=refresh_token");
     if refreshes {
@@ -111,7 +111,7 @@ async fn one(
 }
 
 /// The part.
-pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
+pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
     let account = CloudProcess::start()?;
     let mut rows = Vec::new();
     let mut line = Vec::new();

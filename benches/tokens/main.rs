@@ -24,14 +24,10 @@ use std::io;
 use std::process::ExitCode;
 
 use countersign::log;
+use testing::cloud::BoxError;
 use tokio::runtime::{Builder, Runtime};
 
 mod argon2_cores;
-mod canned;
-#[path = "../../examples/local/cloud.rs"]
-mod cloud;
-#[path = "../../examples/local/demo.rs"]
-mod demo;
 mod deployment;
 mod floors;
 mod folder;
@@ -43,15 +39,13 @@ mod measure;
 mod peers;
 mod process;
 mod report;
-mod runtime_api;
 mod share;
 mod tls;
 
-use cloud::Fault;
 use report::Report;
 
 /// What measures, prints, and leaves a line for the end.
-type Part = fn(&Runtime, &mut Report) -> Result<(), Fault>;
+type Part = fn(&Runtime, &mut Report) -> Result<(), BoxError>;
 
 const PARTS: [(&str, Part); 6] = [
     ("floors", floors::run),
@@ -77,7 +71,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &[String]) -> Result<(), Fault> {
+fn run(arguments: &[String]) -> Result<(), BoxError> {
     // cargo passes options of its own, such as --bench.
     let words: Vec<_> = arguments.iter().map(String::as_str).filter(|word| !word.starts_with('-')).collect();
     if let Some(wrong) = words.iter().find(|word| PARTS.iter().all(|(name, _)| name != *word)) {

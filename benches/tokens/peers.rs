@@ -11,12 +11,12 @@ use jsonwebtoken::Algorithm;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::cloud::Fault;
 use crate::deployment::{Ask, ISSUER, pem, put_key};
 use crate::load::{Load, load};
 use crate::measure::median;
 use crate::process::{CloudProcess, Process, Server};
 use crate::report::{Report, at_least, at_most, figure, note, row, table};
+use testing::cloud::BoxError;
 
 const TURNS: usize = 5;
 const LASTS: Duration = Duration::from_secs(3);
@@ -31,12 +31,12 @@ struct Peer {
 }
 
 impl Peer {
-    fn ours(account: &CloudProcess) -> Result<Self, Fault> {
+    fn ours(account: &CloudProcess) -> Result<Self, BoxError> {
         let Server { process, url } = Server::start(account.addresses, 1)?;
         Ok(Self { name: "countersign", process, url, loads: Vec::new() })
     }
 
-    fn node(name: &'static str, file: &str, account: &CloudProcess, algorithm: Algorithm) -> Result<Self, Fault> {
+    fn node(name: &'static str, file: &str, account: &CloudProcess, algorithm: Algorithm) -> Result<Self, BoxError> {
         let settings = json!({
             "account": format!("http://{}", account.addresses.dynamodb),
             "algorithm": format!("{algorithm:?}"),
@@ -63,7 +63,7 @@ fn folder() -> &'static Path {
 }
 
 /// Installs what the peers need, as pinned.
-fn install() -> Result<(), Fault> {
+fn install() -> Result<(), BoxError> {
     let mut npm = Command::new("npm");
     npm.args(["ci", "--loglevel=error", "--no-audit", "--no-fund"]).current_dir(folder());
     let status = npm.stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(|error| format!("npm: {error}"))?;
@@ -71,7 +71,7 @@ fn install() -> Result<(), Fault> {
 }
 
 /// The part.
-pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
+pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
     if let Err(fault) = install() {
         report.sum_up("peers", &format!("skipped: {fault}"));
         return Ok(());
@@ -113,7 +113,12 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), Fault> {
 }
 
 /// Loads them in turns.
-fn compare(runtime: &Runtime, mut peers: Vec<Peer>, account: &CloudProcess, asks: &[Ask]) -> Result<Vec<Peer>, Fault> {
+fn compare(
+    runtime: &Runtime,
+    mut peers: Vec<Peer>,
+    account: &CloudProcess,
+    asks: &[Ask],
+) -> Result<Vec<Peer>, BoxError> {
     for peer in &mut peers {
         peer.loads.clear();
     }

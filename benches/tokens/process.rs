@@ -21,10 +21,10 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::cloud::{self, Cloud, Fault};
 use crate::deployment;
 use crate::measure::{cpu, cpu_so_far, wall};
 use crate::tls::{self, Certificate};
+use testing::cloud::{self, BoxError, Cloud};
 
 /// The word before the name of what this program shall be.
 pub const BE: &str = "--be";
@@ -40,14 +40,14 @@ pub struct Process {
 
 impl Process {
     /// Starts this program as something else, and waits until it is ready.
-    pub fn be(what: &str, arguments: &[String]) -> Result<Self, Fault> {
+    pub fn be(what: &str, arguments: &[String]) -> Result<Self, BoxError> {
         let mut command = Command::new(env::current_exe()?);
         command.args([BE, what]).args(arguments);
         Self::start(&mut command)
     }
 
     /// Starts a program, and waits for the line that says that it is ready.
-    pub fn start(command: &mut Command) -> Result<Self, Fault> {
+    pub fn start(command: &mut Command) -> Result<Self, BoxError> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut said = String::new();
         BufReader::new(child.stdout.take().ok_or("it has no output")?).read_line(&mut said)?;
@@ -90,23 +90,23 @@ pub struct Addresses {
 
 impl CloudProcess {
     /// One that is gone with the process.
-    pub fn start() -> Result<Self, Fault> {
+    pub fn start() -> Result<Self, BoxError> {
         Self::start_with(&[])
     }
 
     /// One that is there by TLS too.
-    pub fn start_tls(certificate: &Certificate) -> Result<Self, Fault> {
+    pub fn start_tls(certificate: &Certificate) -> Result<Self, BoxError> {
         let path = |path: &Path| path.to_string_lossy().into_owned();
         Self::start_with(&["--tls".to_owned(), path(&certificate.certificate), path(&certificate.key)])
     }
 
     /// One in a file, with so many clients and users more. A hash of their password is what a test of the store has no
     /// use for, and is as cheap as can be.
-    pub fn start_filled(file: &Path, count: u32) -> Result<Self, Fault> {
+    pub fn start_filled(file: &Path, count: u32) -> Result<Self, BoxError> {
         Self::start_with(&["--fill".to_owned(), file.to_string_lossy().into_owned(), count.to_string()])
     }
 
-    fn start_with(arguments: &[String]) -> Result<Self, Fault> {
+    fn start_with(arguments: &[String]) -> Result<Self, BoxError> {
         let process = Process::be("cloud", arguments)?;
         Ok(Self { addresses: serde_json::from_str(&process.said)?, process })
     }
@@ -124,7 +124,7 @@ pub struct Server {
 
 impl Server {
     /// With so many threads; over an account whose secret has the key already.
-    pub fn start(addresses: Addresses, threads: usize) -> Result<Self, Fault> {
+    pub fn start(addresses: Addresses, threads: usize) -> Result<Self, BoxError> {
         let mut command = Command::new(env::current_exe()?);
         command
             .args([BE, "server", &threads.to_string()])
@@ -139,14 +139,14 @@ impl Server {
 }
 
 /// What the first random number of a process costs: CPU and time.
-pub fn first_random() -> Result<(Duration, Duration), Fault> {
+pub fn first_random() -> Result<(Duration, Duration), BoxError> {
     let process = Process::be("random", &[])?;
     let (cpu, wall): (u64, u64) = serde_json::from_str(&process.said)?;
     Ok((Duration::from_nanos(cpu), Duration::from_nanos(wall)))
 }
 
 /// Is what it is told to be, until its input ends.
-pub fn be(what: &str, arguments: &[String]) -> Result<(), Fault> {
+pub fn be(what: &str, arguments: &[String]) -> Result<(), BoxError> {
     match what {
         "cloud" => runtime(2)?.block_on(be_cloud(arguments)),
         "server" => runtime(arguments.first().ok_or("how many threads?")?.parse()?)?.block_on(be_server()),
@@ -168,11 +168,11 @@ fn runtime(threads: usize) -> io::Result<tokio::runtime::Runtime> {
     }
 }
 
-async fn be_cloud(arguments: &[String]) -> Result<(), Fault> {
+async fn be_cloud(arguments: &[String]) -> Result<(), BoxError> {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let fill = if let ["--fill", file, count] = arguments[..] { Some((file, count.parse()?)) } else { None };
     let cloud = Cloud::open(fill.map(|(file, _): (&str, u32)| Path::new(file)))?;
-    let door = cloud::serve(cloud.door().await?).await?;
+    let door = cloud::serve(cloud.router().await?).await?;
     deployment::seeded(
         &cloud,
         if fill.is_some() { deployment::config_with_cheapest_hash()? } else { deployment::config()? },
@@ -187,7 +187,7 @@ async fn be_cloud(arguments: &[String]) -> Result<(), Fault> {
     let tls = match arguments[..] {
         ["--tls", certificate, key] => {
             let certificate = Certificate { certificate: PathBuf::from(certificate), key: PathBuf::from(key) };
-            Some(tls::serve(cloud.door().await?, &certificate).await?)
+            Some(tls::serve(cloud.router().await?, &certificate).await?)
         }
         _ => None,
     };
@@ -196,7 +196,7 @@ async fn be_cloud(arguments: &[String]) -> Result<(), Fault> {
 }
 
 /// Puts an item into its table again, `count` times, as `copy-0` and so on.
-fn copy(cloud: &Cloud, table: &str, key: &str, name: &str, count: u32) -> Result<(), Fault> {
+fn copy(cloud: &Cloud, table: &str, key: &str, name: &str, count: u32) -> Result<(), BoxError> {
     let item = cloud.item(table, &json!({key: name}))?.ok_or("there is nothing to copy")?;
     let database: &Database = &cloud.database;
     database.enable_bulk_loading()?;
@@ -214,7 +214,7 @@ fn copy(cloud: &Cloud, table: &str, key: &str, name: &str, count: u32) -> Result
     Ok(())
 }
 
-async fn be_server() -> Result<(), Fault> {
+async fn be_server() -> Result<(), BoxError> {
     log::init(io::sink);
     let sdk = aws_config::defaults(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http());
@@ -228,7 +228,7 @@ async fn be_server() -> Result<(), Fault> {
     }
 }
 
-async fn input_ends() -> Result<(), Fault> {
+async fn input_ends() -> Result<(), BoxError> {
     let (ended, end) = oneshot::channel();
     thread::spawn(move || {
         let _ = io::stdin().read_to_end(&mut Vec::new());

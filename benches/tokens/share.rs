@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
-use crate::cloud::Fault;
+use testing::cloud::BoxError;
 
 /// In microseconds: how often a share is dealt out, and how much of it there is to 128 MB when 1,769 MB are a processor.
 const PERIOD: u32 = 20_000;
@@ -17,7 +17,7 @@ pub struct Share {
 
 impl Share {
     /// Makes one, by either version of control groups.
-    pub fn make() -> Result<Self, Fault> {
+    pub fn make() -> Result<Self, BoxError> {
         let root = Path::new("/sys/fs/cgroup");
         let second = root.join("cgroup.controllers").exists();
         let parent = if second { root.to_owned() } else { root.join("cpu") };
@@ -34,7 +34,7 @@ impl Share {
     }
 
     /// Has a process live on the share from now on.
-    pub fn take_in(&self, process: u32) -> Result<(), Fault> {
+    pub fn take_in(&self, process: u32) -> Result<(), BoxError> {
         Ok(fs::write(self.group.join("cgroup.procs"), process.to_string())?)
     }
 

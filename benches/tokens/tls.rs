@@ -18,7 +18,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::server::TlsStream;
 
-use crate::cloud::Fault;
+use testing::cloud::BoxError;
 
 /// A certificate that is its own authority, and its key: files in PEM.
 pub struct Certificate {
@@ -28,7 +28,7 @@ pub struct Certificate {
 
 impl Certificate {
     /// Has openssl make one.
-    pub fn make(folder: &Path) -> Result<Self, Fault> {
+    pub fn make(folder: &Path) -> Result<Self, BoxError> {
         let made = Self { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") };
         let status = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
@@ -46,7 +46,7 @@ impl Certificate {
 }
 
 /// Serves a router by TLS for as long as the runtime lives.
-pub async fn serve(router: Router, certificate: &Certificate) -> Result<SocketAddr, Fault> {
+pub async fn serve(router: Router, certificate: &Certificate) -> Result<SocketAddr, BoxError> {
     let chain = vec![CertificateDer::from_pem_slice(&fs::read(&certificate.certificate)?)?];
     let key = PrivateKeyDer::from_pem_slice(&fs::read(&certificate.key)?)?;
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))

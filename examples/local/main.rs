@@ -1,7 +1,5 @@
-//! The whole service on your machine, which needs only Rust and a C compiler: the same router, over a DynamoDB emulator in
-//! this process, with a key made at the start and a demo client of each kind.
-
-#![allow(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
+//! The service on one machine, which needs only Rust and a C compiler: the router of the function over an emulated AWS in
+//! this process, with a new key and a demo client of each kind.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,13 +11,9 @@ use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::http::router;
 use countersign::{aws, log};
+use testing::cloud::{self, BoxError, Cloud};
+use testing::demo::seed;
 use tokio::net::TcpListener;
-
-mod cloud;
-mod demo;
-
-use cloud::{Cloud, Fault};
-use demo::seed;
 
 /// Run countersign on this machine, with demo clients and a demo user.
 #[derive(Parser)]
@@ -37,23 +31,24 @@ async fn main() -> ExitCode {
     log::init(io::stderr);
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("countersign: {fault}");
+        Err(error) => {
+            eprintln!("countersign: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(options: Options) -> Result<(), Fault> {
-    let listener = TcpListener::bind(("127.0.0.1", options.port))
-        .await
-        .map_err(|error| format!("cannot listen on port {}: {error}. Choose another one with --port.", options.port))?;
+async fn run(options: Options) -> Result<(), BoxError> {
+    let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(|error| {
+        format!("cannot listen on port {}: {error}. Choose another port with --port.", options.port)
+    })?;
     let issuer = format!("http://{}", listener.local_addr()?);
 
-    let cloud = Cloud::open(options.data.as_deref())
-        .map_err(|fault| format!("cannot open the data: {fault}. Is the file one that --data made?"))?;
-    let door = cloud::serve(cloud.door().await?).await?;
-    let sdk = aws::load(cloud::sdk(door)).await;
+    let cloud = Cloud::open(options.data.as_deref()).map_err(|error| {
+        format!("cannot open the data file: {error}; choose a file that --data created, or a new one")
+    })?;
+    let address = cloud::serve(cloud.router().await?).await?;
+    let sdk = aws::load(cloud::sdk(address)).await;
     let app = App::new(cloud::config(&issuer)?, &sdk, Clock::System)?;
     seed(&cloud, &app)?;
     app.warm_up().await;

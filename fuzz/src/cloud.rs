@@ -1,6 +1,5 @@
-//! The cloud: DynamoDB and Secrets Manager as a table of answers, without a socket.
+//! The records of the deployment, and its cloud of fixed responses.
 
-use std::fmt;
 use std::sync::LazyLock;
 
 use aws_config::retry::RetryConfig;
@@ -8,14 +7,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, ParsedPublicKey};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, StalledStreamProtectionConfig};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
-use aws_smithy_runtime_api::http::{Request, Response, StatusCode};
-use aws_smithy_types::body::SdkBody;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::keys::SigningKey;
 use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
+use testing::canned::Canned;
 
 use crate::NOW;
 
@@ -116,31 +113,29 @@ pub fn verify(token: &str) -> (Value, Value) {
     (decode(header), decode(claims))
 }
 
-/// What the cloud answers, worked out once.
-static ANSWERS: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
+/// The responses of the cloud.
+static CANNED: LazyLock<Canned> = LazyLock::new(|| {
     let (key, pem) = &*SIGNING_KEY;
     let document = json!({
         "version": 1,
         "current": {"kid": key.kid(), "alg": "EdDSA", "private_key": pem},
         "refresh": {"current": URL_SAFE_NO_PAD.encode(REFERENCE_KEY)},
     });
-    let secret = json!({"Name": "signing", "VersionId": "1", "SecretString": document.to_string()});
     let slow_hash = |secret| Hasher::new(8, 1, 1).and_then(|hasher| hasher.hash(secret)).expect("a hash");
     let hash = slow_hash(PASSWORD);
-    let user = item(json!({
+    let user = json!({
         "username": {"S": USERNAME}, "user_id": {"S": USER_ID}, "password_hash": {"S": hash.as_str()},
         "dealer": {"M": {"id": {"S": "D-77"}}}, "enabled": {"BOOL": true},
-    }));
+    });
     let number = |number: u64| json!({"N": number.to_string()});
-    let family = item(json!({
+    let family = json!({
         "id": {"S": "refresh#AAECAwQFBgcICQoLDA0ODw"}, "client_id": {"S": "autonomy-web"},
         "username": {"S": USERNAME}, "user_id": {"S": USER_ID}, "scopes": {"SS": FAMILY_SCOPES},
         "version": number(2), "auth_time": number(NOW - 5_000), "generation": number(5), "session_generation": number(0),
         "rotated_at": number(NOW - 1_000), "rotated_by": {"S": "x"}, "revoked": {"BOOL": false},
         "absolute_expires_at": number(NOW + 1_000_000), "expires_at": number(NOW + 100_000),
-    }));
-    let mut answers = vec![("signing", "signing", secret.to_string()), ("users", USERNAME, user)];
-    answers.push(("grants", "refresh#AAECAwQFBgcICQoLDA0ODw", family));
+    });
+    let mut items = vec![("users", USERNAME, user), ("grants", "refresh#AAECAwQFBgcICQoLDA0ODw", family)];
     for client in &CLIENTS {
         let hash = if client.imported {
             slow_hash(client.secret).as_str().to_owned()
@@ -158,24 +153,16 @@ static ANSWERS: LazyLock<Vec<(&str, &str, String)>> = LazyLock::new(|| {
                 attributes[name] = json!({"SS": set});
             }
         }
-        answers.push(("clients", client.id, item(attributes)));
+        items.push(("clients", client.id, attributes));
     }
-    answers
+    Canned::new(&document.to_string(), items)
 });
 
-/// What DynamoDB answers that has no item, or has done a write.
-const NOTHING: &str = r#"{"ConsumedCapacity":{"TableName":"a-table","CapacityUnits":1}}"#;
-
-#[allow(clippy::needless_pass_by_value, reason = "it is written in place")]
-fn item(attributes: Value) -> String {
-    json!({"Item": attributes, "ConsumedCapacity": {"TableName": "a-table", "CapacityUnits": 1}}).to_string()
-}
-
-/// The SDK's settings for this cloud. Without retries and time limits: nothing here is ever slow or down.
+/// Returns the settings of the SDK for this cloud, without retries and timeouts: it is never slow or unavailable.
 pub fn sdk() -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(http_client_fn(|_, _| SharedHttpConnector::new(Cloud)))
+        .http_client(CANNED.http_client())
         .region(Region::from_static("eu-west-2"))
         .endpoint_url("http://cloud.invalid")
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "fuzz")))
@@ -183,40 +170,4 @@ pub fn sdk() -> SdkConfig {
         .timeout_config(TimeoutConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
-}
-
-struct Cloud;
-
-impl fmt::Debug for Cloud {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Cloud")
-    }
-}
-
-impl HttpConnector for Cloud {
-    fn call(&self, request: Request) -> HttpConnectorFuture {
-        let operation = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
-        let asked: Value = serde_json::from_slice(request.body().bytes().expect("a body in memory")).expect("JSON");
-        let answer = match operation {
-            Some("GetSecretValue") => find("signing", asked["SecretId"].as_str()),
-            Some("GetItem") => {
-                let mut key = asked["Key"].as_object().expect("a key").values();
-                find(asked["TableName"].as_str().expect("a table"), key.next().and_then(|value| value["S"].as_str()))
-            }
-            Some("PutItem" | "UpdateItem") => NOTHING,
-            other => panic!("the cloud has no {other:?}"),
-        };
-        HttpConnectorFuture::ready(Ok(Response::new(
-            StatusCode::try_from(200).expect("a status"),
-            SdkBody::from(answer),
-        )))
-    }
-}
-
-fn find(table: &str, key: Option<&str>) -> &'static str {
-    let key = key.expect("a key of text");
-    ANSWERS
-        .iter()
-        .find_map(|(of, known, answer)| (*of == table && *known == key).then_some(&**answer))
-        .unwrap_or(NOTHING)
 }

@@ -6,16 +6,16 @@ use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use crate::clients::assert_same;
-use crate::support::{Answer, Ask, LogLines, NOW, SERVICE, TestApp, file, form};
+use testing::{LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 /// A request with these halves to the letter.
-fn basic(halves: &str) -> Ask {
+fn basic(halves: &str) -> RequestBuilder {
     form(&GRANT).header("authorization", &format!("Basic {}", STANDARD.encode(halves)))
 }
 
-async fn send(test: &TestApp, halves: &str) -> Answer {
+async fn send(test: &TestApp, halves: &str) -> Response {
     test.send(basic(halves).post()).await
 }
 
@@ -50,7 +50,7 @@ async fn s_201_basic_is_decoded_strictly() {
     send(&test, "imported:s%2Be%25c%2Fr%3D%21%2A~-_.").await.assert_issued(2);
     for wrong in ["imported:s%252Be", "a:b:c", "a:", &"a".repeat(256), &format!("a:{}", "b".repeat(1024))] {
         let halves = if wrong.contains(':') { wrong.to_owned() } else { format!("{wrong}:b") };
-        send(&test, &halves).await.assert_refused(401, "invalid_client");
+        send(&test, &halves).await.assert_error(401, "invalid_client");
     }
     let long_when_encoded = format!("a:{}", "%62".repeat(342));
     for malformed in [
@@ -66,7 +66,7 @@ async fn s_201_basic_is_decoded_strictly() {
         &format!("a:{}", "b".repeat(1025)),
         &long_when_encoded,
     ] {
-        send(&test, malformed).await.assert_refused(400, "invalid_request");
+        send(&test, malformed).await.assert_error(400, "invalid_request");
     }
     let not_utf_8 = format!("Basic {}", STANDARD.encode(b"a:\xff"));
     for header in [
@@ -82,7 +82,7 @@ async fn s_201_basic_is_decoded_strictly() {
         "Basic YTpi,Basic YTpi",
         &not_utf_8,
     ] {
-        test.send(form(&GRANT).header("authorization", header).post()).await.assert_refused(400, "invalid_request");
+        test.send(form(&GRANT).header("authorization", header).post()).await.assert_error(400, "invalid_request");
     }
 }
 
@@ -104,7 +104,7 @@ async fn s_201_a_half_that_cannot_be_decoded_proves_nothing_and_is_no_error() {
         "%:",
         "billing-cron:%",
     ] {
-        send(&test, halves).await.assert_refused(401, "invalid_client");
+        send(&test, halves).await.assert_error(401, "invalid_client");
     }
 }
 
@@ -131,18 +131,18 @@ async fn s_211_raw_halves_prove_a_client_by_an_imported_secret_only() {
         ("both:ma+chine", 401, &["argon2", "sha256", "sha256", "argon2"]),
         ("both:100%", 401, &["sha256", "argon2"]),
     ] {
-        test.door.forget();
-        let answer = send(&test, halves).await;
-        assert_eq!(answer.status, status, "{halves}");
+        test.interceptor.forget();
+        let response = send(&test, halves).await;
+        assert_eq!(response.status, status, "{halves}");
         assert_eq!(take_schemes(&log), schemes, "{halves}");
-        assert_eq!(test.door.calls(), ["GetItem ClientsTable"], "{halves}");
+        assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{halves}");
     }
     let expired = json!([{"hash": imported("a+b"), "expires_at": NOW}]);
     test.change_client("old-base64", &json!({"secrets": expired}));
-    send(&test, "old-base64:a+b").await.assert_refused(401, "invalid_client");
+    send(&test, "old-base64:a+b").await.assert_error(401, "invalid_client");
     test.change_client("old-base64", &json!({"secrets": [{"hash": imported("a+b")}], "enabled": false}));
-    send(&test, "old-base64:a+b").await.assert_refused(401, "invalid_client");
-    send(&test, "old-base64:a%2Bb").await.assert_refused(401, "invalid_client");
+    send(&test, "old-base64:a+b").await.assert_error(401, "invalid_client");
+    send(&test, "old-base64:a%2Bb").await.assert_error(401, "invalid_client");
 }
 
 #[tokio::test]
@@ -152,9 +152,9 @@ async fn s_211_a_raw_id_that_differs_costs_one_read_more() {
         test.cloud.put("ClientsTable", &client(id, &[imported(secret)])).unwrap();
     }
     let reads = async |halves: &str| {
-        test.door.forget();
+        test.interceptor.forget();
         let status = send(&test, halves).await.status;
-        (status, test.door.calls().len())
+        (status, test.interceptor.calls().len())
     };
     assert_eq!(reads("a+b:first").await, (200, 2));
     assert_eq!(reads("a+b:second").await, (200, 1), "the decoded id comes first");
@@ -180,7 +180,7 @@ async fn s_202_raw_halves_too_fail_with_the_same_bytes_and_work() {
     test.change_client("two-secrets", &json!({"secrets": expired}));
     test.change_client("switched-off", &json!({"secrets": [{"hash": hash_client_secret("a+b")}]}));
     test.change_client("no-grants", &json!({"secrets": null}));
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for halves in [
         "nobody:a+b",
         "billing-cron:a+b",
@@ -191,27 +191,10 @@ async fn s_202_raw_halves_too_fail_with_the_same_bytes_and_work() {
         "no-grants:a+b",
         "billing-cron:%",
     ] {
-        test.door.forget();
-        answers.push(send(&test, halves).await);
-        assert_eq!(test.door.calls(), ["GetItem ClientsTable"], "{halves}");
+        test.interceptor.forget();
+        responses.push(send(&test, halves).await);
+        assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{halves}");
         assert_eq!(take_schemes(&log), ["sha256", "sha256"], "{halves}");
     }
-    assert_same(&answers);
-}
-
-#[tokio::test]
-async fn an_imported_secret_works_as_the_old_system_received_it() {
-    let test = TestApp::start().await;
-    test.keep_machine_time().await;
-    let line = json!({
-        "client_id": "old", "secret": "a+b%c/=", "grant_types": ["client_credentials"], "scopes": ["a"],
-        "default_scopes": ["a"],
-    });
-    let path = file("clients.jsonl", &line.to_string());
-    let ran = test.command_line().run(&["import", "clients", path.to_str().unwrap(), "--json"]).await;
-    ran.assert(0, "");
-    assert!(!ran.err.to_lowercase().contains("warn"), "{ran:?}");
-    assert_eq!(send(&test, "old:a+b%c/=").await.status, 200);
-    assert_eq!(send(&test, "old:a%2Bb%25c%2F%3D").await.status, 200);
-    assert_eq!(send(&test, "old:a b%c/=").await.status, 401);
+    assert_same(&responses);
 }

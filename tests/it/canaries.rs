@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::{Value, json};
 
-use crate::support::{
-    APPLICATION, Answer, Ask, LogLines, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, event, form, percent, raw_form,
-    raw_json,
+use crate::support::start_api;
+use testing::{
+    APPLICATION, LogLines, PASSWORD, RequestBuilder, Response, SCOPE, SERVICE, TestApp, USERNAME, event, form, percent,
+    raw_form, raw_json,
 };
 
 /// One that survives every encoding as it is, and one that every encoding changes.
@@ -91,7 +92,7 @@ fn s_601_a_canary_is_found_in_whatever_form() {
 }
 
 /// Requests with a canary in every place that a caller can write to.
-fn poisoned(canary: &str) -> Vec<Ask> {
+fn poisoned(canary: &str) -> Vec<RequestBuilder> {
     let names = ["grant_type", "client_id", "client_secret", "username", "password", "scope", "refresh_token", canary];
     let complete = [
         ("client_credentials", SERVICE, vec![]),
@@ -142,16 +143,16 @@ async fn s_601_what_a_caller_sends_is_in_no_log_no_response_and_no_item() {
     let log = LogLines::collect();
     for fault in [None, Some((500, "InternalServerError")), Some((400, "AccessDeniedException"))] {
         if let Some((status, code)) = fault {
-            test.door.fail("", status, code);
+            test.interceptor.fail("", status, code);
         }
         for canary in CANARIES {
             for ask in poisoned(canary) {
                 assert_response_is_free(&test.send(ask.post()).await, canary);
             }
             let elsewhere = test.send(raw_form("").to("POST", &format!("/{}", percent(canary)))).await;
-            elsewhere.assert_refused(404, "not_found");
+            elsewhere.assert_error(404, "not_found");
         }
-        test.send(raw_form("").to("CANARY0secret", "/oauth/token")).await.assert_refused(405, "method_not_allowed");
+        test.send(raw_form("").to("CANARY0secret", "/oauth/token")).await.assert_error(405, "method_not_allowed");
     }
     assert_free("the log", &log.text(), &CANARIES);
     assert_free("a table", &everything_stored(&test), &CANARIES);
@@ -159,9 +160,9 @@ async fn s_601_what_a_caller_sends_is_in_no_log_no_response_and_no_item() {
 }
 
 #[track_caller]
-fn assert_response_is_free(answer: &Answer, canary: &str) {
-    assert_free("a response", &String::from_utf8_lossy(&answer.bytes), &[canary]);
-    assert_free("a header", &format!("{:?}", answer.headers), &[canary]);
+fn assert_response_is_free(response: &Response, canary: &str) {
+    assert_free("a response", &String::from_utf8_lossy(&response.bytes), &[canary]);
+    assert_free("a header", &format!("{:?}", response.headers), &[canary]);
 }
 
 /// The secrets of a deployment, with a password and a client secret of human choice.
@@ -197,9 +198,9 @@ impl Secrets {
     }
 
     /// Keeps the tokens of a response.
-    fn keep(&mut self, answer: &Answer) {
+    fn keep(&mut self, response: &Response) {
         for name in ["access_token", "refresh_token"] {
-            self.values.extend(answer.body[name].as_str().map(ToOwned::to_owned));
+            self.values.extend(response.body[name].as_str().map(ToOwned::to_owned));
         }
     }
 }
@@ -219,7 +220,7 @@ async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
         all.keep(&refreshed);
     }
     all.test.pass(60);
-    all.test.form(all.client, &refresh).await.assert_refused(400, "invalid_grant");
+    all.test.form(all.client, &refresh).await.assert_error(400, "invalid_grant");
     all.test.form((SERVICE.0, APPLICATION.1), &[("grant_type", "client_credentials")]).await;
     all.test.pass(300);
     all.test.form(SERVICE, &[("grant_type", "client_credentials")]).await.assert_issued(2);
@@ -246,7 +247,7 @@ async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
 #[tokio::test]
 async fn s_601_no_secret_is_in_what_the_binary_writes() {
     let mut all = Secrets::new().await;
-    let mut function = all.test.function(&[]).await;
+    let mut function = start_api(all.test.cloud_address(), &[]).await;
     let login = function.invoke(event(all.client, &all.login())).await;
     all.keep(&login);
     let refreshed = function
@@ -268,8 +269,8 @@ async fn s_601_no_secret_is_in_what_the_binary_writes() {
     }
     // The secret of the keys is broken, and says so.
     all.test.cloud.put_secret(CANARIES[0]).unwrap();
-    let mut without_keys = all.test.function(&[]).await;
-    without_keys.invoke(event(all.client, &all.login())).await.assert_refused(503, "temporarily_unavailable");
+    let mut without_keys = start_api(all.test.cloud_address(), &[]).await;
+    without_keys.invoke(event(all.client, &all.login())).await.assert_error(503, "temporarily_unavailable");
     for output in [function.end().await, without_keys.end().await] {
         assert!(output.contains("\"outcome\":"), "{output}");
         assert_free("the output", &output, &all.values);

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, CASES, ISSUER, TestApp};
+use testing::{CASES, ISSUER, Response, TestApp};
 
 #[tokio::test]
 async fn every_public_case_has_its_one_right_response() {
@@ -16,14 +16,15 @@ async fn every_public_case_has_its_one_right_response() {
     let mut groups: HashMap<&str, (u16, Vec<String>, Vec<u8>)> = HashMap::new();
     for case in CASES["cases"].as_array().unwrap() {
         let id = case["id"].as_str().unwrap();
-        let Ok(answer) = tokio::spawn(run(id, case)).await else {
+        let Ok(response) = tokio::spawn(run(id, case)).await else {
             failed.push(id);
             continue;
         };
         if let Some(group) = case["expect"]["same_as"].as_str() {
-            let mut headers: Vec<_> = answer.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+            let mut headers: Vec<_> =
+                response.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
             headers.sort();
-            let same = (answer.status, headers, answer.bytes.to_vec());
+            let same = (response.status, headers, response.bytes.to_vec());
             assert_eq!(groups.entry(group).or_insert_with(|| same.clone()), &same, "{id} differs from its group");
         }
     }
@@ -32,14 +33,14 @@ async fn every_public_case_has_its_one_right_response() {
 }
 
 /// Runs a case in a deployment of its own: its grants table is empty, and no case before it has replaced a hash.
-async fn run(id: &str, case: &Value) -> Answer {
+async fn run(id: &str, case: &Value) -> Response {
     let test = TestApp::start().await;
-    let answer = test.send(request(&case["request"])).await;
+    let response = test.send(request(&case["request"])).await;
     let expect = &case["expect"];
-    check(id, expect, &answer);
-    if answer.status == 200 {
+    check(id, expect, &response);
+    if response.status == 200 {
         let version = if expect["token_version"] == 1 { 1 } else { 2 };
-        let mut claims = answer.assert_issued(version).0;
+        let mut claims = response.assert_issued(version).0;
         for (name, length) in expect["claims_length"].as_object().into_iter().flatten() {
             assert_eq!(*length, claims[name].as_str().unwrap().chars().count(), "{id}");
         }
@@ -49,7 +50,7 @@ async fn run(id: &str, case: &Value) -> Answer {
             .retain(|name, _| !["iat", "nbf", "exp", "jti", "auth_time"].contains(&name.as_str()));
         assert_eq!(claims, expected_claims(&case["request"], version), "{id}");
     }
-    answer
+    response
 }
 
 /// The request of a case or of a step.
@@ -133,35 +134,35 @@ fn expected_claims(request: &Value, version: u8) -> Value {
 }
 
 /// Asserts that a response is as a case or a step says.
-pub fn check(id: &str, expect: &Value, answer: &Answer) {
+pub fn check(id: &str, expect: &Value, response: &Response) {
     let known = ["absent", "claims_length", "error", "header_present", "json", "present", "same_as", "scope", "status"];
     let unknown =
         expect.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()) && *key != "token_version");
     assert_eq!(unknown, None, "{id}");
     let status = u16::try_from(expect["status"].as_u64().unwrap()).unwrap();
-    assert_eq!(answer.status, status, "{id}: {:?}", answer.bytes);
+    assert_eq!(response.status, status, "{id}: {:?}", response.bytes);
     if status != 200 {
         let error = match (expect["error"].as_str(), status) {
             (Some(error), _) => error,
             (None, 404) => "not_found",
             (None, _) => "method_not_allowed",
         };
-        answer.assert_refused(status, error);
+        response.assert_error(status, error);
     }
     let names = |list: &'static str| expect[list].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
     for name in names("present") {
-        assert!(answer.body[name].is_string(), "{id}: {name}");
+        assert!(response.body[name].is_string(), "{id}: {name}");
     }
     for name in names("absent") {
-        assert!(answer.body.get(name).is_none(), "{id}: {name}");
+        assert!(response.body.get(name).is_none(), "{id}: {name}");
     }
     for name in names("header_present") {
-        assert!(answer.header(name).is_some(), "{id}: {name}");
+        assert!(response.header(name).is_some(), "{id}: {name}");
     }
     for (name, value) in expect["json"].as_object().into_iter().flatten() {
-        assert_eq!(answer.body[name], *value, "{id}: {name}");
+        assert_eq!(response.body[name], *value, "{id}: {name}");
     }
     if let Some(scope) = expect["scope"].as_str() {
-        assert_eq!(answer.body["scope"], scope, "{id}");
+        assert_eq!(response.body["scope"], scope, "{id}");
     }
 }

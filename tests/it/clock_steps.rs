@@ -5,7 +5,7 @@ use countersign::refresh_token::{Family, Standing};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, FLOWS, Fault, Flow, Stage, TestApp, Verb, calls};
+use testing::{FLOWS, Fault, Flow, Response, Stage, TestApp, Verb, calls};
 
 const SECOND: i64 = 1;
 const FIVE_MINUTES: i64 = 300;
@@ -15,20 +15,20 @@ const STEPS: [i64; 6] = [SECOND, FIVE_MINUTES, DAY, -SECOND, -FIVE_MINUTES, -DAY
 /// The flows that use a refresh token as they may.
 const USES: [Flow; 2] = [Flow::Refresh, Flow::Retry];
 
-/// Asserts of one answer what holds whatever the clock does.
-fn assert_sound(flow: Flow, answer: &Answer, what: &str) {
-    if answer.status == 200 {
-        assert_eq!(flow.refusal(), None, "{what}: what was used revives");
-        let claims = answer.assert_issued(2);
+/// Asserts of one response what holds whatever the clock does.
+fn assert_sound(flow: Flow, response: &Response, what: &str) {
+    if response.status == 200 {
+        assert_eq!(flow.error_response(), None, "{what}: what was used revives");
+        let claims = response.assert_issued(2);
         assert!(claims.number("exp") > claims.number("iat"), "{what}");
         return;
     }
-    if flow.is_right(answer) {
+    if flow.is_right(response) {
         return;
     }
     // Only a use that may be a retry, by a clock that is behind the use before it, cannot be judged.
-    assert!(USES.contains(&flow) || flow == Flow::Replay, "{what}: {:?}", answer.bytes);
-    answer.assert_refused(503, "temporarily_unavailable");
+    assert!(USES.contains(&flow) || flow == Flow::Replay, "{what}: {:?}", response.bytes);
+    response.assert_error(503, "temporarily_unavailable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,21 +48,21 @@ async fn step_between_calls(flow: Flow) -> usize {
             let may_replay = seconds > SECOND && USES.contains(&flow);
             let stage = Stage::set(flow).await;
             stage.proxy.arm(Some(Fault { call: call.clone(), nth, verb: Verb::Step(seconds), lasting: false }));
-            let answer = stage.ask().await;
+            let response = stage.ask().await;
             combinations += 1;
-            if flow == Flow::Retry && may_replay && answer.status == 400 {
+            if flow == Flow::Retry && may_replay && response.status == 400 {
                 continue;
             }
-            assert_sound(flow, &answer, &what);
+            assert_sound(flow, &response, &what);
             // By the clock as it is now, and, if that has not ended the family, by the right one.
-            let next = stage.ask_again().await;
+            let next = stage.request_again().await;
             if may_replay && next.status == 400 {
                 continue;
             }
             assert_sound(flow, &next, &what);
-            if flow.refusal().is_none() {
+            if flow.error_response().is_none() {
                 stage.test.pass(-seconds);
-                assert_eq!(stage.aftermath(&[&answer, &next]).await, None, "{what}");
+                assert_eq!(stage.aftermath(&[&response, &next]).await, None, "{what}");
             }
         }
     }
@@ -78,10 +78,10 @@ async fn s_404_a_clock_that_steps_between_requests_costs_nobody_the_login() {
             let mut token = test.log_in().await;
             for seconds in [first, second, -first, -second] {
                 test.pass(seconds);
-                let answer = test.refresh(&token).await;
-                let claims = answer.assert_issued(2);
+                let response = test.refresh(&token).await;
+                let claims = response.assert_issued(2);
                 assert!(claims.number("exp") > claims.number("iat"));
-                token = answer.refresh_token();
+                token = response.refresh_token();
             }
         }
     }
@@ -95,13 +95,13 @@ async fn s_404_what_was_used_long_ago_does_not_revive_by_a_clock_that_is_set_bac
     let second = test.refresh(&first).await.refresh_token();
     for seconds in [-DAY, DAY - FIVE_MINUTES] {
         test.pass(seconds);
-        test.refresh(&first).await.assert_refused(503, "temporarily_unavailable");
+        test.refresh(&first).await.assert_error(503, "temporarily_unavailable");
     }
     // That has cost nobody anything.
     test.refresh(&second).await.assert_issued(2);
     // Older than that is a theft by any clock.
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
-    test.refresh(&second).await.assert_refused(400, "invalid_grant");
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
+    test.refresh(&second).await.assert_error(400, "invalid_grant");
 }
 
 #[test]

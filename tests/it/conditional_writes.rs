@@ -7,7 +7,7 @@ use countersign::refresh_token::{Family, FamilyId, RefreshToken, Standing};
 use countersign::scope::Scope;
 use countersign::store::Rotation;
 
-use crate::support::{NOW, TestApp};
+use testing::{NOW, TestApp};
 
 const CLIENT: &str = "the-client";
 /// The generation that the rotations use.

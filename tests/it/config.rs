@@ -6,8 +6,8 @@ use std::process::Command;
 use countersign::aws::{self, Roots};
 use countersign::config::{Config, ConfigError, RotationConfig, roots_from_variables};
 
-use crate::cloud::environment;
-use crate::support::ISSUER;
+use testing::ISSUER;
+use testing::cloud::environment;
 
 /// The environment that is good, with one variable changed; `None` takes it away.
 fn with(name: &'static str, value: Option<&OsStr>) -> Result<Config, ConfigError> {

@@ -6,8 +6,8 @@ use axum::http::HeaderMap;
 use countersign::client::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
 use serde_json::json;
 
-use crate::support::{
-    APPLICATION, Answer, Ask, LogLines, PASSWORD, SERVICE, TestApp, USERNAME, form, raw_form, raw_json,
+use testing::{
+    APPLICATION, LogLines, PASSWORD, RequestBuilder, Response, SERVICE, TestApp, USERNAME, form, raw_form, raw_json,
 };
 
 const ORIGIN: &str = "https://app.example.test";
@@ -24,11 +24,11 @@ async fn started() -> TestApp {
     test
 }
 
-fn grant(params: &[(&str, &str)], (id, secret): (&str, &str)) -> Ask {
+fn grant(params: &[(&str, &str)], (id, secret): (&str, &str)) -> RequestBuilder {
     form(params).basic(id, secret)
 }
 
-fn service() -> Ask {
+fn service() -> RequestBuilder {
     grant(&[("grant_type", "client_credentials")], SERVICE)
 }
 
@@ -39,17 +39,17 @@ fn cors(headers: &HeaderMap) -> Vec<(&str, &str)> {
 }
 
 #[track_caller]
-fn assert_readable(answer: &Answer, what: &str) {
+fn assert_readable(response: &Response, what: &str) {
     let expected =
         [("access-control-allow-origin", ORIGIN), ("access-control-expose-headers", "Retry-After, DPoP-Nonce")];
-    assert_eq!(cors(&answer.headers), expected, "{what}");
-    assert_eq!(answer.header("vary"), Some("Origin"), "{what}");
+    assert_eq!(cors(&response.headers), expected, "{what}");
+    assert_eq!(response.header("vary"), Some("Origin"), "{what}");
 }
 
 #[track_caller]
-fn assert_not_readable(answer: &Answer, what: &str) {
-    assert_eq!(cors(&answer.headers), [], "{what}");
-    assert_eq!(answer.header("vary"), Some("Origin"), "{what}");
+fn assert_not_readable(response: &Response, what: &str) {
+    assert_eq!(cors(&response.headers), [], "{what}");
+    assert_eq!(response.header("vary"), Some("Origin"), "{what}");
 }
 
 #[tokio::test]
@@ -70,14 +70,14 @@ async fn s_912_a_page_of_an_allowed_origin_reads_every_response_to_the_authentic
         ("a missing parameter of the grant", grant(&[("grant_type", "password")], APPLICATION), 400),
         ("unauthorized_client", grant(&[("grant_type", "password")], SERVICE), 400),
     ] {
-        let answer = test.send(ask.header("origin", ORIGIN).post()).await;
-        assert_eq!(answer.status, status, "{what}: {:?}", answer.bytes);
-        assert_readable(&answer, what);
+        let response = test.send(ask.header("origin", ORIGIN).post()).await;
+        assert_eq!(response.status, status, "{what}: {:?}", response.bytes);
+        assert_readable(&response, what);
     }
-    test.door.fail("GetItem UsersTable", 400, "ThrottlingException");
-    let answer = test.send(password(PASSWORD, "legacy:autonomy.read").header("origin", ORIGIN).post()).await;
-    answer.assert_refused(503, "temporarily_unavailable");
-    assert_readable(&answer, "an outage after the client was authenticated");
+    test.interceptor.fail("GetItem UsersTable", 400, "ThrottlingException");
+    let response = test.send(password(PASSWORD, "legacy:autonomy.read").header("origin", ORIGIN).post()).await;
+    response.assert_error(503, "temporarily_unavailable");
+    assert_readable(&response, "an outage after the client was authenticated");
 }
 
 #[tokio::test]
@@ -95,17 +95,17 @@ async fn s_912_no_other_page_reads_a_response() {
         "https://sub.app.example.test",
         "\u{fc}",
     ] {
-        let answer = test.send(service().header("origin", origin).post()).await;
-        answer.assert_issued(2);
-        assert_not_readable(&answer, origin);
+        let response = test.send(service().header("origin", origin).post()).await;
+        response.assert_issued(2);
+        assert_not_readable(&response, origin);
     }
-    let answer = test.send(service().post()).await;
-    answer.assert_issued(2);
-    assert_not_readable(&answer, "no page");
+    let response = test.send(service().post()).await;
+    response.assert_issued(2);
+    assert_not_readable(&response, "no page");
     test.change_client(SERVICE.0, &json!({}));
-    let answer = test.send(service().header("origin", ORIGIN).post()).await;
-    answer.assert_issued(2);
-    assert_not_readable(&answer, "a client without origins");
+    let response = test.send(service().header("origin", ORIGIN).post()).await;
+    response.assert_issued(2);
+    assert_not_readable(&response, "a client without origins");
 }
 
 #[tokio::test]
@@ -119,25 +119,25 @@ async fn s_912_a_page_reads_no_response_before_the_client_is_authenticated() {
         ("a malformed body", raw_form("%").basic(SERVICE.0, SERVICE.1), 400),
         ("a body that is too large", raw_form(vec![b'a'; 20_000]).basic(SERVICE.0, SERVICE.1), 413),
     ] {
-        let answer = test.send(ask.header("origin", ORIGIN).post()).await;
-        assert_eq!(answer.status, status, "{what}");
-        assert_not_readable(&answer, what);
+        let response = test.send(ask.header("origin", ORIGIN).post()).await;
+        assert_eq!(response.status, status, "{what}");
+        assert_not_readable(&response, what);
     }
     for method in ["GET", "HEAD", "PUT"] {
-        let answer = test.send(service().header("origin", ORIGIN).to(method, "/oauth/token")).await;
-        assert_eq!(answer.status, 405);
-        assert_not_readable(&answer, method);
+        let response = test.send(service().header("origin", ORIGIN).to(method, "/oauth/token")).await;
+        assert_eq!(response.status, 405);
+        assert_not_readable(&response, method);
     }
-    test.door.fail("GetItem ClientsTable", 400, "ThrottlingException");
-    let answer = test.send(service().header("origin", ORIGIN).post()).await;
-    answer.assert_refused(503, "temporarily_unavailable");
-    assert_not_readable(&answer, "an outage before the client was read");
-    test.door.mend();
+    test.interceptor.fail("GetItem ClientsTable", 400, "ThrottlingException");
+    let response = test.send(service().header("origin", ORIGIN).post()).await;
+    response.assert_error(503, "temporarily_unavailable");
+    assert_not_readable(&response, "an outage before the client was read");
+    test.interceptor.stop_failing();
     let log = LogLines::collect();
     log.panic_once();
-    let answer = test.send(service().header("origin", ORIGIN).post()).await;
-    answer.assert_refused(500, "server_error");
-    assert_not_readable(&answer, "a panic");
+    let response = test.send(service().header("origin", ORIGIN).post()).await;
+    response.assert_error(500, "server_error");
+    assert_not_readable(&response, "a panic");
 }
 
 #[tokio::test]
@@ -148,9 +148,9 @@ async fn the_preflight_approves_every_origin_and_reads_nothing() {
         ask.header("access-control-request-headers", "content-type").to("OPTIONS", "/oauth/token")
     };
     for (origin, method) in [(ORIGIN, "POST"), (OTHER_ORIGIN, "POST"), ("null", "DELETE"), ("not an origin", "")] {
-        let answer = test.send(preflight(origin, method)).await;
-        assert_eq!((answer.status, answer.bytes.len()), (204, 0));
-        assert_eq!(answer.headers["access-control-allow-origin"].as_bytes(), origin.as_bytes());
+        let response = test.send(preflight(origin, method)).await;
+        assert_eq!((response.status, response.bytes.len()), (204, 0));
+        assert_eq!(response.headers["access-control-allow-origin"].as_bytes(), origin.as_bytes());
         for (name, value) in [
             ("access-control-allow-credentials", Some("true")),
             ("access-control-allow-methods", Some("POST")),
@@ -161,7 +161,7 @@ async fn the_preflight_approves_every_origin_and_reads_nothing() {
             ("cache-control", Some("no-store")),
             ("content-type", None),
         ] {
-            assert_eq!(answer.header(name), value, "{name}");
+            assert_eq!(response.header(name), value, "{name}");
         }
     }
     let with = |headers: &[(&str, &str)], path| {
@@ -169,17 +169,17 @@ async fn the_preflight_approves_every_origin_and_reads_nothing() {
         ask.to("OPTIONS", path)
     };
     for headers in [&[][..], &[("origin", ORIGIN)], &[("access-control-request-method", "POST")]] {
-        let answer = test.send(with(headers, "/oauth/token")).await;
-        answer.assert_refused(405, "method_not_allowed");
-        assert_eq!(answer.header("allow"), Some("POST,OPTIONS"));
-        assert_not_readable(&answer, "no preflight");
+        let response = test.send(with(headers, "/oauth/token")).await;
+        response.assert_error(405, "method_not_allowed");
+        assert_eq!(response.header("allow"), Some("POST,OPTIONS"));
+        assert_not_readable(&response, "no preflight");
     }
     // The other paths have no preflight.
     for path in ["/.well-known/jwks.json", "/healthz", "/oauth/authorize"] {
         let headers = [("origin", ORIGIN), ("access-control-request-method", "POST")];
-        test.send(with(&headers, path)).await.assert_refused(405, "method_not_allowed");
+        test.send(with(&headers, path)).await.assert_error(405, "method_not_allowed");
     }
-    assert!(test.door.calls().is_empty());
+    assert!(test.interceptor.calls().is_empty());
 }
 
 #[tokio::test]
@@ -211,10 +211,10 @@ async fn s_916_a_page_that_did_not_use_basic_gets_no_basic_challenge() {
         ),
         ("Basic without a page", grant(&[("grant_type", "client_credentials")], (SERVICE.0, "wrong")), BASIC),
     ] {
-        let answer = test.send(ask.post()).await;
-        assert_eq!(answer.status, 401, "{what}");
-        assert_eq!(answer.header("www-authenticate"), Some(challenge), "{what}");
-        bytes.insert(answer.bytes);
+        let response = test.send(ask.post()).await;
+        assert_eq!(response.status, 401, "{what}");
+        assert_eq!(response.header("www-authenticate"), Some(challenge), "{what}");
+        bytes.insert(response.bytes);
     }
     assert_eq!(bytes.len(), 1);
 }

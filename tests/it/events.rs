@@ -12,16 +12,17 @@ use countersign::gateway;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::cloud::{self, Cloud, environment};
-use crate::demo;
-use crate::support::{Function, ISSUER, LogLines, TestApp};
+use crate::support::start_api;
+use testing::cloud::{self, environment};
+use testing::demo;
+use testing::{ISSUER, LogLines, TestApp};
 
 /// The demo's clients and its user, of whom the events speak.
 async fn demo() -> (TestApp, SocketAddr) {
     let test = TestApp::start().await;
     demo::seed(&test.cloud, &test.app).unwrap();
-    let door = cloud::serve(Cloud::door(&test.cloud).await.unwrap()).await.unwrap();
-    (test, door)
+    let cloud = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
+    (test, cloud)
 }
 
 /// Every event of `events/`, by name.
@@ -39,40 +40,40 @@ fn events() -> BTreeMap<String, Value> {
 
 #[tokio::test]
 async fn every_event_has_its_answer() {
-    let (_test, door) = demo().await;
-    let mut function = Function::start(door).await;
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[]).await;
     for (name, event) in events() {
-        let answer = function.invoke(event).await;
+        let response = function.invoke(event).await;
         match name.as_str() {
             "client_credentials" | "client_credentials_base64" | "other_query" | "password" | "password_form" => {
-                answer.assert_issued(2);
+                response.assert_issued(2);
             }
-            "client_credentials_json" => drop(answer.assert_issued(1)),
-            "refresh_token" | "wrong_password" => answer.assert_refused(400, "invalid_grant"),
-            "wrong_secret" | "unknown_client" => answer.assert_refused(401, "invalid_client"),
-            "unsupported_grant_type" => answer.assert_refused(400, "unsupported_grant_type"),
-            "scope_not_allowed" => answer.assert_refused(400, "invalid_scope"),
+            "client_credentials_json" => drop(response.assert_issued(1)),
+            "refresh_token" | "wrong_password" => response.assert_error(400, "invalid_grant"),
+            "wrong_secret" | "unknown_client" => response.assert_error(401, "invalid_client"),
+            "unsupported_grant_type" => response.assert_error(400, "unsupported_grant_type"),
+            "scope_not_allowed" => response.assert_error(400, "invalid_scope"),
             "bad_base64" | "bad_version" | "malformed_form" | "malformed_json" | "query_parameters" => {
-                answer.assert_refused(400, "invalid_request");
+                response.assert_error(400, "invalid_request");
             }
             "jwks" | "openid_configuration" => {
-                assert_eq!(answer.status, 200);
-                assert_eq!(answer.header("cache-control"), Some("public, max-age=300, stale-if-error=7200"));
-                assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+                assert_eq!(response.status, 200);
+                assert_eq!(response.header("cache-control"), Some("public, max-age=300, stale-if-error=7200"));
+                assert_eq!(response.header("access-control-allow-origin"), Some("*"));
             }
-            "healthz" => assert_eq!((answer.status, answer.body), (200, json!({"status": "ok"}))),
-            "authorize" => answer.assert_refused(400, "unsupported_response_type"),
+            "healthz" => assert_eq!((response.status, response.body), (200, json!({"status": "ok"}))),
+            "authorize" => response.assert_error(400, "unsupported_response_type"),
             "preflight" => {
-                assert_eq!((answer.status, answer.bytes.len()), (204, 0));
-                assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
+                assert_eq!((response.status, response.bytes.len()), (204, 0));
+                assert_eq!(response.header("access-control-allow-origin"), Some("https://app.example"));
             }
             "method_not_allowed" => {
-                answer.assert_refused(405, "method_not_allowed");
-                assert_eq!(answer.header("allow"), Some("POST,OPTIONS"));
+                response.assert_error(405, "method_not_allowed");
+                assert_eq!(response.header("allow"), Some("POST,OPTIONS"));
             }
-            "not_found" => answer.assert_refused(404, "not_found"),
-            "too_large" => answer.assert_refused(413, "invalid_request"),
-            other => panic!("no answer is known to the event {other}"),
+            "not_found" => response.assert_error(404, "not_found"),
+            "too_large" => response.assert_error(413, "invalid_request"),
+            other => panic!("no response is known to the event {other}"),
         }
     }
     let output = function.end().await;
@@ -87,8 +88,8 @@ async fn every_event_has_its_answer() {
 
 #[tokio::test]
 async fn a_refresh_token_from_one_event_is_used_by_the_next() {
-    let (_test, door) = demo().await;
-    let mut function = Function::start(door).await;
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[]).await;
     let events = events();
     let token = function.invoke(events["password"].clone()).await.refresh_token();
     let refresh = events["refresh_token"].to_string().replace("cs_rt_replace_me", &token);
@@ -113,8 +114,8 @@ fn without(event: &Value, pointer: &str) -> Value {
 
 #[tokio::test]
 async fn s_105_an_event_needs_no_more_than_its_request() {
-    let (_test, door) = demo().await;
-    let mut function = Function::start(door).await;
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[]).await;
     let good = &events()["client_credentials"];
     let name = "x-".to_owned() + &"n".repeat(10_000);
     for event in [
@@ -149,7 +150,7 @@ async fn s_105_an_event_needs_no_more_than_its_request() {
     }
     let in_base64 = with(good, "/body", json!(STANDARD.encode(good["body"].as_str().unwrap())));
     function.invoke(with(&in_base64, "/isBase64Encoded", json!(true))).await.assert_issued(2);
-    function.invoke(in_base64).await.assert_refused(400, "invalid_request");
+    function.invoke(in_base64).await.assert_error(400, "invalid_request");
 }
 
 #[tokio::test]
@@ -166,8 +167,8 @@ async fn headers_of_one_name_are_joined_and_cookies_are_not() {
 
 #[tokio::test]
 async fn s_102_the_query_of_an_event_is_passed_on_or_rejected() {
-    let (_test, door) = demo().await;
-    let mut function = Function::start(door).await;
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[]).await;
     let events = events();
     let with_query = |name: &str, query: &str| with(&events[name], "/rawQueryString", json!(query));
     for query in ["", "a=1&a=2", "api-version=2024-01-01", "a[]=1&b=/?:@!$'()*+,;~", "%C3%BC"] {
@@ -176,11 +177,11 @@ async fn s_102_the_query_of_an_event_is_passed_on_or_rejected() {
     let long = "a".repeat(65_000);
     let characters = ["a b", "\u{fc}", "<", ">", "\"", "{", "}", "|", "\\", "^", "`", "#", "a=1#", "\0", "\n"];
     for query in ["scope=", "a=1&%73cope=admin", "%", "%ff", "%zz", &long].into_iter().chain(characters) {
-        function.invoke(with_query("client_credentials", query)).await.assert_refused(400, "invalid_request");
+        function.invoke(with_query("client_credentials", query)).await.assert_error(400, "invalid_request");
     }
     // Longer than a URI can be.
     let event = with_query("client_credentials", &"a".repeat(70_000));
-    function.invoke(event).await.assert_refused(404, "not_found");
+    function.invoke(event).await.assert_error(404, "not_found");
     for query in ["scope=", "%", "\u{fc}"] {
         assert_eq!(function.invoke(with_query("jwks", query)).await.status, 200);
     }
@@ -190,8 +191,8 @@ async fn s_102_the_query_of_an_event_is_passed_on_or_rejected() {
 
 #[tokio::test]
 async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
-    let (_test, door) = demo().await;
-    let mut function = Function::start(door).await;
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[]).await;
     let good = &events()["client_credentials"];
     for path in [
         "",
@@ -216,13 +217,13 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
         "https://auth.example/oauth/token",
         &format!("/{}", "a".repeat(70_000)),
     ] {
-        function.invoke(with(good, "/rawPath", json!(path))).await.assert_refused(404, "not_found");
+        function.invoke(with(good, "/rawPath", json!(path))).await.assert_error(404, "not_found");
     }
-    function.invoke(with(good, "/rawPath", Value::Null)).await.assert_refused(404, "not_found");
-    function.invoke(without(good, "/rawPath")).await.assert_refused(404, "not_found");
+    function.invoke(with(good, "/rawPath", Value::Null)).await.assert_error(404, "not_found");
+    function.invoke(without(good, "/rawPath")).await.assert_error(404, "not_found");
     for (body, is_base64) in [("=", true), ("a", true), ("Z3Jh\n", true), ("\u{fc}", true), ("", true), ("", false)] {
         let event = with(&with(good, "/body", json!(body)), "/isBase64Encoded", json!(is_base64));
-        function.invoke(event).await.assert_refused(400, "invalid_request");
+        function.invoke(event).await.assert_error(400, "invalid_request");
     }
     let many: serde_json::Map<_, _> = (0..40_000).map(|n| (format!("x-{n}"), json!("1"))).collect();
     for event in [
@@ -244,22 +245,22 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
         with(good, "/requestContext/http/method", json!("PO ST")),
         with(good, "/requestContext/http/method", json!("P\u{d6}ST")),
     ] {
-        let answer = function.invoke(event).await;
-        answer.assert_refused(400, "invalid_request");
-        assert_eq!(answer.header("vary"), Some("Origin"), "as every response of this path");
+        let response = function.invoke(event).await;
+        response.assert_error(400, "invalid_request");
+        assert_eq!(response.header("vary"), Some("Origin"), "as every response of this path");
     }
     let at_any_path = with(&with(good, "/headers/x", json!("\0")), "/rawPath", json!("/other"));
-    function.invoke(at_any_path).await.assert_refused(400, "invalid_request");
+    function.invoke(at_any_path).await.assert_error(400, "invalid_request");
     let event = with(good, "/requestContext/http/method", json!("post"));
-    function.invoke(event).await.assert_refused(405, "method_not_allowed");
+    function.invoke(event).await.assert_error(405, "method_not_allowed");
     let output = function.end().await;
     assert!(!output.contains("panic"), "{output}");
 }
 
 #[tokio::test]
 async fn s_103_any_other_json_gets_a_response() {
-    let (_test, door) = demo().await;
-    let mut function = Function::start(door).await;
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[]).await;
     let good = &events()["client_credentials"];
     let load_balancer = json!({
         "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:eu-west-2:123456789012:x"}},
@@ -297,7 +298,7 @@ async fn s_103_any_other_json_gets_a_response() {
         with(good, "/body", json!({})),
         with(good, "/isBase64Encoded", json!("true")),
     ] {
-        function.invoke(event).await.assert_refused(400, "invalid_request");
+        function.invoke(event).await.assert_error(400, "invalid_request");
     }
     let output = function.end().await;
     assert!(!output.contains("panic"), "{output}");
@@ -324,12 +325,12 @@ async fn s_601_a_panic_says_where_and_not_what() {
 #[tokio::test]
 async fn s_707_the_function_starts_without_its_secret_and_heals_by_itself() {
     LogLines::install();
-    let (test, door) = demo().await;
+    let (test, cloud) = demo().await;
     let good = test.cloud.secret().unwrap().unwrap();
     test.cloud.put_secret("").unwrap();
-    let mut function = Function::start(door).await;
+    let mut function = start_api(cloud, &[]).await;
     let event = &events()["client_credentials"];
-    function.invoke(event.clone()).await.assert_refused(503, "temporarily_unavailable");
+    function.invoke(event.clone()).await.assert_error(503, "temporarily_unavailable");
     test.cloud.put_secret(&good).unwrap();
     function.invoke(event.clone()).await.assert_issued(2);
     let output = function.end().await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{APPLICATION, NOW, PASSWORD, TestApp, USERNAME};
+use testing::{APPLICATION, NOW, PASSWORD, TestApp, USERNAME};
 
 #[tokio::test]
 async fn s_412_log_out_everywhere_ends_the_logins_before_it_and_none_after_whatever_the_clocks_say() {
@@ -14,7 +14,7 @@ async fn s_412_log_out_everywhere_ends_the_logins_before_it_and_none_after_whate
         test.pass(-step);
         // Even within the same second.
         let after = test.log_in().await;
-        test.refresh(&before).await.assert_refused(400, "invalid_grant");
+        test.refresh(&before).await.assert_error(400, "invalid_grant");
         assert_eq!(test.live_generation(&before), None);
         test.refresh(&after).await.assert_issued(2);
     }
@@ -23,15 +23,15 @@ async fn s_412_log_out_everywhere_ends_the_logins_before_it_and_none_after_whate
 #[tokio::test]
 async fn s_412_a_login_that_read_the_user_before_the_log_out_is_over() {
     let test = TestApp::start().await;
-    test.door.hold();
-    let (answer, ()) = tokio::join!(test.password(USERNAME, PASSWORD), async {
-        test.door.let_through(2).await;
+    test.interceptor.hold();
+    let (response, ()) = tokio::join!(test.password(USERNAME, PASSWORD), async {
+        test.interceptor.let_through(2).await;
         // The login has read the user and is about to store its family.
-        test.door.wait_for(1).await;
+        test.interceptor.wait_for(1).await;
         test.change_user(&json!({"session_generation": 1}));
-        test.door.release();
+        test.interceptor.release();
     });
-    test.refresh(&answer.refresh_token()).await.assert_refused(400, "invalid_grant");
+    test.refresh(&response.refresh_token()).await.assert_error(400, "invalid_grant");
 }
 
 /// Builds before the session generation stored no number: their logins end, and with no server error.
@@ -42,7 +42,7 @@ async fn a_family_without_a_session_generation_is_not_valid() {
     let mut family = test.stored_family(&token);
     assert_eq!(family.as_object_mut().unwrap().remove("session_generation"), Some(json!(0)));
     test.cloud.put("GrantsTable", &family).unwrap();
-    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&token).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -53,9 +53,9 @@ async fn s_410_a_token_that_is_ahead_of_its_family_ends_it() {
     let second = test.refresh(&first).await.refresh_token();
     // The table is rolled back.
     test.cloud.put("GrantsTable", &before).unwrap();
-    test.refresh(&second).await.assert_refused(400, "invalid_grant");
+    test.refresh(&second).await.assert_error(400, "invalid_grant");
     assert_eq!(test.live_generation(&first), None);
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
 }
 
 /// A client without the grant `refresh_token` gets no refresh token, and its logins can be revoked all the same.
@@ -64,13 +64,13 @@ async fn every_login_has_a_family_that_its_access_tokens_name() {
     let test = TestApp::start().await;
     for (grant_types, expires_in) in [(json!(["password"]), 3_600), (json!(["password", "refresh_token"]), 2_592_000)] {
         test.change_client(APPLICATION.0, &json!({"grant_types": grant_types}));
-        let answer = test.password(USERNAME, PASSWORD).await;
-        let jti = answer.assert_issued(2).0["jti"].as_str().unwrap().to_owned();
+        let response = test.password(USERNAME, PASSWORD).await;
+        let jti = response.assert_issued(2).0["jti"].as_str().unwrap().to_owned();
         assert_eq!(jti.len(), 43);
         let family = test.family_of_access_token(&jti);
         assert_eq!(family["expires_at"]["N"], (NOW + expires_in).to_string());
         assert_eq!(family["session_generation"]["N"], "0");
-        let refresh_token = answer.body["refresh_token"].as_str();
+        let refresh_token = response.body["refresh_token"].as_str();
         assert_eq!(refresh_token.is_some(), expires_in > 3_600);
         if let Some(token) = refresh_token {
             assert_eq!(test.family(token), family);
@@ -85,12 +85,12 @@ async fn s_405_no_access_token_outlives_its_login_and_no_family_ends_before_its_
     let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 5_000).await;
     let token = test.log_in().await;
     test.pass(4_000);
-    let answer = test.refresh(&token).await;
-    assert_eq!(answer.assert_issued(2).number("exp"), NOW + 5_000);
+    let response = test.refresh(&token).await;
+    assert_eq!(response.assert_issued(2).number("exp"), NOW + 5_000);
     test.change_client(APPLICATION.0, &json!({"refresh_token_ttl": 60}));
-    let answer = test.password(USERNAME, PASSWORD).await;
-    let exp = answer.assert_issued(2).number("exp");
-    assert_eq!(test.family(&answer.refresh_token())["expires_at"]["N"], exp.to_string());
+    let response = test.password(USERNAME, PASSWORD).await;
+    let exp = response.assert_issued(2).number("exp");
+    assert_eq!(test.family(&response.refresh_token())["expires_at"]["N"], exp.to_string());
 
     let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 600).await;
     assert_eq!(test.password(USERNAME, PASSWORD).await.assert_issued(2).number("exp"), NOW + 600);

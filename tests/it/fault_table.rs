@@ -12,8 +12,8 @@ use countersign::aws;
 use serde_json::json;
 
 use self::runs::{RUNS, Run, VERBS};
-use crate::cloud;
-use crate::support::{FLOWS, Fault, FaultProxy, Flow, SERVICE, TestApp, Verb};
+use testing::cloud;
+use testing::{FLOWS, Fault, FaultProxy, Flow, SERVICE, TestApp, Verb};
 
 mod runs;
 
@@ -55,7 +55,7 @@ fn s_303_the_upgrade_of_a_hash_does_not_hold_a_login_until_the_deadline() {
         Fault { call: "GetSecretValue".to_owned(), nth: 1, verb: Verb::Hang, lasting: true },
         Fault { call: "UpdateItem UsersTable".to_owned(), nth: 1, verb: Verb::Hang, lasting: true },
     ];
-    let run = runs::run_in_a_thread(Flow::ThawedOldHash, faults);
+    let run = runs::run_in_a_thread(Flow::ResumedOldHash, faults);
     assert!(run.took > Duration::from_millis(3_400), "{run}: it is not about the deadline");
     assert_eq!(run.response.status, 200, "{run}");
     assert!(run.took < LONGEST && run.recorded == [true, true], "{run}");
@@ -107,7 +107,7 @@ fn s_703_our_own_faults_are_no_client_errors() {
             if run.response.status != 503 {
                 return Some("it is no 503".to_owned());
             }
-            run.response.assert_refused(503, "temporarily_unavailable");
+            run.response.assert_error(503, "temporarily_unavailable");
             // And one line says why.
             let reasons = run.log.iter().filter(|line| line["error"] == "temporarily_unavailable");
             let reasons: Vec<_> = reasons.filter_map(|line| line["reason"].as_str()).collect();
@@ -176,7 +176,7 @@ fn s_711_after_the_response_only_a_reload_of_the_keys_begins() {
 #[tokio::test]
 async fn a_read_that_is_not_consistent_would_be_answered_with_the_past() {
     let test = TestApp::start().await;
-    let cloud_itself = cloud::serve(test.cloud.door().await.unwrap()).await.unwrap();
+    let cloud_itself = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
     let proxy = FaultProxy::at(cloud_itself, &test).await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws::load(cloud::sdk(proxy.address())).await);
     let name = async |consistent| {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::support::{APPLICATION, Fault, FaultProxy, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, Verb};
+use testing::{APPLICATION, Fault, FaultProxy, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, Verb};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
@@ -31,18 +31,18 @@ async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
     ] {
         for call in ["GetItem", "PutItem", "UpdateItem"] {
             let token = test.log_in().await;
-            test.door.fail(call, status, code);
-            let answers =
+            test.interceptor.fail(call, status, code);
+            let responses =
                 [test.form(SERVICE, &GRANT).await, test.password(USERNAME, PASSWORD).await, test.refresh(&token).await];
-            test.door.mend();
-            for (answer, calls) in
-                answers.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]])
+            test.interceptor.stop_failing();
+            for (response, calls) in
+                responses.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]])
             {
                 if calls.contains(&call) {
                     let error = if expected == 503 { "temporarily_unavailable" } else { "server_error" };
-                    answer.assert_refused(expected, error);
+                    response.assert_error(expected, error);
                 } else {
-                    answer.assert_issued(2);
+                    response.assert_issued(2);
                 }
             }
             // Whatever happened, the token has not been lost by it.
@@ -57,40 +57,40 @@ async fn a_fault_while_a_stolen_family_is_ended_is_no_invalid_grant() {
     let first = test.log_in().await;
     test.refresh(&first).await.assert_issued(2);
     test.pass(60);
-    test.door.fail("UpdateItem", 500, "InternalServerError");
-    test.refresh(&first).await.assert_refused(503, "temporarily_unavailable");
-    test.door.mend();
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
+    test.interceptor.fail("UpdateItem", 500, "InternalServerError");
+    test.refresh(&first).await.assert_error(503, "temporarily_unavailable");
+    test.interceptor.stop_failing();
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
 async fn the_clients_own_fault_is_told_before_ours() {
     let test = TestApp::start().await;
-    test.door.fail("GetItem UsersTable", 500, "InternalServerError");
+    test.interceptor.fail("GetItem UsersTable", 500, "InternalServerError");
     let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", "legacy:a")];
-    test.form((APPLICATION.0, "wrong"), &params).await.assert_refused(401, "invalid_client");
-    test.form(SERVICE, &params).await.assert_refused(400, "unauthorized_client");
+    test.form((APPLICATION.0, "wrong"), &params).await.assert_error(401, "invalid_client");
+    test.form(SERVICE, &params).await.assert_error(400, "unauthorized_client");
     let wider = [&params[..3], &[("scope", "admin")]].concat();
-    test.form(APPLICATION, &wider).await.assert_refused(400, "invalid_scope");
-    test.form(APPLICATION, &params).await.assert_refused(503, "temporarily_unavailable");
+    test.form(APPLICATION, &wider).await.assert_error(400, "invalid_scope");
+    test.form(APPLICATION, &params).await.assert_error(503, "temporarily_unavailable");
 
-    test.door.mend();
+    test.interceptor.stop_failing();
     let token = test.log_in().await;
-    test.door.fail("GetItem GrantsTable", 500, "InternalServerError");
-    test.refresh_for(&token, "admin").await.assert_refused(400, "invalid_scope");
-    test.refresh(&token).await.assert_refused(503, "temporarily_unavailable");
+    test.interceptor.fail("GetItem GrantsTable", 500, "InternalServerError");
+    test.refresh_for(&token, "admin").await.assert_error(400, "invalid_scope");
+    test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
 }
 
 /// Clients that meet an outage at the same time do not all come back in the same second.
 #[tokio::test]
 async fn the_retry_after_of_a_503_is_a_random_number_of_2_to_5_seconds() {
     let test = TestApp::start().await;
-    test.door.fail("GetItem", 500, "InternalServerError");
+    test.interceptor.fail("GetItem", 500, "InternalServerError");
     let mut seen = BTreeSet::new();
     for _ in 0..200 {
-        let answer = test.form(SERVICE, &GRANT).await;
-        answer.assert_refused(503, "temporarily_unavailable");
-        seen.insert(answer.header("retry-after").unwrap().to_owned());
+        let response = test.form(SERVICE, &GRANT).await;
+        response.assert_error(503, "temporarily_unavailable");
+        seen.insert(response.header("retry-after").unwrap().to_owned());
         if seen.len() == 4 {
             break;
         }
@@ -104,10 +104,10 @@ async fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing_however_lo
     let token = test.log_in().await;
     let before = test.family(&token);
     for call in ["GetItem UsersTable", "GetItem GrantsTable", "GetItem ClientsTable", "UpdateItem GrantsTable"] {
-        test.door.fail(call, 500, "InternalServerError");
-        test.refresh(&token).await.assert_refused(503, "temporarily_unavailable");
+        test.interceptor.fail(call, 500, "InternalServerError");
+        test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
         test.pass(3_500);
-        test.door.mend();
+        test.interceptor.stop_failing();
         assert_eq!(test.family(&token), before, "{call}");
     }
     let successor = test.refresh(&token).await.refresh_token();
@@ -127,9 +127,9 @@ async fn s_411_a_slow_read_and_an_outage_of_the_users_table_cost_nobody_the_logi
     let fault = |call: &str, verb, lasting| Fault { call: call.to_owned(), nth: 1, verb, lasting };
     proxy.arm([fault("GetItem ClientsTable", Verb::Hang, false), fault("GetItem UsersTable", Verb::Hang, true)]);
     let began = Instant::now();
-    test.refresh(&token).await.assert_refused(503, "temporarily_unavailable");
+    test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-    proxy.mend().await;
+    proxy.stop_failing().await;
     assert_eq!(test.family(&token), before, "nothing is consumed");
     test.pass(60);
     test.refresh(&token).await.assert_issued(2);
@@ -186,11 +186,11 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
     assert_reported("grants", "revoked", async || test.refresh(&token).await).await;
 }
 
-async fn assert_reported(table: &str, attribute: &str, ask: impl AsyncFn() -> crate::support::Answer) {
+async fn assert_reported(table: &str, attribute: &str, ask: impl AsyncFn() -> testing::Response) {
     let log = LogLines::collect();
-    let answer = ask().await;
-    assert_eq!(answer.status, 500, "{attribute}: {:?}", answer.bytes);
-    answer.assert_refused(500, "server_error");
+    let response = ask().await;
+    assert_eq!(response.status, 500, "{attribute}: {:?}", response.bytes);
+    response.assert_error(500, "server_error");
     let line: &Value = &log.lines()[0];
     let reason = line["reason"].as_str().unwrap();
     assert!(reason.contains(table) && reason.contains(attribute), "{reason}");
@@ -249,29 +249,29 @@ async fn hang_at(grant: Hanging, waits: &[&[&str]], hang: usize) -> Duration {
         }
         _ => {}
     }
-    test.door.hold();
+    test.interceptor.hold();
     let request = async {
         let began = Instant::now();
-        let answer = match grant {
+        let response = match grant {
             Hanging::Service | Hanging::ServiceWithOldKeys => test.form(SERVICE, &GRANT).await,
             Hanging::Login => test.password(USERNAME, PASSWORD).await,
             Hanging::Refresh | Hanging::Replay => test.refresh(&token).await,
         };
-        (answer, began.elapsed())
+        (response, began.elapsed())
     };
     let passing = async {
         for calls in waits.iter().take(hang) {
-            assert_eq!(test.door.let_through(calls.len()).await, *calls);
+            assert_eq!(test.interceptor.let_through(calls.len()).await, *calls);
         }
-        test.door.wait_for(waits[hang].len()).await;
+        test.interceptor.wait_for(waits[hang].len()).await;
     };
     let both = async { tokio::join!(request, passing) };
-    let ((answer, took), ()) = timeout(Duration::from_secs(30), both).await.expect("a response");
-    answer.assert_refused(503, "temporarily_unavailable");
-    test.door.release();
+    let ((response, took), ()) = timeout(Duration::from_secs(30), both).await.expect("a response");
+    response.assert_error(503, "temporarily_unavailable");
+    test.interceptor.release();
     // The login goes on, unless what hung is its revocation.
     match grant {
-        Hanging::Replay => test.refresh(&token).await.assert_refused(400, "invalid_grant"),
+        Hanging::Replay => test.refresh(&token).await.assert_error(400, "invalid_grant"),
         _ => drop(test.refresh(&token).await.assert_issued(2)),
     }
     took
@@ -288,7 +288,7 @@ async fn s_708_an_item_that_its_ttl_leaves_lying_for_days_is_dead() {
     let dead = test.family(&token);
     for _ in 0..5 {
         for token in [&token, &successor] {
-            test.refresh(token).await.assert_refused(400, "invalid_grant");
+            test.refresh(token).await.assert_error(400, "invalid_grant");
         }
         assert_eq!(test.family(&token), dead, "using it changes nothing");
         test.pass(86_400);
@@ -300,7 +300,7 @@ async fn a_store_that_cannot_be_reached_is_a_503() {
     let test = TestApp::start().await;
     // A port that nobody listens on any more.
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let sdk = countersign::aws::load(crate::cloud::sdk(nobody)).await;
+    let sdk = countersign::aws::load(testing::cloud::sdk(nobody)).await;
     let store = countersign::store::Store::new(&sdk, &test.app.config);
     let error = Error::from(store.client(SERVICE.0).await.unwrap_err());
     assert_eq!((error.status(), error.code()), (503, "temporarily_unavailable"));

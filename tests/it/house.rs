@@ -13,7 +13,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("clock", &[]),
     ("config", &["aws"]),
     (
-        "countersign",
+        "cli",
         &[
             "aws",
             "client",
@@ -63,47 +63,35 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
 ];
 
 /// The homes of the crates that have one. Those that are everyone's (base64, serde, tokio, tracing) are not listed.
-const HOMES: [(&str, &[&str]); 34] = [
-    ("anstream", &["countersign"]),
-    ("anstyle", &["countersign"]),
+const HOMES: [(&str, &[&str]); 22] = [
     ("argon2", &["password_hash"]),
-    ("aws_config", &["app", "aws", "bin", "countersign", "keys", "store"]),
+    ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
     ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token"]),
-    ("aws_sdk_cloudformation", &["countersign"]),
-    ("aws_sdk_dynamodb", &["aws", "countersign", "store"]),
+    ("aws_sdk_dynamodb", &["aws", "cli", "store"]),
     ("aws_sdk_secretsmanager", &["keys"]),
-    ("aws_sdk_sts", &["countersign"]),
     ("aws_smithy_http_client", &["aws"]),
     ("aws_smithy_runtime_api", &["aws"]),
-    ("aws_smithy_types", &["aws", "countersign"]),
+    ("aws_smithy_types", &["aws", "cli"]),
     ("axum", &["gateway", "http"]),
     ("bcrypt", &["password_hash"]),
-    ("clap", &["countersign"]),
-    ("clap_complete", &["countersign"]),
-    ("comfy_table", &["countersign"]),
-    ("csv", &["countersign"]),
-    ("humantime", &["countersign"]),
-    ("indicatif", &["countersign"]),
-    ("jsonwebtoken", &["countersign", "keys"]),
+    ("jsonwebtoken", &["cli", "keys"]),
     ("lambda_http", &["bin", "gateway"]),
     ("md5", &["password_hash"]),
     ("precis_profiles", &["user"]),
-    ("rpassword", &["countersign"]),
     ("rustls_pki_types", &["config", "keys"]),
     ("scrypt", &["password_hash"]),
     ("serde_dynamo", &["refresh_token", "store"]),
-    ("serde_path_to_error", &["countersign", "store"]),
-    ("toml", &["countersign"]),
+    ("serde_path_to_error", &["cli", "store"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
-    ("url", &["client", "countersign"]),
+    ("url", &["client", "cli"]),
 ];
 
 /// Every source file, with the module at the root that it belongs to.
 fn sources() -> Vec<(PathBuf, String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("cli/src")];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
@@ -112,10 +100,9 @@ fn sources() -> Vec<(PathBuf, String, String)> {
                 folders.push(path);
                 continue;
             }
-            let below = path.strip_prefix(&root).unwrap().with_extension("");
+            let below = path.strip_prefix(root).unwrap().with_extension("");
             let names: Vec<_> = below.iter().map(|name| name.to_str().unwrap()).collect();
-            // A program of several files is a module of its own.
-            let module = if let ["bin", program, _, ..] = names[..] { program } else { names[0] }.to_owned();
+            let module = if names[0] == "cli" { names[0] } else { names[1] }.to_owned();
             let code: Vec<_> = fs::read_to_string(&path)
                 .unwrap()
                 .lines()
@@ -154,7 +141,7 @@ fn modules_import_only_whom_they_may() {
             .iter()
             .find(|(name, _)| *name == module)
             .unwrap_or_else(|| panic!("{} has no place in the table", path.display()));
-        let start = if ["bin", "countersign"].contains(&module.as_str()) { "countersign::" } else { "crate::" };
+        let start = if ["bin", "cli"].contains(&module.as_str()) { "countersign::" } else { "crate::" };
         // What the reading below would not see.
         let at_root = path.parent().unwrap().ends_with("src");
         assert!(!at_root || !code.contains("super::"), "{}: write crate::", path.display());
@@ -193,24 +180,4 @@ fn no_file_has_grown_beyond_one_thing() {
 #[test]
 fn aws_lc_is_built_without_jitter_entropy() {
     assert_eq!(option_env!("AWS_LC_SYS_NO_JITTER_ENTROPY"), Some("1"));
-}
-
-/// What only the command line uses is built for it alone: the functions are small and start at once.
-#[test]
-fn what_only_the_command_line_uses_stays_out_of_the_functions() {
-    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
-    let dependencies = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let of_command_line = HOMES.iter().filter(|(_, homes)| *homes == ["countersign"]);
-    let mut count = 0;
-    for (name, _) in of_command_line {
-        let found = dependencies.lines().filter_map(|line| line.split_once(" = "));
-        let found = found.map(|(package, rest)| (package.replace('-', "_"), package, rest));
-        let (_, package, rest) =
-            found.into_iter().find(|(known, ..)| known == name).unwrap_or_else(|| panic!("{name}"));
-        assert!(rest.contains("optional = true"), "{package} would be built for the functions");
-        assert!(manifest.contains(&format!("\"dep:{package}\"")), "{package} is not of the feature cli");
-        count += 1;
-    }
-    assert_eq!(count, dependencies.matches("optional = true").count());
-    assert!(!manifest.contains("\ndefault = "), "cli must be asked for");
 }

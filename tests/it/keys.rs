@@ -10,7 +10,7 @@ use countersign::refresh_token::RefreshToken;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Claims, LogLines, NOW, SERVICE, TestApp, key_document, key_record, pem};
+use testing::{Claims, LogLines, NOW, Response, SERVICE, TestApp, key_document, key_record, p256_pem, pem};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
@@ -36,12 +36,8 @@ pub fn keys() -> [(Algorithm, String, DecodingKey); 3] {
     ]
 }
 
-pub fn p256_pem() -> String {
-    pem(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap().to_pkcs8v1().unwrap().as_ref())
-}
-
-fn kid(answer: &Answer) -> String {
-    jsonwebtoken::decode_header(answer.body["access_token"].as_str().unwrap()).unwrap().kid.unwrap()
+fn kid(response: &Response) -> String {
+    jsonwebtoken::decode_header(response.body["access_token"].as_str().unwrap()).unwrap().kid.unwrap()
 }
 
 #[tokio::test]
@@ -50,11 +46,11 @@ async fn the_key_decides_the_algorithm_in_either_form_of_the_secret() {
         for secret in [pem.clone(), key_document(&pem).to_string()] {
             let test = TestApp::start_cold(|_| {}).await;
             test.cloud.put_secret(&secret).unwrap();
-            let answer = test.form(SERVICE, &GRANT).await;
-            assert_eq!(answer.status, 200, "{algorithm:?}");
-            let token = answer.body["access_token"].as_str().unwrap();
+            let response = test.form(SERVICE, &GRANT).await;
+            assert_eq!(response.status, 200, "{algorithm:?}");
+            let token = response.body["access_token"].as_str().unwrap();
             Claims::verify_with(token, 2, algorithm, &public_key);
-            assert_eq!(kid(&answer), key_record(&pem)["kid"]);
+            assert_eq!(kid(&response), key_record(&pem)["kid"]);
 
             let refreshed = test.refresh(&test.log_in().await).await;
             assert_eq!(refreshed.status, 200);
@@ -75,7 +71,7 @@ async fn a_bare_pem_always_derives_the_same_key_of_refresh_references() {
     assert_eq!(test.refresh(&token).await.status, 200);
     test.cloud.put_secret(&p256_pem()).unwrap();
     test.app.keyring.load().await.unwrap();
-    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&token).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -93,7 +89,7 @@ async fn references_under_a_previous_key_stay_valid_and_their_successors_are_und
     document["refresh"] = json!({"current": new});
     test.cloud.put_secret(&document.to_string()).unwrap();
     test.app.keyring.load().await.unwrap();
-    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&token).await.assert_error(400, "invalid_grant");
     test.refresh(&successor).await.assert_issued(2);
 }
 
@@ -200,13 +196,13 @@ fn broken_secrets() -> Vec<String> {
 #[tokio::test]
 async fn s_506_a_broken_secret_is_a_503_and_heals_by_itself() {
     let test = TestApp::start_cold(|_| {}).await;
-    test.form(SERVICE, &GRANT).await.assert_refused(503, "temporarily_unavailable");
+    test.form(SERVICE, &GRANT).await.assert_error(503, "temporarily_unavailable");
     for secret in broken_secrets() {
         let log = LogLines::collect();
         test.cloud.put_secret(&secret).unwrap();
-        let answer = test.form(SERVICE, &GRANT).await;
-        assert_eq!(answer.status, 503, "{secret}");
-        answer.assert_refused(503, "temporarily_unavailable");
+        let response = test.form(SERVICE, &GRANT).await;
+        assert_eq!(response.status, 503, "{secret}");
+        response.assert_error(503, "temporarily_unavailable");
         let line = &log.lines()[0];
         assert_eq!(line["level"], "ERROR");
         assert!(line["reason"].as_str().unwrap().contains("the signing secret cannot be used"), "{line}");
@@ -216,7 +212,7 @@ async fn s_506_a_broken_secret_is_a_503_and_heals_by_itself() {
         assert!(!log.text().contains("canary"));
     }
     // Who may not have a token is still told so.
-    test.form((SERVICE.0, "wrong"), &GRANT).await.assert_refused(401, "invalid_client");
+    test.form((SERVICE.0, "wrong"), &GRANT).await.assert_error(401, "invalid_client");
     test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
     assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
 }
@@ -226,16 +222,16 @@ async fn s_506_a_set_that_was_good_is_kept_while_the_secret_is_broken_or_cannot_
     let test = TestApp::start().await;
     let log = LogLines::collect();
     test.pass(300);
-    test.door.fail("GetSecretValue", 400, "AccessDeniedException");
+    test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
     assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
     until(|| log.text().contains("keeping the last good signing keys")).await;
-    test.door.mend();
+    test.interceptor.stop_failing();
     for secret in broken_secrets() {
         test.cloud.put_secret(&secret).unwrap();
         test.pass(300);
-        test.door.forget();
+        test.interceptor.forget();
         test.form(SERVICE, &GRANT).await.assert_issued(2);
-        until(|| test.door.calls().contains(&"GetSecretValue".to_owned())).await;
+        until(|| test.interceptor.calls().contains(&"GetSecretValue".to_owned())).await;
     }
     let mended = key_document(&p256_pem());
     test.cloud.put_secret(&mended.to_string()).unwrap();
@@ -247,18 +243,18 @@ async fn s_506_a_set_that_was_good_is_kept_while_the_secret_is_broken_or_cannot_
 async fn s_505_a_reading_that_was_frozen_is_not_taken_for_one_of_now() {
     let test = TestApp::start().await;
     let before = test.form(SERVICE, &GRANT).await;
-    // The answer leaves while the reading is under way; then the environment is frozen for hours.
-    test.door.hold();
+    // The response leaves while the reading is under way; then the environment is frozen for hours.
+    test.interceptor.hold();
     test.pass(240);
     test.app.keyring.reload_if_due();
-    test.door.wait_for(1).await;
+    test.interceptor.wait_for(1).await;
     test.pass(36_000);
     let document = key_document(&p256_pem());
     test.cloud.put_secret(&document.to_string()).unwrap();
     let current = test.app.keyring.current();
     let (current, ()) = tokio::join!(current, async {
-        test.door.let_through(1).await;
-        test.door.let_through(1).await;
+        test.interceptor.let_through(1).await;
+        test.interceptor.let_through(1).await;
     });
     assert_eq!(json!(current.unwrap().current.kid()), document["current"]["kid"]);
     assert_ne!(json!(kid(&before)), document["current"]["kid"]);
@@ -269,17 +265,17 @@ async fn a_request_waits_for_fresh_keys_but_not_for_long_and_not_each_time() {
     let test = TestApp::start().await;
     let kid = test.app.keyring.current().await.unwrap().current.kid().to_owned();
     test.pass(36_000);
-    test.door.hold();
-    assert_eq!(test.app.keyring.current().await.unwrap().current.kid(), kid, "no answer, so the last good set");
-    assert_eq!(test.door.calls(), ["GetSecretValue"]);
+    test.interceptor.hold();
+    assert_eq!(test.app.keyring.current().await.unwrap().current.kid(), kid, "no response, so the last good set");
+    assert_eq!(test.interceptor.calls(), ["GetSecretValue"]);
     assert_eq!(test.app.keyring.current().await.unwrap().current.kid(), kid);
-    assert_eq!(test.door.calls(), ["GetSecretValue"], "the next one does not wait again");
+    assert_eq!(test.interceptor.calls(), ["GetSecretValue"], "the next one does not wait again");
 }
 
 #[tokio::test]
 async fn the_secret_is_read_again_within_five_minutes_and_beside_requests() {
     let test = TestApp::start().await;
-    let readings = || test.door.calls().iter().filter(|call| *call == "GetSecretValue").count();
+    let readings = || test.interceptor.calls().iter().filter(|call| *call == "GetSecretValue").count();
     let before = test.form(SERVICE, &GRANT).await;
     test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
     test.pass(239);
@@ -320,9 +316,9 @@ async fn s_505_an_environment_that_thaws_signs_with_the_keys_of_now() {
 #[tokio::test]
 async fn a_reading_that_fails_is_tried_again_soon_and_not_at_each_request() {
     let test = TestApp::start().await;
-    test.door.fail("GetSecretValue", 400, "AccessDeniedException");
+    test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
     test.pass(300);
-    let readings = || test.door.calls().iter().filter(|call| *call == "GetSecretValue").count();
+    let readings = || test.interceptor.calls().iter().filter(|call| *call == "GetSecretValue").count();
     for _ in 0..5 {
         test.form(SERVICE, &GRANT).await.assert_issued(2);
     }

@@ -61,9 +61,9 @@ impl Local {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("authorization", format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))))
             .body(Body::from(body));
-        let answer = client.request(request.unwrap()).await.unwrap().map(Body::new);
-        let status = answer.status().as_u16();
-        (status, serde_json::from_slice(&to_bytes(answer.into_body(), usize::MAX).await.unwrap()).unwrap())
+        let response = client.request(request.unwrap()).await.unwrap().map(Body::new);
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap())
     }
 
     /// Ends it as Ctrl-C does.
@@ -90,8 +90,8 @@ async fn what_a_run_keeps_the_next_one_has() {
     let login = format!("grant_type=password&username={}&password={}", USER.0, USER.1);
     let (_, user) = first.ask(APPLICATION, login).await;
     let refresh = format!("grant_type=refresh_token&refresh_token={}", user["refresh_token"].as_str().unwrap());
-    let (status, answer) = first.ask(APPLICATION, "grant_type=password&username=x&password=x".to_owned()).await;
-    assert_eq!((status, &answer["error"]), (400, &Value::from("invalid_grant")));
+    let (status, response) = first.ask(APPLICATION, "grant_type=password&username=x&password=x".to_owned()).await;
+    assert_eq!((status, &response["error"]), (400, &Value::from("invalid_grant")));
     // One request for each grant, ready to paste.
     let curls: Vec<_> = first.introduction.lines().filter(|line| line.trim().starts_with("curl ")).collect();
     for (curl, grant_type) in curls.iter().zip(["client_credentials", "password", "refresh_token"]) {
@@ -105,8 +105,8 @@ async fn what_a_run_keeps_the_next_one_has() {
 
     let second = Local::start(&data).await;
     assert_eq!(second.keys(), keys);
-    let (status, answer) = second.ask(APPLICATION, refresh).await;
-    assert_eq!(status, 200, "{answer}");
+    let (status, response) = second.ask(APPLICATION, refresh).await;
+    assert_eq!(status, 200, "{response}");
     second.interrupt().await;
     std::fs::remove_file(&data).unwrap();
 }

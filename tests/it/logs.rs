@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{APPLICATION, LogLines, PASSWORD, SCOPE, TestApp, USERNAME, form};
+use testing::{APPLICATION, LogLines, PASSWORD, SCOPE, TestApp, USERNAME, form};
 
 /// HMAC-SHA-256 of the username, 64 bits, with HKDF-SHA256(the refresh token key of the tests, "countersign log v1");
 /// computed by another program.
@@ -16,9 +16,9 @@ async fn s_602_one_line_says_what_was_decided() {
     let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
     let mut request = form(&params).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1").post();
     request.extensions_mut().insert(origin);
-    let answer = test.send(request).await;
-    answer.assert_issued(1);
-    let kid = jsonwebtoken::decode_header(answer.body["access_token"].as_str().unwrap()).unwrap().kid;
+    let response = test.send(request).await;
+    response.assert_issued(1);
+    let kid = jsonwebtoken::decode_header(response.body["access_token"].as_str().unwrap()).unwrap().kid;
 
     let lines = log.lines();
     assert_eq!(lines.len(), 1);
@@ -45,7 +45,7 @@ async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
         ("nopassword@itccompliance.co.uk", "user without a password", Some("8f34a7f790e8130a")),
     ] {
         let log = LogLines::collect();
-        test.password(username, "wrong").await.assert_refused(400, "invalid_grant");
+        test.password(username, "wrong").await.assert_error(400, "invalid_grant");
         let lines = log.lines();
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0]["outcome"], "refused");
@@ -67,7 +67,7 @@ async fn s_602_values_are_escaped() {
     let client = json!({"client_id": id, "enabled": false});
     test.cloud.put("ClientsTable", &client).unwrap();
     let log = LogLines::collect();
-    test.form((id, "x"), &[("grant_type", "client_credentials")]).await.assert_refused(401, "invalid_client");
+    test.form((id, "x"), &[("grant_type", "client_credentials")]).await.assert_error(401, "invalid_client");
     assert_eq!(log.lines().len(), 1);
     assert_eq!(log.lines()[0]["client_id"], id);
 }

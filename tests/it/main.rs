@@ -11,10 +11,6 @@
 )]
 #![allow(clippy::format_collect, reason = "nothing here is done often")]
 
-#[path = "../../examples/local/cloud.rs"]
-mod cloud;
-#[path = "../../examples/local/demo.rs"]
-mod demo;
 mod support;
 
 mod basic;
@@ -22,7 +18,6 @@ mod canaries;
 mod cases;
 mod clients;
 mod clock_steps;
-mod command_line;
 mod conditional_writes;
 mod config;
 mod cors;
@@ -53,7 +48,6 @@ mod rotate_function;
 mod rotation;
 mod round_trips;
 mod sequences;
-mod shared_ids;
 mod template;
 mod tokens;
 mod users;

@@ -1,11 +1,11 @@
-//! `openapi.yaml` against the router and the cases. That no answer of any test departs from it, `TestApp::send` sees to.
+//! `openapi.yaml` against the router and the cases. That no response of any test departs from it, `TestApp::send` sees to.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{CASES, CONTRACT, TestApp, form, raw_form, resolved, schema};
+use testing::{CASES, CONTRACT, TestApp, form, raw_form, resolved, schema};
 
 #[tokio::test]
 async fn the_documented_paths_and_methods_are_those_of_the_router() {
@@ -20,10 +20,10 @@ async fn the_documented_paths_and_methods_are_those_of_the_router() {
             // OPTIONS is a method only as a preflight.
             let request =
                 raw_form("").header("origin", "https://a.example").header("access-control-request-method", "POST");
-            let answer = test.send(request.to(method, path)).await;
-            assert_eq!(![404, 405].contains(&answer.status), documented.contains(method), "{method} {path}");
-            if let Some(allow) = answer.header("allow") {
-                // Whoever answers GET answers HEAD.
+            let response = test.send(request.to(method, path)).await;
+            assert_eq!(![404, 405].contains(&response.status), documented.contains(method), "{method} {path}");
+            if let Some(allow) = response.header("allow") {
+                // Whoever responses GET responses HEAD.
                 let allowed = allow.split(',').filter(|method| *method != "HEAD").map(ToOwned::to_owned);
                 assert_eq!(allowed.collect::<BTreeSet<_>>(), documented);
             }
@@ -31,11 +31,11 @@ async fn the_documented_paths_and_methods_are_those_of_the_router() {
     }
 }
 
-/// Each error code, with the status that it comes with. The gateway's own answers have none.
+/// Each error code, with the status that it comes with. The gateway's own responses have none.
 fn documented_errors() -> BTreeSet<(u64, String)> {
     let mut errors = BTreeSet::new();
-    for (status, answer) in CONTRACT["paths"]["/oauth/token"]["post"]["responses"].as_object().unwrap() {
-        let schema = &resolved(answer)["content"]["application/json"]["schema"];
+    for (status, response) in CONTRACT["paths"]["/oauth/token"]["post"]["responses"].as_object().unwrap() {
+        let schema = &resolved(response)["content"]["application/json"]["schema"];
         let alternatives = schema["anyOf"].as_array().map_or_else(|| vec![schema], |any| any.iter().collect());
         for alternative in alternatives {
             let error = &resolved(alternative)["properties"]["error"];
@@ -96,8 +96,8 @@ async fn the_documented_lengths_are_the_limits() {
         };
         let is_too_long = async |length: u64| {
             let value = "a".repeat(usize::try_from(length).unwrap());
-            let answer = test.send(form(&[("grant_type", "password"), (name, &value)]).post()).await;
-            answer.body["error_description"].as_str().unwrap().contains("too long")
+            let response = test.send(form(&[("grant_type", "password"), (name, &value)]).post()).await;
+            response.body["error_description"].as_str().unwrap().contains("too long")
         };
         assert!(!is_too_long(limit).await && is_too_long(limit + 1).await, "{name} is not limited to {limit}");
     }

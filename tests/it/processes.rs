@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::{
-    APPLICATION, Answer, FaultProxy, Function, OLD, PASSWORD, Ran, SCOPE, SERVICE, TestApp, USERNAME, event,
+use crate::support::{command_line, start_api};
+use testing::{
+    APPLICATION, FaultProxy, Function, OLD, PASSWORD, Ran, Response, SCOPE, SERVICE, TestApp, USERNAME, event,
 };
 
 const ANOTHER_PASSWORD: &str = "another-password";
@@ -24,21 +25,21 @@ impl Fleet {
         let test = TestApp::start().await;
         let mut functions = Vec::new();
         for _ in 0..4 {
-            functions.push(test.function(settings).await);
+            functions.push(start_api(test.cloud_address(), settings).await);
         }
         Self { test, functions }
     }
 
-    /// Has each process answer an event of its own, all at once.
-    async fn at_once(&mut self, events: impl Fn(usize) -> Value) -> Vec<Answer> {
+    /// Has each process response an event of its own, all at once.
+    async fn at_once(&mut self, events: impl Fn(usize) -> Value) -> Vec<Response> {
         for (process, function) in self.functions.iter().enumerate() {
             function.send(events(process)).await;
         }
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for function in &mut self.functions {
-            answers.push(function.answer().await);
+            responses.push(function.response().await);
         }
-        answers
+        responses
     }
 
     async fn refresh_token(&mut self, (username, password): (&str, &str)) -> String {
@@ -47,16 +48,16 @@ impl Fleet {
 
     /// Sends requests from all processes again and again until an operator's command has ended or a request was rejected.
     /// Returns all responses. What is rejected may be a wrong guess, of which there are not to be many.
-    async fn while_operator(&mut self, arguments: &[&str], input: &str, ask: impl Fn(usize) -> Value) -> Vec<Answer> {
-        let command = self.test.command_line().start(arguments);
+    async fn while_operator(&mut self, arguments: &[&str], input: &str, ask: impl Fn(usize) -> Value) -> Vec<Response> {
+        let command = command_line(&self.test).start(arguments);
         let input = input.to_owned();
         let running = tokio::spawn(async move { Ran::of(command, &input).await });
-        let mut answers = Vec::new();
-        while !running.is_finished() && answers.iter().all(|answer: &Answer| answer.status == 200) {
-            answers.extend(self.at_once(&ask).await);
+        let mut responses = Vec::new();
+        while !running.is_finished() && responses.iter().all(|response: &Response| response.status == 200) {
+            responses.extend(self.at_once(&ask).await);
         }
         running.await.unwrap().assert(0, "");
-        answers
+        responses
     }
 
     /// The items of a table, as DynamoDB writes them.
@@ -90,8 +91,8 @@ async fn s_402_processes_that_use_one_token_at_once_get_one_successor() {
     let mut fleet = Fleet::start(&[]).await;
     let mut token = fleet.refresh_token((USERNAME, PASSWORD)).await;
     for generation in 1..=25 {
-        let answers = fleet.at_once(|_| refresh(&token)).await;
-        let successors: HashSet<_> = answers.iter().map(Answer::refresh_token).collect();
+        let responses = fleet.at_once(|_| refresh(&token)).await;
+        let successors: HashSet<_> = responses.iter().map(Response::refresh_token).collect();
         assert_eq!(successors.len(), 1);
         let family = fleet.test.family(&token);
         assert_eq!(
@@ -108,15 +109,15 @@ async fn s_402_processes_that_use_one_token_at_once_without_grace_leave_no_leaf(
     let mut fleet = Fleet::start(&[("REFRESH_GRACE", "0")]).await;
     for _ in 0..25 {
         let token = fleet.refresh_token((USERNAME, PASSWORD)).await;
-        let answers = fleet.at_once(|_| refresh(&token)).await;
-        let (issued, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+        let responses = fleet.at_once(|_| refresh(&token)).await;
+        let (issued, refused): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 200);
         assert_eq!((issued.len(), refused.len()), (1, 3));
-        for answer in refused {
-            answer.assert_refused(400, "invalid_grant");
+        for response in refused {
+            response.assert_error(400, "invalid_grant");
         }
         // A request that read the token as the active one and lost the race ends nothing; a later one is a replay.
         assert!(fleet.live_families() <= 1);
-        fleet.functions[0].invoke(refresh(&token)).await.assert_refused(400, "invalid_grant");
+        fleet.functions[0].invoke(refresh(&token)).await.assert_error(400, "invalid_grant");
         assert_eq!(fleet.live_families(), 0, "a second use is a replay");
     }
     println!("faults: race of refreshes without grace, 4 processes: 25 rounds, one token in each");
@@ -132,22 +133,22 @@ async fn s_406_a_user_who_is_disabled_beside_refreshes_gets_nothing_any_more() {
             tokens.push(fleet.refresh_token((USERNAME, PASSWORD)).await);
         }
         // Each process goes on from the token that it has: from the predecessor, in the grace, that is the same.
-        let answers =
+        let responses =
             fleet.while_operator(&["user", "disable", USERNAME], "", |process| refresh(&tokens[process])).await;
-        count += answers.len();
-        for answer in &answers {
-            assert!(answer.status == 200 || answer.body["error"] == "invalid_grant", "{:?}", answer.bytes);
+        count += responses.len();
+        for response in &responses {
+            assert!(response.status == 200 || response.body["error"] == "invalid_grant", "{:?}", response.bytes);
         }
-        for answer in fleet.at_once(|process| refresh(&tokens[process])).await {
-            answer.assert_refused(400, "invalid_grant");
+        for response in fleet.at_once(|process| refresh(&tokens[process])).await {
+            response.assert_error(400, "invalid_grant");
         }
-        for answer in answers.iter().filter(|answer| answer.status == 200) {
-            tokens.push(answer.refresh_token());
+        for response in responses.iter().filter(|response| response.status == 200) {
+            tokens.push(response.refresh_token());
         }
         assert_eq!(fleet.live_families(), 0);
-        fleet.test.command_line().run(&["user", "enable", USERNAME]).await.assert(0, "");
+        command_line(&fleet.test).run(&["user", "enable", USERNAME]).await.assert(0, "");
         for token in tokens.iter().collect::<HashSet<_>>() {
-            fleet.functions[0].invoke(refresh(token)).await.assert_refused(400, "invalid_grant");
+            fleet.functions[0].invoke(refresh(token)).await.assert_error(400, "invalid_grant");
         }
     }
     println!(
@@ -163,8 +164,8 @@ async fn s_303_logins_at_once_upgrade_a_hash_once() {
         assert!(fleet.stored_hash(OLD.0).starts_with("$2y$"));
         // On a busy machine an upgrade may be given up, and left to the next login.
         for _ in 0..10 {
-            for answer in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
-                answer.assert_issued(2);
+            for response in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
+                response.assert_issued(2);
             }
             if !fleet.stored_hash(OLD.0).starts_with("$2y$") {
                 break;
@@ -172,8 +173,8 @@ async fn s_303_logins_at_once_upgrade_a_hash_once() {
         }
         let upgraded = fleet.stored_hash(OLD.0);
         assert!(upgraded.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{upgraded}");
-        for answer in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
-            answer.assert_issued(2);
+        for response in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
+            response.assert_issued(2);
         }
         assert_eq!(fleet.stored_hash(OLD.0), upgraded);
     }
@@ -188,17 +189,17 @@ async fn s_303_a_password_that_changes_beside_logins_is_the_new_one_and_the_old_
         fleet.test.change("UsersTable", &json!({"username": OLD.0}), &json!({}));
         // An old hash, so that each login wants to replace what the operator replaces.
         let arguments = ["user", "set-password", OLD.0];
-        let answers = fleet.while_operator(&arguments, ANOTHER_PASSWORD, |_| login(OLD.0, OLD.1)).await;
-        count += answers.len();
+        let responses = fleet.while_operator(&arguments, ANOTHER_PASSWORD, |_| login(OLD.0, OLD.1)).await;
+        count += responses.len();
         fleet.functions[1].invoke(login(OLD.0, ANOTHER_PASSWORD)).await.assert_issued(2);
-        fleet.functions[0].invoke(login(OLD.0, OLD.1)).await.assert_refused(400, "invalid_grant");
-        for answer in answers {
-            match answer.status {
+        fleet.functions[0].invoke(login(OLD.0, OLD.1)).await.assert_error(400, "invalid_grant");
+        for response in responses {
+            match response.status {
                 200 => {
-                    let token = answer.refresh_token();
-                    fleet.functions[2].invoke(refresh(&token)).await.assert_refused(400, "invalid_grant");
+                    let token = response.refresh_token();
+                    fleet.functions[2].invoke(refresh(&token)).await.assert_error(400, "invalid_grant");
                 }
-                _ => answer.assert_refused(400, "invalid_grant"),
+                _ => response.assert_error(400, "invalid_grant"),
             }
         }
     }
@@ -223,7 +224,7 @@ async fn s_710_after_a_freeze_the_first_request_works() {
         for first in 0..3 {
             let test = TestApp::start().await;
             let proxy = FaultProxy::before(&test).await;
-            let mut function = Function::start(proxy.address()).await;
+            let mut function = start_api(proxy.address(), &[]).await;
             let token = function.invoke(login(USERNAME, PASSWORD)).await.refresh_token();
             let service = event(SERVICE, &[("grant_type", "client_credentials")]);
             function.invoke(service.clone()).await.assert_issued(2);
@@ -241,8 +242,8 @@ async fn s_710_after_a_freeze_the_first_request_works() {
     let count = frozen.len();
     for (_test, _proxy, mut function, request, meanwhile) in frozen {
         function.signal("-CONT");
-        let answer = function.invoke(request).await;
-        assert_eq!(answer.status, 200, "{meanwhile:?}: {:?}\n{}", answer.bytes, function.end().await);
+        let response = function.invoke(request).await;
+        assert_eq!(response.status, 200, "{meanwhile:?}: {:?}\n{}", response.bytes, function.end().await);
     }
     println!("faults: S-710 after {seconds} s of standing still: {count} combinations");
 }

@@ -54,7 +54,7 @@ fn promises() -> BTreeMap<String, String> {
 
 /// Every function of the tests whose name has the form of a test of a promise.
 fn tests() -> Vec<Test> {
-    let mut folders = vec![root().join("tests")];
+    let mut folders = vec![root().join("tests"), root().join("cli/tests")];
     let mut tests = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {

@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::support::{APPLICATION, Answer, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form, raw_json};
+use testing::{APPLICATION, Response, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form, raw_json};
 
 /// Runs a property that asks the router, over one deployment.
 #[allow(clippy::needless_pass_by_value, reason = "a closure is written in place")]
@@ -28,8 +28,8 @@ fn check<S: Strategy>(
     TestRunner::new(config).run(&strategy, |input| runtime.block_on(property(&test, input))).unwrap();
 }
 
-fn no_fault_of_ours(answer: &Answer) -> Result<(), TestCaseError> {
-    prop_assert!([200, 400, 401, 413].contains(&answer.status), "{} {:?}", answer.status, answer.bytes);
+fn no_fault_of_ours(response: &Response) -> Result<(), TestCaseError> {
+    prop_assert!([200, 400, 401, 413].contains(&response.status), "{} {:?}", response.status, response.bytes);
     Ok(())
 }
 
@@ -151,11 +151,11 @@ fn a_version_chooses_as_the_number_that_it_is() {
         let version = fraction.map_or(whole.to_string(), |fraction| format!("{whole}.{fraction}"));
         let value = if quoted { format!("\"{version}\"") } else { version };
         let ask = raw_form(form_of(SERVICE)).header("accept", &format!("application/json; q=0.9; version={value}"));
-        let answer = test.send(ask.post()).await;
+        let response = test.send(ask.post()).await;
         match whole {
-            0 => answer.assert_refused(400, "invalid_request"),
-            1 => drop(answer.assert_issued(1)),
-            _ => drop(answer.assert_issued(2)),
+            0 => response.assert_error(400, "invalid_request"),
+            1 => drop(response.assert_issued(1)),
+            _ => drop(response.assert_issued(2)),
         }
         Ok(())
     });

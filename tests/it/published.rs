@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, ISSUER, SERVICE, TestApp, key_document, key_record, raw_form};
+use testing::{ISSUER, Response, SERVICE, TestApp, key_document, key_record, raw_form};
 
 const AUTHORIZE: &str = "/oauth/authorize";
 const HEALTH: &str = "/healthz";
@@ -13,22 +13,22 @@ const JWKS: &str = "/.well-known/jwks.json";
 const CACHE_CONTROL: &str = "public, max-age=300, stale-if-error=7200";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
-async fn get(test: &TestApp, path: &str) -> Answer {
+async fn get(test: &TestApp, path: &str) -> Response {
     test.send(Request::get(path).body(Body::empty()).unwrap()).await
 }
 
-async fn get_unless(test: &TestApp, path: &str, etag: &str) -> Answer {
+async fn get_unless(test: &TestApp, path: &str, etag: &str) -> Response {
     test.send(Request::get(path).header("if-none-match", etag).body(Body::empty()).unwrap()).await
 }
 
-fn assert_published(answer: &Answer) {
-    assert_eq!(answer.status, 200, "{:?}", answer.bytes);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("cache-control"), Some(CACHE_CONTROL));
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    assert_eq!(answer.header("pragma"), None);
-    assert!(answer.header("etag").unwrap().starts_with('"'));
+fn assert_published(response: &Response) {
+    assert_eq!(response.status, 200, "{:?}", response.bytes);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.header("cache-control"), Some(CACHE_CONTROL));
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(response.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(response.header("pragma"), None);
+    assert!(response.header("etag").unwrap().starts_with('"'));
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn the_public_keys_verify_the_tokens() {
 #[tokio::test]
 async fn the_set_has_the_key_that_signs_the_next_and_the_previous() {
     let test = TestApp::start_cold(|_| {}).await;
-    let keys: Vec<_> = (0..3).map(|_| key_record(&crate::keys::p256_pem())).collect();
+    let keys: Vec<_> = (0..3).map(|_| key_record(&testing::p256_pem())).collect();
     let mut document = key_document(keys[0]["private_key"].as_str().unwrap());
     document["next"] = keys[1].clone();
     document["previous"] = json!([keys[2]]);
@@ -86,7 +86,7 @@ async fn who_has_it_already_is_told_so() {
     }
     // Another set has another tag.
     let before = get(&test, JWKS).await.header("etag").unwrap().to_owned();
-    test.cloud.put_secret(&key_document(&crate::keys::p256_pem()).to_string()).unwrap();
+    test.cloud.put_secret(&key_document(&testing::p256_pem()).to_string()).unwrap();
     test.pass(300);
     assert_ne!(get_unless(&test, JWKS, &before).await.header("etag"), Some(before.as_str()));
 }
@@ -95,13 +95,13 @@ async fn who_has_it_already_is_told_so() {
 async fn s_506_the_last_good_set_is_served_whatever_is_down() {
     let test = TestApp::start().await;
     let before = get(&test, JWKS).await;
-    test.door.fail("GetSecretValue", 400, "AccessDeniedException");
-    test.door.fail("GetItem", 400, "AccessDeniedException");
+    test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
+    test.interceptor.fail("GetItem", 400, "AccessDeniedException");
     for _ in 0..3 {
         test.pass(36_000);
-        let answer = get(&test, JWKS).await;
-        assert_published(&answer);
-        assert_eq!(answer.bytes, before.bytes);
+        let response = get(&test, JWKS).await;
+        assert_published(&response);
+        assert_eq!(response.bytes, before.bytes);
         for path in METADATA {
             assert_published(&get(&test, path).await);
         }
@@ -113,12 +113,12 @@ async fn s_506_the_last_good_set_is_served_whatever_is_down() {
 #[tokio::test]
 async fn s_505_no_cache_keeps_a_set_for_longer_than_a_key_is_public_before_it_signs() {
     let limit = |parameter: &str, limit: &str| {
-        crate::cloud::template().unwrap()["Parameters"][parameter][limit].as_u64().unwrap()
+        testing::cloud::template().unwrap()["Parameters"][parameter][limit].as_u64().unwrap()
     };
     let (public_for, max_age) = (limit("KeyPublicFor", "MinValue"), limit("KeysMaxAge", "MaxValue"));
     let test = TestApp::start_with(|config| config.keys_max_age = max_age.try_into().unwrap()).await;
-    let answer = get(&test, JWKS).await;
-    let stale = answer.header("cache-control").unwrap().split("stale-if-error=").nth(1).unwrap();
+    let response = get(&test, JWKS).await;
+    let stale = response.header("cache-control").unwrap().split("stale-if-error=").nth(1).unwrap();
     assert!(max_age + max_age + stale.parse::<u64>().unwrap() <= public_for);
 }
 
@@ -127,11 +127,11 @@ async fn without_any_good_set_there_is_none_to_serve() {
     let test = TestApp::start_cold(|_| {}).await;
     test.cloud.put_secret("junk").unwrap();
     for path in [JWKS, METADATA[0], METADATA[1], HEALTH] {
-        let answer = get(&test, path).await;
-        answer.assert_refused(503, "temporarily_unavailable");
-        assert_eq!(answer.header("access-control-allow-origin"), (path != HEALTH).then_some("*"), "{path}");
+        let response = get(&test, path).await;
+        response.assert_error(503, "temporarily_unavailable");
+        assert_eq!(response.header("access-control-allow-origin"), (path != HEALTH).then_some("*"), "{path}");
     }
-    test.cloud.put_secret(&key_document(&crate::keys::p256_pem()).to_string()).unwrap();
+    test.cloud.put_secret(&key_document(&testing::p256_pem()).to_string()).unwrap();
     for path in [JWKS, METADATA[0], METADATA[1]] {
         assert_published(&get(&test, path).await);
     }
@@ -157,13 +157,13 @@ fn metadata(issuer: &str) -> Value {
 async fn the_metadata_says_what_there_is() {
     let test = TestApp::start().await;
     for path in METADATA {
-        let answer = get(&test, path).await;
-        assert_published(&answer);
-        assert_eq!(answer.body, metadata(ISSUER));
+        let response = get(&test, path).await;
+        assert_published(&response);
+        assert_eq!(response.body, metadata(ISSUER));
         let forged = Request::get(path).header("host", "evil.example").header("x-forwarded-host", "evil.example");
-        assert_eq!(test.send(forged.body(Body::empty()).unwrap()).await.bytes, answer.bytes);
+        assert_eq!(test.send(forged.body(Body::empty()).unwrap()).await.bytes, response.bytes);
     }
-    get(&test, "/.well-known/oauth-authorization-server/x").await.assert_refused(404, "not_found");
+    get(&test, "/.well-known/oauth-authorization-server/x").await.assert_error(404, "not_found");
 }
 
 #[tokio::test]
@@ -172,17 +172,17 @@ async fn the_metadata_lists_the_algorithms_of_the_current_and_the_next_key_once(
     let [_, _, (_, ed25519, _)] = crate::keys::keys();
     for (next, algorithms) in [
         (Value::Null, json!(["ES256"])),
-        (key_record(&crate::keys::p256_pem()), json!(["ES256"])),
+        (key_record(&testing::p256_pem()), json!(["ES256"])),
         (key_record(&ed25519), json!(["ES256", "EdDSA"])),
     ] {
-        let mut document = key_document(&crate::keys::p256_pem());
+        let mut document = key_document(&testing::p256_pem());
         document["next"] = next;
         // A key that signs no more is not listed.
         document["previous"] = json!([key_record(&ed25519)]);
         test.cloud.put_secret(&document.to_string()).unwrap();
         test.pass(300);
-        let answer = get(&test, METADATA[0]).await;
-        assert_eq!(answer.body["id_token_signing_alg_values_supported"], algorithms);
+        let response = get(&test, METADATA[0]).await;
+        assert_eq!(response.body["id_token_signing_alg_values_supported"], algorithms);
     }
 }
 
@@ -193,22 +193,22 @@ async fn an_authorization_request_is_rejected_without_being_read() {
     let query = "?response_type=code&client_id=autonomy-web&redirect_uri=https%3A%2F%2Fa.example&x=%zz";
     for method in ["GET", "POST"] {
         for ask in [raw_form(""), raw_form("%"), raw_form("").query(query), raw_form(vec![b'a'; 20_000])] {
-            let answer = test.send(ask.to(method, AUTHORIZE)).await;
-            answer.assert_refused(400, "unsupported_response_type");
-            assert_eq!(answer.bytes, body);
-            assert_eq!(answer.header("location"), None);
+            let response = test.send(ask.to(method, AUTHORIZE)).await;
+            response.assert_error(400, "unsupported_response_type");
+            assert_eq!(response.bytes, body);
+            assert_eq!(response.header("location"), None);
         }
     }
-    assert!(test.door.calls().is_empty());
+    assert!(test.interceptor.calls().is_empty());
 }
 
 #[tokio::test]
 async fn the_health_check_calls_no_table() {
     let test = TestApp::start().await;
-    let answer = get(&test, HEALTH).await;
-    assert_eq!((answer.status, &answer.bytes[..]), (200, &b"{\"status\":\"ok\"}"[..]));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
-    assert!(test.door.calls().is_empty());
+    let response = get(&test, HEALTH).await;
+    assert_eq!((response.status, &response.bytes[..]), (200, &b"{\"status\":\"ok\"}"[..]));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert!(test.interceptor.calls().is_empty());
 }
 
 #[tokio::test]
@@ -216,10 +216,10 @@ async fn the_path_of_an_issuer_comes_after_the_well_known_name() {
     for issuer in ["https://a.example/tenant", "https://a.example:8443/a/b", "https://a.example/:odd/*star"] {
         let test = TestApp::start_with(|config| config.issuer = issuer.to_owned()).await;
         let path = issuer.splitn(4, '/').nth(3).unwrap();
-        let answer = get(&test, &format!("/.well-known/oauth-authorization-server/{path}")).await;
-        assert_published(&answer);
-        assert_eq!(answer.body, metadata(issuer));
-        get(&test, "/.well-known/oauth-authorization-server/other").await.assert_refused(404, "not_found");
+        let response = get(&test, &format!("/.well-known/oauth-authorization-server/{path}")).await;
+        assert_published(&response);
+        assert_eq!(response.body, metadata(issuer));
+        get(&test, "/.well-known/oauth-authorization-server/other").await.assert_error(404, "not_found");
     }
 }
 
@@ -237,13 +237,13 @@ async fn other_methods_get_405_with_the_methods_of_the_path() {
             if allow.split(',').any(|allowed| allowed == method) {
                 continue;
             }
-            let answer = test.send(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await;
-            assert_eq!((answer.status, answer.header("allow")), (405, Some(allow)), "{method} {path}");
+            let response = test.send(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await;
+            assert_eq!((response.status, response.header("allow")), (405, Some(allow)), "{method} {path}");
             if method != "HEAD" {
-                answer.assert_refused(405, "method_not_allowed");
+                response.assert_error(405, "method_not_allowed");
             }
             let is_document = allow == "GET,HEAD";
-            assert_eq!(answer.header("access-control-allow-origin"), is_document.then_some("*"), "{method} {path}");
+            assert_eq!(response.header("access-control-allow-origin"), is_document.then_some("*"), "{method} {path}");
         }
     }
 }

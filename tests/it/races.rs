@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::sync::Barrier;
 
-use crate::support::{Answer, TestApp};
+use testing::{Response, TestApp};
 
 /// Uses a token from many tasks at once, in turn in one and in another environment of the function.
-async fn use_at_once(test: &Arc<TestApp>, token: &str, tasks: usize) -> Vec<Answer> {
+async fn use_at_once(test: &Arc<TestApp>, token: &str, tasks: usize) -> Vec<Response> {
     let barrier = Arc::new(Barrier::new(tasks));
     let other = Arc::new(test.another_environment().await);
     let uses: Vec<_> = (0..tasks)
@@ -22,22 +22,22 @@ async fn use_at_once(test: &Arc<TestApp>, token: &str, tasks: usize) -> Vec<Answ
             })
         })
         .collect();
-    let mut answers = Vec::new();
-    for answer in uses {
-        answers.push(answer.await.unwrap());
+    let mut responses = Vec::new();
+    for response in uses {
+        responses.push(response.await.unwrap());
     }
-    answers
+    responses
 }
 
-/// The tokens of the answers: every answer is one, or a plain `invalid_grant`.
-fn successors(answers: &[Answer]) -> HashSet<String> {
+/// The tokens of the responses: every response is one, or a plain `invalid_grant`.
+fn successors(responses: &[Response]) -> HashSet<String> {
     let mut successors = HashSet::new();
-    for answer in answers {
-        if answer.status == 200 {
-            answer.assert_issued(2);
-            successors.insert(answer.refresh_token());
+    for response in responses {
+        if response.status == 200 {
+            response.assert_issued(2);
+            successors.insert(response.refresh_token());
         } else {
-            answer.assert_refused(400, "invalid_grant");
+            response.assert_error(400, "invalid_grant");
         }
     }
     successors
@@ -57,9 +57,9 @@ async fn s_402_parallel_uses_within_the_grace_get_the_same_successor() {
         let test = Arc::new(TestApp::start().await);
         let mut token = test.log_in().await;
         for round in 1..=8 {
-            let answers = use_at_once(&test, &token, tasks).await;
-            assert!(answers.iter().all(|answer| answer.status == 200), "a retry is no theft");
-            let successors = successors(&answers);
+            let responses = use_at_once(&test, &token, tasks).await;
+            assert!(responses.iter().all(|response| response.status == 200), "a retry is no theft");
+            let successors = successors(&responses);
             assert_eq!(successors.len(), 1, "{tasks} tasks, round {round}");
             assert_eq!(live_leaves(&test), [round]);
             token = successors.into_iter().next().unwrap();
@@ -73,17 +73,17 @@ async fn s_402_parallel_uses_without_grace_leave_at_most_one_live_leaf() {
     for tasks in [2, 3, 8, 64] {
         for round in 0..8 {
             let token = test.log_in().await;
-            let answers = use_at_once(&test, &token, tasks).await;
-            let issued = answers.iter().filter(|answer| answer.status == 200).count();
-            assert_eq!((issued, successors(&answers).len()), (1, 1), "{tasks} tasks, round {round}");
+            let responses = use_at_once(&test, &token, tasks).await;
+            let issued = responses.iter().filter(|response| response.status == 200).count();
+            assert_eq!((issued, successors(&responses).len()), (1, 1), "{tasks} tasks, round {round}");
             // Only a request that read the token as a used one proves a replay and ends the family.
             let live = live_leaves(&test);
             assert!(live.is_empty() || live == [1], "{live:?}");
-            for successor in successors(&answers) {
-                let answer = test.refresh(&successor).await;
-                assert_eq!(answer.status == 200, live == [1], "{:?}", answer.bytes);
+            for successor in successors(&responses) {
+                let response = test.refresh(&successor).await;
+                assert_eq!(response.status == 200, live == [1], "{:?}", response.bytes);
             }
-            test.refresh(&token).await.assert_refused(400, "invalid_grant");
+            test.refresh(&token).await.assert_error(400, "invalid_grant");
             assert!(live_leaves(&test).is_empty(), "a replay after the race ends the family");
         }
     }
@@ -100,7 +100,7 @@ async fn s_402_predecessor_and_successor_in_parallel_leave_at_most_one_live_leaf
         assert!(third.len() <= 1);
         assert!(successors(&firsts).iter().all(|token| *token == second), "a predecessor yields nothing new");
         // Either no request presented the predecessor after its successor was used, or the family has ended.
-        let replayed = firsts.iter().any(|answer| answer.status == 400);
+        let replayed = firsts.iter().any(|response| response.status == 400);
         assert_eq!(live_leaves(&test), if replayed { vec![] } else { vec![2] });
     }
 }

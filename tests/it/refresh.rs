@@ -4,63 +4,20 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::refresh_token::{Family, FamilyId, RefreshToken};
 use countersign::store::Rotation;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{APPLICATION, NOW, PASSWORD, SCOPE, TestApp, USERNAME, form};
-
-pub const OTHER: (&str, &str) = ("other-app", "other-secret");
-
-impl TestApp {
-    pub fn put_other_application(&self) {
-        let hash = countersign::password_hash::hash_client_secret(OTHER.1);
-        let other = json!({
-            "client_id": OTHER.0, "enabled": true, "grant_types": ["password", "refresh_token"], "scopes": ["legacy:*"],
-            "secrets": [{"id": "1", "hash": hash, "created_at": 1}],
-        });
-        self.cloud.put("ClientsTable", &other).unwrap();
-    }
-
-    pub async fn decoded(&self, refresh_token: &str) -> RefreshToken {
-        let keys = self.app.keyring.current().await.unwrap();
-        RefreshToken::read(&keys.refresh_token_keys, refresh_token).unwrap()
-    }
-
-    /// The stored state of a family, as `Cloud::put` takes it.
-    pub fn stored_family(&self, refresh_token: &str) -> Value {
-        let family = self.family(refresh_token);
-        let plain = family.as_object().unwrap().iter().map(|(name, typed)| {
-            let (kind, value) = typed.as_object().unwrap().iter().next().unwrap();
-            let number = || value.as_str().unwrap().parse::<u64>().unwrap().into();
-            (name.clone(), if kind == "N" { number() } else { value.clone() })
-        });
-        Value::Object(plain.collect())
-    }
-
-    /// The family that the `jti` of a user's access token names.
-    pub fn family_of_access_token(&self, jti: &str) -> Value {
-        let bytes = URL_SAFE_NO_PAD.decode(jti).unwrap();
-        let id = format!("refresh#{}", URL_SAFE_NO_PAD.encode(&bytes[..16]));
-        self.cloud.item("GrantsTable", &json!({"id": id})).unwrap().unwrap()
-    }
-
-    /// The generation that is live, or nothing if the family has ended.
-    pub fn live_generation(&self, refresh_token: &str) -> Option<u32> {
-        let family = self.family(refresh_token);
-        let generation = family["generation"]["N"].as_str().unwrap().parse().unwrap();
-        (family["revoked"]["BOOL"] == false).then_some(generation)
-    }
-}
+use testing::{APPLICATION, NOW, OTHER, PASSWORD, SCOPE, TestApp, USERNAME, form};
 
 #[tokio::test]
 async fn a_refresh_yields_a_successor_and_keeps_the_login_time() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
     test.pass(100);
-    let answer = test.refresh(&first).await;
-    let claims = answer.assert_issued(2);
+    let response = test.refresh(&first).await;
+    let claims = response.assert_issued(2);
     assert_eq!((claims.number("auth_time"), claims.number("iat")), (NOW, NOW + 100));
     assert_eq!(claims.0["sub"], "1042");
-    let second = answer.refresh_token();
+    let second = response.refresh_token();
     assert_ne!(second, first);
     test.pass(100);
     test.refresh(&second).await.assert_issued(2);
@@ -72,11 +29,11 @@ async fn each_request_chooses_its_own_structure() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     let ask = form(&[("grant_type", "refresh_token"), ("refresh_token", &token)]).basic(APPLICATION.0, APPLICATION.1);
-    let answer = test.send(ask.header("accept", "version=1").post()).await;
-    let claims = answer.assert_issued(1);
+    let response = test.send(ask.header("accept", "version=1").post()).await;
+    let claims = response.assert_issued(1);
     assert_eq!(claims.0["dealer"], json!({"id": "D-77", "name": "Smith Motors"}));
     test.pass(1);
-    test.refresh(&answer.refresh_token()).await.assert_issued(2);
+    test.refresh(&response.refresh_token()).await.assert_issued(2);
 }
 
 #[tokio::test]
@@ -88,7 +45,7 @@ async fn s_401_only_its_own_client_may_use_a_token_and_a_foreign_attempt_does_no
     test.pass(60);
     for token in [&token, &used] {
         let params = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
-        test.form(OTHER, &params).await.assert_refused(400, "invalid_grant");
+        test.form(OTHER, &params).await.assert_error(400, "invalid_grant");
     }
     assert_eq!(test.live_generation(&token), Some(1));
     test.refresh(&used).await.assert_issued(2);
@@ -101,10 +58,10 @@ async fn s_403_a_replay_ends_the_family() {
     let second = test.refresh(&first).await.refresh_token();
     test.pass(11);
     let replay = test.refresh(&first).await;
-    replay.assert_refused(400, "invalid_grant");
+    replay.assert_error(400, "invalid_grant");
     assert_eq!(test.live_generation(&first), None);
     let dead = test.refresh(&second).await;
-    dead.assert_refused(400, "invalid_grant");
+    dead.assert_error(400, "invalid_grant");
     // Who holds which does not learn what happened.
     let junk = test.refresh("junk").await;
     assert_eq!([&replay.bytes, &dead.bytes], [&junk.bytes; 2]);
@@ -118,16 +75,16 @@ async fn s_403_within_the_grace_an_unused_successor_is_given_again() {
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
     test.pass(10);
-    test.door.forget();
+    test.interceptor.forget();
     let again = test.refresh(&first).await;
     again.assert_issued(2);
     assert_eq!(again.refresh_token(), second);
-    assert!(!test.door.calls().iter().any(|call| call.starts_with("UpdateItem")), "nothing is written");
+    assert!(!test.interceptor.calls().iter().any(|call| call.starts_with("UpdateItem")), "nothing is written");
     // Once the successor is used, its predecessor is a replay, however short ago.
     let third = test.refresh(&second).await.refresh_token();
     assert_eq!(test.refresh(&second).await.refresh_token(), third);
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
-    test.refresh(&third).await.assert_refused(400, "invalid_grant");
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
+    test.refresh(&third).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -135,8 +92,8 @@ async fn s_403_a_grace_of_0_is_none() {
     let test = TestApp::start_with(|config| config.refresh_grace = 0).await;
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
-    test.refresh(&second).await.assert_refused(400, "invalid_grant");
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
+    test.refresh(&second).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -144,7 +101,7 @@ async fn a_write_whose_answer_was_lost_is_known_for_our_own() {
     for grace in [0, 10] {
         let test = TestApp::start_with(|config| config.refresh_grace = grace).await;
         let first = test.log_in().await;
-        test.door.lose_answer("UpdateItem GrantsTable");
+        test.interceptor.lose_response("UpdateItem GrantsTable");
         let second = test.refresh(&first).await.refresh_token();
         assert_eq!(test.live_generation(&first), Some(1));
         test.refresh(&second).await.assert_issued(2);
@@ -161,11 +118,11 @@ async fn s_402_the_record_of_a_login_that_is_sent_again_sets_nothing_back() {
     test.app.store.begin_refresh_family(family, &began).await.unwrap();
     assert_eq!(test.live_generation(&first), Some(1));
     test.pass(60);
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
     test.app.store.begin_refresh_family(family, &began).await.unwrap();
-    test.refresh(&second).await.assert_refused(400, "invalid_grant");
-    // A login whose answer was lost is sent again too, and is one login.
-    test.door.lose_answer("PutItem");
+    test.refresh(&second).await.assert_error(400, "invalid_grant");
+    // A login whose response was lost is sent again too, and is one login.
+    test.interceptor.lose_response("PutItem");
     test.refresh(&test.log_in().await).await.assert_issued(2);
 }
 
@@ -221,7 +178,7 @@ async fn s_405_an_unused_token_dies_and_so_does_a_family_however_much_it_is_used
     test.pass(idle - 1);
     let used = test.refresh(&unused).await.refresh_token();
     test.pass(idle);
-    test.refresh(&used).await.assert_refused(400, "invalid_grant");
+    test.refresh(&used).await.assert_error(400, "invalid_grant");
 
     let began = test.now();
     let mut token = test.log_in().await;
@@ -235,7 +192,7 @@ async fn s_405_an_unused_token_dies_and_so_does_a_family_however_much_it_is_used
     test.pass((began + max - test.now()).cast_signed() - 1);
     token = test.refresh(&token).await.refresh_token();
     test.pass(1);
-    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&token).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -246,7 +203,7 @@ async fn s_405_a_client_may_have_an_idle_time_of_its_own() {
     test.pass(599);
     let token = test.refresh(&token).await.refresh_token();
     test.pass(600);
-    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&token).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -254,9 +211,9 @@ async fn s_406_client_and_user_are_looked_at_again_each_time() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     test.change_client(APPLICATION.0, &json!({"enabled": false}));
-    test.refresh(&token).await.assert_refused(401, "invalid_client");
+    test.refresh(&token).await.assert_error(401, "invalid_client");
     test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]}));
-    test.refresh(&token).await.assert_refused(400, "unauthorized_client");
+    test.refresh(&token).await.assert_error(400, "unauthorized_client");
     test.change_client(APPLICATION.0, &json!({}));
     let token = test.refresh(&token).await.refresh_token();
 
@@ -265,9 +222,9 @@ async fn s_406_client_and_user_are_looked_at_again_each_time() {
     {
         let token = test.log_in().await;
         test.change_user(&change);
-        test.refresh(&token).await.assert_refused(400, "invalid_grant");
+        test.refresh(&token).await.assert_error(400, "invalid_grant");
         test.change_user(&json!({}));
-        test.refresh(&token).await.assert_refused(400, "invalid_grant");
+        test.refresh(&token).await.assert_error(400, "invalid_grant");
         assert_eq!(test.live_generation(&token), None);
     }
     test.refresh(&token).await.assert_issued(2);
@@ -278,31 +235,31 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     test.change_client(APPLICATION.0, &json!({"scopes": ["legacy:autonomy.read"]}));
-    let answer = test.refresh(&token).await;
-    assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.read");
-    let token = answer.refresh_token();
-    test.refresh_for(&token, "legacy:autonomy.write").await.assert_refused(400, "invalid_scope");
+    let response = test.refresh(&token).await;
+    assert_eq!(response.assert_issued(2).0["scope"], "legacy:autonomy.read");
+    let token = response.refresh_token();
+    test.refresh_for(&token, "legacy:autonomy.write").await.assert_error(400, "invalid_scope");
     assert_eq!(test.live_generation(&token), Some(1), "and what was refused consumed nothing");
 
     test.change_client(APPLICATION.0, &json!({}));
     test.change_user(&json!({"scopes": ["legacy:autonomy.write"]}));
-    let answer = test.refresh(&token).await;
-    assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.write");
+    let response = test.refresh(&token).await;
+    assert_eq!(response.assert_issued(2).0["scope"], "legacy:autonomy.write");
     // By name one gets it or is told, and the family goes on.
-    let token = answer.refresh_token();
-    test.refresh_for(&token, "legacy:autonomy.read").await.assert_refused(400, "invalid_scope");
+    let token = response.refresh_token();
+    test.refresh_for(&token, "legacy:autonomy.read").await.assert_error(400, "invalid_scope");
     assert_eq!(test.live_generation(&token), Some(2), "nor did this");
-    let answer = test.refresh(&token).await;
-    assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.write");
+    let response = test.refresh(&token).await;
+    assert_eq!(response.assert_issued(2).0["scope"], "legacy:autonomy.write");
     test.change_user(&json!({"scopes": ["other"]}));
-    test.refresh(&answer.refresh_token()).await.assert_refused(400, "invalid_grant");
+    test.refresh(&response.refresh_token()).await.assert_error(400, "invalid_grant");
     assert_eq!(test.live_generation(&token), None);
 
     // The client has none left.
     test.change_user(&json!({}));
     let token = test.log_in().await;
     test.change_client(APPLICATION.0, &json!({"scopes": ["other"]}));
-    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&token).await.assert_error(400, "invalid_grant");
     assert_eq!(test.live_generation(&token), None);
     test.change_client(APPLICATION.0, &json!({}));
 
@@ -311,7 +268,7 @@ async fn s_406_scopes_that_client_or_user_lost_are_lost_to_the_family() {
     let token = test.log_in().await;
     test.change_user(&json!({"scopes": ["legacy:autonomy.write"]}));
     test.change_client(APPLICATION.0, &json!({"scopes": ["legacy:autonomy.read"]}));
-    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&token).await.assert_error(400, "invalid_grant");
     assert_eq!(test.live_generation(&token), None);
 }
 
@@ -320,15 +277,15 @@ async fn s_407_a_wider_scope_is_refused_without_consuming_and_a_narrower_one_nar
     let test = TestApp::start().await;
     let token = test.log_in().await;
     for wider in ["legacy:other", "legacy:autonomy.read legacy:other", "legacy:*", " ", "a  b"] {
-        test.refresh_for(&token, wider).await.assert_refused(400, "invalid_scope");
+        test.refresh_for(&token, wider).await.assert_error(400, "invalid_scope");
     }
     assert_eq!(test.live_generation(&token), Some(0));
-    let answer = test.refresh_for(&token, "legacy:autonomy.read").await;
-    assert_eq!(answer.assert_issued(2).0["scope"], "legacy:autonomy.read");
+    let response = test.refresh_for(&token, "legacy:autonomy.read").await;
+    assert_eq!(response.assert_issued(2).0["scope"], "legacy:autonomy.read");
     let mut whole: Vec<_> = SCOPE.split(' ').collect();
     whole.sort_unstable();
     for scope in ["", SCOPE] {
-        let claims = test.refresh_for(&answer.refresh_token(), scope).await.assert_issued(2);
+        let claims = test.refresh_for(&response.refresh_token(), scope).await.assert_issued(2);
         let mut issued: Vec<_> = claims.0["scope"].as_str().unwrap().split(' ').collect();
         issued.sort_unstable();
         assert_eq!(issued, whole);
@@ -340,7 +297,7 @@ async fn s_408_a_bit_flipped_anywhere_in_a_refresh_token_is_refused_without_a_lo
     let test = TestApp::start().await;
     let token = test.log_in().await;
     let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("cs_rt_").unwrap()).unwrap();
-    test.door.forget();
+    test.interceptor.forget();
     let mut forged: Vec<String> = (0..bytes.len() * 8)
         .map(|bit| {
             let mut bytes = bytes.clone();
@@ -360,9 +317,9 @@ async fn s_408_a_bit_flipped_anywhere_in_a_refresh_token_is_refused_without_a_lo
     ]);
     forged.push(format!("CS_RT_{}", &token[6..]));
     for forged in &forged {
-        test.refresh(forged).await.assert_refused(400, "invalid_grant");
+        test.refresh(forged).await.assert_error(400, "invalid_grant");
     }
-    assert!(test.door.calls().iter().all(|call| call == "GetItem ClientsTable"));
+    assert!(test.interceptor.calls().iter().all(|call| call == "GetItem ClientsTable"));
     test.refresh(&token).await.assert_issued(2);
 }
 
@@ -375,7 +332,7 @@ async fn s_408_a_bit_flipped_in_a_client_secret_is_refused() {
         let secret = String::from_utf8(secret).unwrap();
         test.form((APPLICATION.0, &secret), &[("grant_type", "client_credentials")])
             .await
-            .assert_refused(401, "invalid_client");
+            .assert_error(401, "invalid_client");
     }
 }
 
@@ -384,9 +341,9 @@ async fn a_family_that_is_gone_or_a_user_who_is_gone_is_an_invalid_grant() {
     let test = TestApp::start().await;
     let other = TestApp::start().await;
     // The same keys, another table.
-    test.refresh(&other.log_in().await).await.assert_refused(400, "invalid_grant");
-    let answer = test.password("old.hash@itccompliance.co.uk", "legacy-pass").await;
-    let token = answer.refresh_token();
+    test.refresh(&other.log_in().await).await.assert_error(400, "invalid_grant");
+    let response = test.password("old.hash@itccompliance.co.uk", "legacy-pass").await;
+    let token = response.refresh_token();
     let mut family = test.family(&token);
     let id = family["id"]["S"].take();
     let plain = json!({
@@ -395,6 +352,6 @@ async fn a_family_that_is_gone_or_a_user_who_is_gone_is_an_invalid_grant() {
         "revoked": false, "absolute_expires_at": NOW + 60, "expires_at": NOW + 60,
     });
     test.cloud.put("GrantsTable", &plain).unwrap();
-    test.refresh(&token).await.assert_refused(400, "invalid_grant");
+    test.refresh(&token).await.assert_error(400, "invalid_grant");
     assert_eq!(test.password(USERNAME, PASSWORD).await.status, 200);
 }

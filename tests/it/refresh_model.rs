@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use self::model::{Asked, Expected, GRACE, IDLE, MAX, Model, Presented, Trouble, Use};
-use crate::refresh::OTHER;
-use crate::support::{APPLICATION, Answer, NOW, PASSWORD, SCOPE, TestApp, USERNAME, form};
+use testing::OTHER;
+use testing::{APPLICATION, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, form};
 
 mod model;
 
@@ -120,11 +120,11 @@ impl<'a> World<'a> {
             Operation::Refresh(presented) => {
                 match presented.trouble {
                     Trouble::Nothing => {}
-                    Trouble::LostAnswer => self.test.door.lose_answer("UpdateItem GrantsTable"),
-                    Trouble::Outage => self.test.door.fail("GetItem UsersTable", 500, "InternalServerError"),
+                    Trouble::LostAnswer => self.test.interceptor.lose_response("UpdateItem GrantsTable"),
+                    Trouble::Outage => self.test.interceptor.fail("GetItem UsersTable", 500, "InternalServerError"),
                 }
                 let expected = self.refresh(presented).await;
-                self.test.door.mend();
+                self.test.interceptor.stop_failing();
                 return Some(expected);
             }
             Operation::Pass(seconds) => {
@@ -143,12 +143,12 @@ impl<'a> World<'a> {
 
     async fn log_in(&mut self) -> Expected {
         let expected = self.model.log_in();
-        let answer = self.test.password(USERNAME, PASSWORD).await;
-        if let Some((status, error)) = expected.refusal() {
-            answer.assert_refused(status, error);
+        let response = self.test.password(USERNAME, PASSWORD).await;
+        if let Some((status, error)) = expected.error_response() {
+            response.assert_error(status, error);
         } else {
-            self.assert_claims(&answer, self.model.now, SCOPE);
-            let token = answer.refresh_token();
+            self.assert_claims(&response, self.model.now, SCOPE);
+            let token = response.refresh_token();
             assert!(self.model.families.iter().all(|family| !family.tokens.contains(&token)));
             self.model.logged_in(token);
             self.seen.push(Seen::default());
@@ -170,10 +170,10 @@ impl<'a> World<'a> {
         let expected = self.model.refresh(index, presented);
         let client = if foreign { OTHER } else { APPLICATION };
         let params = [("grant_type", "refresh_token"), ("refresh_token", text.as_str()), ("scope", scope.text())];
-        let answer = self.test.send(form(&params).basic(client.0, client.1).post()).await;
+        let response = self.test.send(form(&params).basic(client.0, client.1).post()).await;
 
-        if let Some((status, error)) = expected.refusal() {
-            answer.assert_refused(status, error);
+        if let Some((status, error)) = expected.error_response() {
+            response.assert_error(status, error);
             return expected;
         }
         assert!(!self.seen[index].ended, "a family that has ended is back");
@@ -183,8 +183,8 @@ impl<'a> World<'a> {
             Asked::Nothing => SCOPE,
             _ => scope.text(),
         };
-        self.assert_claims(&answer, logged_in_at, granted);
-        let successor = answer.refresh_token();
+        self.assert_claims(&response, logged_in_at, granted);
+        let successor = response.refresh_token();
         if used_before {
             let known = &self.model.families[index].tokens;
             assert_eq!(Some(&successor), known.get(generation + 1), "a used token has another successor");
@@ -202,8 +202,8 @@ impl<'a> World<'a> {
         self.test.decoded(token).await.successor().mint(&keys.refresh_token_keys)
     }
 
-    fn assert_claims(&self, answer: &Answer, auth_time: u64, scope: &str) {
-        let claims = answer.assert_issued(2);
+    fn assert_claims(&self, response: &Response, auth_time: u64, scope: &str) {
+        let claims = response.assert_issued(2);
         assert_eq!((claims.number("auth_time"), claims.number("iat")), (auth_time, self.model.now));
         assert_eq!((&claims.0["sub"], &claims.0["client_id"]), (&json!("1042"), &json!(APPLICATION.0)));
         // A set, once it has been stored.

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use axum::http::Request;
 
-use crate::support::{TestApp, raw_form, raw_json};
 use crate::wire::{assert_issued, assert_malformed, good_form};
+use testing::{TestApp, raw_form, raw_json};
 
 #[tokio::test]
 async fn s_101_content_types() {
@@ -26,8 +26,8 @@ async fn s_101_content_types() {
         "application/x-www-form-urlencoded;",
         "application/x-www-form-urlencoded; a=\"b, c/d\"",
     ] {
-        let answer = test.send(with(content_type).body(Body::from(good_form())).unwrap()).await;
-        assert_eq!(answer.status, 200, "{content_type}");
+        let response = test.send(with(content_type).body(Body::from(good_form())).unwrap()).await;
+        assert_eq!(response.status, 200, "{content_type}");
     }
     for content_type in [
         "",
@@ -40,9 +40,9 @@ async fn s_101_content_types() {
         "application/x-www-form-urlencoded charset=utf-8",
         "application/x-www-form-urlencoded\u{fc}",
     ] {
-        let answer = test.send(with(content_type).body(Body::from(good_form())).unwrap()).await;
-        assert_eq!(answer.status, 400, "{content_type}");
-        answer.assert_refused(400, "invalid_request");
+        let response = test.send(with(content_type).body(Body::from(good_form())).unwrap()).await;
+        assert_eq!(response.status, 400, "{content_type}");
+        response.assert_error(400, "invalid_request");
     }
     let twice = raw_form(good_form()).header("content-type", "application/x-www-form-urlencoded");
     assert_malformed(&test, "two content types", twice).await;
@@ -109,9 +109,9 @@ async fn s_101_accept_selects_the_token_version() {
         ("application/json;version", 2),
         ("text/x-\u{fc}", 2),
     ] {
-        let answer = test.send(raw_form(good_form()).header("accept", accept).post()).await;
-        assert_eq!(answer.status, 200, "{accept}");
-        answer.assert_issued(version);
+        let response = test.send(raw_form(good_form()).header("accept", accept).post()).await;
+        assert_eq!(response.status, 200, "{accept}");
+        response.assert_issued(version);
     }
     for accept in [
         "application/json; version=latest",

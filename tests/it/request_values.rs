@@ -1,7 +1,7 @@
 //! S-101: the limits and the grammar of each parameter.
 
-use crate::support::{APPLICATION, PASSWORD, SERVICE, TestApp, USERNAME, form};
 use crate::wire::{assert_issued, assert_malformed, assert_rejected};
+use testing::{APPLICATION, PASSWORD, SERVICE, TestApp, USERNAME, form};
 
 #[tokio::test]
 async fn s_101_values_keep_to_their_limits_and_grammar() {
@@ -66,14 +66,14 @@ async fn s_101_a_username_loses_its_outer_spaces() {
     for username in
         ["john.smith@itccompliance.co.uk\t", "john.smith @itccompliance.co.uk", "\u{a0}john.smith@itccompliance.co.uk"]
     {
-        test.password(username, PASSWORD).await.assert_refused(400, "invalid_grant");
+        test.password(username, PASSWORD).await.assert_error(400, "invalid_grant");
     }
     for username in ["", " ", "   "] {
-        test.password(username, PASSWORD).await.assert_refused(400, "invalid_request");
+        test.password(username, PASSWORD).await.assert_error(400, "invalid_request");
     }
     // Spaces count for the limit, and a password keeps its own.
-    test.password(&format!("{USERNAME}{}", " ".repeat(1024)), PASSWORD).await.assert_refused(400, "invalid_request");
-    test.password(USERNAME, &format!("{PASSWORD} ")).await.assert_refused(400, "invalid_grant");
+    test.password(&format!("{USERNAME}{}", " ".repeat(1024)), PASSWORD).await.assert_error(400, "invalid_request");
+    test.password(USERNAME, &format!("{PASSWORD} ")).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -90,8 +90,8 @@ async fn s_101_scopes() {
         ),
         ("", "legacy:autonomy.read"),
     ] {
-        let answer = test.send(scoped(asked).post()).await;
-        assert_eq!(answer.assert_issued(2).0["scope"], issued);
+        let response = test.send(scoped(asked).post()).await;
+        assert_eq!(response.assert_issued(2).0["scope"], issued);
     }
     for scope in [
         "admin",

@@ -4,43 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::support::{
-    Fault, FaultProxy, LogLines, OLD, PASSWORD, TestApp, USERNAME, Verb, active_generation, recorded,
-};
+use testing::{Fault, FaultProxy, LogLines, OLD, PASSWORD, TestApp, USERNAME, Verb, active_generation, recorded};
 
 const UPGRADE: &str = "UpdateItem UsersTable";
-
-impl TestApp {
-    /// The items of a table, as DynamoDB writes them.
-    pub fn items(&self, table: &str) -> Vec<Value> {
-        let scan = serde_json::from_value(json!({"TableName": table})).unwrap();
-        let found = serde_json::to_value(self.cloud.database.scan(scan).unwrap()).unwrap();
-        found["Items"].as_array().unwrap().clone()
-    }
-
-    /// Revokes all families as an operator would who writes to the table.
-    pub fn revoke_all(&self) {
-        for mut family in self.items("GrantsTable") {
-            family["revoked"]["BOOL"] = json!(true);
-            self.put_back("GrantsTable", &family);
-        }
-    }
-
-    fn hash_of(&self, username: &str) -> String {
-        let user = self.cloud.item("UsersTable", &json!({"username": username})).unwrap().unwrap();
-        user["password_hash"]["S"].as_str().unwrap().to_owned()
-    }
-
-    /// Gives the user of the imported hash another password, as an operator does.
-    fn set_old_users_password(&self, password: &str) -> String {
-        let hash = self.app.hasher.hash(password).unwrap().as_str().to_owned();
-        self.change("UsersTable", &json!({"username": OLD.0}), &json!({"password_hash": hash}));
-        hash
-    }
-}
 
 fn count(calls: &[String], name: &str) -> usize {
     calls.iter().filter(|call| *call == name).count()
@@ -50,13 +19,13 @@ fn count(calls: &[String], name: &str) -> usize {
 async fn s_706_the_family_of_a_login_that_is_sent_again_stays_revoked() {
     let test = Arc::new(TestApp::start().await);
     let operator = test.clone();
-    test.door.lose_answer_while("PutItem GrantsTable", async move { operator.revoke_all() });
-    let answer = test.password(USERNAME, PASSWORD).await;
-    answer.assert_issued(2);
-    assert_eq!(count(&test.door.calls(), "PutItem GrantsTable"), 2);
+    test.interceptor.lose_response_while("PutItem GrantsTable", async move { operator.revoke_all() });
+    let response = test.password(USERNAME, PASSWORD).await;
+    response.assert_issued(2);
+    assert_eq!(count(&test.interceptor.calls(), "PutItem GrantsTable"), 2);
     assert_eq!(test.items("GrantsTable").len(), 1);
-    assert_eq!(recorded(&test, &answer), Some(false), "the resend did not undo the revocation");
-    test.refresh(&answer.refresh_token()).await.assert_refused(400, "invalid_grant");
+    assert_eq!(recorded(&test, &response), Some(false), "the resend did not undo the revocation");
+    test.refresh(&response.refresh_token()).await.assert_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -68,11 +37,11 @@ async fn s_706_a_rotation_that_is_sent_again_after_its_successor_was_used_is_no_
         let second = test.decoded(&first).await.successor().mint(&keys.refresh_token_keys);
         // A second tab has the successor, from a retry within the grace, and uses it.
         let (client, other_tab) = (test.clone(), second.clone());
-        test.door.lose_answer_while("UpdateItem GrantsTable", async move {
+        test.interceptor.lose_response_while("UpdateItem GrantsTable", async move {
             client.refresh(&other_tab).await.assert_issued(2);
         });
-        test.refresh(&first).await.assert_refused(400, "invalid_grant");
-        assert_eq!(count(&test.door.calls(), "UpdateItem GrantsTable"), 3);
+        test.refresh(&first).await.assert_error(400, "invalid_grant");
+        assert_eq!(count(&test.interceptor.calls(), "UpdateItem GrantsTable"), 3);
         assert_eq!(active_generation(&test.family(&first)), Some(2), "the login goes on");
         let third = test.decoded(&second).await.successor().mint(&keys.refresh_token_keys);
         test.refresh(&third).await.assert_issued(2);
@@ -84,7 +53,7 @@ async fn s_706_a_rotation_that_is_sent_again_after_a_retry_of_the_client_counts_
     let test = Arc::new(TestApp::start().await);
     let first = test.log_in().await;
     let (client, retried) = (test.clone(), first.clone());
-    test.door.lose_answer_while("UpdateItem GrantsTable", async move {
+    test.interceptor.lose_response_while("UpdateItem GrantsTable", async move {
         client.refresh(&retried).await.assert_issued(2);
     });
     let second = test.refresh(&first).await.refresh_token();
@@ -97,9 +66,9 @@ async fn s_706_a_rotation_that_is_sent_again_after_a_revocation_yields_no_token(
     let test = Arc::new(TestApp::start().await);
     let first = test.log_in().await;
     let operator = test.clone();
-    test.door.lose_answer_while("UpdateItem GrantsTable", async move { operator.revoke_all() });
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
-    assert_eq!(count(&test.door.calls(), "UpdateItem GrantsTable"), 2);
+    test.interceptor.lose_response_while("UpdateItem GrantsTable", async move { operator.revoke_all() });
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
+    assert_eq!(count(&test.interceptor.calls(), "UpdateItem GrantsTable"), 2);
     assert_eq!(active_generation(&test.family(&first)), None);
 }
 
@@ -111,12 +80,12 @@ async fn s_706_a_revocation_that_is_sent_again_restores_no_family_that_is_gone()
     test.pass(60);
     // DynamoDB's TTL deletes the item.
     let (table, id) = (test.clone(), test.family(&first)["id"].clone());
-    test.door.lose_answer_while("UpdateItem GrantsTable", async move {
+    test.interceptor.lose_response_while("UpdateItem GrantsTable", async move {
         let request = json!({"TableName": "GrantsTable", "Key": {"id": id}});
         table.cloud.database.delete_item(serde_json::from_value(request).unwrap()).unwrap();
     });
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
-    assert_eq!(count(&test.door.calls(), "UpdateItem GrantsTable"), 3, "the rotation, and the revocation twice");
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
+    assert_eq!(count(&test.interceptor.calls(), "UpdateItem GrantsTable"), 3, "the rotation, and the revocation twice");
     assert_eq!(test.find_family(&first), None);
 }
 
@@ -124,9 +93,10 @@ async fn s_706_a_revocation_that_is_sent_again_restores_no_family_that_is_gone()
 async fn s_706_an_upgrade_of_a_hash_that_is_sent_again_does_not_undo_a_new_password() {
     let test = Arc::new(TestApp::start().await);
     let operator = test.clone();
-    test.door.lose_answer_while(UPGRADE, async move { drop(operator.set_old_users_password("a new password")) });
+    test.interceptor
+        .lose_response_while(UPGRADE, async move { drop(operator.set_old_users_password("a new password")) });
     test.password(OLD.0, OLD.1).await.assert_issued(2);
-    assert_eq!(count(&test.door.calls(), UPGRADE), 2);
+    assert_eq!(count(&test.interceptor.calls(), UPGRADE), 2);
     test.password(OLD.0, "a new password").await.assert_issued(2);
 }
 
@@ -139,15 +109,15 @@ async fn s_705_a_rotation_without_a_response_yields_the_same_successor_within_th
         let test = start.behind(&proxy).await;
         let first = test.log_in().await;
         proxy.arm([fault("UpdateItem GrantsTable", Verb::ResetAfter)]);
-        test.refresh(&first).await.assert_refused(503, "temporarily_unavailable");
-        proxy.mend().await;
+        test.refresh(&first).await.assert_error(503, "temporarily_unavailable");
+        proxy.stop_failing().await;
         assert_eq!(active_generation(&test.family(&first)), Some(1), "it was written once");
         test.pass(later);
-        let answer = test.refresh(&first).await;
-        assert_eq!(answer.status, status, "{later} s later: {:?}", answer.bytes);
+        let response = test.refresh(&first).await;
+        assert_eq!(response.status, status, "{later} s later: {:?}", response.bytes);
         if status == 200 {
             assert_eq!(active_generation(&test.family(&first)), Some(1));
-            test.refresh(&answer.refresh_token()).await.assert_issued(2);
+            test.refresh(&response.refresh_token()).await.assert_issued(2);
         } else {
             assert_eq!(active_generation(&test.family(&first)), None);
         }
@@ -185,16 +155,16 @@ async fn s_303_an_upgrade_that_hangs_or_fails_delays_no_login_by_more_than_300_m
         let imported = test.hash_of(OLD.0);
         proxy.arm(verb.map(|verb| fault(UPGRADE, verb)));
         let began = Instant::now();
-        let answer = test.password(OLD.0, OLD.1).await;
+        let response = test.password(OLD.0, OLD.1).await;
         let took = began.elapsed();
-        answer.assert_issued(2);
-        assert_eq!(recorded(&test, &answer), Some(true), "{verb:?}");
+        response.assert_issued(2);
+        assert_eq!(recorded(&test, &response), Some(true), "{verb:?}");
         assert!(count(&proxy.calls(), UPGRADE) >= 1, "{verb:?}: the upgrade was tried");
         if verb.is_none() {
             normal = took;
         }
         assert!(took < normal + DELAY + SLACK, "{verb:?}: {took:?}; without a fault it is {normal:?}");
-        proxy.mend().await;
+        proxy.stop_failing().await;
         proxy.settle().await;
         let stored = test.hash_of(OLD.0);
         assert!(stored == imported || stored.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{verb:?}: {stored}");
@@ -213,7 +183,7 @@ async fn s_303_an_upgrade_that_arrives_late_does_not_undo_a_new_password() {
     proxy.arm([fault(UPGRADE, Verb::Postponed)]);
     test.password(OLD.0, OLD.1).await.assert_issued(2);
     let new = test.set_old_users_password("a new password");
-    proxy.mend().await;
+    proxy.stop_failing().await;
     proxy.settle().await;
     assert_eq!(count(&proxy.done(), UPGRADE), 1, "it arrived");
     assert_eq!(test.hash_of(OLD.0), new);
@@ -230,14 +200,14 @@ async fn s_411_a_rotation_that_arrives_late_takes_nothing_from_the_client() {
         proxy.arm([fault("UpdateItem GrantsTable", Verb::Postponed)]);
         let began = Instant::now();
         let late = timeout(Duration::from_secs(10), test.refresh(&first)).await.unwrap();
-        late.assert_refused(503, "temporarily_unavailable");
+        late.assert_error(503, "temporarily_unavailable");
         assert!(began.elapsed() < Duration::from_secs(4));
         // By another way than the one that is stuck.
         let second = start.refresh(&first).await.refresh_token();
         if revoked {
             start.revoke_all();
         }
-        proxy.mend().await;
+        proxy.stop_failing().await;
         proxy.settle().await;
         assert!(count(&proxy.done(), "UpdateItem GrantsTable") > 0, "it arrived");
         assert_eq!(active_generation(&test.family(&first)), (!revoked).then_some(1));
@@ -254,14 +224,14 @@ async fn s_705_a_slow_read_of_a_retry_within_the_grace_does_not_end_the_login() 
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
     test.pass(8);
-    test.door.hold();
-    let (answer, ()) = tokio::join!(test.refresh(&first), async {
-        test.door.wait_for(2).await;
+    test.interceptor.hold();
+    let (response, ()) = tokio::join!(test.refresh(&first), async {
+        test.interceptor.wait_for(2).await;
         test.pass(3);
-        test.door.release();
+        test.interceptor.release();
     });
-    answer.assert_issued(2);
-    assert_eq!(answer.refresh_token(), second);
+    response.assert_issued(2);
+    assert_eq!(response.refresh_token(), second);
     assert_eq!(active_generation(&test.family(&first)), Some(1), "the login goes on");
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Answer, TestApp, active_generation, recorded};
+use testing::{Response, TestApp, active_generation, recorded};
 
 /// Ends the login that a refresh token belongs to.
 type End = fn(&TestApp);
@@ -14,9 +14,9 @@ const ENDS: [(&str, End); 2] = [
 
 /// Asserts that a response yields nothing.
 #[track_caller]
-fn assert_nothing_issued(answer: &Answer, what: &str) {
-    answer.assert_refused(400, "invalid_grant");
-    assert!(answer.body.get("access_token").is_none(), "{what}");
+fn assert_nothing_issued(response: &Response, what: &str) {
+    response.assert_error(400, "invalid_grant");
+    assert!(response.body.get("access_token").is_none(), "{what}");
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn s_409_after_the_response_to_a_replay_a_retry_within_the_grace_gets_no_f
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
     let third = test.refresh(&second).await.refresh_token();
-    test.refresh(&first).await.assert_refused(400, "invalid_grant");
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
     // Without the revocation this retry would yield a token.
     for token in [&second, &third] {
         assert_nothing_issued(&test.refresh(token).await, "replay");
@@ -58,17 +58,17 @@ async fn s_409_after_the_response_to_a_replay_a_retry_within_the_grace_gets_no_f
 async fn s_409_a_rotation_that_is_under_way_when_the_family_is_revoked_yields_no_token() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    test.door.hold();
+    test.interceptor.hold();
     // The request has read the family and the user, and is about to rotate.
-    let (answer, ()) = tokio::join!(test.refresh(&first), async {
+    let (response, ()) = tokio::join!(test.refresh(&first), async {
         for calls in [2, 1] {
-            test.door.let_through(calls).await;
+            test.interceptor.let_through(calls).await;
         }
-        test.door.wait_for(1).await;
+        test.interceptor.wait_for(1).await;
         test.revoke_all();
-        test.door.let_through(1).await;
+        test.interceptor.let_through(1).await;
     });
-    assert_nothing_issued(&answer, "a rotation under way");
+    assert_nothing_issued(&response, "a rotation under way");
     assert_eq!(active_generation(&test.family(&first)), None);
 }
 
@@ -81,14 +81,14 @@ async fn s_409_a_refresh_that_read_its_family_before_a_log_out_yields_no_token()
         if is_retry {
             test.refresh(&first).await.assert_issued(2);
         }
-        test.door.hold();
-        let (answer, ()) = tokio::join!(test.refresh(&first), async {
-            test.door.let_through(2).await;
-            test.door.wait_for(1).await;
+        test.interceptor.hold();
+        let (response, ()) = tokio::join!(test.refresh(&first), async {
+            test.interceptor.let_through(2).await;
+            test.interceptor.wait_for(1).await;
             test.change_user(&json!({"session_generation": 1}));
-            test.door.release();
+            test.interceptor.release();
         });
-        assert_nothing_issued(&answer, "a refresh under way");
+        assert_nothing_issued(&response, "a refresh under way");
         assert_eq!(active_generation(&test.family(&first)), None);
     }
 }
@@ -104,20 +104,20 @@ async fn s_409_a_response_that_is_under_way_when_the_login_ends_has_tokens_that_
         if is_retry {
             test.refresh(&first).await.assert_issued(2);
         }
-        test.door.hold();
-        let (answer, ()) = tokio::join!(test.refresh(&first), async {
+        test.interceptor.hold();
+        let (response, ()) = tokio::join!(test.refresh(&first), async {
             for calls in calls_before {
-                test.door.let_through(*calls).await;
+                test.interceptor.let_through(*calls).await;
             }
-            test.door.wait_for(1).await;
+            test.interceptor.wait_for(1).await;
             end(&test);
-            test.door.release();
+            test.interceptor.release();
         });
-        answer.assert_issued(2);
+        response.assert_issued(2);
         if what == "revocation" {
-            assert_eq!(recorded(&test, &answer), Some(false), "the access token names a family that is revoked");
+            assert_eq!(recorded(&test, &response), Some(false), "the access token names a family that is revoked");
         }
-        assert_nothing_issued(&test.refresh(&answer.refresh_token()).await, what);
-        assert_eq!(recorded(&test, &answer), Some(false), "{what}");
+        assert_nothing_issued(&test.refresh(&response.refresh_token()).await, what);
+        assert_eq!(recorded(&test, &response), Some(false), "{what}");
     }
 }

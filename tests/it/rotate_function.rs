@@ -9,11 +9,12 @@ use axum::routing::put;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::cloud::{self, Cloud};
-use crate::keys::p256_pem;
-use crate::support::{Function, TestApp};
+use crate::support::start_rotate;
+use testing::cloud::{self};
+use testing::p256_pem;
+use testing::{Function, TestApp};
 
-/// Where CloudFormation waits for answers.
+/// Where CloudFormation waits for responses.
 #[derive(Clone, Default)]
 struct Answers(Arc<Mutex<Vec<Value>>>);
 
@@ -21,14 +22,14 @@ impl Answers {
     async fn url(&self) -> String {
         let router = Router::new()
             .route(
-                "/answer",
-                put(async |State(Answers(answers)): State<Answers>, body: String| {
-                    answers.lock().await.push(serde_json::from_str(&body).unwrap());
+                "/response",
+                put(async |State(Answers(responses)): State<Answers>, body: String| {
+                    responses.lock().await.push(serde_json::from_str(&body).unwrap());
                     StatusCode::OK
                 }),
             )
             .with_state(self.clone());
-        format!("http://{}/answer?X-Amz-Credential=a%2Fb%3Ac%7Cd", cloud::serve(router).await.unwrap())
+        format!("http://{}/response?X-Amz-Credential=a%2Fb%3Ac%7Cd", cloud::serve(router).await.unwrap())
     }
 
     async fn taken(&self) -> Vec<Value> {
@@ -38,8 +39,8 @@ impl Answers {
 
 async fn deployed() -> (TestApp, Function) {
     let test = TestApp::start_cold(|_| {}).await;
-    let door = cloud::serve(Cloud::door(&test.cloud).await.unwrap()).await.unwrap();
-    (test, Function::start_binary(env!("CARGO_BIN_EXE_rotate"), door, &[]).await)
+    let cloud = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
+    (test, start_rotate(cloud).await)
 }
 
 fn of_cloudformation(request_type: &str, url: &str) -> Value {
@@ -53,14 +54,14 @@ fn of_cloudformation(request_type: &str, url: &str) -> Value {
 #[tokio::test]
 async fn cloudformation_gets_the_first_keys_and_its_answer() {
     let (test, mut function) = deployed().await;
-    let answers = Answers::default();
-    let url = answers.url().await;
+    let responses = Answers::default();
+    let url = responses.url().await;
     let mut first = None;
     for request_type in ["Create", "Create", "Update", "Delete"] {
         function.call(of_cloudformation(request_type, &url)).await;
-        let [answer] = answers.taken().await.try_into().unwrap();
+        let [response] = responses.taken().await.try_into().unwrap();
         assert_eq!(
-            answer,
+            response,
             json!({
                 "Status": "SUCCESS", "Reason": "The signing keys are there.", "PhysicalResourceId": "signing-keys", "StackId": "stack",
                 "RequestId": "request", "LogicalResourceId": "SigningKeys",
@@ -79,12 +80,12 @@ async fn cloudformation_gets_the_first_keys_and_its_answer() {
 #[tokio::test]
 async fn cloudformation_is_told_why_there_are_no_keys() {
     let (test, mut function) = deployed().await;
-    let answers = Answers::default();
+    let responses = Answers::default();
     test.cloud.put_secret("{\"canary\": 1}").unwrap();
-    function.call(of_cloudformation("Create", &answers.url().await)).await;
-    let [answer] = answers.taken().await.try_into().unwrap();
-    assert_eq!(answer["Status"], "FAILED");
-    assert!(answer["Reason"].as_str().unwrap().contains("not a document of signing keys"), "{answer}");
+    function.call(of_cloudformation("Create", &responses.url().await)).await;
+    let [response] = responses.taken().await.try_into().unwrap();
+    assert_eq!(response["Status"], "FAILED");
+    assert!(response["Reason"].as_str().unwrap().contains("not a document of signing keys"), "{response}");
     assert_eq!(test.cloud.secret().unwrap().unwrap(), "{\"canary\": 1}");
     assert!(!function.end().await.contains("canary"));
 }

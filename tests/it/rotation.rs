@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use countersign::keys::{KeySet, RotationError, RotationPolicy, RotationReport, RotationRequest, Rotator};
 use serde_json::{Value, json};
 
-use crate::keys::p256_pem;
-use crate::support::{NOW, SERVICE, TestApp, key_document, key_record};
+use testing::p256_pem;
+use testing::{NOW, SERVICE, TestApp, key_document, key_record};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 /// How long a key must have been public, and what else must pass.
@@ -50,8 +50,8 @@ fn assert_unchanged(report: &RotationReport, reason: &str) {
 async fn deploying_makes_a_set_that_signs_at_once_and_deploying_again_changes_nothing() {
     for algorithm in ["RS256", "ES256", "EdDSA"] {
         let (test, rotation) = provided(algorithm).await;
-        let answer = test.form(SERVICE, &GRANT).await;
-        assert_eq!(answer.status, 200);
+        let response = test.form(SERVICE, &GRANT).await;
+        assert_eq!(response.status, 200);
         let document = document(&test);
         for name in ["current", "next"] {
             assert_eq!((&document[name]["alg"], &document[name]["created_at"]), (&json!(algorithm), &json!(NOW)));
@@ -109,9 +109,9 @@ async fn s_505_a_key_leaves_the_public_set_only_after_its_last_token() {
 async fn no_token_outlives_its_key() {
     let test = TestApp::start().await;
     test.change_client(SERVICE.0, &json!({"access_token_ttl": u32::MAX}));
-    let answer = test.form(SERVICE, &GRANT).await;
-    assert_eq!(answer.body["expires_in"], 7 * 86_400);
-    answer.assert_issued(2);
+    let response = test.form(SERVICE, &GRANT).await;
+    assert_eq!(response.body["expires_in"], 7 * 86_400);
+    response.assert_issued(2);
 }
 
 #[tokio::test]
@@ -186,17 +186,17 @@ async fn of_rotations_at_once_one_happens() {
     let (test, _) = provided("ES256").await;
     let (_, next, _) = kids(&test);
     test.pass(PUBLIC_FOR);
-    test.door.hold();
+    test.interceptor.hold();
     let mut rotations = Vec::new();
     for _ in 0..8 {
         let rotation = rotation(&test, "ES256").await;
         rotations.push(tokio::spawn(async move { rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap() }));
     }
     // All have read before any has written.
-    test.door.let_through(8).await;
-    assert_eq!(test.door.let_through(8).await, ["PutSecretValue"; 8]);
+    test.interceptor.let_through(8).await;
+    assert_eq!(test.interceptor.let_through(8).await, ["PutSecretValue"; 8]);
     // Those that were too late look again, and find that it is done.
-    assert_eq!(test.door.let_through(7).await, ["GetSecretValue"; 7]);
+    assert_eq!(test.interceptor.let_through(7).await, ["GetSecretValue"; 7]);
     let mut changed = 0;
     for rotation in rotations {
         changed += u8::from(rotation.await.unwrap().changed);
@@ -292,7 +292,7 @@ async fn an_answer_that_is_lost_leaves_one_rotation() {
     let (test, rotation) = provided("ES256").await;
     let (_, next, _) = kids(&test);
     test.pass(PUBLIC_FOR);
-    test.door.lose_answer("PutSecretValue");
+    test.interceptor.lose_response("PutSecretValue");
     // The SDK sends it again: the same name, the same content, so that it is our own.
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     assert_eq!(kids(&test).0, next);

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use crate::cases::{check, request};
-use crate::support::{TestApp, fixtures};
+use testing::{TestApp, fixtures};
 
 static SEQUENCES: LazyLock<Value> = LazyLock::new(|| {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/sequences.json");
@@ -74,11 +74,11 @@ impl Run {
     }
 
     async fn send(&mut self, id: &str, step: &Value) {
-        let answer = self.test.send(request(&step["request"])).await;
-        check(id, &step["expect"], &answer);
+        let response = self.test.send(request(&step["request"])).await;
+        check(id, &step["expect"], &response);
         for (name, source) in step["save"].as_object().into_iter().flatten() {
             let member = source.as_str().unwrap().strip_prefix("json:").unwrap();
-            self.saved.insert(name.clone(), answer.body[member].as_str().unwrap().to_owned());
+            self.saved.insert(name.clone(), response.body[member].as_str().unwrap().to_owned());
         }
     }
 

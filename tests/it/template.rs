@@ -9,8 +9,8 @@ use countersign::config::{Config, RotationConfig};
 use countersign::password_hash::{Hash, Hasher};
 use serde_json::{Value, json};
 
-use crate::cloud::{environment, template};
-use crate::support::ISSUER;
+use testing::ISSUER;
+use testing::cloud::{environment, template};
 
 fn variables(function: &str) -> serde_json::Map<String, Value> {
     let function = template().unwrap()["Resources"][function].clone();

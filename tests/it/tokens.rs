@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use crate::support::{APPLICATION, ISSUER, NOW, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, form};
+use testing::{APPLICATION, ISSUER, NOW, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, form};
 
 const CLIENT_CREDENTIALS: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
 const PASSWORD_GRANT: [(&str, &str); 4] =
@@ -20,14 +20,14 @@ fn without_jti(claims: &serde_json::Value) -> serde_json::Value {
 #[tokio::test]
 async fn s_501_a_service_token_of_structure_2() {
     let test = TestApp::start().await;
-    let answer = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
-    let claims = answer.assert_issued(2).0;
+    let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
+    let claims = response.assert_issued(2).0;
     let expected = json!({
         "iss": ISSUER, "aud": ISSUER, "sub": "billing-cron", "client_id": "billing-cron",
         "scope": "legacy:autonomy.read", "iat": NOW, "nbf": NOW, "exp": NOW + 43_200,
     });
     assert_eq!(without_jti(&claims), expected);
-    assert_eq!(answer.body["expires_in"], 43_200);
+    assert_eq!(response.body["expires_in"], 43_200);
 }
 
 #[tokio::test]

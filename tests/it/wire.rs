@@ -3,43 +3,43 @@
 use countersign::http::Origin;
 use serde_json::json;
 
-use crate::support::{APPLICATION, Answer, Ask, LogLines, SERVICE, TestApp, form, raw_form, raw_json};
+use testing::{APPLICATION, LogLines, RequestBuilder, Response, SERVICE, TestApp, form, raw_form, raw_json};
 
 /// A form that gets a token, the credentials in it.
 pub fn good_form() -> String {
     format!("grant_type=client_credentials&client_id={}&client_secret={}", SERVICE.0, SERVICE.1)
 }
 
-pub async fn assert_rejected(test: &TestApp, what: &str, ask: Ask, status: u16, error: &str) -> Answer {
-    let answer = test.send(ask.post()).await;
-    assert_eq!((answer.status, &answer.body["error"]), (status, &json!(error)), "{what}");
-    answer.assert_refused(status, error);
-    answer
+pub async fn assert_rejected(test: &TestApp, what: &str, ask: RequestBuilder, status: u16, error: &str) -> Response {
+    let response = test.send(ask.post()).await;
+    assert_eq!((response.status, &response.body["error"]), (status, &json!(error)), "{what}");
+    response.assert_error(status, error);
+    response
 }
 
-pub async fn assert_malformed(test: &TestApp, what: &str, ask: Ask) {
+pub async fn assert_malformed(test: &TestApp, what: &str, ask: RequestBuilder) {
     assert_rejected(test, what, ask, 400, "invalid_request").await;
 }
 
-pub async fn assert_issued(test: &TestApp, what: &str, ask: Ask) {
-    let answer = test.send(ask.post()).await;
-    assert_eq!(answer.status, 200, "{what}: {:?}", answer.bytes);
-    answer.assert_issued(2);
+pub async fn assert_issued(test: &TestApp, what: &str, ask: RequestBuilder) {
+    let response = test.send(ask.post()).await;
+    assert_eq!(response.status, 200, "{what}: {:?}", response.bytes);
+    response.assert_issued(2);
 }
 
 #[tokio::test]
 async fn s_101_methods_and_paths() {
     let test = TestApp::start().await;
     for method in ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"] {
-        let answer = test.send(raw_form(good_form()).to(method, "/oauth/token")).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, Some("POST,OPTIONS")), "{method}");
-        assert_eq!(answer.header("vary"), Some("Origin"), "{method}");
+        let response = test.send(raw_form(good_form()).to(method, "/oauth/token")).await;
+        assert_eq!((response.status, response.header("allow")), (405, Some("POST,OPTIONS")), "{method}");
+        assert_eq!(response.header("vary"), Some("Origin"), "{method}");
         if method != "HEAD" {
-            answer.assert_refused(405, "method_not_allowed");
+            response.assert_error(405, "method_not_allowed");
         }
     }
     for path in ["/", "/oauth", "/oauth/token/", "/oauth/tokens", "/OAUTH/TOKEN", "/oauth//token", "/%6Fauth/token"] {
-        test.send(raw_form(good_form()).to("POST", path)).await.assert_refused(404, "not_found");
+        test.send(raw_form(good_form()).to("POST", path)).await.assert_error(404, "not_found");
     }
 }
 
@@ -61,10 +61,10 @@ async fn s_101_the_first_error_decides() {
         raw_form("scope=%").query(query).header("accept", accept).header("authorization", "Basic !")
     };
     let two_content_types = || bad_everything("?scope=", "version=x").header("content-type", "a/b");
-    let description = async |ask: Ask| {
-        let answer = test.send(ask.post()).await;
-        answer.assert_refused(400, "invalid_request");
-        answer.body["error_description"].as_str().unwrap().to_owned()
+    let description = async |ask: RequestBuilder| {
+        let response = test.send(ask.post()).await;
+        response.assert_error(400, "invalid_request");
+        response.body["error_description"].as_str().unwrap().to_owned()
     };
     assert!(description(two_content_types().header("content-encoding", "br")).await.contains("Content-Encoding"));
     assert!(description(two_content_types()).await.contains("Content-Type"));
@@ -147,7 +147,7 @@ async fn s_103_a_panic_costs_one_answer() {
     // No input causes a panic. The test's own counter of hashes can be made to panic.
     let log = LogLines::collect();
     log.panic_once();
-    test.send(raw_form(good_form()).post()).await.assert_refused(500, "server_error");
+    test.send(raw_form(good_form()).post()).await.assert_error(500, "server_error");
     assert_issued(&test, "the next one", raw_form(good_form())).await;
 }
 
@@ -159,8 +159,8 @@ async fn s_105_forged_headers_change_nothing() {
         .fold(raw_form(good_form()), |ask, name| ask.header(name, "evil.example"))
         .header("x-http-method-override", "GET");
     let claims = test.send(ask.post()).await.assert_issued(2);
-    assert_eq!(claims.0["iss"], crate::support::ISSUER);
-    assert_eq!(claims.0["aud"], crate::support::ISSUER);
+    assert_eq!(claims.0["iss"], testing::ISSUER);
+    assert_eq!(claims.0["aud"], testing::ISSUER);
 
     let log = LogLines::collect();
     let mut request = raw_form(good_form()).header("x-forwarded-for", "198.51.100.1").post();

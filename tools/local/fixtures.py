@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from local.program import ROOT
 
-DEMO = json.loads((ROOT / "examples/local/demo.json").read_text())
+DEMO = json.loads((ROOT / "testing/src/demo.json").read_text())
 
 
 def seed(stack, fixtures):

@@ -11,13 +11,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::LONGEST;
-use crate::support::{Answer, FLOWS, Fault, Flow, LogLines, Stage, Verb, calls, recorded};
+use testing::{FLOWS, Fault, Flow, LogLines, Response, Stage, Verb, calls, recorded};
 
 pub const VERBS: [Verb; 21] = [
     Verb::Refuse,
     Verb::ResetBefore,
     Verb::ResetAfter,
-    Verb::CutAnswer,
+    Verb::CutResponse,
     Verb::Hang,
     Verb::HangAfter,
     Verb::Late,
@@ -50,8 +50,8 @@ pub struct Run {
     pub flow: Flow,
     pub faults: Vec<Fault>,
     /// The response under the faults, and the response to the same request when nothing was broken any more.
-    pub response: Answer,
-    pub next: Answer,
+    pub response: Response,
+    pub next: Response,
     /// The duration of the request.
     pub took: Duration,
     /// The calls that began after the response, and before the next request.
@@ -80,7 +80,7 @@ impl fmt::Display for Run {
 impl Run {
     /// Returns true if the only fault is that the response to a write was lost once: the resend shows that it was done.
     pub fn heals(&self) -> bool {
-        let lost = [Verb::ResetAfter, Verb::CutAnswer, Verb::HangAfter];
+        let lost = [Verb::ResetAfter, Verb::CutResponse, Verb::HangAfter];
         matches!(&self.faults[..], [fault] if !fault.lasting && fault.is_of_a_write() && lost.contains(&fault.verb))
     }
 
@@ -109,23 +109,6 @@ impl Run {
     }
 }
 
-impl Fault {
-    pub fn is_of_a_write(&self) -> bool {
-        !self.call.starts_with("Get")
-    }
-
-    /// Returns true if the call replaces the hash of a password.
-    pub fn is_of_an_upgrade(&self) -> bool {
-        self.call == "UpdateItem UsersTable"
-    }
-
-    /// Returns true if the call that is broken is not done.
-    pub fn prevents(&self) -> bool {
-        let done = [Verb::ResetAfter, Verb::CutAnswer, Verb::HangAfter, Verb::Late, Verb::Slow(900), Verb::Stale];
-        !done.contains(&self.verb)
-    }
-}
-
 async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
     let stage = Stage::set(flow).await;
     let (test, proxy) = (&stage.test, &stage.proxy);
@@ -133,7 +116,7 @@ async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
     let log = LogLines::collect();
     timeout(Duration::from_secs(30), stage.start()).await.expect("a start");
     let began = Instant::now();
-    let response = timeout(Duration::from_secs(30), stage.ask_again()).await.expect("a response");
+    let response = timeout(Duration::from_secs(30), stage.request_again()).await.expect("a response");
     let took = began.elapsed();
     let written = proxy.done().iter().any(|call| !call.starts_with("Get") && call.ends_with("GrantsTable"));
     let log = log.lines();
@@ -143,12 +126,12 @@ async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
     sleep(Duration::from_millis(30)).await;
     let called_later = proxy.calls().split_off(called);
     let mut tokens: Vec<_> = recorded(test, &response).into_iter().collect();
-    proxy.mend().await;
+    proxy.stop_failing().await;
     if flow.presents_unused_token() && !written {
         // Longer than the grace: a token that was consumed would be a replay now.
         test.pass(60);
     }
-    let next = stage.ask_again().await;
+    let next = stage.request_again().await;
     tokens.extend(recorded(test, &next));
     let wrong = stage.aftermath(&[&response, &next]).await;
     Run { flow, faults, response, next, took, called_later, log, recorded: tokens, written, wrong }

@@ -41,7 +41,7 @@ impl Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     Nothing,
-    /// The answer to the first write is lost, and nobody notices.
+    /// The response to the first write is lost, and nobody notices.
     LostAnswer,
     /// Users cannot be read.
     Outage,
@@ -73,7 +73,7 @@ pub enum Expected {
     Over,
     Expired,
     NobodyKnows,
-    /// No answer, for a fault of ours.
+    /// No response, for a fault of ours.
     NoAnswer,
     /// Refused, and the family has ended.
     Replayed,
@@ -84,8 +84,8 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// The status of the answer, and its error.
-    pub fn refusal(self) -> Option<(u16, &'static str)> {
+    /// The status of the response, and its error.
+    pub fn error_response(self) -> Option<(u16, &'static str)> {
         match self {
             Self::LoggedIn | Self::Rotated | Self::GivenAgain => None,
             Self::InvalidClient => Some((401, "invalid_client")),

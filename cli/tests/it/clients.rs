@@ -1,0 +1,366 @@
+//! The operators' command line, through its binary: how it speaks, and what it does to clients.
+
+use serde_json::{Value, json};
+
+use crate::{BINARY, command_line, started};
+use testing::{APPLICATION, ISSUER, Ran, SERVICE, TestApp, USERNAME};
+
+const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+
+fn stored(test: &TestApp, client_id: &str) -> Value {
+    test.cloud.item("ClientsTable", &json!({"client_id": client_id})).unwrap().unwrap_or_default()
+}
+
+/// Makes a client that may log in as a service, and yields its secret.
+async fn create(test: &TestApp, client_id: &str) -> String {
+    let arguments = ["client", "create", client_id, "--grant-type", "client_credentials", "--scope", "billing:*"];
+    let made = command_line(test).json(&[&arguments[..], &["--default-scope", "billing:read"]].concat()).await;
+    assert_eq!(made["client_id"], client_id);
+    made["client_secret"].as_str().unwrap().to_owned()
+}
+
+async fn assert_token(test: &TestApp, credentials: (&str, &str), status: u16) {
+    assert_eq!(test.form(credentials, &GRANT).await.status, status);
+}
+
+#[tokio::test]
+async fn a_new_client_gets_a_token_with_what_was_printed_once() {
+    let test = started().await;
+    let arguments = [
+        "client",
+        "create",
+        "cron",
+        "--name",
+        "Cron jobs",
+        "--grant-type",
+        "client_credentials",
+        "--scope",
+        "billing:*",
+        "--default-scope",
+        "billing:read",
+        "--audience",
+        "https://api.example",
+        "--access-token-ttl",
+        "30m",
+        "--refresh-token-ttl",
+        "7d",
+        "--system",
+        r#"{"id":7,"tags":["a","b"],"deep":{"x":1.5,"y":null}}"#,
+    ];
+    let made = command_line(&test).run(&arguments).await;
+    made.assert(
+        0,
+        "changing the tables ClientsTable and UsersTable and the secret signing in account 123456789012, eu-west-2",
+    );
+    let secret = made.out.split_whitespace().find(|word| word.starts_with("cs_")).unwrap().to_owned();
+    assert!(!made.err.contains(&secret), "only once, and not where logs go");
+
+    let claims = test.form(("cron", &secret), &GRANT).await.assert_issued(2).0;
+    assert_eq!((&claims["aud"], &claims["scope"]), (&json!("https://api.example"), &json!("billing:read")));
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 1800);
+
+    let shown = command_line(&test).json(&["client", "show", "cron"]).await;
+    let wanted = json!({
+        "client_id": "cron", "name": "Cron jobs", "enabled": true, "grant_types": ["client_credentials"],
+        "scopes": ["billing:*"], "default_scopes": ["billing:read"], "audience": "https://api.example",
+        "access_token_ttl": 1800, "refresh_token_ttl": 604_800,
+        "system": {"id": 7, "tags": ["a", "b"], "deep": {"x": 1.5, "y": null}},
+    });
+    for (name, value) in wanted.as_object().unwrap() {
+        assert_eq!(shown[name], *value, "{name}");
+    }
+    assert_eq!(shown["secrets"][0]["scheme"], "sha256");
+    let hash = stored(&test, "cron")["secrets"]["L"][0]["M"]["hash"]["S"].as_str().unwrap().to_owned();
+    for arguments in [["client", "show", "cron"], ["client", "list", "--json"]] {
+        let ran = command_line(&test).run(&arguments).await;
+        assert!(ran.out.contains("cron") && !ran.out.contains(&hash) && !ran.out.contains(&secret), "{ran:?}");
+    }
+}
+
+/// What is refused changes nothing, and says in one line what to do.
+#[tokio::test]
+async fn whatever_is_refused_is_refused_before_the_first_write() {
+    let test = started().await;
+    let (id, _) = SERVICE;
+    let create = ["client", "create", "new-one"];
+    let long = "a".repeat(257);
+    let table: [(i32, &[&str], &str); 34] = [
+        (1, &["client", "create", id], "already exists"),
+        (2, &["client", "create", "with space"], "A-Z"),
+        (2, &["client", "create", "colon:ed"], "A-Z"),
+        (2, &["client", "create", ""], "A-Z"),
+        (2, &["client", "create", &long], "A-Z"),
+        (2, &["client", "create", "--", "-x"], "does not begin with -"),
+        (2, &["--url", "nonsense", "client", "list"], "not a URL"),
+        (0, &["client", "update", id], "no changes; nothing was written"),
+        (2, &["client", "create"], "CLIENT_ID"),
+        (1, &[&create[..], &["--scope", "a b"]].concat(), "contains a space"),
+        (1, &[&create[..], &["--scope", ""]].concat(), "is empty"),
+        (1, &[&create[..], &["--scope", "a*b"]].concat(), "has a * in the wrong place"),
+        (1, &[&create[..], &["--scope", "quo\"te"]].concat(), "an invalid character"),
+        (1, &[&create[..], &["--scope", "a", "--default-scope", "b"]].concat(), "is not among the scopes"),
+        (1, &[&create[..], &["--scope", "a:*", "--default-scope", "a:*"]].concat(), "has a *"),
+        (2, &[&create[..], &["--grant-type", "implicit"]].concat(), "client_credentials"),
+        (2, &[&create[..], &["--system", "{"]].concat(), "not a JSON object"),
+        (2, &[&create[..], &["--system", "[1]"]].concat(), "not a JSON object"),
+        (2, &[&create[..], &["--access-token-ttl", "soon"]].concat(), "not a duration"),
+        (1, &[&create[..], &["--access-token-ttl", "0"]].concat(), "is 0"),
+        (1, &[&create[..], &["--access-token-ttl", "8d"]].concat(), "above the maximum of 7 days"),
+        (1, &[&create[..], &["--name", ""]].concat(), "the name is empty"),
+        (1, &[&create[..], &["--audience", "a\nb"]].concat(), "the audience is empty or has control characters"),
+        (2, &["client", "explode"], "unrecognized subcommand"),
+        (1, &["client", "show", "nobody"], "client nobody not found"),
+        (1, &["client", "update", "nobody", "--name", "x"], "client nobody not found"),
+        (1, &["client", "update", id, "--remove-scope", "never:had"], "no scope \"never:had\""),
+        (1, &["client", "update", id, "--unset", "scopes"], "is not among the scopes"),
+        (2, &["client", "update", id, "--unset", "secrets"], "possible values"),
+        (1, &["client", "rotate-secret", "nobody"], "client nobody not found"),
+        (1, &["client", "retire-secret", id, "nothing"], "has no secret with this id"),
+        (1, &["client", "disable", "nobody"], "client nobody not found"),
+        (1, &["client", "delete", "nobody"], "client nobody not found"),
+        (1, &["client", "delete", id], "confirm with --yes"),
+    ];
+    for (code, arguments, said) in table {
+        test.interceptor.forget();
+        command_line(&test).run(arguments).await.assert(code, said);
+        // The id that is taken is found so by the one conditional write.
+        let may_write = said == "already exists";
+        let writes = |call: &&String| !["", "GetItem ClientsTable", "Scan UsersTable"].contains(&call.as_str());
+        assert_eq!(test.interceptor.calls().iter().any(|call| writes(&call)), may_write, "{arguments:?}");
+        assert_eq!(stored(&test, "new-one"), Value::Null, "{arguments:?}");
+    }
+    assert_token(&test, SERVICE, 200).await;
+}
+
+#[tokio::test]
+async fn a_deployment_that_cannot_be_found_is_told_apart_from_one_that_may_not_be_used() {
+    let test = started().await;
+    let line = command_line(&test);
+    let bare = async |arguments: &[&str]| Ran::of(line.bare(arguments).spawn().unwrap(), "").await;
+    bare(&["client", "list"]).await.assert(1, "no deployment is named");
+    bare(&["--stack", "countersing", "client", "list"]).await.assert(1, "stack countersing not found in eu-west-2");
+    bare(&["--stack", "countersign", "client", "list"]).await.assert(0, "billing-cron");
+    let made = bare(&["--stack", "countersign", "client", "create", "one"]).await;
+    made.assert(0, "changing the stack countersign in account 123456789012, eu-west-2");
+
+    let mut homeless = line.bare(&["client", "list", "--stack", "countersign"]);
+    homeless.env_remove("AWS_REGION").env("AWS_EC2_METADATA_DISABLED", "true");
+    Ran::of(homeless.spawn().unwrap(), "").await.assert(1, "add --region, or set AWS_REGION");
+
+    test.interceptor.fail("PutItem", 400, "AccessDeniedException");
+    let refused = command_line(&test).run(&["client", "create", "two"]).await;
+    refused.assert(1, "permission denied: your role lacks dynamodb:PutItem on a-table");
+    assert_eq!(refused.out, "", "no secret of a client that there is not");
+    test.interceptor.fail("GetItem", 400, "ResourceNotFoundException");
+    command_line(&test).run(&["client", "show", "two"]).await.assert(1, "check --region");
+}
+
+#[tokio::test]
+async fn two_secrets_live_at_once_and_a_third_is_refused() {
+    let test = started().await;
+    let first = create(&test, "cron").await;
+    let line = command_line(&test);
+    let rotated = line.run(&["client", "rotate-secret", "cron", "--expires-in", "1h", "--json"]).await;
+    rotated.assert(0, "expires at 20");
+    let second = rotated.json()["client_secret"].as_str().unwrap().to_owned();
+    assert_ne!(first, second);
+    for secret in [&first, &second] {
+        assert_token(&test, ("cron", secret), 200).await;
+    }
+    let before = stored(&test, "cron");
+    line.run(&["client", "rotate-secret", "cron"]).await.assert(1, "cron has 2 active secrets");
+    assert_eq!(stored(&test, "cron"), before);
+
+    test.pass(3_599);
+    assert_token(&test, ("cron", &first), 200).await;
+    test.pass(60);
+    assert_token(&test, ("cron", &first), 401).await;
+    assert_token(&test, ("cron", &second), 200).await;
+
+    let ids = line.json(&["client", "show", "cron"]).await["secrets"].clone();
+    assert_eq!(ids.as_array().unwrap().len(), 2);
+    line.run(&["client", "retire-secret", "cron", ids[0]["id"].as_str().unwrap()]).await.assert(0, "sha256");
+    let last = ids[1]["id"].as_str().unwrap();
+    line.run(&["client", "retire-secret", "cron", last]).await.assert(1, "the last active secret of cron");
+    assert_token(&test, ("cron", &second), 200).await;
+    line.run(&["client", "retire-secret", "cron", last, "--yes"]).await.assert(0, "cron");
+    assert_token(&test, ("cron", &second), 401).await;
+    // With none left, the next one is the only one.
+    let third = line.json(&["client", "rotate-secret", "cron"]).await["client_secret"].as_str().unwrap().to_owned();
+    assert_token(&test, ("cron", &third), 200).await;
+}
+
+/// Two operators rotate at once: one of them is told, and there are never three.
+#[tokio::test]
+async fn of_two_changes_at_once_neither_undoes_the_other() {
+    let test = started().await;
+    create(&test, "cron").await;
+    test.interceptor.hold();
+    let line = command_line(&test);
+    let both = [line.start(&["client", "rotate-secret", "cron"]), line.start(&["client", "rotate-secret", "cron"])];
+    let [one, other] = both.map(|process| tokio::spawn(Ran::of(process, "")));
+    assert_eq!(test.interceptor.let_through(2).await, ["GetItem ClientsTable"; 2]);
+    test.interceptor.let_through(2).await;
+    assert_eq!(test.interceptor.let_through(2).await, ["UpdateItem ClientsTable"; 2]);
+    let mut codes = [one.await.unwrap(), other.await.unwrap()];
+    codes.sort_by_key(|ran| ran.code);
+    codes[0].assert(0, "client_secret");
+    codes[1].assert(1, "changed simultaneously by another process");
+    assert_eq!(stored(&test, "cron")["secrets"]["L"].as_array().unwrap().len(), 2);
+}
+
+/// S-706 for operators: a write whose response was lost is sent again by the SDK, and is no conflict with itself.
+#[tokio::test]
+async fn a_lost_answer_is_no_conflict() {
+    let test = started().await;
+    test.interceptor.lose_response("PutItem ClientsTable");
+    let first = create(&test, "cron").await;
+    test.interceptor.lose_response("UpdateItem ClientsTable");
+    let rotated = command_line(&test).json(&["client", "rotate-secret", "cron"]).await;
+    for secret in [&first, rotated["client_secret"].as_str().unwrap()] {
+        assert_token(&test, ("cron", secret), 200).await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_touches_what_it_names_and_nothing_else() {
+    let test = started().await;
+    let secret = create(&test, "cron").await;
+    // What we know nothing of stays, too.
+    let mut item = json!({"client_id": "cron", "team": "finance", "enabled": true, "name": 7, "grant_types": ["client_credentials"]});
+    item["scopes"] = json!(["billing:*", "a", "b"]);
+    item["secrets"] =
+        json!([{"hash": countersign::password_hash::hash_client_secret(&secret), "created_at": "monday"}]);
+    test.cloud.put("ClientsTable", &item).unwrap();
+    let line = command_line(&test);
+
+    let arguments = ["client", "update", "cron", "--name", "Cron", "--add-scope", "c", "--remove-scope", "a"];
+    let shown = line.json(&[&arguments[..], &["--access-token-ttl", "90"]].concat()).await;
+    assert_eq!((&shown["scopes"], &shown["access_token_ttl"]), (&json!(["b", "billing:*", "c"]), &json!(90)));
+    let after = stored(&test, "cron");
+    assert_eq!((&after["team"]["S"], &after["name"]["S"]), (&json!("finance"), &json!("Cron")));
+    assert_eq!(after["secrets"]["L"][0]["M"]["created_at"]["S"], "monday");
+    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "c")]).await.status, 200);
+    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "a")]).await.status, 400);
+
+    let unset = ["client", "update", "cron", "--unset", "access-token-ttl", "--unset", "name", "--scope", "only"];
+    let shown = line.json(&unset).await;
+    assert_eq!(
+        (&shown["scopes"], &shown["access_token_ttl"], &shown["name"]),
+        (&json!(["only"]), &Value::Null, &Value::Null)
+    );
+
+    line.run(&["client", "disable", "cron"]).await.assert(0, "false");
+    assert_token(&test, ("cron", &secret), 401).await;
+    line.run(&["client", "enable", "cron"]).await.assert(0, "true");
+    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "only")]).await.status, 200);
+    line.run(&["client", "delete", "cron", "--yes"]).await.assert(0, "deleted client cron");
+    assert_eq!(stored(&test, "cron"), Value::Null);
+}
+
+#[tokio::test]
+async fn lists_show_everything_and_a_malformed_record_does_not_hide_the_others() {
+    let test = started().await;
+    test.cloud.put("ClientsTable", &json!({"client_id": "broken", "enabled": "yes"})).unwrap();
+    let line = command_line(&test);
+    let listed = line.run(&["client", "list"]).await;
+    listed.assert(3, "the record of client broken is malformed");
+    for id in [SERVICE.0, APPLICATION.0] {
+        assert!(listed.out.contains(id), "{listed:?}");
+    }
+    assert!(!listed.out.contains("\u{1b}["), "no colours where there is no terminal");
+    let listed = line.run(&["user", "list", "--json"]).await;
+    let users: Vec<Value> = listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == TestApp::users(), "{users:?}");
+    assert!(!listed.out.contains("$argon2"));
+    line.run(&["client", "show", "broken"]).await.assert(1, "fix it in the table");
+    line.run(&["client", "delete", "broken", "--yes"]).await.assert(0, "deleted client broken");
+}
+
+#[tokio::test]
+async fn it_speaks_as_command_lines_do() {
+    let test = started().await;
+    let line = command_line(&test);
+    for arguments in
+        [&["--help"][..], &["client", "create", "--help"], &["import", "users", "--help"], &["apply", "--help"]]
+    {
+        let help = line.run(arguments).await;
+        help.assert(0, "Example");
+        assert_eq!(help.err, "");
+    }
+    line.run(&["--version"]).await.assert(0, env!("CARGO_PKG_VERSION"));
+    line.run(&[]).await.assert(2, "Usage");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        line.run(&["completions", shell]).await.assert(0, "rotate-secret");
+    }
+    line.run(&["client", "lst"]).await.assert(2, "'list'");
+}
+
+/// Ids of secrets are for people, and a record that people made may have none.
+#[tokio::test]
+async fn secrets_without_an_id_are_rotated_and_retired_like_others() {
+    let test = started().await;
+    let hash = |secret: &str| countersign::password_hash::hash_client_secret(secret);
+    let hour = test.now() + 3_600;
+    let mut item = json!({"client_id": "old", "enabled": true, "grant_types": ["client_credentials"], "scopes": ["a"]});
+    item["default_scopes"] = json!(["a"]);
+    item["secrets"] = json!([{"hash": hash("first"), "expires_at": hour}]);
+    test.cloud.put("ClientsTable", &item).unwrap();
+    let line = command_line(&test);
+    // It dies in an hour, whatever is said.
+    let rotated = line.run(&["client", "rotate-secret", "old", "--expires-in", "7d"]).await;
+    let shown = line.json(&["client", "show", "old"]).await;
+    assert_eq!(shown["secrets"][0]["expires_at"], hour);
+    let id = shown["secrets"][0]["id"].as_str().unwrap().to_owned();
+    rotated.assert(0, &format!("the secret {id} expires at "));
+    assert_eq!(id.len(), 8);
+    line.run(&["client", "retire-secret", "old", &id]).await.assert(0, "old");
+    assert_token(&test, ("old", "first"), 401).await;
+}
+
+/// Whether a write that got no response was done, nobody knows; one that was refused was not.
+#[tokio::test]
+async fn what_may_have_been_done_is_told_apart_from_what_was_not() {
+    let test = started().await;
+    test.interceptor.fail("PutItem", 500, "InternalServerError");
+    let unknown = command_line(&test).run(&["client", "create", "cron"]).await;
+    unknown.assert(1, "the write may have succeeded");
+    test.interceptor.fail("PutItem", 400, "ValidationException");
+    let refused = command_line(&test).run(&["client", "create", "cron"]).await;
+    assert!(!refused.assert(1, "try again").err.contains("may have succeeded"), "{refused:?}");
+}
+
+/// Nobody reads what is printed once: that is no success.
+#[tokio::test]
+async fn a_secret_that_nobody_has_read_is_told() {
+    let test = started().await;
+    let line = command_line(&test);
+    let script = format!(
+        "{BINARY} client create cron > /dev/full; echo code $?; {BINARY} client create cron2 | true; echo code ${{PIPESTATUS[0]}}",
+    );
+    let mut shell = line.program("bash", &["-c", &script]);
+    let ran =
+        Ran::of(shell.env("PATH", "/usr/bin:/bin").envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "")
+            .await;
+    ran.assert(0, "the new secret of client cron was stored, but could not be printed; get another one");
+    assert_eq!(ran.out, "code 1\ncode 1\n", "{ran:?}");
+}
+
+/// A word too many may be a secret that somebody took for an argument.
+#[tokio::test]
+async fn what_is_no_argument_is_not_repeated() {
+    let test = started().await;
+    for arguments in [
+        &["user", "set-password", "john", "cAnArY"][..],
+        &["token", "inspect", "cAnArY"],
+        &["client", "rotate-secret", "cron", "cAnArY"],
+        &["client", "retire-secret", SERVICE.0, "cAnArY"],
+        &["user", "create", "john", "--password=cAnArY"],
+    ] {
+        let ran = command_line(&test).run(arguments).await;
+        assert!(ran.code == 1 || ran.code == 2, "{ran:?}");
+        assert!(!format!("{ran:?}").contains("cAnArY"), "{ran:?}");
+    }
+    let mut piped = command_line(&test).program("bash", &["-c", &format!("{BINARY} completions bash | head -1")]);
+    Ran::of(piped.env("PATH", "/usr/bin:/bin").spawn().unwrap(), "").await.assert(0, "_countersign");
+}

@@ -1,0 +1,117 @@
+//! Imports that are interrupted, throttled or not permitted.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use tokio::io::AsyncBufReadExt;
+
+use super::import;
+use crate::{command_line, started};
+use testing::{Ran, TestApp, file, form, fresh_path};
+
+/// Ctrl-C in the middle: what is in is in, and the same command completes it.
+#[tokio::test]
+async fn an_import_that_was_stopped_is_completed_by_the_same_command() {
+    const USERS: usize = 3_000;
+    let test = started().await;
+    let lines: String = (0..USERS)
+        .map(|number| format!("{}\n", json!({"username": format!("user-{number}"), "user_id": format!("id-{number}")})))
+        .collect();
+    let path = file("many.jsonl", &lines);
+    let process = command_line(&test).start(&["import", "users", path.to_str().unwrap(), "--json"]);
+    let id = process.id().unwrap().to_string();
+    let running = tokio::spawn(Ran::of(process, ""));
+    while test.interceptor.calls().iter().filter(|call| *call == "PutItem UsersTable").count() < 200 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let stopped = running.await.unwrap();
+    stopped.assert(130, "run the same command again to continue");
+    let first = stopped.json()["schemes"]["no password"]["new"].as_u64().unwrap();
+    assert!((200..3_000).contains(&first), "{first}");
+
+    let done = import(&test, "users", &path, &[]).await;
+    let counts = done.assert(0, "").json()["schemes"]["no password"].clone();
+    assert_eq!(counts, json!({"new": 3_000 - first, "replaced": 0, "was_there": first}));
+    let status = command_line(&test).json(&["import", "status"]).await;
+    assert_eq!(status["users"], USERS + TestApp::users());
+}
+
+/// AWS asks to slow down, and then has had enough: the import waits, and then says how to go on.
+#[tokio::test]
+async fn an_import_waits_for_a_table_that_throttles_and_stops_where_it_may_not_write() {
+    let test = started().await;
+    let path = file("few.jsonl", &json!({"username": "late"}).to_string());
+    test.interceptor.fail("PutItem UsersTable", 400, "ProvisionedThroughputExceededException");
+    let process = command_line(&test).start(&["import", "users", path.to_str().unwrap(), "--json"]);
+    let running = tokio::spawn(Ran::of(process, ""));
+    while test.interceptor.calls().iter().filter(|call| *call == "PutItem UsersTable").count() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    test.interceptor.stop_failing();
+    running.await.unwrap().assert(0, "new\": 1");
+
+    test.interceptor.fail("PutItem UsersTable", 400, "AccessDeniedException");
+    let path = file("more.jsonl", &json!({"username": "later"}).to_string());
+    let refused = import(&test, "users", &path, &[]).await;
+    refused.assert(1, "line 1: permission denied: your role lacks dynamodb:PutItem on a-table");
+    refused.assert(1, "Run the same command again to continue");
+}
+
+/// A record that DynamoDB rejects is a bad line. Input that cannot be read ends the import.
+#[tokio::test]
+async fn what_cannot_be_stored_is_a_bad_line_and_what_cannot_be_read_is_the_end() {
+    let test = started().await;
+    test.interceptor.fail("PutItem UsersTable", 400, "ValidationException");
+    let path = file("odd.jsonl", &json!({"username": "odd"}).to_string());
+    import(&test, "users", &path, &[]).await.assert(3, "line 1: DynamoDB rejects the record");
+    test.interceptor.stop_failing();
+    let folder = fresh_path("folder.jsonl");
+    std::fs::create_dir_all(&folder).unwrap();
+    import(&test, "users", &folder, &[]).await.assert(1, "line 1 cannot be read");
+    let endless = file("endless.jsonl", &"x".repeat((1 << 20) + 1));
+    import(&test, "users", &endless, &[]).await.assert(1, "longer than 1 MiB");
+}
+
+/// The one who writes the input may never end it: the second Ctrl-C does not wait.
+#[tokio::test]
+async fn a_second_ctrl_c_ends_an_import_whose_input_does_not() {
+    let test = started().await;
+    let mut process = command_line(&test).start(&["import", "users", "-", "--format", "jsonl"]);
+    let mut input = process.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut input, b"{\"username\":\"first\"}\n").await.unwrap();
+    let id = process.id().unwrap().to_string();
+    let interrupt = || assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let mut said = tokio::io::BufReader::new(process.stderr.take().unwrap()).lines();
+    // Nobody listens for it before that.
+    while test.interceptor.calls().iter().all(|call| call != "Scan UsersTable") {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    interrupt();
+    while !said.next_line().await.unwrap().unwrap().contains("press Ctrl-C again") {}
+    interrupt();
+    let status = tokio::time::timeout(Duration::from_mins(1), process.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(130));
+    drop(input);
+}
+
+#[tokio::test]
+async fn an_imported_secret_authenticates_as_in_the_old_system() {
+    let test = started().await;
+    let line = json!({
+        "client_id": "old", "secret": "a+b%c/=", "grant_types": ["client_credentials"], "scopes": ["a"],
+        "default_scopes": ["a"],
+    });
+    let path = file("clients.jsonl", &line.to_string());
+    let ran = command_line(&test).run(&["import", "clients", path.to_str().unwrap(), "--json"]).await;
+    ran.assert(0, "");
+    assert!(!ran.err.to_lowercase().contains("warn"), "{ran:?}");
+    for (halves, status) in [("old:a+b%c/=", 200), ("old:a%2Bb%25c%2F%3D", 200), ("old:a b%c/=", 401)] {
+        let authorization = format!("Basic {}", STANDARD.encode(halves));
+        let request = form(&[("grant_type", "client_credentials")]).header("authorization", &authorization);
+        assert_eq!(test.send(request.post()).await.status, status, "{halves}");
+    }
+}

@@ -1,0 +1,98 @@
+//! `countersign key`: the rotation itself is tested in `rotation.rs`; here, that the command line does it.
+
+use countersign::keys::{RotationPolicy, RotationRequest, Rotator};
+use serde_json::{Value, json};
+
+use crate::command_line;
+use testing::TestApp;
+use testing::p256_pem;
+
+/// A deployment whose keys were made this many seconds ago.
+pub async fn made(seconds: i64) -> TestApp {
+    let test = TestApp::start_cold(|_| {}).await;
+    test.use_system_time().await;
+    test.pass(-seconds);
+    let policy =
+        RotationPolicy { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
+    let secret_id = test.app.config.signing_secret_id.clone();
+    let rotation = Rotator::new(&test.sdk().await, secret_id, policy, test.clock());
+    assert!(rotation.run(RotationRequest::Provide).await.unwrap().changed);
+    test.use_system_time().await;
+    test
+}
+
+fn kid(test: &TestApp, stage: &str) -> String {
+    let document: Value = serde_json::from_str(&test.cloud.secret().unwrap().unwrap()).unwrap();
+    document[stage]["kid"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
+    let test = made(5 * 86_400).await;
+    let line = command_line(&test);
+    let keys = line.json(&["key", "list"]).await;
+    assert_eq!((&keys[0]["kid"], &keys[0]["stage"]), (&json!(kid(&test, "current")), &json!("current")));
+    assert_eq!((&keys[1]["kid"], &keys[1]["stage"]), (&json!(kid(&test, "next")), &json!("next")));
+    let listed = line.run(&["key", "list"]).await;
+    listed.assert(0, "retires at the next rotation").assert(0, "may sign from 20").assert(0, "5d");
+    assert!(!listed.out.contains("PRIVATE"));
+    let mut of_stack = line.bare(&["--stack", "countersign", "key", "list"]);
+    testing::Ran::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
+
+    test.cloud.put_secret(&p256_pem()).unwrap();
+    line.run(&["key", "list"]).await.assert(0, "externally managed");
+    line.run(&["key", "rotate"]).await.assert(3, "a key of your own, which is not rotated");
+    line.run(&["key", "rotate", "--emergency", "--yes"])
+        .await
+        .assert(1, "an externally managed key; replace the key in the secret");
+    test.cloud.put_secret("{").unwrap();
+    line.run(&["key", "list"]).await.assert(1, "replace it with a valid one");
+}
+
+#[tokio::test]
+async fn a_rotation_happens_when_verifiers_can_have_seen_the_key_and_an_emergency_at_once() {
+    let young = made(60).await;
+    let (current, next) = (kid(&young, "current"), kid(&young, "next"));
+    command_line(&young)
+        .run(&["key", "rotate"])
+        .await
+        .assert(3, "no: the next key has not been public for long enough");
+    assert_eq!(kid(&young, "current"), current);
+    let line = command_line(&young);
+    line.run(&["key", "rotate", "--emergency"]).await.assert(1, "confirm with --yes");
+    line.run(&["key", "rotate", "--emergency=-nobody", "--yes"]).await.assert(1, "key -nobody not found");
+    assert_eq!(kid(&young, "current"), current);
+    line.run(&["key", "rotate", "--emergency", "--yes"]).await.assert(0, &next);
+    assert_eq!(kid(&young, "current"), next);
+
+    let old = made(10_801).await;
+    let (current, next) = (kid(&old, "current"), kid(&old, "next"));
+    let report = command_line(&old).json(&["key", "rotate"]).await;
+    assert_eq!(
+        (&report["changed"], &report["current"], &report["previous"]),
+        (&json!(true), &json!(next), &json!([current]))
+    );
+    command_line(&old).run(&["key", "list"]).await.assert(0, "leaves on 20");
+    let emergency = format!("--emergency={current}");
+    let named = ["key", "rotate", &emergency, "--yes"];
+    command_line(&old).run(&named).await.assert(0, "yes");
+    assert_eq!(kid(&old, "current"), next, "the one that signs stays");
+}
+
+/// What the deployment rotates by is not guessed; and a key that had to be made first is no rotation.
+#[tokio::test]
+async fn a_rotation_by_other_settings_than_the_deployments_is_refused() {
+    let test = made(10_801).await;
+    let before = test.cloud.secret().unwrap();
+    for missing in ["SIGNING_ALGORITHM", "KEY_PUBLIC_FOR"] {
+        let mut command = command_line(&test).bare(&["key", "rotate"]);
+        command.envs(testing::cloud::environment(testing::ISSUER)).env_remove(missing);
+        let ran = testing::Ran::of(command.spawn().unwrap(), "").await;
+        ran.assert(1, &format!("are not known (environment variable {missing} is missing); add --stack NAME"));
+    }
+    assert_eq!(test.cloud.secret().unwrap(), before);
+    let mut document: Value = serde_json::from_str(&before.unwrap()).unwrap();
+    document["next"] = Value::Null;
+    test.cloud.put_secret(&document.to_string()).unwrap();
+    command_line(&test).run(&["key", "rotate"]).await.assert(3, "no: the next key had to be published first");
+}

@@ -1,0 +1,121 @@
+//! The operators' page: each command on it is run, in their order, and prints what stands there.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use super::keys::made;
+use crate::{BINARY, command_line};
+use testing::{ISSUER, TestApp, fresh_path};
+
+const PAGE: &str = include_str!("../../../docs/cli.md");
+
+/// The fenced blocks of the page: how each is marked, and what is in it.
+fn blocks() -> Vec<(String, Vec<&'static str>)> {
+    let mut blocks = Vec::new();
+    let mut lines = PAGE.lines();
+    while let Some(line) = lines.next() {
+        if let Some(mark) = line.strip_prefix("```") {
+            blocks.push((mark.to_owned(), lines.by_ref().take_while(|line| *line != "```").collect()));
+        }
+    }
+    blocks
+}
+
+/// A line, word by word, without what is different each time: secrets, ids, times and spans of time.
+fn words(line: &str) -> Vec<&str> {
+    let word = |word| {
+        let bare = str::trim_matches(word, ['(', ')', ',', ';', '.']);
+        let is_id = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+        match bare.len() {
+            51.. if bare.starts_with("cs_") => "a secret",
+            20 if bare.ends_with('Z') && bare.starts_with("20") => "a time",
+            43 | 22 if bare.chars().all(is_id) => "an id",
+            8 if bare.chars().all(|digit| digit.is_ascii_hexdigit()) => "an id",
+            2..4 if bare.ends_with(['d', 'h', 'm', 's']) && bare.starts_with(|first: char| first.is_ascii_digit()) => {
+                "a span"
+            }
+            _ => word,
+        }
+    };
+    line.split_whitespace().map(word).collect()
+}
+
+#[test]
+fn what_differs_each_time_is_all_that_may() {
+    let secret = "cs_AEySRE2C5eRzfN5Lq8o0NmkXMJ69Txb3xN-E3NgnBUE1PAUaP";
+    let line = |time: &str| format!("{secret} lives for 59m 58s, until {time}, not f476fbc4");
+    assert_eq!(words(&line("2026-11-22T01:05:07Z")), words(&line("2027-01-01T00:00:00Z").replace("59m", "3s")));
+    for other in ["cs_short", "tomorrow", "59 minutes", "f476fbcx"] {
+        assert_ne!(words(other), words("2026-11-22T01:05:07Z"));
+    }
+}
+
+/// Runs a command as it stands there, and yields what it printed, in one stream as on a terminal.
+async fn run(test: &TestApp, folder: &Path, url: &str, command: &str) -> Vec<String> {
+    let binaries = Path::new(BINARY).parent().unwrap().display();
+    let mut shell = command_line(test).program("bash", &["-c", &format!("exec 2>&1; {command}")]);
+    shell
+        .env("PATH", format!("{binaries}:/usr/bin:/bin"))
+        .env("COUNTERSIGN_STACK", "countersign")
+        .env("COUNTERSIGN_URL", url)
+        .current_dir(folder)
+        .stdin(Stdio::null());
+    let output = shell.output().await.unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn each_command_prints_what_stands_on_the_page() {
+    let test = made(5 * 86_400).await;
+    let url = test.serve().await;
+    test.interceptor.describe_as_deployed();
+    for table in ["ClientsTable", "UsersTable"] {
+        empty(&test, table).await;
+    }
+    let folder = fresh_path("page");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut commands = 0;
+    for (mark, lines) in blocks() {
+        // A file that the commands after it use: its name follows its language.
+        if let Some((_, name)) = mark.split_once(' ') {
+            std::fs::write(folder.join(name), lines.join("\n") + "\n").unwrap();
+        }
+        if mark != "console" {
+            continue;
+        }
+        let mut written = lines.into_iter().peekable();
+        while let Some(line) = written.next() {
+            let mut command = line.strip_prefix("$ ").unwrap_or_else(|| panic!("no command: {line}")).to_owned();
+            while command.ends_with('\\') {
+                command = format!("{}\n{}", command, written.next().unwrap());
+            }
+            let mut expected = Vec::new();
+            while let Some(line) = written.next_if(|line| !line.starts_with("$ ")) {
+                expected.push(line.trim_end());
+            }
+            let printed = run(&test, &folder, &url, &command).await;
+            let printed: Vec<_> = printed.iter().map(|line| line.replace(&url, ISSUER)).collect();
+            let same = printed.len() == expected.len()
+                && expected.iter().zip(&printed).all(|(written, printed)| words(written) == words(printed));
+            assert!(same, "{command}\n-- the page\n{}\n-- printed\n{}", expected.join("\n"), printed.join("\n"));
+            commands += 1;
+        }
+    }
+    assert!(commands > 20, "{commands}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A new deployment has nothing in it.
+async fn empty(test: &TestApp, table: &str) {
+    let (kind, key) = if table == "ClientsTable" { ("client", "client_id") } else { ("user", "username") };
+    let listed = command_line(test).run(&[kind, "list", "--json"]).await;
+    let records: Vec<serde_json::Value> = if kind == "client" {
+        serde_json::from_str(&listed.out).unwrap()
+    } else {
+        listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    for record in records {
+        let id = record[key].as_str().unwrap();
+        command_line(test).run(&[kind, "delete", id, "--yes"]).await.assert(0, "deleted");
+    }
+}

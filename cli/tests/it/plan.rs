@@ -1,0 +1,144 @@
+//! `countersign plan` and `countersign apply`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::{command_line, started};
+use testing::{Ran, SERVICE, TestApp, file};
+
+const FILE: &str = r#"
+[clients.billing-cron]
+name = "Billing cron job"
+grant_types = ["client_credentials"]
+scopes = ["legacy:autonomy.read", "legacy:autonomy.write"]
+default_scopes = ["legacy:autonomy.read"]
+
+[clients.shop]
+grant_types = ["password", "refresh_token"]
+scopes = ["orders:*"]
+access_token_ttl = 600
+[clients.shop.system]
+id = 7
+"#;
+
+async fn run(test: &TestApp, verb: &str, path: &Path, more: &[&str]) -> Ran {
+    command_line(test).run(&[&[verb, path.to_str().unwrap()], more].concat()).await
+}
+
+fn stored(test: &TestApp, client_id: &str) -> Value {
+    test.cloud.item("ClientsTable", &json!({"client_id": client_id})).unwrap().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do() {
+    let test = started().await;
+    let path = file("apply.toml", FILE);
+    let before = stored(&test, SERVICE.0);
+    let planned = run(&test, "plan", &path, &["--json"]).await;
+    let steps = planned.assert(3, "not in the file, not changed").json();
+    assert_eq!((&steps[0]["client_id"], &steps[0]["step"]), (&json!(SERVICE.0), &json!("update")));
+    assert_eq!((&steps[1]["client_id"], &steps[1]["step"]), (&json!("shop"), &json!("create")));
+    assert_eq!(
+        (stored(&test, SERVICE.0), stored(&test, "shop")),
+        (before.clone(), Value::Null),
+        "a plan writes nothing"
+    );
+
+    run(&test, "apply", &path, &[]).await.assert(1, "confirm with --yes");
+    assert_eq!(stored(&test, "shop"), Value::Null);
+    let applied = run(&test, "apply", &path, &["--yes"]).await;
+    let secret =
+        applied.assert(0, "2 applied").out.split_whitespace().find(|word| word.starts_with("cs_")).unwrap().to_owned();
+    assert_eq!(stored(&test, SERVICE.0)["secrets"], before["secrets"], "secrets are not of the file");
+    assert_eq!(stored(&test, "shop")["system"]["M"]["id"]["N"], "7");
+    let password = [("grant_type", "client_credentials")];
+    test.form(("shop", &secret), &password).await.assert_error(400, "unauthorized_client");
+
+    run(&test, "plan", &path, &[]).await.assert(0, "No changes.");
+    run(&test, "apply", &path, &[]).await.assert(0, "No changes.");
+
+    // What is not said any more is not there any more.
+    let path = file("apply.toml", &FILE.replace("access_token_ttl = 600\n", ""));
+    let planned = run(&test, "plan", &path, &[]).await;
+    planned.assert(3, "access_token_ttl: 600 -> none");
+    assert_eq!(planned.out.lines().count(), 2, "{planned:?}");
+    run(&test, "apply", &path, &["--yes"]).await.assert(0, "1 applied");
+    assert_eq!(stored(&test, "shop")["access_token_ttl"], Value::Null);
+    run(&test, "plan", &path, &["--prune"]).await.assert(3, "- autonomy-web");
+    run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(0, "applied");
+    let left = command_line(&test).json(&["client", "list"]).await;
+    assert_eq!(left.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_is_refused_whole() {
+    let test = started().await;
+    let table = [
+        ("[clients.a", "line 1"),
+        ("[clients.a]\nscope = [\"x\"]", "unknown field `scope`"),
+        ("[clients.a]\nsecret = \"cAnArY\"", "secrets are not allowed in the file"),
+        ("[clients.a]\nname = 7", "line 2"),
+        ("clients.a = \"cAnArY\"", "invalid type"),
+        ("[client.a]", "unknown field `client`"),
+        ("[clients.good]\n[clients.a]\nscopes = [\"x y\"]", "client a: the scope \"x y\" contains a space"),
+        ("[clients.good]\n[clients.a]\ngrant_types = [\"implicit\"]", "client a: the grant type"),
+        ("[clients.good]\n[clients.\"a b\"]", "a b: an id has 1 to 256 characters"),
+        ("[clients.good]\n[clients.a]\naccess_token_ttl = 0", "client a: the access_token_ttl is 0"),
+        ("[clients.good]\n[clients.a]\nscopes = 'ab\"cAnArY\"x'", "invalid type"),
+        ("[clients.good]\n[clients.a.system]\nsince = 2024-01-01", "system has a date, which JSON cannot express"),
+        ("[clients.good]\n[clients.a.system]\nrate = nan", "system has a number that JSON cannot express"),
+    ];
+    for (number, (text, said)) in table.iter().enumerate() {
+        let path = file(&format!("bad-{number}.toml"), text);
+        for (verb, more) in [("plan", &[][..]), ("apply", &["--yes"])] {
+            let ran = run(&test, verb, &path, more).await;
+            ran.assert(1, said);
+            assert!(!format!("{ran:?}").contains("cAnArY"), "{ran:?}");
+        }
+        assert_eq!(stored(&test, "good"), Value::Null);
+    }
+    run(&test, "plan", Path::new("nowhere.toml"), &[]).await.assert(1, "cannot read nowhere.toml");
+}
+
+/// It fails in the middle: what was made is told, with its secret, and the same command does the rest.
+#[tokio::test]
+async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same_command() {
+    let test = started().await;
+    let path = file("half.toml", "[clients.a]\n[clients.billing-cron]\n");
+    test.interceptor.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
+    let half = run(&test, "apply", &path, &["--yes"]).await;
+    assert_eq!(half.code, 1);
+    assert!(half.out.contains("cs_") && half.err.contains("billing-cron: permission denied"), "{half:?}");
+    assert!(half.err.contains("1 of 2 changes applied; apply again"), "{half:?}");
+    test.interceptor.stop_failing();
+    let rest = run(&test, "apply", &path, &["--yes"]).await;
+    rest.assert(0, "1 applied");
+    assert!(!rest.out.contains("cs_"));
+}
+
+/// In JSON, too: what was made before a failure is printed, with the secrets that nobody else will ever see.
+#[tokio::test]
+async fn scripts_get_the_secrets_of_what_was_done_before_a_failure() {
+    let test = started().await;
+    let path = file("half-json.toml", "[clients.a]\n[clients.billing-cron]\n");
+    run(&test, "apply", &path, &["--json"]).await.assert(1, "add --yes");
+    test.interceptor.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
+    let half = run(&test, "apply", &path, &["--yes", "--json"]).await;
+    assert_eq!(half.code, 1);
+    assert!(half.json()[0]["client_secret"].as_str().unwrap().starts_with("cs_"));
+}
+
+#[tokio::test]
+async fn a_file_undoes_nothing_that_it_does_not_speak_of() {
+    let test = started().await;
+    command_line(&test).run(&["client", "disable", SERVICE.0]).await.assert(0, "");
+    let path = file("quiet.toml", &format!("{FILE}rate = 1.0\nratio = 1.5\nlist = [2.0, {{x = 3.0}}]\n"));
+    run(&test, "apply", &path, &["--yes"]).await.assert(0, "applied");
+    assert_eq!(stored(&test, SERVICE.0)["enabled"]["BOOL"], false, "disabled in a hurry");
+    run(&test, "plan", &path, &[]).await.assert(0, "No changes.");
+    let path = file("empty.toml", "");
+    run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(1, "check the file");
+    let path = file("said.toml", "[clients.billing-cron]\nenabled = true\n");
+    run(&test, "apply", &path, &["--yes"]).await.assert(0, "enabled: false -> true");
+}

@@ -1,0 +1,191 @@
+//! `countersign token`: one to try things with, and what is wrong with one that was refused.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::{command_line, started};
+use testing::{APPLICATION, ISSUER, Ran, SERVICE, TestApp};
+
+async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> Ran {
+    let arguments = ["--url", url, "token", "get", "--client-id", SERVICE.0];
+    command_line(test).run_with(&[&arguments[..], more].concat(), secret).await
+}
+
+async fn inspect(test: &TestApp, url: &str, token: &str) -> Ran {
+    command_line(test).run_with(&["--url", url, "token", "inspect", "--json"], token).await
+}
+
+/// The token with its header and its claims changed, and the signature that it had.
+fn changed(token: &str, change: impl FnOnce(&mut Value, &mut Value)) -> String {
+    let parts: Vec<&str> = token.split('.').collect();
+    let decode = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+    let (mut header, mut claims) = (decode(parts[0]), decode(parts[1]));
+    change(&mut header, &mut claims);
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{}", encode(header), encode(claims), parts[2])
+}
+
+#[tokio::test]
+async fn a_token_that_was_got_is_good_in_both_structures() {
+    let test = started().await;
+    let url = test.serve().await;
+    for structure in ["1", "2"] {
+        let got = get(&test, &url, &["--structure", structure], &format!("{}\n", SERVICE.1)).await;
+        got.assert(0, "");
+        assert_eq!((got.err.as_str(), got.out.lines().count()), ("", 1), "so that a shell can take it");
+        let inspected = inspect(&test, &url, &got.out).await;
+        let found = inspected.assert(0, "").json();
+        assert_eq!((&found["valid"], &found["structure"]), (&json!(true), &json!(structure.parse::<u8>().unwrap())));
+        assert_eq!(found["claims"]["iss"], ISSUER);
+        let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], &got.out).await;
+        shown.assert(0, "The token is valid. It expires in 1").assert(0, SERVICE.0);
+    }
+    let scoped = get(&test, &url, &["--scope", "legacy:autonomy.read", "--json"], SERVICE.1).await;
+    assert_eq!(scoped.json()["scope"], "legacy:autonomy.read");
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_do_and_never_the_secret() {
+    let test = started().await;
+    let url = test.serve().await;
+    for (more, secret, said) in [
+        (&[][..], "cAnArY-secret", "invalid_client: Client authentication failed); the id or the secret is wrong"),
+        (&["--scope", "never:had"], SERVICE.1, "request other scopes"),
+        (&[], "", "stdin has no client secret"),
+        (&["--client-id", "x"], "cAnArY-secret", "the argument '--client-id <ID>' cannot be used multiple times"),
+    ] {
+        let refused = get(&test, &url, more, secret).await;
+        assert!(refused.code == 1 || refused.code == 2);
+        refused.assert(refused.code, said);
+        assert!(!format!("{refused:?}").contains("cAnArY") && !format!("{refused:?}").contains(SERVICE.1));
+    }
+    get(&test, "http://127.0.0.1:9", &[], "secret").await.assert(1, "did not respond");
+    get(&test, &format!("{url}/elsewhere"), &[], "secret").await.assert(1, "check --url");
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_a_token_is_said_in_words() {
+    let test = started().await;
+    let url = test.serve().await;
+    let good = test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    let good = good.body["access_token"].as_str().unwrap();
+    let other = TestApp::start().await;
+    other.cloud.put_secret(&testing::p256_pem()).unwrap();
+    other.use_system_time().await;
+    let foreign = other.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    let foreign = foreign.body["access_token"].as_str().unwrap();
+    let refresh = test.log_in().await;
+    let day = 86_400;
+    let expired = test.now() - 2 * day;
+    let (first, last) = good.split_at(good.len() - 40);
+    let flipped = format!("{first}{}{}", if last.starts_with('A') { "B" } else { "A" }, &last[1..]);
+    let table: [(&str, String, &str); 19] = [
+        ("changed", changed(good, |_, claims| claims["sub"] = json!("root")), "The signature is wrong"),
+        ("flipped", flipped, "The signature is wrong"),
+        ("foreign", foreign.to_owned(), "The key is not published"),
+        ("none", changed(good, |header, _| header["alg"] = json!("none")), "The token is not signed"),
+        ("HS256", changed(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
+        (
+            "RS256",
+            changed(good, |header, _| header["alg"] = json!("RS256")),
+            "The alg does not match the algorithm of the key, ES256",
+        ),
+        ("no kid", changed(good, |header, _| header["kid"] = Value::Null), "has no kid"),
+        ("crit", changed(good, |header, _| header["crit"] = json!(["b64"])), "has a crit"),
+        ("typ", changed(good, |header, _| header["typ"] = json!("logout+jwt")), "neither at+jwt"),
+        (
+            "iss",
+            changed(good, |_, claims| claims["iss"] = json!(format!("{ISSUER}/"))),
+            "The issuer is not exactly https://auth.example",
+        ),
+        ("exp", changed(good, |_, claims| claims["exp"] = json!(expired)), "The token expired 2d"),
+        (
+            "nbf",
+            changed(good, |_, claims| claims["nbf"] = json!(expired + 3 * day)),
+            "The token is not valid for another",
+        ),
+        ("iat", changed(good, |_, claims| claims["iat"] = json!(expired + 9 * day)), "The exp is not after the iat"),
+        ("no scope", changed(good, |_, claims| claims["scope"] = Value::Null), "The scope is not a string"),
+        (
+            "exp as text",
+            changed(good, |_, claims| claims["exp"] = json!("1")),
+            "The exp is not a whole number of seconds",
+        ),
+        ("refresh token", refresh, "This is a refresh token"),
+        ("secret", APPLICATION.1.to_owned(), "This looks like a client secret"),
+        ("five parts", "a.b.c.d.e".to_owned(), "The token is encrypted"),
+        ("junk", "not-a-token".to_owned(), "This is not a JWT"),
+    ];
+    for (name, token, said) in table {
+        let inspected = inspect(&test, &url, &token).await;
+        assert_eq!(inspected.code, 3, "{name}: {inspected:?}");
+        let faults = inspected.json()["faults"].to_string();
+        assert!(faults.contains(said), "{name}: {faults}");
+    }
+    let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], foreign).await;
+    shown.assert(3, "The token is not valid:").assert(3, "was removed");
+    command_line(&test).run_with(&["token", "inspect", good], "").await.assert(2, "unexpected argument");
+}
+
+/// What is in it can be seen wherever one is; and whether it is good, when the issuer can be asked.
+#[tokio::test]
+async fn without_the_keys_it_is_decoded_all_the_same() {
+    let test = started().await;
+    let url = test.serve().await;
+    let token = get(&test, &url, &[], SERVICE.1).await.out;
+    let inspect = ["token", "inspect", "--issuer", ISSUER, "--url", "http://127.0.0.1:9"];
+    let ran = command_line(&test).run_with(&inspect, &token).await;
+    ran.assert(3, "The signature cannot be checked").assert(3, SERVICE.0);
+}
+
+/// Over http, a secret or a public key goes to a loopback host only, however the URL is written.
+#[tokio::test]
+async fn http_is_for_loopback_hosts_only() {
+    const REMOTE: &str = "http is only for loopback hosts";
+    const SILENT: &str = "/oauth/token did not respond";
+    let test = started().await;
+    for (code, url, said) in [
+        (2, "http://login.example", REMOTE),
+        (2, "http://127.0.0.1.example", REMOTE),
+        (2, "http://localhost.example:80", REMOTE),
+        (2, "http://127.0.0.1@login.example", "contains `@`"),
+        (2, "http://127.0.0.1:80@login.example/", "contains `@`"),
+        (2, "https://user:password@login.example", "contains `@`"),
+        (2, "http://login.example\\@127.0.0.1", REMOTE),
+        (2, "http://login.example#@127.0.0.1", "has a query or a fragment"),
+        (2, "http://login.example?@127.0.0.1", "has a query or a fragment"),
+        (2, "HTTP://LOGIN.EXAMPLE", REMOTE),
+        (2, "http:login.example", REMOTE),
+        (2, "http://0.0.0.0", REMOTE),
+        (2, "http://3232235777", REMOTE),
+        (2, "http://[::2]", REMOTE),
+        (2, "http://[::ffff:10.0.0.1]", REMOTE),
+        (2, "http://", "not a URL"),
+        (2, "ftp://127.0.0.1", "not a URL"),
+        (2, "login.example", "not a URL"),
+        (1, "http://127.0.0.1:9", SILENT),
+        (1, "http://127.0.0.2:9/", SILENT),
+        (1, "http://LOCALHOST:9", "http://localhost:9/oauth/token did not respond"),
+        (1, "http://[::1]:9", SILENT),
+        // The address that was checked is the one that is called.
+        (1, "http://2130706433:9", "http://127.0.0.1:9/oauth/token did not respond"),
+        (1, "http://127.1:9\\@login.example", "http://127.0.0.1:9/"),
+        (1, "https://127.0.0.1:9", SILENT),
+    ] {
+        get(&test, url, &[], SERVICE.1).await.assert(code, said);
+    }
+    // The same for whatever names the URL.
+    let url = "http://login.example";
+    let run = async |arguments: &[&str], name: &str| {
+        let mut command = command_line(&test).bare(arguments);
+        let command = command.envs(testing::cloud::environment(ISSUER)).env(name, url);
+        Ran::of(command.spawn().unwrap(), SERVICE.1).await
+    };
+    run(&["token", "get", "--client-id", "x"], "COUNTERSIGN_URL").await.assert(2, REMOTE);
+    run(&["token", "get", "--client-id", "x"], "ISSUER").await.assert(1, REMOTE);
+    run(&["token", "inspect"], "ISSUER").await.assert(1, REMOTE);
+    run(&["token", "inspect", "--issuer", url], "NOTHING").await.assert(1, REMOTE);
+    run(&["doctor", "--no-users"], "COUNTERSIGN_URL").await.assert(2, REMOTE);
+    run(&["doctor", "--no-users"], "ISSUER").await.assert(1, REMOTE);
+}

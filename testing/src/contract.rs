@@ -1,0 +1,113 @@
+//! `openapi.yaml`, to which every response that any test gets is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::response::Response;
+
+/// The document.
+pub static CONTRACT: LazyLock<Value> = LazyLock::new(|| {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi.yaml");
+    serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+});
+
+/// What is documented of one response.
+struct Documented {
+    headers: BTreeMap<String, Header>,
+    body: Option<Validator>,
+}
+
+/// A header; it may be missing only if the document says `required: false`.
+struct Header {
+    value: Validator,
+    is_required: bool,
+}
+
+/// By path, method and status; those of other paths and methods under empty names.
+static RESPONSES: LazyLock<BTreeMap<(&str, &str, u16), Documented>> = LazyLock::new(|| {
+    let mut responses = BTreeMap::new();
+    for (path, operations) in CONTRACT["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let key = (path.as_str(), method.as_str(), status.parse().unwrap());
+                responses.insert(key, Documented::read(response));
+            }
+        }
+    }
+    let elsewhere = &CONTRACT["components"]["responses"];
+    responses.insert(("", "", 404), Documented::read(&elsewhere["NotFound"]));
+    responses.insert(("", "", 405), Documented::read(&elsewhere["MethodNotAllowed"]));
+    responses
+});
+
+impl Documented {
+    fn read(response: &'static Value) -> Self {
+        let response = resolved(response);
+        let headers = response["headers"].as_object().unwrap().iter().map(|(name, header)| {
+            let header = resolved(header);
+            let is_required = header["required"] != json!(false);
+            (name.to_lowercase(), Header { value: schema(&header["schema"]), is_required })
+        });
+        let body = response.get("content").map(|content| schema(&content["application/json"]["schema"]));
+        Self { headers: headers.collect(), body }
+    }
+}
+
+/// A part of the document, or what it refers to.
+pub fn resolved(part: &'static Value) -> &'static Value {
+    part["$ref"].as_str().map_or(part, |reference| CONTRACT.pointer(reference.trim_start_matches('#')).unwrap())
+}
+
+/// A validator of a schema within the document.
+pub fn schema(schema: &Value) -> Validator {
+    let mut whole = schema.clone();
+    whole["components"] = json!({"schemas": CONTRACT["components"]["schemas"]});
+    jsonschema::draft202012::new(&whole).unwrap()
+}
+
+/// Holds an response to what is documented: its status, its headers (no fewer and no more), its body.
+#[track_caller]
+pub fn assert_documented(method: &str, path: &str, response: &Response) {
+    // An issuer's path may come after this one.
+    let well_known = "/.well-known/oauth-authorization-server";
+    let path = if path.starts_with(well_known) && response.status != 404 { well_known } else { path };
+    // A path has more methods without an operation than with one, and they all get the same response.
+    let is_method = response.status != 405;
+    // HEAD is answered like GET, without the body (RFC 9110 section 9.3.2).
+    let operation = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
+    let is_documented = CONTRACT["paths"].get(path).is_some_and(|operations| operations.get(&operation).is_some());
+    let key = if is_documented && is_method {
+        (path, operation.as_str(), response.status)
+    } else {
+        ("", "", response.status)
+    };
+    let documented =
+        RESPONSES.get(&key).unwrap_or_else(|| panic!("{method} {path}: {} is not documented", response.status));
+    // What carries an response adds these, and the gateway its own.
+    let carried = ["content-type", "content-length"];
+    let given: BTreeSet<_> =
+        response.headers.keys().map(axum::http::HeaderName::as_str).filter(|n| !carried.contains(n)).collect();
+    let (required, optional): (Vec<_>, Vec<_>) = documented.headers.iter().partition(|(_, header)| header.is_required);
+    let missing: Vec<_> = required.iter().filter(|(name, _)| !given.contains(name.as_str())).map(|(n, _)| n).collect();
+    assert!(missing.is_empty(), "{method} {path}: {} without {missing:?}", response.status);
+    let known = |name: &str| required.iter().chain(&optional).any(|(known, _)| *known == name);
+    let unknown: Vec<_> = given.iter().filter(|name| !known(name)).collect();
+    assert!(unknown.is_empty(), "{method} {path}: {} with {unknown:?}", response.status);
+    for name in given {
+        let text = response.header(name).unwrap();
+        let value = &documented.headers[name].value;
+        let number = || text.parse::<u64>().is_ok_and(|number| value.is_valid(&json!(number)));
+        assert!(value.is_valid(&json!(text)) || number(), "{name}: {text}");
+    }
+    match &documented.body {
+        Some(body) if method != "HEAD" => {
+            let fault = body.validate(&response.body).err().map(|fault| fault.to_string());
+            assert_eq!(fault, None, "{} {:?}", response.status, response.bytes);
+        }
+        _ => assert!(response.bytes.is_empty(), "{:?}", response.bytes),
+    }
+}

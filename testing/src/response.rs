@@ -1,0 +1,127 @@
+//! What every response must be, whatever else a test asks of it.
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::Value;
+
+use crate::deployment::{ISSUER, SIGNING_KEY};
+
+/// An response as it came over the wire.
+pub struct Response {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub bytes: Bytes,
+    pub body: Value,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// What holds for every response there is.
+    #[track_caller]
+    fn assert_common(&self) {
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        assert_eq!(self.header("pragma"), Some("no-cache"));
+        assert_eq!(self.header("x-content-type-options"), Some("nosniff"));
+    }
+
+    /// Asserts a whole error response: status, headers, and a body of exactly two members.
+    #[track_caller]
+    pub fn assert_error(&self, status: u16, error: &str) {
+        assert_eq!((self.status, &self.body["error"]), (status, &Value::from(error)), "{:?}", self.bytes);
+        self.assert_common();
+        if matches!(status, 404 | 405) {
+            assert_eq!(self.bytes, format!("{{\"error\":\"{error}\"}}"));
+            return;
+        }
+        assert_eq!(self.body.as_object().unwrap().len(), 2);
+        let description = self.body["error_description"].as_str().unwrap();
+        let allowed = |byte: u8| (0x20..=0x7e).contains(&byte) && byte != b'"' && byte != b'\\';
+        assert!(!description.is_empty() && description.bytes().all(allowed), "{description}");
+        let challenge = (status == 401).then_some("Basic realm=\"oauth\", charset=\"UTF-8\"");
+        assert_eq!(self.header("www-authenticate"), challenge);
+        let retry_after = self.header("retry-after").map(|seconds| seconds.parse::<u32>().unwrap());
+        assert_eq!(retry_after.is_some(), matches!(status, 429 | 503));
+    }
+
+    /// A token, whole: status, headers, the members in their order, and the access token by key and claim by claim.
+    #[track_caller]
+    pub fn assert_issued(&self, version: u8) -> Claims {
+        assert_eq!(self.status, 200, "{:?}", self.bytes);
+        self.assert_common();
+        assert_eq!(self.body["token_type"], "Bearer");
+        assert!(self.body["expires_in"].is_u64());
+        let mut members = vec!["token_type", "expires_in", "access_token", "refresh_token", "scope"];
+        members.retain(|member| !self.body[member].is_null());
+        assert_eq!(members.contains(&"scope"), version == 2);
+        let text = std::str::from_utf8(&self.bytes).unwrap();
+        let positions: Vec<_> = members.iter().map(|member| text.find(&format!("\"{member}\":")).unwrap()).collect();
+        assert!(positions.is_sorted(), "{text}");
+        assert_eq!(self.body.as_object().unwrap().len(), members.len());
+
+        let claims = Claims::verify(self.body["access_token"].as_str().unwrap(), version);
+        assert_eq!(self.body["expires_in"], claims.number("exp") - claims.number("iat"));
+        if version == 2 {
+            assert_eq!(self.body["scope"], claims.0["scope"]);
+        }
+        claims
+    }
+
+    #[track_caller]
+    pub fn refresh_token(&self) -> String {
+        assert_eq!(self.status, 200, "{:?}", self.bytes);
+        self.body["refresh_token"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The claims of an access token whose signature, header and shape hold.
+pub struct Claims(pub Value);
+
+impl Claims {
+    #[track_caller]
+    pub fn verify(token: &str, version: u8) -> Self {
+        Self::verify_with(token, version, Algorithm::ES256, &DecodingKey::from_ec_der(&SIGNING_KEY.1))
+    }
+
+    #[track_caller]
+    pub fn verify_with(token: &str, version: u8, algorithm: Algorithm, key: &DecodingKey) -> Self {
+        let mut validation = Validation::new(algorithm);
+        // The clock of the tests stands elsewhere: times are compared below.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        validation.set_issuer(&[ISSUER]);
+        let verified = jsonwebtoken::decode::<Value>(token, key, &validation).unwrap();
+        let (header, claims) = (verified.header, Self(verified.claims));
+        assert_eq!(header.typ.as_deref(), Some(if version == 1 { "JWT" } else { "at+jwt" }));
+        assert!(header.kid.is_some());
+
+        let optional: &[&str] = if version == 1 { &["dealer", "system"] } else { &["auth_time"] };
+        let mut required = vec!["iss", "aud", "sub", "iat", "nbf", "exp", "jti"];
+        required.extend(if version == 1 { &["scopes"][..] } else { &["client_id", "scope"][..] });
+        for name in &required {
+            assert!(!claims.0[name].is_null(), "{name} is missing");
+        }
+        for name in claims.0.as_object().unwrap().keys() {
+            assert!(required.contains(&name.as_str()) || optional.contains(&name.as_str()), "{name} is too much");
+        }
+        assert_eq!(claims.number("nbf"), claims.number("iat"));
+        assert!(claims.number("exp") > claims.number("iat"));
+        // A user's `jti` names the family of the login besides.
+        let is_service = claims.0["sub"] == claims.0[if version == 1 { "aud" } else { "client_id" }];
+        let jti = URL_SAFE_NO_PAD.decode(claims.0["jti"].as_str().unwrap()).unwrap();
+        assert_eq!(jti.len(), if is_service { 16 } else { 32 });
+        claims
+    }
+
+    #[track_caller]
+    pub fn number(&self, name: &str) -> u64 {
+        self.0[name].as_u64().unwrap_or_else(|| panic!("{name} is no integer"))
+    }
+}

@@ -1,0 +1,85 @@
+//! What AWS says of the account and of the stack, which is called `countersign`.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use serde_json::{Value, json};
+
+use crate::cloud::{environment, template};
+use crate::deployment::ISSUER;
+
+/// Answers a call of STS or CloudFormation (AWS's query protocol); `None` if it is of another service.
+pub fn response(body: &[u8]) -> Option<Response> {
+    let body = str::from_utf8(body).ok()?;
+    let asked = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    match asked("Action")? {
+        "GetCallerIdentity" => Some(xml(StatusCode::OK, "GetCallerIdentity", "<Account>123456789012</Account>")),
+        "DescribeStacks" if asked("StackName") == Some("countersign") => {
+            Some(xml(StatusCode::OK, "DescribeStacks", &format!("<Stacks><member>{}</member></Stacks>", stack())))
+        }
+        "DescribeStacks" => {
+            let error = "<Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error>";
+            let text = format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>");
+            Some((StatusCode::BAD_REQUEST, [("content-type", "text/xml")], text).into_response())
+        }
+        other => panic!("nobody responses {other}"),
+    }
+}
+
+/// What DynamoDB says of a table that was made by the template; `None` if it is asked for something else.
+pub fn description(operation: &str, sent: &Value) -> Option<Value> {
+    let name = sent["TableName"].as_str()?;
+    let table = template().unwrap()["Resources"][name]["Properties"].take();
+    let status = |enabled: &Value| if *enabled == true { "ENABLED" } else { "DISABLED" };
+    match operation {
+        "DescribeTable" => Some(json!({"Table": {
+            "TableName": name, "TableStatus": "ACTIVE", "KeySchema": table["KeySchema"],
+            "BillingModeSummary": {"BillingMode": table["BillingMode"]},
+            "SSEDescription": {"Status": status(&table["SSESpecification"]["SSEEnabled"])},
+            "DeletionProtectionEnabled": table["DeletionProtectionEnabled"],
+        }})),
+        "DescribeContinuousBackups" => {
+            let enabled = &table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
+            let recovery = json!({"PointInTimeRecoveryStatus": status(enabled)});
+            let description = json!({"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery});
+            Some(json!({"ContinuousBackupsDescription": description}))
+        }
+        "DescribeTimeToLive" => {
+            let specification = &table["TimeToLiveSpecification"];
+            let status = status(&specification["Enabled"]);
+            let attribute = &specification["AttributeName"];
+            Some(json!({"TimeToLiveDescription": {"TimeToLiveStatus": status, "AttributeName": attribute}}))
+        }
+        _ => None,
+    }
+}
+
+fn xml(status: StatusCode, action: &str, result: &str) -> Response {
+    let text = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
+    (status, [("content-type", "text/xml")], text).into_response()
+}
+
+fn stack() -> String {
+    let environment = environment(ISSUER);
+    let outputs = [
+        ("ClientsTableName", &environment["CLIENTS_TABLE"]),
+        ("UsersTableName", &environment["USERS_TABLE"]),
+        ("GrantsTableName", &environment["GRANTS_TABLE"]),
+        ("SigningSecretArn", &environment["SIGNING_SECRET_ID"]),
+        ("Issuer", &environment["ISSUER"]),
+    ];
+    let outputs = outputs.map(|(name, value)| {
+        format!("<member><OutputKey>{name}</OutputKey><OutputValue>{value}</OutputValue></member>")
+    });
+    let parameters = [("RotationDays", "30"), ("SigningAlgorithm", "ES256"), ("KeyPublicFor", "10800"), ("Issuer", "")]
+        .map(|(name, value)| {
+            format!("<member><ParameterKey>{name}</ParameterKey><ParameterValue>{value}</ParameterValue></member>")
+        });
+    format!(
+        "<StackName>countersign</StackName><StackStatus>UPDATE_COMPLETE</StackStatus>\
+         <CreationTime>2026-01-01T00:00:00Z</CreationTime>\
+         <Outputs>{}</Outputs><Parameters>{}</Parameters>",
+        outputs.concat(),
+        parameters.concat()
+    )
+}
