@@ -55,7 +55,7 @@ const ALLOWED: [(&[&str], &[&str], &str); 1] = [(
         "docs/security.md",
         "tests/it/fault",
         "tests/it/language.rs",
-        "tests/it/support/fault",
+        "testing/src/fault",
         "tests/model",
         "tools/faults",
     ],
