@@ -7,7 +7,6 @@ use serde_json::Value;
 const DESCRIPTIONS: [&str; 6] = ["description", "name", "note", "reason", "summary", "title"];
 
 /// One comment, string literal, test name or text: its lines, with their numbers.
-#[derive(Default)]
 pub struct Piece {
     /// True for a comment that begins with `///` or `//!`.
     pub is_doc: bool,
