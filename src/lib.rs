@@ -46,7 +46,7 @@
 //!   nothing.
 //! - The client credentials grant writes nothing, and runs no slow hash for a generated secret.
 //! - A type that contains a secret has no `Debug`, or one that shows nothing.
-//! - `tests/it/house.rs` and `clippy.toml` list the modules that may use each external crate, the clock and the
+//! - `tests/it/repository/imports.rs` and `clippy.toml` list the modules that may use each external crate, the clock and the
 //!   environment.
 
 pub mod app;

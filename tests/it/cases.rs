@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use testing::{CASES, ISSUER, Response, TestApp};
 
+mod sequences;
+
 #[tokio::test]
 async fn every_public_case_has_its_one_right_response() {
     let mut failed = Vec::new();

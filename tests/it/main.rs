@@ -11,44 +11,21 @@
 )]
 #![allow(clippy::format_collect, reason = "nothing here is done often")]
 
-mod support;
-
-mod basic;
-mod canaries;
 mod cases;
-mod clients;
-mod clock_steps;
-mod conditional_writes;
+mod client_auth;
 mod config;
-mod cors;
-mod events;
-mod families;
-mod fault_table;
 mod faults;
-mod house;
+mod gateway;
+mod grant;
+mod http;
 mod keys;
-mod language;
 mod local;
-mod logs;
-mod openapi;
+mod log;
 mod password_hash;
-mod processes;
-mod promises;
 mod properties;
-mod published;
-mod races;
-mod refresh;
 mod refresh_model;
-mod request_bodies;
-mod request_headers;
-mod request_values;
-mod resends;
-mod revoked;
-mod rotate_function;
-mod rotation;
-mod round_trips;
-mod sequences;
-mod template;
-mod tokens;
-mod users;
-mod wire;
+mod repository;
+mod secrets;
+mod store;
+mod support;
+mod token;

@@ -3,7 +3,7 @@
 use countersign::password_hash::hash_client_secret;
 use serde_json::json;
 
-use crate::wire::{assert_issued, assert_malformed, good_form};
+use super::token::{assert_issued, assert_malformed, good_form};
 use testing::{LogLines, SERVICE, TestApp, raw_form, raw_json};
 
 /// The parameters that the endpoint defines. Those of a code are not used by any grant yet.

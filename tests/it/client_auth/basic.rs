@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
-use crate::clients::assert_same;
+use super::assert_same;
 use testing::{LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];

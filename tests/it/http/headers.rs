@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 
-use crate::wire::{assert_issued, assert_malformed, good_form};
+use super::token::{assert_issued, assert_malformed, good_form};
 use testing::{TestApp, raw_form, raw_json};
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn s_101_content_types() {
 async fn s_104_no_body_is_decompressed() {
     let test = TestApp::start().await;
     // `gzip` of a form that would get a token.
-    let gzip = include_bytes!("wire/form.gz");
+    let gzip = include_bytes!("form.gz");
     assert_malformed(&test, "a compressed body", raw_form(*gzip)).await;
     let with = |encodings: &[&str]| {
         encodings.iter().fold(raw_form(good_form()), |ask, encoding| ask.header("content-encoding", encoding))

@@ -27,7 +27,7 @@ impl Test {
         if !has("#[test]") && !has("#[tokio::test") {
             return Some("it is no test");
         }
-        let by_make_faults = self.path.ends_with("tests/it/fault_table.rs");
+        let by_make_faults = self.path.ends_with("tests/it/faults/table.rs");
         (has("#[ignore") && !by_make_faults || has("#[cfg")).then_some("it is ignored")
     }
 }
@@ -110,7 +110,7 @@ fn each_promise_has_a_test_that_runs_and_each_test_of_a_promise_has_its_promise(
 #[test]
 fn make_faults_runs_what_cargo_test_ignores_and_ci_runs_make_faults() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
-    assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored fault_table::"));
+    assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored faults::table::"));
     assert!(read("Makefile").contains("tools/faults\n"));
     assert!(read(".ci/run").contains("\nmake faults\n"));
 }

@@ -169,7 +169,7 @@ async fn the_metadata_says_what_there_is() {
 #[tokio::test]
 async fn the_metadata_lists_the_algorithms_of_the_current_and_the_next_key_once() {
     let test = TestApp::start().await;
-    let [_, _, (_, ed25519, _)] = crate::keys::keys();
+    let [_, _, (_, ed25519, _)] = crate::keys::secret::keys();
     for (next, algorithms) in [
         (Value::Null, json!(["ES256"])),
         (key_record(&testing::p256_pem()), json!(["ES256"])),

@@ -1,6 +1,6 @@
 //! S-101: the limits and the grammar of each parameter.
 
-use crate::wire::{assert_issued, assert_malformed, assert_rejected};
+use super::token::{assert_issued, assert_malformed, assert_rejected};
 use testing::{APPLICATION, PASSWORD, SERVICE, TestApp, USERNAME, form};
 
 #[tokio::test]

@@ -25,8 +25,8 @@ const CHECKED: [&str; 16] = [
     "rust-toolchain.toml",
     "samconfig.toml",
     "template.yaml",
-    "tests/it/language",
-    "tests/it/language.rs",
+    "tests/it/repository/language",
+    "tests/it/repository/language.rs",
 ];
 
 /// Everything that people read. A file or folder that does not exist is skipped.
@@ -73,8 +73,8 @@ const ALLOWED: [(&[&str], &[&str], &str); 1] = [(
         "README.md",
         "docs/performance.md",
         "docs/security.md",
-        "tests/it/fault",
-        "tests/it/language.rs",
+        "tests/it/faults",
+        "tests/it/repository/language.rs",
         "testing/src/fault",
         "tests/model",
         "tools/faults",

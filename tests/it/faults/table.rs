@@ -1,7 +1,7 @@
 //! Every fault at every call of every flow, and every two faults at every two calls: the promises about faults hold
 //! whichever calls break, and however.
 //!
-//! The runs are made once (`fault_table/runs.rs`), and each test checks its promise in all of them. They take minutes,
+//! The runs are made once (`table/runs.rs`), and each test checks its promise in all of them. They take minutes,
 //! most of it waiting, and wait by the clock: `make faults` runs them with nothing else beside.
 
 use std::sync::LazyLock;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use crate::cases::{check, request};
+use super::{check, request};
 use testing::{TestApp, fixtures};
 
 static SEQUENCES: LazyLock<Value> = LazyLock::new(|| {

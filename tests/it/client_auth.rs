@@ -8,6 +8,8 @@ use serde_json::json;
 
 use testing::{APPLICATION, LogLines, NOW, PASSWORD, Response, SERVICE, TestApp, USERNAME, basic, form, raw_json};
 
+mod basic;
+
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
 pub fn assert_same(responses: &[Response]) {

@@ -1,0 +1,308 @@
+//! What becomes of faults that are not the client's: 503 or 500, never an `invalid_grant`, and nothing of the cause on
+//! the wire.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use countersign::error::Error;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use testing::{APPLICATION, Fault, FaultProxy, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, Verb};
+
+const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+
+#[tokio::test]
+async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
+    let test = TestApp::start().await;
+    for (status, code, expected) in [
+        (500, "InternalServerError", 503),
+        (503, "ServiceUnavailable", 503),
+        (400, "ThrottlingException", 503),
+        (400, "ProvisionedThroughputExceededException", 503),
+        (400, "RequestLimitExceeded", 503),
+        (400, "TransactionConflictException", 503),
+        (400, "AccessDeniedException", 500),
+        (400, "ResourceNotFoundException", 500),
+        (400, "ValidationException", 500),
+        (400, "ExpiredTokenException", 500),
+        (400, "SomethingNewException", 503),
+    ] {
+        for call in ["GetItem", "PutItem", "UpdateItem"] {
+            let token = test.log_in().await;
+            test.interceptor.fail(call, status, code);
+            let responses =
+                [test.form(SERVICE, &GRANT).await, test.password(USERNAME, PASSWORD).await, test.refresh(&token).await];
+            test.interceptor.stop_failing();
+            for (response, calls) in
+                responses.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]])
+            {
+                if calls.contains(&call) {
+                    let error = if expected == 503 { "temporarily_unavailable" } else { "server_error" };
+                    response.assert_error(expected, error);
+                } else {
+                    response.assert_issued(2);
+                }
+            }
+            // Whatever happened, the token has not been lost by it.
+            test.refresh(&token).await.assert_issued(2);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fault_while_a_stolen_family_is_ended_is_no_invalid_grant() {
+    let test = TestApp::start().await;
+    let first = test.log_in().await;
+    test.refresh(&first).await.assert_issued(2);
+    test.pass(60);
+    test.interceptor.fail("UpdateItem", 500, "InternalServerError");
+    test.refresh(&first).await.assert_error(503, "temporarily_unavailable");
+    test.interceptor.stop_failing();
+    test.refresh(&first).await.assert_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_clients_own_fault_is_told_before_ours() {
+    let test = TestApp::start().await;
+    test.interceptor.fail("GetItem UsersTable", 500, "InternalServerError");
+    let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", "legacy:a")];
+    test.form((APPLICATION.0, "wrong"), &params).await.assert_error(401, "invalid_client");
+    test.form(SERVICE, &params).await.assert_error(400, "unauthorized_client");
+    let wider = [&params[..3], &[("scope", "admin")]].concat();
+    test.form(APPLICATION, &wider).await.assert_error(400, "invalid_scope");
+    test.form(APPLICATION, &params).await.assert_error(503, "temporarily_unavailable");
+
+    test.interceptor.stop_failing();
+    let token = test.log_in().await;
+    test.interceptor.fail("GetItem GrantsTable", 500, "InternalServerError");
+    test.refresh_for(&token, "admin").await.assert_error(400, "invalid_scope");
+    test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
+}
+
+/// Clients that meet an outage at the same time do not all come back in the same second.
+#[tokio::test]
+async fn the_retry_after_of_a_503_is_a_random_number_of_2_to_5_seconds() {
+    let test = TestApp::start().await;
+    test.interceptor.fail("GetItem", 500, "InternalServerError");
+    let mut seen = BTreeSet::new();
+    for _ in 0..200 {
+        let response = test.form(SERVICE, &GRANT).await;
+        response.assert_error(503, "temporarily_unavailable");
+        seen.insert(response.header("retry-after").unwrap().to_owned());
+        if seen.len() == 4 {
+            break;
+        }
+    }
+    assert_eq!(seen, ["2", "3", "4", "5"].map(ToOwned::to_owned).into());
+}
+
+#[tokio::test]
+async fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing_however_long_the_outage() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    let before = test.family(&token);
+    for call in ["GetItem UsersTable", "GetItem GrantsTable", "GetItem ClientsTable", "UpdateItem GrantsTable"] {
+        test.interceptor.fail(call, 500, "InternalServerError");
+        test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
+        test.pass(3_500);
+        test.interceptor.stop_failing();
+        assert_eq!(test.family(&token), before, "{call}");
+    }
+    let successor = test.refresh(&token).await.refresh_token();
+    test.refresh(&successor).await.assert_issued(2);
+}
+
+/// The SDK gives up on a read after a second and sends it again; a read of the user that hangs then takes the rest of the
+/// request's time.
+#[tokio::test]
+async fn s_411_a_slow_read_and_an_outage_of_the_users_table_cost_nobody_the_login() {
+    let start = TestApp::start().await;
+    let proxy = FaultProxy::before(&start).await;
+    let test = start.behind(&proxy).await;
+    test.app.warm_up().await;
+    let token = test.log_in().await;
+    let before = test.family(&token);
+    let fault = |call: &str, verb, lasting| Fault { call: call.to_owned(), nth: 1, verb, lasting };
+    proxy.arm([fault("GetItem ClientsTable", Verb::Hang, false), fault("GetItem UsersTable", Verb::Hang, true)]);
+    let began = Instant::now();
+    test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    proxy.stop_failing().await;
+    assert_eq!(test.family(&token), before, "nothing is consumed");
+    test.pass(60);
+    test.refresh(&token).await.assert_issued(2);
+}
+
+#[tokio::test]
+async fn s_709_a_malformed_record_is_refused_and_reported() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    for (changes, attribute) in [
+        (json!({"enabled": null}), "enabled"),
+        (json!({"enabled": "true"}), "enabled"),
+        (json!({"secrets": "canary"}), "secrets"),
+        (json!({"secrets": [{"id": "1", "hash": "canary"}]}), "secrets[0].hash"),
+        (json!({"secrets": [{"id": "1"}]}), "secrets[0]"),
+        (json!({"grant_types": "password"}), "grant_types"),
+        (json!({"scopes": 1}), "scopes"),
+        (json!({"scopes": ["legacy:*", "a*b"]}), "scopes"),
+        (json!({"scopes": ["legacy:*", "a b"]}), "scopes"),
+        (json!({"default_scopes": ["a b"]}), "default_scopes"),
+        (json!({"default_scopes": ["legacy:*"]}), "default_scopes"),
+        (json!({"access_token_ttl": "canary"}), "access_token_ttl"),
+        (json!({"access_token_ttl": -1}), "access_token_ttl"),
+        (json!({"system": "canary"}), "system"),
+        (json!({"allowed_origins": "https://a.example"}), "allowed_origins"),
+        (json!({"allowed_origins": ["https://canary.example/"]}), "allowed_origins"),
+    ] {
+        test.change_client(SERVICE.0, &changes);
+        assert_reported("clients", attribute, async || test.form(SERVICE, &GRANT).await).await;
+    }
+    for (changes, attribute) in [
+        (json!({"user_id": null}), "user_id"),
+        (json!({"enabled": null}), "enabled"),
+        (json!({"password_hash": "canary"}), "password_hash"),
+        (
+            json!({"password_hash": "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"}),
+            "password_hash",
+        ),
+        (json!({"dealer": ["canary"]}), "dealer"),
+        (json!({"scopes": ["legacy:*", "a*b"]}), "scopes"),
+        (json!({"session_generation": "canary"}), "session_generation"),
+        (json!({"session_generation": -1}), "session_generation"),
+    ] {
+        test.change_user(&changes);
+        assert_reported("users", attribute, async || test.password(USERNAME, PASSWORD).await).await;
+    }
+    let mut family = json!({
+        "id": test.family(&token)["id"]["S"], "client_id": APPLICATION.0, "username": USERNAME, "user_id": "1042",
+        "session_generation": 0, "scopes": ["legacy:x"], "version": 2, "auth_time": NOW, "generation": 0, "rotated_at": NOW, "rotated_by": "x",
+        "revoked": false, "absolute_expires_at": NOW + 60, "expires_at": NOW + 60,
+    });
+    family.as_object_mut().unwrap().remove("revoked");
+    test.cloud.put("GrantsTable", &family).unwrap();
+    assert_reported("grants", "revoked", async || test.refresh(&token).await).await;
+}
+
+async fn assert_reported(table: &str, attribute: &str, ask: impl AsyncFn() -> testing::Response) {
+    let log = LogLines::collect();
+    let response = ask().await;
+    assert_eq!(response.status, 500, "{attribute}: {:?}", response.bytes);
+    response.assert_error(500, "server_error");
+    let line: &Value = &log.lines()[0];
+    let reason = line["reason"].as_str().unwrap();
+    assert!(reason.contains(table) && reason.contains(attribute), "{reason}");
+    assert!(!log.text().contains("canary"), "{reason}");
+}
+
+/// Whatever a request waits for, and however far it has come. The SDK of the tests has no timeouts that are shorter, so
+/// only the deadline of the request ends the wait.
+#[tokio::test]
+async fn s_704_whatever_hangs_there_is_a_response_within_four_seconds() {
+    const GRANTS: [(Hanging, &[&[&str]]); 5] = [
+        (Hanging::Service, &[&["GetItem ClientsTable"]]),
+        (Hanging::ServiceWithOldKeys, &[&["GetItem ClientsTable", "GetSecretValue"]]),
+        (Hanging::Login, &[&["GetItem ClientsTable", "GetItem UsersTable"], &["PutItem GrantsTable"]]),
+        (
+            Hanging::Refresh,
+            &[&["GetItem ClientsTable", "GetItem GrantsTable"], &["GetItem UsersTable"], &["UpdateItem GrantsTable"]],
+        ),
+        (Hanging::Replay, &[&["GetItem ClientsTable", "GetItem GrantsTable"], &["UpdateItem GrantsTable"]]),
+    ];
+    let cases = GRANTS.into_iter().flat_map(|(grant, waits)| (0..waits.len()).map(move |hang| (grant, waits, hang)));
+    let mut open: Vec<_> = cases.collect();
+    assert_eq!(open.len(), 9);
+    // The load of the machine has a say in the time: what was late is tried again.
+    for _ in 0..3 {
+        // Side by side, because each waits for as long as a request may.
+        let requests: JoinSet<_> = open
+            .into_iter()
+            .map(async |(grant, waits, hang)| ((grant, waits, hang), hang_at(grant, waits, hang).await))
+            .collect();
+        let late = requests.join_all().await.into_iter().filter(|(_, took)| *took >= Duration::from_secs(4));
+        open = late.map(|(case, _)| case).collect();
+    }
+    assert!(open.is_empty(), "later than that: {open:?}");
+}
+
+/// The requests of which a call hangs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Hanging {
+    Service,
+    ServiceWithOldKeys,
+    Login,
+    Refresh,
+    Replay,
+}
+
+/// Sends a request, lets its calls through step by step, and has those of one step hang. Returns how long it took.
+async fn hang_at(grant: Hanging, waits: &[&[&str]], hang: usize) -> Duration {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    match grant {
+        Hanging::ServiceWithOldKeys => test.pass(1_000),
+        Hanging::Replay => {
+            test.refresh(&token).await.assert_issued(2);
+            test.pass(60);
+        }
+        _ => {}
+    }
+    test.interceptor.hold();
+    let request = async {
+        let began = Instant::now();
+        let response = match grant {
+            Hanging::Service | Hanging::ServiceWithOldKeys => test.form(SERVICE, &GRANT).await,
+            Hanging::Login => test.password(USERNAME, PASSWORD).await,
+            Hanging::Refresh | Hanging::Replay => test.refresh(&token).await,
+        };
+        (response, began.elapsed())
+    };
+    let passing = async {
+        for calls in waits.iter().take(hang) {
+            assert_eq!(test.interceptor.let_through(calls.len()).await, *calls);
+        }
+        test.interceptor.wait_for(waits[hang].len()).await;
+    };
+    let both = async { tokio::join!(request, passing) };
+    let ((response, took), ()) = timeout(Duration::from_secs(30), both).await.expect("a response");
+    response.assert_error(503, "temporarily_unavailable");
+    test.interceptor.release();
+    // The login goes on, unless what hung is its revocation.
+    match grant {
+        Hanging::Replay => test.refresh(&token).await.assert_error(400, "invalid_grant"),
+        _ => drop(test.refresh(&token).await.assert_issued(2)),
+    }
+    took
+}
+
+/// DynamoDB takes an item away when it likes, up to days after its time.
+#[tokio::test]
+async fn s_708_an_item_that_its_ttl_leaves_lying_for_days_is_dead() {
+    let test = TestApp::start().await;
+    let token = test.log_in().await;
+    let successor = test.refresh(&token).await.refresh_token();
+    let expires_at: u64 = test.family(&token)["expires_at"]["N"].as_str().unwrap().parse().unwrap();
+    test.pass((expires_at - test.now()).cast_signed());
+    let dead = test.family(&token);
+    for _ in 0..5 {
+        for token in [&token, &successor] {
+            test.refresh(token).await.assert_error(400, "invalid_grant");
+        }
+        assert_eq!(test.family(&token), dead, "using it changes nothing");
+        test.pass(86_400);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_reached_is_a_503() {
+    let test = TestApp::start().await;
+    // A port that nobody listens on any more.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sdk = countersign::aws::load(testing::cloud::sdk(nobody)).await;
+    let store = countersign::store::Store::new(&sdk, &test.app.config);
+    let error = Error::from(store.client(SERVICE.0).await.unwrap_err());
+    assert_eq!((error.status(), error.code()), (503, "temporarily_unavailable"));
+    assert!(error.reason().starts_with("DynamoDB is not available: GetItem: "), "{}", error.reason());
+}

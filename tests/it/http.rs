@@ -1,0 +1,9 @@
+//! The HTTP API.
+
+mod bodies;
+mod cors;
+mod headers;
+mod openapi;
+mod parameters;
+mod published;
+mod token;

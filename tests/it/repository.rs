@@ -1,0 +1,6 @@
+//! Rules about the files of this repository.
+
+mod imports;
+mod language;
+mod promises;
+mod template;
