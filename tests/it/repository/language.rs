@@ -10,10 +10,12 @@ mod prose;
 use prose::{Piece, Word, prose};
 
 /// Files and folders in which the rules hold.
-const CHECKED: [&str; 16] = [
+const CHECKED: [&str; 18] = [
+    ".cargo",
     ".ci",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "Cargo.toml",
     "Makefile",
     "README.md",
     "SECURITY.md",
