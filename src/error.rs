@@ -92,7 +92,7 @@ impl Error {
             Self::UnsupportedGrantType => "This grant type is not supported.",
             Self::UnsupportedResponseType => "This server has no login pages.",
             Self::TemporarilyUnavailable(_) => "The service is not available at the moment. Try again.",
-            Self::ServerError(_) => "The request failed through no fault of the client.",
+            Self::ServerError(_) => "The server failed to process the request.",
         })
     }
 
