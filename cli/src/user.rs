@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use clap::Subcommand;
 use countersign::client::Client;
-use countersign::params::{self, Name};
+use countersign::grant::password::{PASSWORD, USERNAME};
 use countersign::password_hash::{Hash, password_form};
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
@@ -186,7 +186,7 @@ fn show(user: &User) -> String {
 
 /// Returns a username in its stored form (RFC 8265).
 fn form(username: &str) -> Result<String, Fault> {
-    params::check(Name::Username, username).map_err(|error| Fault::new(error.reason()))?;
+    USERNAME.check(username).map_err(|error| Fault::new(&*error.reason()))?;
     let form = Username::parse(username);
     let form = form.ok_or_else(|| Fault::new(format!("the username {username:?} is not valid (RFC 8265)")))?;
     Ok(form.as_str().to_owned())
@@ -199,7 +199,7 @@ fn allowed(scopes: BTreeSet<String>) -> Result<AllowedScopes, Fault> {
 /// Reads a new password. Returns it in its form for hashing.
 fn new_password() -> Result<String, Fault> {
     let password = password_form(&input::new_secret("Password")?);
-    params::check(Name::Password, &password).map_err(|error| Fault::new(error.reason()))?;
+    PASSWORD.check(&password).map_err(|error| Fault::new(&*error.reason()))?;
     if password.chars().count() < MIN_PASSWORD_CHARACTERS {
         return Err(Fault::new(format!(
             "the password is too short; use at least {MIN_PASSWORD_CHARACTERS} characters"

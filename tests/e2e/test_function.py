@@ -61,19 +61,19 @@ def test_s_103_a_release_unwinds():
 
 
 def test_each_decision_is_one_json_line_in_the_log_of_the_stack(api, deployment):
-    def refused():
+    def rejected():
         lines = [json.loads(line) for line in deployment.stack.log() if line.startswith("{")]
-        return [line for line in lines if line.get("outcome") == "refused" and line.get("client_id") == "demo-app"]
+        return [line for line in lines if line.get("outcome") == "rejected" and line.get("client_id") == "demo-app"]
 
     form = b"grant_type=password&client_id=demo-app&client_secret=never-to-be-logged&username=x&password=y"
     headers = {"content-type": "application/x-www-form-urlencoded"}
     answer = request(api.token_url, "POST", "/oauth/token", headers, form)
     assert answer.status == 401
     deadline = time.monotonic() + 60
-    while not refused():
+    while not rejected():
         assert time.monotonic() < deadline, "the line does not come"
         time.sleep(0.2)
-    [line] = refused()
+    [line] = rejected()
     assert (line["error"], line["status"]) == ("invalid_client", 401)
     assert line["request_id"] and line["source"] == "127.0.0.1"
     assert "never-to-be-logged" not in str(deployment.stack.log())

@@ -21,6 +21,7 @@ mod http;
 mod keys;
 mod local;
 mod log;
+mod params;
 mod password_hash;
 mod properties;
 mod refresh_model;

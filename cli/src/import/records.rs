@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use countersign::client::{Client, Secret};
+use countersign::client_auth::{CLIENT_ID, CLIENT_SECRET};
 use countersign::clock::Clock;
-use countersign::params::{self, Name};
+use countersign::grant::password::USERNAME;
 use countersign::password_hash::{Hash, HashError, Hasher, hash_client_secret, is_generated};
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
@@ -164,7 +165,7 @@ impl Import for ImportedUser {
         let line = normalize(line)?;
         let names = line.keys().cloned().collect();
         let line: UserLine = object(line)?;
-        params::check(Name::Username, &line.username).map_err(|error| error.reason().to_owned())?;
+        USERNAME.check(&line.username).map_err(|error| error.reason().into_owned())?;
         let username = Username::parse(&line.username).ok_or("the username is not valid (RFC 8265)")?;
         if line.user_id.as_ref().is_some_and(|id| id.is_empty() || id.contains(char::is_control)) {
             return Err("the user_id is empty or has control characters".to_owned());
@@ -295,7 +296,7 @@ impl Import for ImportedClient {
         };
         let client_id = take("client_id")?.ok_or("missing field `client_id`")?;
         let (secret, hash) = (take("secret")?, take("secret_hash")?);
-        params::check(Name::ClientId, &client_id).map_err(|error| error.reason().to_owned())?;
+        CLIENT_ID.check(&client_id).map_err(|error| error.reason().into_owned())?;
         let hash = secret_hash(secret, hash, hasher)?;
         let now = Clock::System.now();
         let mut client = Client::new(client_id, now);
@@ -340,7 +341,7 @@ fn secret_hash(secret: Option<String>, hash: Option<String>, hasher: &Hasher) ->
             Ok(Some(hash))
         }
         (Some(secret), None) => {
-            params::check(Name::ClientSecret, &secret).map_err(|error| error.reason().to_owned())?;
+            CLIENT_SECRET.check(&secret).map_err(|error| error.reason().into_owned())?;
             // Only secrets that countersign generated are known to be random. Others need a slow hash.
             let hash =
                 if is_generated(&secret) { hash_client_secret(&secret).try_into() } else { hasher.hash(&secret) };
