@@ -30,18 +30,12 @@ impl App {
     /// # Errors
     /// [`ConfigError`] if the argon2 parameters are not valid.
     pub fn new(config: Config, sdk: &SdkConfig, clock: Clock) -> Result<Self, ConfigError> {
-        let hasher = Hasher::new(config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism)
-            .map_err(|_| ConfigError {
-                variable: "ARGON2_MEMORY_KIB, ARGON2_ITERATIONS or ARGON2_PARALLELISM",
-                fault: "is out of bounds",
-            })?;
-        Ok(Self {
-            store: Store::new(sdk, &config),
-            keyring: Arc::new(Keyring::new(sdk, config.signing_secret_id.clone(), clock.clone(), config.keys_max_age)),
-            hasher,
-            config,
-            clock,
-        })
+        let hasher = Hasher::new(config.argon2).map_err(|_| ConfigError {
+            variable: "ARGON2_MEMORY_KIB, ARGON2_ITERATIONS or ARGON2_PARALLELISM",
+            problem: "is out of bounds",
+        })?;
+        let keyring = Keyring::new(sdk, config.keys.secret_id.clone(), clock.clone(), config.keys.max_age);
+        Ok(Self { store: Store::new(sdk, &config.tables), keyring: Arc::new(keyring), hasher, config, clock })
     }
 
     /// Opens the connections and loads the keys before the first request. Errors are only logged: requests that need

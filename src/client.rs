@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::password_hash::{Hash, HashError, generate_client_secret, hash_client_secret};
 use crate::random::fill_random;
@@ -15,10 +15,10 @@ mod allowed_origins;
 pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
 
 /// The number of secrets that may be active simultaneously: the one in use, and its replacement while that is deployed.
-pub const MAX_LIVE_SECRETS: usize = 2;
+pub const MAX_ACTIVE_SECRETS: usize = 2;
 
 /// A client, one item of the table `clients`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Client {
     /// The public identifier (RFC 6749 section 2.2).
     pub client_id: String,
@@ -26,13 +26,17 @@ pub struct Client {
     #[serde(default, deserialize_with = "for_people")]
     pub name: Option<String>,
     /// The secrets. Each active one authenticates the client.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Secret>,
     /// The grants that the client may use, as values of `grant_type`. Absent means none.
-    #[serde(default)]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeSet::is_empty",
+        serialize_with = "serde_dynamo::string_set::serialize"
+    )]
     pub grant_types: BTreeSet<String>,
     /// The scopes that the client may have. Absent means none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "AllowedScopes::is_empty")]
     pub scopes: AllowedScopes,
     /// The scopes of a request without `scope`.
     pub default_scopes: Option<Scope>,
@@ -45,7 +49,7 @@ pub struct Client {
     /// Seconds after which an unused refresh token expires. Absent means the deployment's default.
     pub refresh_token_ttl: Option<NonZeroU32>,
     /// Browser origins whose pages may read token responses. Absent means none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "AllowedOrigins::is_empty")]
     pub allowed_origins: AllowedOrigins,
     /// False if the client must not authenticate.
     pub enabled: bool,
@@ -58,17 +62,18 @@ pub struct Client {
 }
 
 /// One of a client's secrets.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Secret {
     /// The id, for people.
-    #[serde(default, deserialize_with = "for_people")]
+    #[serde(default, deserialize_with = "for_people", skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The hash of the secret.
     pub hash: Hash,
     /// When the secret was created, in seconds since the epoch, for people.
-    #[serde(default, deserialize_with = "for_people")]
+    #[serde(default, deserialize_with = "for_people", skip_serializing_if = "Option::is_none")]
     pub created_at: Option<u64>,
     /// When the secret expires, in seconds since the epoch. Absent means never.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
 }
 
@@ -111,7 +116,7 @@ impl Secret {
     }
 
     /// Returns true if the secret has not expired at `now`.
-    pub fn is_live(&self, now: u64) -> bool {
+    pub fn is_active(&self, now: u64) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 }
@@ -138,17 +143,17 @@ impl Client {
     }
 
     /// Returns the secrets that are active at `now`.
-    pub fn live_secrets(&self, now: u64) -> impl Iterator<Item = &Secret> {
-        self.secrets.iter().filter(move |secret| secret.is_live(now))
+    pub fn active_secrets(&self, now: u64) -> impl Iterator<Item = &Secret> {
+        self.secrets.iter().filter(move |secret| secret.is_active(now))
     }
 
     /// Adds a secret and removes the expired ones. The other active secret expires at `others_expire_at` at the latest.
-    /// Returns false, and changes nothing, if the client already has [`MAX_LIVE_SECRETS`] active secrets.
+    /// Returns false, and changes nothing, if the client already has [`MAX_ACTIVE_SECRETS`] active secrets.
     pub fn take_secret(&mut self, secret: Secret, now: u64, others_expire_at: u64) -> bool {
-        if self.live_secrets(now).count() >= MAX_LIVE_SECRETS {
+        if self.active_secrets(now).count() >= MAX_ACTIVE_SECRETS {
             return false;
         }
-        self.secrets.retain(|secret| secret.is_live(now));
+        self.secrets.retain(|secret| secret.is_active(now));
         for other in &mut self.secrets {
             other.expires_at = Some(other.expires_at.map_or(others_expire_at, |at| at.min(others_expire_at)));
         }

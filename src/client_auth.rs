@@ -67,7 +67,7 @@ async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
 /// Returns true if the client is enabled and the secret is one of its active secrets, of which only those are tried
 /// that `counts` accepts.
 fn proves(app: &App, client: Option<&Client>, client_secret: &str, counts: fn(&Secret) -> bool) -> bool {
-    let secrets = client.into_iter().flat_map(|client| client.live_secrets(app.clock.now()));
+    let secrets = client.into_iter().flat_map(|client| client.active_secrets(app.clock.now()));
     let secrets = secrets.filter(|secret| counts(secret) && !client_secret.is_empty());
     let is_right = app.hasher.verify_secret(secrets.map(|secret| &secret.hash), client_secret);
     is_right && client.is_some_and(|client| client.enabled)

@@ -142,7 +142,7 @@ impl From<StoreError> for Error {
             StoreError::Conflict { .. } | StoreError::Unavailable { .. } | StoreError::Throttled { .. } => {
                 Self::temporarily_unavailable(reason)
             }
-            StoreError::Refused { .. } | StoreError::Malformed { .. } => Self::server_error(reason),
+            StoreError::Rejected { .. } | StoreError::Malformed { .. } => Self::server_error(reason),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | `bin/api.rs` | the Lambda function of the API |
 //! | `bin/rotate.rs` | the Lambda function that creates and rotates the signing keys |
 //! | `cli/` (a separate package) | the CLI; one file per command |
-//! | [`config`], [`app`], [`aws`] | the settings; the dependencies of a request handler; connections to AWS |
+//! | [`config`], [`app`], [`aws`] | the settings, in `config/` one type per group; the dependencies of a request handler; connections to AWS |
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |
 //! | [`http::request`] | reading requests: body, credentials, `Accept` |
@@ -18,10 +18,10 @@
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions |
-//! | [`token`], [`refresh_token`] | access tokens; refresh tokens and their families |
-//! | [`keys`] | the signing keys; in `keys/`: the secret, its reload and its rotation |
-//! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes; random ids |
-//! | [`store`] | the three tables; in `store/`: one file per kind of record, and the writes of operators |
+//! | [`token`], [`refresh_token`] | access tokens; refresh tokens, and in `refresh_token/` the rules of their families |
+//! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
+//! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
+//! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
 //! | [`clock`], [`log`] | the time; the format of log lines |
 //!

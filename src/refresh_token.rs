@@ -13,18 +13,17 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
 
 use crate::random::fill_random;
-use crate::scope::Scope;
+
+mod family;
+
+pub use family::{CLOCK_IS_BEHIND, Family, LostRotation, Standing};
 
 const PREFIX: &str = "cs_rt_";
 const VERSION: u8 = 1;
 const FAMILY_BYTES: usize = 16;
 const SIGNED_BYTES: usize = 1 + FAMILY_BYTES + 4;
-
-/// The reason of [`Standing::Undecided`], for the log.
-pub const CLOCK_IS_BEHIND: &str = "the clock is behind the last use of the refresh token";
 
 /// The keys that authenticate refresh tokens.
 pub struct RefreshTokenKeys {
@@ -110,117 +109,5 @@ impl RefreshToken {
     #[must_use]
     pub fn successor(self) -> Self {
         Self { generation: self.generation.saturating_add(1), ..self }
-    }
-}
-
-/// The state of a login, one item of the table `grants`. Times are in seconds since the epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Family {
-    /// The client that the login was issued to.
-    pub client_id: String,
-    /// The user that logged in, in the RFC 8265 form of the name.
-    pub username: String,
-    /// The user's stable identifier. The username may later belong to another user.
-    pub user_id: String,
-    /// The user's `session_generation` when the login read the user. Absent in families of builds before it existed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_generation: Option<u64>,
-    /// The scopes that the login granted.
-    #[serde(serialize_with = "serde_dynamo::string_set::serialize")]
-    pub scopes: Scope,
-    /// The token version of the login, for statistics. Each request chooses its own version.
-    pub version: u8,
-    /// When the password was verified.
-    pub auth_time: u64,
-    /// The generation of the one active refresh token.
-    pub generation: u32,
-    /// The time at which that generation was made.
-    pub rotated_at: u64,
-    /// A random value of the request that made that generation. It identifies a write that is sent again because its
-    /// response was lost.
-    pub rotated_by: String,
-    /// True if the login was ended before it expired.
-    pub revoked: bool,
-    /// When the login ends, even if it is refreshed again.
-    pub absolute_expires_at: u64,
-    /// The end of the login if it is not refreshed again.
-    pub expires_at: u64,
-}
-
-/// The status of a refresh token, which follows from the state of its family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The refresh token is the active one.
-    Active,
-    /// The refresh token was used within the grace, and its successor was not used. The client lost the response and
-    /// retries, or a second tab of the client uses the same token.
-    Retried,
-    /// The refresh token was used longer ago than the grace, or its successor was used too: a token replay.
-    Replayed,
-    /// The refresh token is ahead of its family: the table was rolled back to an earlier state.
-    RolledBack,
-    /// According to our clock, the refresh token was used in the future. Until the clock is right, we cannot
-    /// distinguish a retry, which must not end the login, from a replay, which must not get a token.
-    Undecided,
-    /// The refresh token is not valid, and presenting it changes nothing. The reason is for the log.
-    Invalid(&'static str),
-}
-
-/// The result of a rotation whose condition failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LostRotation {
-    /// The successor is active: this write was sent twice, or another request rotated the token within the grace.
-    SuccessorIsActive,
-    /// The refresh token is not valid any more. The reason is for the log.
-    Rejected(&'static str),
-    /// The state does not show if the refresh token is valid. The reason is for the log.
-    Undecided(&'static str),
-}
-
-impl Family {
-    /// Judges a generation that `client_id` presents at `now`. A retry is accepted for `grace` seconds; 0 accepts none.
-    pub fn standing(&self, generation: u32, client_id: &str, now: u64, grace: u32) -> Standing {
-        if self.client_id != client_id {
-            return Standing::Invalid("the refresh token was issued to another client");
-        }
-        if self.revoked {
-            return Standing::Invalid("the login was revoked");
-        }
-        if now >= self.expires_at || now >= self.absolute_expires_at {
-            return Standing::Invalid("the refresh token has expired");
-        }
-        let grace = u64::from(grace);
-        if generation == self.generation {
-            Standing::Active
-        } else if generation > self.generation {
-            Standing::RolledBack
-        } else if generation + 1 < self.generation || grace == 0 {
-            Standing::Replayed
-        } else if now.saturating_add(grace) < self.rotated_at {
-            Standing::Undecided
-        } else if now.saturating_sub(self.rotated_at) <= grace {
-            // The difference may also be a little negative, because the clocks of execution environments differ.
-            Standing::Retried
-        } else {
-            Standing::Replayed
-        }
-    }
-
-    /// Judges the state that the write of `next` found when its condition failed. The request read the
-    /// generation `used` as the active one, so it is not a replay, and no result ends the login.
-    pub fn after_lost_rotation(&self, used: u32, next: &Self, grace: u32) -> LostRotation {
-        // The SDK sends a write again when its response is lost. Then the condition fails because of our own write.
-        if self.rotated_by == next.rotated_by && !self.revoked {
-            return LostRotation::SuccessorIsActive;
-        }
-        match self.standing(used, &next.client_id, next.rotated_at, grace) {
-            Standing::Retried => LostRotation::SuccessorIsActive,
-            Standing::Replayed | Standing::RolledBack => {
-                LostRotation::Rejected("another request used the refresh token meanwhile")
-            }
-            Standing::Invalid(reason) => LostRotation::Rejected(reason),
-            Standing::Undecided => LostRotation::Undecided(CLOCK_IS_BEHIND),
-            Standing::Active => LostRotation::Undecided("the condition failed for the active refresh token"),
-        }
     }
 }

@@ -5,10 +5,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod allowed;
+
+pub use allowed::AllowedScopes;
+
 /// A list of scope tokens: at least one, each once, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeSet<String>")]
-pub struct Scope(Vec<String>);
+pub struct Scope(#[serde(serialize_with = "serde_dynamo::string_set::serialize")] Vec<String>);
 
 /// The reason why a [`Scope`] is rejected. Each has its own `error_description`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,55 +118,5 @@ impl TryFrom<BTreeSet<String>> for Scope {
         let count = tokens.len();
         let scope = Self::parse(&Vec::from_iter(tokens).join(" "))?;
         if scope.0.len() == count { Ok(scope) } else { Err(ScopeError::Malformed) }
-    }
-}
-
-/// The scopes that a client or a user may have: exact tokens, or prefixes followed by `*`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "BTreeSet<String>")]
-pub struct AllowedScopes(BTreeSet<String>);
-
-/// Converts a stored set.
-impl TryFrom<BTreeSet<String>> for AllowedScopes {
-    type Error = ScopeError;
-
-    fn try_from(tokens: BTreeSet<String>) -> Result<Self, ScopeError> {
-        Self::parse(tokens).map_err(|(_, error)| error)
-    }
-}
-
-impl AllowedScopes {
-    /// Checks tokens that may end in `*`, but must not contain it elsewhere.
-    ///
-    /// # Errors
-    /// The first token that is not valid, with its error.
-    pub fn parse(tokens: BTreeSet<String>) -> Result<Self, (String, ScopeError)> {
-        let error = |token: &str| {
-            let exact = token.strip_suffix('*').unwrap_or(token);
-            match Scope::parse(exact) {
-                // Allows all scopes.
-                _ if token == "*" => None,
-                Ok(scope) if scope.0.len() == 1 => None,
-                Err(ScopeError::Wildcard) => Some(ScopeError::Wildcard),
-                _ => Some(ScopeError::Malformed),
-            }
-        };
-        match tokens.iter().find_map(|token| error(token).map(|error| (token.clone(), error))) {
-            Some(error) => Err(error),
-            None => Ok(Self(tokens)),
-        }
-    }
-
-    /// Returns the tokens, sorted.
-    pub fn tokens(&self) -> &BTreeSet<String> {
-        &self.0
-    }
-
-    /// Returns true if a requested token is allowed. `legacy:*` allows `legacy:` followed by at least one character.
-    pub fn allows(&self, token: &str) -> bool {
-        self.0.iter().any(|allowed| match allowed.strip_suffix('*') {
-            Some(prefix) => token.len() > prefix.len() && token.starts_with(prefix),
-            None => token == allowed,
-        })
     }
 }

@@ -35,7 +35,7 @@ impl TokenVersion {
 pub struct Login<'a> {
     /// The user.
     pub user: &'a User,
-    /// When the password was verified, in seconds since the epoch.
+    /// The time at which the password was verified, in seconds since the epoch.
     pub at: u64,
     /// The family of the login.
     pub family: FamilyId,
@@ -51,7 +51,7 @@ pub struct AccessToken<'a> {
     pub login: Option<Login<'a>>,
     /// The scope of the token.
     pub scope: &'a Scope,
-    /// When the token is issued, in seconds since the epoch.
+    /// The time at which the token is issued, in seconds since the epoch.
     pub issued_at: u64,
     /// The lifetime of the token in seconds.
     pub expires_in: u32,

@@ -2,7 +2,7 @@
 
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
@@ -32,7 +32,7 @@ impl Username {
 }
 
 /// A user, one item of the table `users`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct User {
     /// The username, in its form for comparison.
     pub username: String,
@@ -40,15 +40,21 @@ pub struct User {
     pub user_id: String,
     /// The hash of the password. A user without a hash cannot log in with a password.
     pub password_hash: Option<Hash>,
-    /// The scopes that tokens for this user may have. Absent means all that the client may have.
+    /// The scopes that tokens for this user may have. Absent means all that the client may have. An empty set cannot be
+    /// stored.
     pub scopes: Option<AllowedScopes>,
     /// The claim `dealer` of tokens of version 1.
     pub dealer: Option<serde_json::Map<String, serde_json::Value>>,
     /// False if no tokens are issued for this user.
     pub enabled: bool,
     /// Incremented to log the user out everywhere. A login is valid only if its `session_generation` equals this one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub session_generation: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl User {

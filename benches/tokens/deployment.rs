@@ -19,6 +19,7 @@ use countersign::aws;
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::http::{Origin, router};
+use countersign::password_hash::Argon2Params;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use testing::canned::Canned;
@@ -55,16 +56,17 @@ pub fn pem(algorithm: Algorithm) -> String {
 
 /// The settings of the template, but that the keys are read once.
 pub fn config() -> Result<Config, BoxError> {
-    Ok(Config { keys_max_age: 1_000_000, ..cloud::config(ISSUER)? })
+    let mut config = cloud::config(ISSUER)?;
+    config.keys.max_age = 1_000_000;
+    Ok(config)
 }
 
-/// Parameters of argon2 with which a hash hides nothing: memory in KiB, and passes.
-pub const CHEAPEST_HASH: (u32, u32) = (8, 1);
+/// Parameters of argon2 with which a hash hides nothing.
+const CHEAPEST_HASH: Argon2Params = Argon2Params { memory_kib: 8, iterations: 1, parallelism: 1 };
 
 /// The same with a password hash that is as cheap as can be.
 pub fn config_with_cheapest_hash() -> Result<Config, BoxError> {
-    let (argon2_memory_kib, argon2_iterations) = CHEAPEST_HASH;
-    Ok(Config { argon2_memory_kib, argon2_iterations, ..config()? })
+    Ok(Config { argon2: CHEAPEST_HASH, ..config()? })
 }
 
 /// Puts the demo into an account that this process holds. Its hashes are those of the configuration.

@@ -45,6 +45,6 @@ pub async fn ask(
     url: &str,
     headers: &[(&'static str, String)],
     body: String,
-) -> Result<aws::Answer, String> {
-    aws::ask(method, &check_url(url)?, headers, body).await
+) -> Result<aws::Response, String> {
+    aws::send(method, &check_url(url)?, headers, body).await
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use clap::{Args, Subcommand, ValueEnum};
-use countersign::client::{Client, MAX_LIVE_SECRETS, Secret};
+use countersign::client::{Client, MAX_ACTIVE_SECRETS, Secret};
 use countersign::clock::Clock;
 use countersign::grant::GrantType;
 use countersign::store::{Created, StoreError, Stored};
@@ -274,7 +274,7 @@ pub async fn ids(deployment: &Deployment) -> Result<HashSet<String>, Fault> {
         ids.insert(client_id);
         Ok::<_, Fault>(())
     };
-    deployment.store.each(see).await?;
+    deployment.store.scan(see).await?;
     Ok(ids)
 }
 
@@ -311,16 +311,16 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
             outcome = Outcome::LookCloser;
             return Ok::<_, Fault>(());
         };
-        let live = record.live_secrets(now).count();
+        let live = record.active_secrets(now).count();
         let state = if record.enabled { "enabled" } else { "disabled" };
         let view = View::new(&record, now);
         let grants = output::list(&view.spec.grant_types);
         let name = view.spec.name.clone().unwrap_or_default();
-        rows.push(vec![client_id, state.to_owned(), grants, format!("{live} of {MAX_LIVE_SECRETS}"), name]);
+        rows.push(vec![client_id, state.to_owned(), grants, format!("{live} of {MAX_ACTIVE_SECRETS}"), name]);
         views.push(view);
         Ok(())
     };
-    deployment.store.each(see).await?;
+    deployment.store.scan(see).await?;
     views.sort_by(|one, other| one.client_id.cmp(&other.client_id));
     rows.sort();
     output::result(json, &views, || {
@@ -336,10 +336,10 @@ async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, exp
     let now = Clock::System.now();
     let mut stored = read(deployment, client_id).await?;
     let (secret, record) = Secret::generate(now)?;
-    let live: Vec<_> = stored.record.live_secrets(now).map(Secret::name).collect();
+    let live: Vec<_> = stored.record.active_secrets(now).map(Secret::name).collect();
     if !stored.record.take_secret(record, now, now.saturating_add(expires_in)) {
         return Err(Fault::new(format!(
-            "{client_id} has {MAX_LIVE_SECRETS} active secrets ({}); retire one with `countersign client retire-secret`",
+            "{client_id} has {MAX_ACTIVE_SECRETS} active secrets ({}); retire one with `countersign client retire-secret`",
             live.join(", ")
         )));
     }
@@ -370,7 +370,7 @@ async fn retire_secret(
         return Err(Fault::new(format!("{client_id} has no secret with this id; see `countersign client show`")));
     }
     deployment.announce().await?;
-    if stored.record.live_secrets(now).next().is_none() {
+    if stored.record.active_secrets(now).next().is_none() {
         let question = format!("Retire the last active secret of {client_id}? The client will get no tokens.");
         input::confirm(yes, &question)?;
     }

@@ -139,7 +139,7 @@ impl Target {
             }
         };
         let url = self.url().map_or_else(|| config.issuer.clone(), ToOwned::to_owned);
-        Ok(Deployment { store: Store::new(&sdk, &config), sdk, config, rotation_config, url, stack })
+        Ok(Deployment { store: Store::new(&sdk, &config.tables), sdk, config, rotation_config, url, stack })
     }
 
     async fn sdk(&self) -> Result<SdkConfig, Fault> {
@@ -207,9 +207,9 @@ impl Deployment {
         let identity = identity.map_err(|error| Fault::aws(&format!("GetCallerIdentity: {}", aws::cause(&error))))?;
         let account = identity.account().unwrap_or("unknown").to_owned();
         let region = self.sdk.region().map(ToString::to_string).unwrap_or_default();
-        let Config { clients_table, users_table, signing_secret_id, .. } = &self.config;
+        let Config { tables, keys, .. } = &self.config;
         let what = self.stack.as_ref().map_or_else(
-            || format!("the tables {clients_table} and {users_table} and the secret {signing_secret_id}"),
+            || format!("the tables {} and {} and the secret {}", tables.clients, tables.users, keys.secret_id),
             |stack| format!("the stack {}", stack.name),
         );
         output::remark(&format!("changing {what} in account {account}, {region}"));
@@ -221,8 +221,7 @@ impl Deployment {
     /// # Errors
     /// The error if the parameters are not valid.
     pub fn hasher(&self) -> Result<Hasher, Fault> {
-        let config = &self.config;
-        Ok(Hasher::new(config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism)?)
+        Ok(Hasher::new(self.config.argon2)?)
     }
 
     /// Reads the signing keys.
@@ -230,7 +229,7 @@ impl Deployment {
     /// # Errors
     /// The error if the secret cannot be read, or is not valid.
     pub async fn keys(&self) -> Result<Keys, RotationError> {
-        Keys::read(&self.sdk, &self.config.signing_secret_id, Clock::System.now()).await
+        Keys::read(&self.sdk, &self.config.keys.secret_id, Clock::System.now()).await
     }
 
     /// Returns the rotator, with the settings of the rotation function.

@@ -73,7 +73,7 @@ impl From<StoreError> for Fault {
             StoreError::Conflict { .. } => {
                 Self::new("the record was changed simultaneously by another process; check it, and try again")
             }
-            StoreError::Refused { cause } | StoreError::Unavailable { cause } | StoreError::Throttled { cause } => {
+            StoreError::Rejected { cause } | StoreError::Unavailable { cause } | StoreError::Throttled { cause } => {
                 Self::aws(&cause)
             }
             StoreError::Malformed { .. } => Self::Told(format!("{error}; fix it in the table, or delete the record")),

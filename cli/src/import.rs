@@ -241,7 +241,7 @@ async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
         }
         Ok::<_, Fault>(())
     };
-    deployment.store.each(see).await?;
+    deployment.store.scan(see).await?;
     let waiting: u64 = schemes.values().sum();
     let value = json!({"users": users, "waiting": waiting, "waiting_by_scheme": schemes, "malformed": malformed});
     output::result(json, &value, || {

@@ -200,7 +200,7 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
         stored.insert(client_id, client);
         Ok::<_, Fault>(())
     };
-    deployment.store.each(see).await?;
+    deployment.store.scan(see).await?;
     let ids = wanted.iter().map(|(client, _)| client.client_id.as_str());
     check_new_ids(deployment, ids.filter(|id| !stored.contains_key(*id)).collect()).await?;
     let mut steps = Vec::new();

@@ -243,7 +243,7 @@ pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, 
         }
         Ok::<_, Fault>(())
     };
-    deployment.store.each(see).await?;
+    deployment.store.scan(see).await?;
     Ok(owners)
 }
 
@@ -320,7 +320,7 @@ async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
         rows.push(vec![username, state.to_owned(), scheme.to_owned(), user.user_id]);
         Ok::<_, Fault>(())
     };
-    deployment.store.each(see).await?;
+    deployment.store.scan(see).await?;
     match (json, rows.is_empty()) {
         (true, _) => Ok(()),
         (false, true) => output::line("No users. Create one with `countersign user create`."),

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, StalledSt
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::keys::SigningKey;
-use countersign::password_hash::{Hasher, hash_client_secret};
+use countersign::password_hash::{Argon2Params, Hasher, hash_client_secret};
 use serde_json::{Value, json};
 use testing::canned::Canned;
 
@@ -121,7 +121,8 @@ static CANNED: LazyLock<Canned> = LazyLock::new(|| {
         "current": {"kid": key.kid(), "alg": "EdDSA", "private_key": pem},
         "refresh": {"current": URL_SAFE_NO_PAD.encode(REFERENCE_KEY)},
     });
-    let slow_hash = |secret| Hasher::new(8, 1, 1).and_then(|hasher| hasher.hash(secret)).expect("a hash");
+    let argon2 = Argon2Params { memory_kib: 8, iterations: 1, parallelism: 1 };
+    let slow_hash = |secret| Hasher::new(argon2).and_then(|hasher| hasher.hash(secret)).expect("a hash");
     let hash = slow_hash(PASSWORD);
     let user = json!({
         "username": {"S": USERNAME}, "user_id": {"S": USER_ID}, "password_hash": {"S": hash.as_str()},

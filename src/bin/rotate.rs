@@ -96,10 +96,10 @@ async fn handle(rotator: &Rotator, event: Event) -> Result<Value, lambda_runtime
                 "Delete" => None,
                 _ => provide(rotator).await.err(),
             };
-            let response = aws::ask("PUT", &resource.response_url, &[], resource.response(error.as_ref())).await?;
+            let response = aws::send("PUT", &resource.response_url, &[], resource.response(error.as_ref())).await?;
             match response.status {
                 200..300 => Ok(Value::Null),
-                status => Err(format!("CloudFormation does not take the answer: status {status}").into()),
+                status => Err(format!("CloudFormation rejected the response: status {status}").into()),
             }
         }
         Event::Rotate(Rotate { emergency, after_days, .. }) => {
@@ -130,7 +130,7 @@ impl CustomResource {
     fn response(&self, error: Option<&RotationError>) -> String {
         json!({
             "Status": if error.is_none() { "SUCCESS" } else { "FAILED" },
-            "Reason": error.map_or_else(|| "The signing keys are there.".to_owned(), ToString::to_string),
+            "Reason": error.map_or_else(|| "The signing keys exist.".to_owned(), ToString::to_string),
             "PhysicalResourceId": "signing-keys",
             "StackId": self.stack_id,
             "RequestId": self.request_id,

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// The largest number of origins of a client.
 pub const MAX_ALLOWED_ORIGINS: usize = 20;
 
 /// The origins of a client, each exactly as a browser sends it in the header `Origin` (RFC 6454 section 6.2).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "BTreeSet<String>")]
-pub struct AllowedOrigins(BTreeSet<String>);
+pub struct AllowedOrigins(#[serde(serialize_with = "serde_dynamo::string_set::serialize")] BTreeSet<String>);
 
 /// The reason why a set of origins is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,11 @@ impl AllowedOrigins {
     /// Returns the entries, sorted.
     pub fn origins(&self) -> &BTreeSet<String> {
         &self.0
+    }
+
+    /// Returns true if there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Returns true if the value of a header `Origin` is one of the entries, byte for byte.

@@ -89,7 +89,8 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
 
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: proven.user, at: now, family: FamilyId::generate() };
-    let expires_in = access_token_ttl(client, app.config.user_token_ttl).min(app.config.refresh_token_max_ttl);
+    let expires_in =
+        access_token_ttl(client, app.config.lifetimes.user_token).min(app.config.lifetimes.refresh_token_max);
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
@@ -141,7 +142,7 @@ fn prove<'a>(
 /// Builds the family of a login that begins with this access token.
 fn new_family(app: &App, token: &AccessToken<'_>, proven: &Proven<'_>, version: TokenVersion) -> Family {
     let now = token.issued_at;
-    let absolute_expires_at = now.saturating_add(u64::from(app.config.refresh_token_max_ttl));
+    let absolute_expires_at = now.saturating_add(u64::from(app.config.lifetimes.refresh_token_max));
     Family {
         client_id: token.client.client_id.clone(),
         username: proven.username.as_str().to_owned(),

@@ -75,7 +75,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
 
     // A client that tries again within the grace must not lose the login because our read was slow.
     let now = request.received_at;
-    let standing = family.standing(used.generation, &client.client_id, now, app.config.refresh_grace);
+    let standing = family.standing(used.generation, &client.client_id, now, app.config.lifetimes.refresh_grace);
     let is_active = match standing {
         Standing::Active => true,
         Standing::Retried => false,
@@ -98,7 +98,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     // A retry does not extend the family, which exists as long as its access tokens are valid.
     let ends_at = if is_active { family.absolute_expires_at } else { family.expires_at };
     let lasts = u32::try_from(ends_at.saturating_sub(now)).unwrap_or(u32::MAX);
-    let expires_in = access_token_ttl(client, app.config.user_token_ttl).min(lasts);
+    let expires_in = access_token_ttl(client, app.config.lifetimes.user_token).min(lasts);
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
@@ -139,7 +139,7 @@ async fn rotate(app: &App, used: RefreshToken, next: &Family) -> Result<(), Erro
         Rotation::Rotated => return Ok(()),
         Rotation::Lost(found) => found.ok_or(reject("the family does not exist any more"))?,
     };
-    match found.after_lost_rotation(used.generation, next, app.config.refresh_grace) {
+    match found.after_lost_rotation(used.generation, next, app.config.lifetimes.refresh_grace) {
         LostRotation::SuccessorIsActive => Ok(()),
         LostRotation::Rejected(reason) => Err(reject(reason)),
         LostRotation::Undecided(reason) => Err(Error::temporarily_unavailable(reason)),

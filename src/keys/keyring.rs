@@ -1,4 +1,4 @@
-//! The keys that this process uses: the last good set, and when to load it again.
+//! The keys that this process uses: the last good set, and its reload.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,21 +13,21 @@ use crate::clock::Clock;
 
 /// Seconds after which a failed load is repeated.
 const RETRY_AFTER: u64 = 15;
-/// How long a request waits for the reload of a set that is too old.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time for which a request waits for the reload of a set that is too old.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Holds the last good set, and reloads it beside requests.
+/// The last good set. It is reloaded in the background.
 pub struct Keyring {
     secret: SigningSecret,
     clock: Clock,
     max_age: u64,
     set: RwLock<Option<Arc<KeySet>>>,
-    /// When the set was loaded, and when it is due to be loaded again; seconds since the epoch.
-    read_at: AtomicU64,
+    /// The times at which the set was loaded and is due to be reloaded, in seconds since the epoch.
+    loaded_at: AtomicU64,
     due_at: AtomicU64,
-    /// When a load failed last.
+    /// The time of the last failed load.
     failed_at: AtomicU64,
-    /// Held during a reload: one at a time is enough.
+    /// Held during a reload, so that only one runs.
     reloading: Arc<Mutex<()>>,
 }
 
@@ -40,32 +40,31 @@ impl Keyring {
             clock,
             max_age: max_age.into(),
             set: RwLock::new(None),
-            read_at: AtomicU64::new(0),
+            loaded_at: AtomicU64::new(0),
             due_at: AtomicU64::new(0),
             failed_at: AtomicU64::new(0),
             reloading: Arc::default(),
         }
     }
 
-    /// Loads the secret and uses its keys from now on.
+    /// Loads the secret, and uses its keys if they are valid.
     ///
     /// # Errors
     /// [`KeyError`]; the last good set stays.
     pub async fn load(&self) -> Result<Arc<KeySet>, KeyError> {
-        let read_at = self.clock.now();
-        let read = self.read(read_at).await;
-        match read {
+        let loaded_at = self.clock.now();
+        match self.read(loaded_at).await {
             Ok(set) => {
                 let set = Arc::new(set);
                 *self.set.write().unwrap_or_else(PoisonError::into_inner) = Some(set.clone());
-                self.read_at.store(read_at, Ordering::Release);
-                // Early enough to be done before the set is too old, if requests come all the time.
-                self.due_at.store(read_at.saturating_add(self.max_age * 4 / 5), Ordering::Release);
+                self.loaded_at.store(loaded_at, Ordering::Release);
+                // Under constant load, the reload finishes before the set is too old.
+                self.due_at.store(loaded_at.saturating_add(self.max_age * 4 / 5), Ordering::Release);
                 Ok(set)
             }
             Err(error) => {
-                self.failed_at.store(read_at, Ordering::Release);
-                self.due_at.store(read_at.saturating_add(RETRY_AFTER), Ordering::Release);
+                self.failed_at.store(loaded_at, Ordering::Release);
+                self.due_at.store(loaded_at.saturating_add(RETRY_AFTER), Ordering::Release);
                 Err(error)
             }
         }
@@ -76,9 +75,9 @@ impl Keyring {
         KeySet::parse(&version.ok_or(KeyError::Unusable("it has no keys yet"))?.text, now)
     }
 
-    /// Returns the last good set. Loads the secret if there is none yet, and reloads it if the set is too old: an execution
-    /// environment that was frozen for hours, perhaps during a load, must not sign with a key that verifiers may have
-    /// forgotten, nor publish a set without the key that signs now. It waits for the reload, for a second at most.
+    /// Returns the last good set. Loads the secret if there is no set yet. Reloads it if the set is too old, and waits at
+    /// most 1 second for that: an execution environment that was frozen for hours, perhaps during a load, must not sign with
+    /// a key that verifiers may have dropped, or publish a set without the key that signs now.
     ///
     /// # Errors
     /// [`KeyError`] if there is no set.
@@ -93,10 +92,10 @@ impl Keyring {
         }
         let reload = async {
             let _reloading = self.reloading.lock().await;
-            // The process that held the lock may have loaded the set just now, or before a freeze.
+            // Another request may have reloaded the set while this one waited for the lock.
             if self.is_too_old(now) { self.load().await.map(drop) } else { Ok(()) }
         };
-        let reloaded = tokio::time::timeout(PATIENCE, reload).await.unwrap_or_else(|_| {
+        let reloaded = tokio::time::timeout(RELOAD_TIMEOUT, reload).await.unwrap_or_else(|_| {
             self.failed_at.store(now, Ordering::Release);
             Err(KeyError::Unavailable("no response in time".to_owned()))
         });
@@ -107,14 +106,14 @@ impl Keyring {
     }
 
     fn is_too_old(&self, now: u64) -> bool {
-        now.saturating_sub(self.read_at.load(Ordering::Acquire)) >= self.max_age
+        now.saturating_sub(self.loaded_at.load(Ordering::Acquire)) >= self.max_age
     }
 
-    /// Starts a reload if one is due. It runs beside whatever the caller does next. A failure keeps the last good set, and a
-    /// later request tries again.
+    /// Starts a reload in the background if one is due. If it fails, the last good set stays, and a later request tries
+    /// again.
     pub fn reload_if_due(self: &Arc<Self>) {
         let (now, due_at) = (self.clock.now(), self.due_at.load(Ordering::Acquire));
-        // If the due time is further away than any that is ever set, the clock was set back.
+        // A due time that is later than any that is set means that the clock was set back.
         let due = now >= due_at || due_at - now > self.max_age.max(RETRY_AFTER);
         if !due || self.last_good().is_none() {
             return;
@@ -123,9 +122,9 @@ impl Keyring {
         let Ok(reloading) = self.reloading.clone().try_lock_owned() else {
             return;
         };
-        let ring = self.clone();
+        let keyring = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = ring.load().await {
+            if let Err(error) = keyring.load().await {
                 tracing::error!(reason = %error, "keeping the last good signing keys");
             }
             drop(reloading);

@@ -1,25 +1,18 @@
-//! The rotation of keys (S-505): no key signs before every verifier can have seen it, and none leaves the public set
-//! before its last token has expired. Pure: one document in, another one out.
+//! The rotation of keys (S-505): a key does not sign before every verifier has had time to fetch it, and does not leave the
+//! public set before its last token has expired. Pure: one document in, another one out.
 //!
 //! ```text
 //! next: public, does not sign  ->  current: signs  ->  previous: public, until its last token has expired
 //! ```
 //!
-//! Refresh token keys rotate in the same way: an execution environment may only use a key that all others know.
+//! Refresh token keys rotate in the same way: an execution environment may only use a key that all others have loaded.
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa::{self, KeySize};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 
-use super::document::{
-    DOCUMENT_VERSION, KeyRecord, PreviousKeyRecord, PreviousRefreshTokenKeyRecord, REFRESH_TOKEN_KEY_BYTES,
-    RefreshTokenKeyRecords,
-};
-use super::{Document, KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
-use crate::random::fill_random;
+use super::document::DOCUMENT_VERSION;
+use super::generation::generate_refresh_token_key;
+use super::records::{KeyRecord, PreviousKeyRecord, PreviousRefreshTokenKeyRecord, RefreshTokenKeyRecords};
+use super::{Document, KeyError, MAX_ACCESS_TOKEN_TTL};
 
 /// Seconds for which a key stays after its last token has expired: an execution environment may sign with a set that it
 /// loaded before the rotation, and clocks differ.
@@ -30,7 +23,7 @@ const MARGIN: u64 = 3_600;
 pub struct RotationPolicy {
     /// The algorithm of new keys: RS256, ES256 or EdDSA.
     pub algorithm: Algorithm,
-    /// The seconds for which a key must have been public before it signs: longer than any verifier keeps a set.
+    /// The seconds for which a key must have been public before it signs: longer than any verifier caches a set.
     pub public_for: u32,
     /// The seconds after which every refresh token has expired.
     pub refresh_token_max_ttl: u32,
@@ -40,29 +33,11 @@ pub struct RotationPolicy {
 pub enum Rotated {
     /// The new document, which has to be written.
     Changed(Box<Document>),
-    /// There is nothing to change. The reason is for people.
+    /// There is nothing to change. The reason is for operators.
     Unchanged(&'static str),
 }
 
 impl Document {
-    /// Generates the first set: a key that signs immediately, because no verifier has fetched another one, and the next key.
-    ///
-    /// # Errors
-    /// [`KeyError::Unusable`] if the algorithm is not supported.
-    pub fn generate(policy: &RotationPolicy, now: u64) -> Result<Self, KeyError> {
-        Ok(Self {
-            version: DOCUMENT_VERSION,
-            current: KeyRecord { signs_since: Some(now), ..KeyRecord::generate(policy.algorithm, now)? },
-            next: Some(KeyRecord::generate(policy.algorithm, now)?),
-            previous: Vec::new(),
-            refresh: RefreshTokenKeyRecords {
-                current: generate_refresh_token_key(),
-                next: Some(generate_refresh_token_key()),
-                previous: Vec::new(),
-            },
-        })
-    }
-
     /// Promotes the next key if it has been public for long enough and the current key has signed for `after` seconds, and
     /// generates another next key.
     ///
@@ -73,7 +48,7 @@ impl Document {
             return Ok(self.with_next(KeyRecord::generate(policy.algorithm, now)?));
         };
         let Some(since) = next.public_since else {
-            // A person wrote this key into the secret. Its time counts from now.
+            // An operator wrote this key into the secret. It counts as public from now on.
             return Ok(self.with_next(KeyRecord { public_since: Some(now), ..next.clone() }));
         };
         if self.current.signs_since.is_some_and(|since| now.saturating_sub(since) < after) {
@@ -82,55 +57,53 @@ impl Document {
         if now.saturating_sub(since) < u64::from(policy.public_for) {
             return Ok(Rotated::Unchanged("the next key has not been public for long enough"));
         }
-        let tokens_expired_at = now.saturating_add(u64::from(MAX_ACCESS_TOKEN_TTL)).saturating_add(MARGIN);
-        let refresh_tokens_expired_at =
-            now.saturating_add(u64::from(policy.refresh_token_max_ttl)).saturating_add(MARGIN);
-
-        let mut previous =
-            vec![PreviousKeyRecord::Public { public_key: self.current.public_key()?, leaves_at: tokens_expired_at }];
-        for key in self.previous.iter().filter(|key| !key.is_gone(now)) {
-            match key {
-                PreviousKeyRecord::Public { .. } => previous.push(key.clone()),
-                // The private half is not needed any more.
-                PreviousKeyRecord::Whole(record) => previous
-                    .push(PreviousKeyRecord::Public { public_key: record.public_key()?, leaves_at: tokens_expired_at }),
-            }
-        }
-
-        let retired = |key: &String| PreviousRefreshTokenKeyRecord::Dated {
-            key: key.clone(),
-            leaves_at: refresh_tokens_expired_at,
-        };
-        let mut retired_keys = Vec::new();
-        // Without a next key, only the current one is known everywhere: it stays until the next rotation.
-        let refresh_key = self.refresh.next.as_ref().unwrap_or(&self.refresh.current);
-        if *refresh_key != self.refresh.current {
-            retired_keys.push(retired(&self.refresh.current));
-        }
-        for key in self.refresh.previous.iter().filter(|key| !key.is_gone(now)) {
-            match key {
-                PreviousRefreshTokenKeyRecord::Dated { .. } => retired_keys.push(key.clone()),
-                PreviousRefreshTokenKeyRecord::Bare(key) => retired_keys.push(retired(key)),
-            }
-        }
-
         Ok(Self {
             version: DOCUMENT_VERSION,
             current: KeyRecord { signs_since: Some(now), ..next.clone() },
             next: Some(KeyRecord::generate(policy.algorithm, now)?),
-            previous,
-            refresh: RefreshTokenKeyRecords {
-                current: refresh_key.clone(),
-                next: Some(generate_refresh_token_key()),
-                previous: retired_keys,
-            },
+            previous: self.rotated_previous_keys(now)?,
+            refresh: self.rotated_refresh_token_keys(policy, now),
         }
         .into())
     }
 
-    /// Drops a compromised key immediately, whatever verifiers have fetched: they reject its tokens once they load the set
-    /// again. Dropping a key twice changes nothing. The refresh token keys stay: they are of no use without the tables, and
-    /// a new one that some execution environment does not know yet would end logins.
+    /// Returns the previous keys after a rotation: the current key, and those whose last token has not expired.
+    fn rotated_previous_keys(&self, now: u64) -> Result<Vec<PreviousKeyRecord>, KeyError> {
+        let leaves_at = now.saturating_add(u64::from(MAX_ACCESS_TOKEN_TTL)).saturating_add(MARGIN);
+        let mut previous = vec![PreviousKeyRecord::Public { public_key: self.current.public_key()?, leaves_at }];
+        for key in self.previous.iter().filter(|key| !key.is_gone(now)) {
+            previous.push(match key {
+                PreviousKeyRecord::Public { .. } => key.clone(),
+                // The private half is not needed any more.
+                PreviousKeyRecord::Whole(record) => {
+                    PreviousKeyRecord::Public { public_key: record.public_key()?, leaves_at }
+                }
+            });
+        }
+        Ok(previous)
+    }
+
+    /// Returns the refresh token keys after a rotation. Without a next key, only the current one is known to every
+    /// execution environment: it stays until the next rotation.
+    fn rotated_refresh_token_keys(&self, policy: &RotationPolicy, now: u64) -> RefreshTokenKeyRecords {
+        let leaves_at = now.saturating_add(u64::from(policy.refresh_token_max_ttl)).saturating_add(MARGIN);
+        let dated = |key: &String| PreviousRefreshTokenKeyRecord::Dated { key: key.clone(), leaves_at };
+        let RefreshTokenKeyRecords { current, next, previous } = &self.refresh;
+        let replaced = next.as_ref().filter(|next| *next != current).map(|_| dated(current));
+        let others = previous.iter().filter(|key| !key.is_gone(now)).map(|key| match key {
+            PreviousRefreshTokenKeyRecord::Dated { .. } => key.clone(),
+            PreviousRefreshTokenKeyRecord::Bare(key) => dated(key),
+        });
+        RefreshTokenKeyRecords {
+            current: next.as_ref().unwrap_or(current).clone(),
+            next: Some(generate_refresh_token_key()),
+            previous: replaced.into_iter().chain(others).collect(),
+        }
+    }
+
+    /// Drops a compromised key immediately, even if verifiers have not fetched the next key. They reject tokens of the
+    /// dropped key once they reload the set. Dropping a key twice changes nothing. The refresh token keys stay: they are
+    /// useless without the tables, and a new key that an execution environment has not loaded yet would end logins.
     ///
     /// # Errors
     /// [`KeyError::Unusable`] if no key can be generated.
@@ -145,7 +118,7 @@ impl Document {
         } else if self.next.as_ref().is_some_and(|next| next.kid == kid) {
             document.next = Some(generate()?);
         } else if document.previous.len() == self.previous.len() {
-            return Ok(Rotated::Unchanged("there is no key of that kid"));
+            return Ok(Rotated::Unchanged("the secret has no key with that kid"));
         }
         Ok(document.into())
     }
@@ -156,7 +129,7 @@ impl Document {
     /// [`KeyError::Unusable`] if no key can be generated.
     pub fn align(&self, policy: &RotationPolicy, now: u64) -> Result<Rotated, KeyError> {
         match &self.next {
-            Some(next) if next.alg == policy.algorithm => Ok(Rotated::Unchanged("the keys are as they should be")),
+            Some(next) if next.alg == policy.algorithm => Ok(Rotated::Unchanged("the keys match the settings")),
             _ => Ok(self.with_next(KeyRecord::generate(policy.algorithm, now)?)),
         }
     }
@@ -170,9 +143,9 @@ impl Document {
     /// Returns the text of the secret.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`], which cannot happen with this type.
+    /// [`KeyError::Unusable`], which cannot occur with this type.
     pub fn to_text(&self) -> Result<String, KeyError> {
-        serde_json::to_string(self).map_err(|_| KeyError::Unusable("its keys have no JSON"))
+        serde_json::to_string(self).map_err(|_| KeyError::Unusable("its keys cannot be serialized"))
     }
 
     /// Returns the kids of the current key, the next key and the previous keys.
@@ -186,37 +159,4 @@ impl From<Document> for Rotated {
     fn from(document: Document) -> Self {
         Self::Changed(Box::new(document))
     }
-}
-
-impl KeyRecord {
-    fn generate(algorithm: Algorithm, now: u64) -> Result<Self, KeyError> {
-        const FAILED: KeyError = KeyError::Unusable("no key could be generated");
-        let der = match algorithm {
-            Algorithm::RS256 => {
-                let pair = rsa::KeyPair::generate(KeySize::Rsa2048).map_err(|_| FAILED)?;
-                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| FAILED)?;
-                der.as_ref().to_vec()
-            }
-            Algorithm::ES256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-                .and_then(|pair| pair.to_pkcs8v1())
-                .map_err(|_| FAILED)?
-                .as_ref()
-                .to_vec(),
-            Algorithm::EdDSA => {
-                let pair = Ed25519KeyPair::generate().map_err(|_| FAILED)?;
-                pair.to_pkcs8v1().map_err(|_| FAILED)?.as_ref().to_vec()
-            }
-            _ => return Err(KeyError::Unusable("keys are of RS256, ES256 or EdDSA")),
-        };
-        let private_key =
-            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(&der));
-        let kid = SigningKey::from_pkcs8(&der)?.kid().to_owned();
-        Ok(Self { kid, alg: algorithm, private_key, created_at: Some(now), public_since: Some(now), signs_since: None })
-    }
-}
-
-fn generate_refresh_token_key() -> String {
-    let mut bits = [0; REFRESH_TOKEN_KEY_BYTES];
-    fill_random(&mut bits);
-    URL_SAFE_NO_PAD.encode(bits)
 }

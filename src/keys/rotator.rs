@@ -11,10 +11,10 @@ use aws_config::SdkConfig;
 use serde::Serialize;
 
 use super::secret::{SigningSecret, Version};
-use super::{Document, KeyError, KeySet, KeyStatus, Rotated, RotationPolicy};
+use super::{Document, KeyError, KeySet, Rotated, RotationPolicy};
 use crate::clock::Clock;
 
-/// The number of attempts of a rotation. Each one fails only because another process wrote first.
+/// The number of attempts of a rotation. An attempt fails only if another process writes first.
 const ATTEMPTS: u8 = 5;
 /// The pause before the next attempt.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -48,16 +48,6 @@ pub struct RotationReport {
     pub previous: Vec<String>,
 }
 
-/// The keys of the secret, as they are shown to people.
-pub struct Keys {
-    /// The status of each key.
-    pub states: Vec<KeyStatus>,
-    /// The public keys that verifiers should get: a JWK set (RFC 7517 section 5), in JSON.
-    pub jwks: String,
-    /// False for an externally managed key, which is never rotated.
-    pub are_rotated: bool,
-}
-
 /// The reason why the keys were not changed.
 #[derive(Debug)]
 pub enum RotationError {
@@ -76,7 +66,7 @@ impl fmt::Display for RotationError {
         match self {
             Self::Keys(error) => error.fmt(formatter),
             Self::Write(cause) => write!(formatter, "the signing secret cannot be written: {cause}"),
-            Self::Busy => formatter.write_str("the signing secret is being changed by others"),
+            Self::Busy => formatter.write_str("other processes keep changing the signing secret"),
             Self::Nothing(reason) => formatter.write_str(reason),
         }
     }
@@ -103,7 +93,7 @@ impl Rotator {
         Self { secret: SigningSecret::new(sdk, secret_id), policy, clock }
     }
 
-    /// Changes the keys as requested, unless that is done already, and logs the result.
+    /// Changes the keys as requested, if that is still necessary, and logs the result.
     ///
     /// # Errors
     /// [`RotationError`]; the secret is unchanged, or as another process changed it meanwhile.
@@ -146,17 +136,19 @@ impl Rotator {
             }
             return Ok(Decision::Write(Box::new(Document::generate(&self.policy, now)?)));
         };
-        if !Document::is_one(&version.text) {
+        if !Document::is_document(&version.text) {
             // Content that is not valid must not be reported as a key.
             KeySet::parse(&version.text, now)?;
             if is_emergency {
-                return Err(RotationError::Nothing("the secret is a key of your own: put another one there"));
+                return Err(RotationError::Nothing(
+                    "the secret is an externally managed key: replace it in Secrets Manager",
+                ));
             }
-            let reason = "the secret is a key of your own, which is not rotated";
+            let reason = "the secret is an externally managed key, which is not rotated";
             return Ok(Decision::Keep(RotationReport::new(None, Some(reason))));
         }
         let document = Document::parse(&version.text)?;
-        // All keys must be valid: an invalid one must not be carried over.
+        // An invalid key must not be copied into the next version.
         document.key_set(now)?;
         let rotated = match request {
             RotationRequest::Provide => document.align(&self.policy, now),
@@ -176,23 +168,6 @@ enum Decision {
     Write(Box<Document>),
     /// Write nothing.
     Keep(RotationReport),
-}
-
-impl Keys {
-    /// Reads the keys of a secret.
-    ///
-    /// # Errors
-    /// [`RotationError::Keys`] if they cannot be read or used; [`RotationError::Nothing`] if there are none.
-    pub async fn read(sdk: &SdkConfig, secret_id: &str, now: u64) -> Result<Self, RotationError> {
-        let version = Box::pin(SigningSecret::new(sdk, secret_id.to_owned()).read()).await?;
-        let version = version.ok_or(RotationError::Nothing("the secret has no keys yet"))?;
-        let set = KeySet::parse(&version.text, now)?;
-        if !Document::is_one(&version.text) {
-            let states = vec![KeyStatus::of_external(&set.current)];
-            return Ok(Self { states, jwks: set.jwks, are_rotated: false });
-        }
-        Ok(Self { states: Document::parse(&version.text)?.states(now), jwks: set.jwks, are_rotated: true })
-    }
 }
 
 impl RotationReport {

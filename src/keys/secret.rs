@@ -16,9 +16,9 @@ pub(super) struct SigningSecret {
 
 /// One version of the secret.
 pub(super) struct Version {
-    /// The name that Secrets Manager gave it.
+    /// The id that Secrets Manager assigned.
     pub id: String,
-    /// Its text: a document of keys, or a bare PEM.
+    /// The text: a document of keys, or a bare PEM.
     pub text: String,
 }
 

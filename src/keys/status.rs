@@ -1,9 +1,21 @@
-//! The status of each key of the secret, for people. Contains nothing of a private half.
+//! The status of each key of the secret, for operators. Contains nothing of a private half.
 
+use aws_config::SdkConfig;
 use serde::Serialize;
 
-use super::document::{KeyRecord, PreviousKeyRecord};
-use super::{Document, SigningKey};
+use super::records::{KeyRecord, PreviousKeyRecord};
+use super::secret::SigningSecret;
+use super::{Document, KeySet, RotationError, SigningKey};
+
+/// The keys of the secret, for operators.
+pub struct Keys {
+    /// The status of each key.
+    pub states: Vec<KeyStatus>,
+    /// The public keys that verifiers should get: a JWK set (RFC 7517 section 5), in JSON.
+    pub jwks: String,
+    /// False for an externally managed key, which is never rotated.
+    pub are_rotated: bool,
+}
 
 /// The role of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -26,18 +38,19 @@ pub struct KeyStatus {
     pub algorithm: String,
     /// Its role.
     pub stage: Stage,
-    /// When it was generated.
+    /// The time of its generation.
     pub created_at: Option<u64>,
-    /// When it became public.
+    /// The time at which it became public.
     pub public_since: Option<u64>,
-    /// When it began to sign.
+    /// The time at which it began to sign.
     pub signs_since: Option<u64>,
-    /// When it leaves the public set.
+    /// The time at which it leaves the public set.
     pub leaves_at: Option<u64>,
 }
 
 impl Document {
-    /// Returns the status of the keys at `now`: the current key, the next one, and the previous ones that are still public.
+    /// Returns the status of the keys at `now`: the current key, the next one, and the previous ones that are still
+    /// public.
     pub fn states(&self, now: u64) -> Vec<KeyStatus> {
         let of_record = |record: &KeyRecord, stage| KeyStatus {
             kid: record.kid.clone(),
@@ -79,5 +92,22 @@ impl KeyStatus {
             signs_since: None,
             leaves_at: None,
         }
+    }
+}
+
+impl Keys {
+    /// Reads the keys of a secret.
+    ///
+    /// # Errors
+    /// [`RotationError::Keys`] if they cannot be read or used; [`RotationError::Nothing`] if there are none.
+    pub async fn read(sdk: &SdkConfig, secret_id: &str, now: u64) -> Result<Self, RotationError> {
+        let version = Box::pin(SigningSecret::new(sdk, secret_id.to_owned()).read()).await?;
+        let version = version.ok_or(RotationError::Nothing("the secret has no keys yet"))?;
+        let set = KeySet::parse(&version.text, now)?;
+        if !Document::is_document(&version.text) {
+            let states = vec![KeyStatus::of_external(&set.current)];
+            return Ok(Self { states, jwks: set.jwks, are_rotated: false });
+        }
+        Ok(Self { states: Document::parse(&version.text)?.states(now), jwks: set.jwks, are_rotated: true })
     }
 }

@@ -18,6 +18,24 @@ const MAX_PARALLELISM: u32 = 16;
 const SALT_BYTES: usize = 16;
 const OUTPUT_BYTES: usize = 32;
 
+/// The parameters of argon2id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Argon2Params {
+    /// The memory in KiB.
+    pub memory_kib: u32,
+    /// The number of passes over the memory.
+    pub iterations: u32,
+    /// The number of lanes.
+    pub parallelism: u32,
+}
+
+/// The OWASP recommendation for argon2id.
+impl Default for Argon2Params {
+    fn default() -> Self {
+        Self { memory_kib: 19_456, iterations: 2, parallelism: 1 }
+    }
+}
+
 /// A hash in PHC form: `$argon2id$v=19$m=19456,t=2,p=1$salt$output`.
 #[derive(Clone)]
 pub(super) struct Argon2Hash {
@@ -64,7 +82,8 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub fn new(memory_kib: u32, iterations: u32, parallelism: u32) -> Result<Self, HashError> {
+    pub fn new(params: Argon2Params) -> Result<Self, HashError> {
+        let Argon2Params { memory_kib, iterations, parallelism } = params;
         // The engine must accept the hashes that it makes.
         let output = STANDARD_NO_PAD.encode([0; OUTPUT_BYTES]);
         let salt = STANDARD_NO_PAD.encode([0; SALT_BYTES]);

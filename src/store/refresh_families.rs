@@ -1,9 +1,10 @@
 //! Refresh token families, in the table `grants`.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use super::{Item, Store, StoreError, genuine, record, unless_condition_failed};
+use super::call::{Failure, send, unless_condition_failed};
+use super::item::{number, string};
+use super::{Store, StoreError};
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
 
 /// The result of a rotation.
@@ -15,12 +16,9 @@ pub enum Rotation {
     Lost(Option<Family>),
 }
 
+/// Returns the key of a family.
 fn id(family: FamilyId) -> String {
     format!("refresh#{family}")
-}
-
-fn number(value: impl Into<u64>) -> AttributeValue {
-    AttributeValue::N(value.into().to_string())
 }
 
 impl Store {
@@ -29,20 +27,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn begin_refresh_family(&self, family: FamilyId, state: &Family) -> Result<(), StoreError> {
-        let mut item: Item = serde_dynamo::aws_sdk_dynamodb_1::to_item(state)
-            .map_err(|error| StoreError::Malformed { table: "grants", attribute: error.to_string() })?;
-        item.insert("id".to_owned(), AttributeValue::S(id(family)));
+        let mut item = self.grants.encode(state)?;
+        item.insert(self.grants.key.to_owned(), string(id(family)));
         // A family with this id can only be the result of this write: its 128 bits are random. If the SDK sends the
         // write again because the response was lost, it must not undo later changes of the family.
         let request = self
             .dynamodb
             .put_item()
-            .table_name(&self.grants_table)
+            .table_name(&self.grants.name)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(id)")
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let result = Box::pin(request.send()).await;
-        unless_condition_failed("PutItem", result.map(|output| output.consumed_capacity))
+            .condition_expression("attribute_not_exists(id)");
+        unless_condition_failed(send(request).await)
     }
 
     /// Reads a family.
@@ -50,8 +45,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn refresh_family(&self, family: FamilyId) -> Result<Option<Family>, StoreError> {
-        let item = self.read(&self.grants_table, "id", &id(family)).await?;
-        item.map(|item| record("grants", item)).transpose()
+        self.get(&self.grants, &id(family)).await
     }
 
     /// Makes the successor of `used` the active generation of its family, if `used` is the active one. All guarantees
@@ -66,8 +60,8 @@ impl Store {
         let request = self
             .dynamodb
             .update_item()
-            .table_name(&self.grants_table)
-            .key("id", AttributeValue::S(id(used.family)))
+            .table_name(&self.grants.name)
+            .key(self.grants.key, string(id(used.family)))
             .condition_expression(
                 "generation = :used AND revoked = :false AND client_id = :client_id \
                  AND expires_at > :now AND absolute_expires_at > :now",
@@ -77,22 +71,19 @@ impl Store {
             )
             .expression_attribute_values(":used", number(used.generation))
             .expression_attribute_values(":false", AttributeValue::Bool(false))
-            .expression_attribute_values(":client_id", AttributeValue::S(next.client_id.clone()))
+            .expression_attribute_values(":client_id", string(&next.client_id))
             .expression_attribute_values(":now", number(next.rotated_at))
             .expression_attribute_values(":next", number(next.generation))
-            .expression_attribute_values(":rotated_by", AttributeValue::S(next.rotated_by.clone()))
+            .expression_attribute_values(":rotated_by", string(&next.rotated_by))
             .expression_attribute_values(":expires_at", number(next.expires_at))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let result = Box::pin(request.send()).await;
-        let error = match result {
-            Ok(output) => return genuine("UpdateItem", output.consumed_capacity()).map(|()| Rotation::Rotated),
-            Err(error) => error,
-        };
-        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
-            return Err(StoreError::from_sdk("UpdateItem", &error));
-        };
-        failed.item.clone().map(|item| record("grants", item)).transpose().map(Rotation::Lost)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match send(request).await {
+            Ok(_) => Ok(Rotation::Rotated),
+            Err(Failure::Condition(found)) => {
+                found.map(|item| self.grants.decode(item)).transpose().map(Rotation::Lost)
+            }
+            Err(Failure::Store(error)) => Err(error),
+        }
     }
 
     /// Revokes a family. A family that does not exist counts as revoked.
@@ -103,13 +94,11 @@ impl Store {
         let request = self
             .dynamodb
             .update_item()
-            .table_name(&self.grants_table)
-            .key("id", AttributeValue::S(id(family)))
+            .table_name(&self.grants.name)
+            .key(self.grants.key, string(id(family)))
             .condition_expression("attribute_exists(id)")
             .update_expression("SET revoked = :true")
-            .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let result = Box::pin(request.send()).await;
-        unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
+            .expression_attribute_values(":true", AttributeValue::Bool(true));
+        unless_condition_failed(send(request).await)
     }
 }

@@ -1,11 +1,10 @@
 //! The table of users.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-
-use super::administration::{Attributes, Record};
-use super::{Item, Store, StoreError, record, unless_condition_failed};
+use super::administration::Record;
+use super::call::{send, unless_condition_failed};
+use super::item::{Table, number, string};
+use super::{Store, StoreError};
 use crate::password_hash::Hash;
-use crate::scope::AllowedScopes;
 use crate::user::{User, Username};
 
 impl Store {
@@ -14,8 +13,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn user(&self, username: &Username) -> Result<Option<User>, StoreError> {
-        let item = self.read(&self.users_table, "username", username.as_str()).await?;
-        item.map(|item| record("users", item)).transpose()
+        self.get(&self.users, username.as_str()).await
     }
 
     /// Replaces a password hash with a new hash of the same password, unless the stored hash was changed in the
@@ -27,15 +25,13 @@ impl Store {
         let request = self
             .dynamodb
             .update_item()
-            .table_name(&self.users_table)
-            .key("username", AttributeValue::S(username.as_str().to_owned()))
+            .table_name(&self.users.name)
+            .key(self.users.key, string(username.as_str()))
             .condition_expression("password_hash = :old")
             .update_expression("SET password_hash = :new")
-            .expression_attribute_values(":old", AttributeValue::S(old.as_str().to_owned()))
-            .expression_attribute_values(":new", AttributeValue::S(new.as_str().to_owned()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let result = Box::pin(request.send()).await;
-        unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
+            .expression_attribute_values(":old", string(old.as_str()))
+            .expression_attribute_values(":new", string(new.as_str()));
+        unless_condition_failed(send(request).await)
     }
 
     /// Ends all existing logins of a user, by adding `step` to the session generation
@@ -47,39 +43,17 @@ impl Store {
         let request = self
             .dynamodb
             .update_item()
-            .table_name(&self.users_table)
-            .key("username", AttributeValue::S(username.to_owned()))
+            .table_name(&self.users.name)
+            .key(self.users.key, string(username))
             .condition_expression("attribute_exists(username)")
             .update_expression("ADD session_generation :step")
-            .expression_attribute_values(":step", AttributeValue::N(step.to_string()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let result = Box::pin(request.send()).await;
-        unless_condition_failed("UpdateItem", result.map(|output| output.consumed_capacity))
+            .expression_attribute_values(":step", number(step));
+        unless_condition_failed(send(request).await)
     }
 }
 
 impl Record for User {
-    const TABLE: &'static str = "users";
-    const KEY: &'static str = "username";
-
-    fn table(store: &Store) -> &str {
-        &store.users_table
-    }
-
-    fn attributes(&self) -> Result<Item, StoreError> {
-        // DynamoDB does not support empty sets, and a user without the attribute may have all that the client may have.
-        if self.scopes.as_ref().is_some_and(|scopes| scopes.tokens().is_empty()) {
-            return Err(StoreError::Malformed { table: Self::TABLE, attribute: "scopes".to_owned() });
-        }
-        let mut attributes = Attributes::default();
-        attributes
-            .text("username", Some(&self.username))
-            .text("user_id", Some(&self.user_id))
-            .text("password_hash", self.password_hash.as_ref().map(Hash::as_str))
-            .set("scopes", self.scopes.iter().flat_map(AllowedScopes::tokens))
-            .flag("enabled", self.enabled)
-            .number("session_generation", (self.session_generation > 0).then_some(self.session_generation))
-            .map(Self::TABLE, "dealer", self.dealer.as_ref())?;
-        Ok(attributes.0)
+    fn table(store: &Store) -> &Table {
+        &store.users
     }
 }

@@ -20,7 +20,7 @@ use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::http::router;
 use countersign::keys::SigningKey;
-use countersign::password_hash::{Hasher, hash_client_secret};
+use countersign::password_hash::{Argon2Params, Hasher, hash_client_secret};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -47,6 +47,8 @@ pub const PASSWORD: &str = "secret-password";
 pub const OTHER: (&str, &str) = ("other-app", "other-secret");
 /// A user with an imported hash, and the password.
 pub const OLD: (&str, &str) = ("old.hash@itccompliance.co.uk", "legacy-pass");
+/// Parameters of a password hash that costs next to nothing.
+pub const CHEAP_ARGON2: Argon2Params = Argon2Params { memory_kib: 64, iterations: 1, parallelism: 1 };
 pub const SCOPE: &str = "legacy:autonomy.write legacy:autonomy.read";
 
 /// The public cases and the fixtures that they are asked of.
@@ -66,7 +68,7 @@ static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| fixtures(
 
 /// The clients and the users of a file of cases, as items of their tables.
 pub fn fixtures(cases: &Value) -> (Vec<Value>, Vec<Value>) {
-    let hasher = Hasher::new(19_456, 2, 1).unwrap();
+    let hasher = Hasher::new(Argon2Params::default()).unwrap();
     let hash = |secret: &str, scheme: Option<&str>| match scheme {
         None if secret.starts_with("cs_") => Ok(hash_client_secret(secret)),
         None | Some("argon2id") => Ok(hasher.hash(secret)?.as_str().to_owned()),
@@ -133,7 +135,7 @@ impl TestApp {
     /// Starts a deployment whose hashes cost next to nothing, for tests of the order of calls: on a busy machine an upgrade
     /// with the usual parameters takes longer than its 300 ms, and is given up.
     pub async fn start_with_cheap_hashes() -> Self {
-        let test = Self::start_with(|config| (config.argon2_memory_kib, config.argon2_iterations) = (64, 1)).await;
+        let test = Self::start_with(|config| config.argon2 = CHEAP_ARGON2).await;
         let old = bcrypt::hash_with_salt(OLD.1, 4, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY);
         test.change("UsersTable", &json!({"username": OLD.0}), &json!({"password_hash": old}));
         test.change_user(&json!({"password_hash": test.app.hasher.hash(PASSWORD).unwrap().as_str()}));

@@ -65,8 +65,8 @@ mod emulator {
     pub use crate::command_line::{CommandLine, Ran, file, fresh_path};
     pub use crate::contract::{CONTRACT, assert_documented, resolved, schema};
     pub use crate::deployment::{
-        APPLICATION, CASES, ISSUER, NOW, OLD, OTHER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, fixtures,
-        key_document, key_record, p256_pem, pem,
+        APPLICATION, CASES, CHEAP_ARGON2, ISSUER, NOW, OLD, OTHER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME,
+        fixtures, key_document, key_record, p256_pem, pem,
     };
     pub use crate::fault_proxy::{Fault, FaultProxy, Verb};
     pub use crate::flow::{FLOWS, Flow, Stage, active_generation, calls, recorded};

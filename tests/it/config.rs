@@ -5,6 +5,7 @@ use std::process::Command;
 
 use countersign::aws::{self, Roots};
 use countersign::config::{Config, ConfigError, RotationConfig, roots_from_variables};
+use countersign::password_hash::Argon2Params;
 
 use testing::ISSUER;
 use testing::cloud::environment;
@@ -25,19 +26,19 @@ fn rotation_with(name: &'static str, value: Option<&OsStr>) -> Result<RotationCo
 #[test]
 fn defaults_stand_for_what_is_not_set() {
     let config = with("", None).unwrap();
-    assert_eq!((config.user_token_ttl, config.service_token_ttl), (3_600, 43_200));
-    assert_eq!((config.refresh_token_idle_ttl, config.refresh_token_max_ttl), (2_592_000, 7_776_000));
-    assert_eq!(config.refresh_grace, 10);
-    assert_eq!((config.argon2_memory_kib, config.argon2_iterations, config.argon2_parallelism), (19_456, 2, 1));
+    assert_eq!((config.lifetimes.user_token, config.lifetimes.service_token), (3_600, 43_200));
+    assert_eq!((config.lifetimes.refresh_token_idle, config.lifetimes.refresh_token_max), (2_592_000, 7_776_000));
+    assert_eq!(config.lifetimes.refresh_grace, 10);
+    assert_eq!(config.argon2, Argon2Params { memory_kib: 19_456, iterations: 2, parallelism: 1 });
     for grace in [0, 5, 60] {
-        assert_eq!(with("REFRESH_GRACE", Some(grace.to_string().as_ref())).unwrap().refresh_grace, grace);
+        assert_eq!(with("REFRESH_GRACE", Some(grace.to_string().as_ref())).unwrap().lifetimes.refresh_grace, grace);
     }
     // Shorter than the SDK's retries: a response that it heals would end the login.
     for grace in ["1", "4"] {
         let error = with("REFRESH_GRACE", Some(grace.as_ref())).unwrap_err();
         assert_eq!(error.to_string(), "environment variable REFRESH_GRACE must be 0 or at least 5");
     }
-    assert_eq!(with("USER_TOKEN_TTL", Some("".as_ref())).unwrap().user_token_ttl, 3_600);
+    assert_eq!(with("USER_TOKEN_TTL", Some("".as_ref())).unwrap().lifetimes.user_token, 3_600);
 }
 
 #[test]
@@ -137,10 +138,10 @@ fn certificates_are_trusted_by_where_the_function_calls() {
     for roots in [named, Roots::Amazon, Roots::System] {
         assert!(aws::https(&roots).is_ok());
     }
-    for (file, fault) in [
+    for (file, problem) in [
         ("/nowhere", "names a file that cannot be read"),
-        (concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "names a file that holds no certificates in PEM"),
+        (concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "names a file that does not contain PEM certificates"),
     ] {
-        assert_eq!(roots(&[("AWS_CA_BUNDLE", file)]), Err(ConfigError { variable: "AWS_CA_BUNDLE", fault }));
+        assert_eq!(roots(&[("AWS_CA_BUNDLE", file)]), Err(ConfigError { variable: "AWS_CA_BUNDLE", problem }));
     }
 }

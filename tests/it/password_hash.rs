@@ -9,10 +9,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::pbkdf2;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use countersign::password_hash::{Hash, HashError, Hasher, hash_client_secret, password_form};
+use countersign::password_hash::{Argon2Params, Hash, HashError, Hasher, hash_client_secret, password_form};
+
+use testing::CHEAP_ARGON2;
 
 fn hasher() -> Hasher {
-    Hasher::new(19_456, 2, 1).unwrap()
+    Hasher::new(Argon2Params::default()).unwrap()
 }
 
 fn hash(text: impl Into<String>) -> Hash {
@@ -35,8 +37,11 @@ fn each_scheme_verifies_its_secret_and_no_other() {
     let hashes = [
         hash(hash_client_secret("secret")),
         hasher.hash("secret").unwrap(),
-        Hasher::new(64, 1, 1).unwrap().hash("secret").unwrap(),
-        Hasher::new(32_768, 1, 2).unwrap().hash("secret").unwrap(),
+        Hasher::new(CHEAP_ARGON2).unwrap().hash("secret").unwrap(),
+        Hasher::new(Argon2Params { memory_kib: 32_768, iterations: 1, parallelism: 2 })
+            .unwrap()
+            .hash("secret")
+            .unwrap(),
         hash(bcrypt::hash("secret", 4).unwrap()),
         hash(bcrypt::hash("secret", 4).unwrap().replacen("$2b$", "$2y$", 1)),
         hash(bcrypt::hash("secret", 4).unwrap().replacen("$2b$", "$2a$", 1)),
@@ -77,7 +82,11 @@ fn hashes_that_others_made_verify() {
 fn only_argon2id_with_the_current_parameters_is_current() {
     let hasher = hasher();
     assert!(hasher.is_current(&hasher.hash("x").unwrap()));
-    for other in [Hasher::new(19_455, 2, 1), Hasher::new(19_456, 3, 1), Hasher::new(19_456, 2, 2)] {
+    for other in [
+        Hasher::new(Argon2Params { memory_kib: 19_455, iterations: 2, parallelism: 1 }),
+        Hasher::new(Argon2Params { memory_kib: 19_456, iterations: 3, parallelism: 1 }),
+        Hasher::new(Argon2Params { memory_kib: 19_456, iterations: 2, parallelism: 2 }),
+    ] {
         assert!(!hasher.is_current(&other.unwrap().hash("x").unwrap()));
     }
     assert!(!hasher.is_current(&hash(hash_client_secret("x"))));
@@ -218,7 +227,7 @@ fn s_203_two_hashes_of_one_password_differ_and_debug_shows_neither() {
 
 /// Checks if a login with this password replaces the hash, and what the new one verifies.
 fn upgraded(hash: &Hash, password: &str) -> Option<Hash> {
-    let hasher = Hasher::new(64, 1, 1).unwrap();
+    let hasher = Hasher::new(CHEAP_ARGON2).unwrap();
     let verified = hasher.verify_password(Some(hash), password).unwrap();
     hasher.upgrade(hash, &verified).map(Result::unwrap)
 }
@@ -271,7 +280,7 @@ fn s_313_an_imported_hash_accepts_the_bytes_that_it_was_made_of_and_their_nfc_fo
                 assert!(verifies(&upgraded, raw) && verifies(&upgraded, &nfc));
             }
         }
-        let ours = Hasher::new(64, 1, 1).unwrap().hash(raw).unwrap();
+        let ours = Hasher::new(CHEAP_ARGON2).unwrap().hash(raw).unwrap();
         assert!(verifies(&ours, raw) && verifies(&ours, &nfc));
         assert!(upgraded(&ours, raw).is_none(), "current");
     }

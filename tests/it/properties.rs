@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use testing::{APPLICATION, Response, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form, raw_json};
+use testing::{APPLICATION, CHEAP_ARGON2, Response, SCOPE, SERVICE, TestApp, USERNAME, form, raw_form, raw_json};
 
 /// Runs a property that asks the router, over one deployment.
 #[allow(clippy::needless_pass_by_value, reason = "a closure is written in place")]
@@ -101,7 +101,7 @@ fn any_basic_is_answered() {
 fn a_password_survives_form_and_json_whatever_its_letters() {
     // Of one and of several bytes, and some that NFC changes.
     let password = "[ -~\u{e4}\u{308}\u{20ac}\u{4e2d}\u{9df}\u{212b}\u{1f600}]{1,40}";
-    let hasher = Hasher::new(8, 1, 1).unwrap();
+    let hasher = Hasher::new(CHEAP_ARGON2).unwrap();
     check(60, password, async |test, password| {
         let hash = hasher.hash(&password).unwrap();
         test.change_user(&json!({"password_hash": hash.as_str()}));
@@ -212,7 +212,7 @@ proptest! {
         let _ = Hash::try_from(text);
         if let Ok(hash) = Hash::try_from(similar) {
             // One that was made by chance verifies nothing. argon2 runs for each, so that its parameters are small.
-            let hasher = Hasher::new(8, 1, 1).unwrap();
+            let hasher = Hasher::new(CHEAP_ARGON2).unwrap();
             prop_assert!(hasher.verify_password(Some(&hash), &password).is_none());
         }
     }
@@ -220,7 +220,7 @@ proptest! {
     #[test]
     fn bcrypt_verifies_any_password_that_it_hashed(password in any::<String>()) {
         let hash = Hash::try_from(bcrypt::hash(&password, 4).unwrap()).unwrap();
-        prop_assert!(Hasher::new(8, 1, 1).unwrap().verify_password(Some(&hash), &password).is_some());
+        prop_assert!(Hasher::new(CHEAP_ARGON2).unwrap().verify_password(Some(&hash), &password).is_some());
     }
 }
 

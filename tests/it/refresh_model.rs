@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use self::model::{Asked, Expected, GRACE, IDLE, MAX, Model, Presented, Trouble, Use};
 use testing::OTHER;
-use testing::{APPLICATION, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, form};
+use testing::{APPLICATION, CHEAP_ARGON2, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, form};
 
 mod model;
 
@@ -244,16 +244,16 @@ fn forged(token: &str) -> String {
 /// about.
 async fn start() -> (TestApp, String) {
     let test = TestApp::start_with(|config| {
-        config.refresh_grace = u32::try_from(GRACE).unwrap();
-        config.refresh_token_idle_ttl = u32::try_from(IDLE).unwrap();
-        config.refresh_token_max_ttl = u32::try_from(MAX).unwrap();
+        config.lifetimes.refresh_grace = u32::try_from(GRACE).unwrap();
+        config.lifetimes.refresh_token_idle = u32::try_from(IDLE).unwrap();
+        config.lifetimes.refresh_token_max = u32::try_from(MAX).unwrap();
         // A family does not expire before its access tokens.
-        config.user_token_ttl = 600;
-        (config.argon2_memory_kib, config.argon2_iterations) = (8, 1);
+        config.lifetimes.user_token = 600;
+        config.argon2 = CHEAP_ARGON2;
     });
     let test = test.await;
     test.put_other_application();
-    (test, Hasher::new(8, 1, 1).unwrap().hash(PASSWORD).unwrap().as_str().to_owned())
+    (test, Hasher::new(CHEAP_ARGON2).unwrap().hash(PASSWORD).unwrap().as_str().to_owned())
 }
 
 /// The live token of the last login, for its whole scope, with nothing wrong.

@@ -1,3 +1,4 @@
 //! The tables.
 
 mod conditional_writes;
+mod stored_items;

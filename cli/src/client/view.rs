@@ -32,7 +32,7 @@ impl View {
     pub fn new(client: &Client, now: u64) -> Self {
         let secrets = client.secrets.iter().map(|secret| SecretView {
             id: secret.name(),
-            live: secret.is_live(now),
+            live: secret.is_active(now),
             created_at: secret.created_at,
             expires_at: secret.expires_at,
             scheme: secret.hash.scheme(),

@@ -75,7 +75,7 @@ fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
 /// Compares the published keys with the keys of the secret.
 fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Finding> {
     const CHECK: &str = "published keys";
-    let caches = output::span(deployment.config.keys_max_age.into());
+    let caches = output::span(deployment.config.keys.max_age.into());
     let wait = || format!("wait {caches} until caches expire; after that, see the function's log");
     let is_missing = |key: &&KeyStatus| !published.iter().any(|published| kid(published) == key.kid);
     let (current, others): (Vec<_>, Vec<_>) =

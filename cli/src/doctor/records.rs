@@ -32,7 +32,7 @@ pub async fn clients(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSe
         ids.insert(client_id);
         Ok::<_, Fault>(())
     };
-    let read = deployment.store.each(see).await;
+    let read = deployment.store.scan(see).await;
     let mut findings = tally.findings(CHECK);
     match read {
         Err(fault) => findings.push(Finding::unseen(Level::Fault, CHECK, fault)),
@@ -47,7 +47,7 @@ pub async fn clients(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSe
 
 /// Returns the problems of an enabled client, each with its fix.
 fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
-    let live: Vec<_> = client.live_secrets(now).collect();
+    let live: Vec<_> = client.active_secrets(now).collect();
     let expires_soon = |at: u64| at.saturating_sub(now) <= SOON;
     let defaults = client.default_scopes.clone();
     let complaints = [
@@ -136,7 +136,7 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
         }
         Ok::<_, Fault>(())
     };
-    let read = deployment.store.each(see).await;
+    let read = deployment.store.scan(see).await;
     let mut findings = tally.findings(CHECK);
     if !old.is_empty() {
         let schemes: Vec<_> = old.iter().map(|(scheme, count)| format!("{scheme} {count}")).collect();

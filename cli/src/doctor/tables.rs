@@ -28,9 +28,9 @@ pub async fn look(deployment: &Deployment) -> Vec<Finding> {
     let client = Client::new(&deployment.sdk);
     let config = &deployment.config;
     let tables = [
-        Table { check: "table clients", name: &config.clients_table, key: "client_id", expires: false },
-        Table { check: "table users", name: &config.users_table, key: "username", expires: false },
-        Table { check: "table grants", name: &config.grants_table, key: "id", expires: true },
+        Table { check: "table clients", name: &config.tables.clients, key: "client_id", expires: false },
+        Table { check: "table users", name: &config.tables.users, key: "username", expires: false },
+        Table { check: "table grants", name: &config.tables.grants, key: "id", expires: true },
     ];
     let mut findings = Vec::new();
     for table in tables {

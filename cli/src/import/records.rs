@@ -52,7 +52,7 @@ impl From<StoreError> for Failed {
                 Self::Bad(format!("the stored record is malformed: {attribute}"))
             }
             // Another attempt would fail as well, and the lines after it are not affected.
-            StoreError::Refused { cause } if cause.contains("ValidationException") => Self::Bad(
+            StoreError::Rejected { cause } if cause.contains("ValidationException") => Self::Bad(
                 "DynamoDB rejects the record: it is too large, too deep, or has a number out of range".to_owned(),
             ),
             other => Self::Store(other),

@@ -24,7 +24,7 @@ pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) 
         usernames.push(username);
         Ok::<_, Fault>(())
     };
-    deployment.store.each(see).await?;
+    deployment.store.scan(see).await?;
     let (store, count) = (Arc::new(deployment.store), usernames.len());
     let (mut writes, mut failed) = (JoinSet::new(), Vec::new());
     for username in usernames {
@@ -51,7 +51,7 @@ pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) 
 /// number is malformed.
 async fn end_sessions(store: Arc<Store>, username: String, step: u64) -> Result<Option<String>, StoreError> {
     match patiently(StoreError::is_transient, || store.end_sessions(&username, step)).await {
-        Err(StoreError::Refused { cause }) if cause.contains("ValidationException") => Ok(Some(username)),
+        Err(StoreError::Rejected { cause }) if cause.contains("ValidationException") => Ok(Some(username)),
         done => done.map(|()| None),
     }
 }

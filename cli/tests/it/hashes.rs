@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::command_line;
-use testing::{Ran, TestApp, file};
+use testing::{CHEAP_ARGON2, Ran, TestApp, file};
 
 /// Hashes of other systems: name, scheme, hash, password, and who made the hash.
 fn vectors() -> Vec<Value> {
@@ -20,11 +20,7 @@ fn vectors() -> Vec<Value> {
 
 /// A deployment with a cheap current hash, because each login makes several.
 async fn started() -> TestApp {
-    let test = TestApp::start_with(|config| {
-        config.argon2_memory_kib = 64;
-        config.argon2_iterations = 1;
-    })
-    .await;
+    let test = TestApp::start_with(|config| config.argon2 = CHEAP_ARGON2).await;
     test.use_system_time().await;
     test
 }

@@ -10,7 +10,7 @@ use countersign::password_hash::Hasher;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{Ran, TestApp, file};
+use testing::{CHEAP_ARGON2, Ran, TestApp, file};
 
 mod cases;
 mod lines;
@@ -63,7 +63,7 @@ fn hashes() -> Vec<(&'static str, &'static str, String)> {
     let (phc_salt, phc_hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(&hash));
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     vec![
-        ("argon2id", "argon2id", Hasher::new(64, 1, 1).unwrap().hash(IMPORTED).unwrap().as_str().to_owned()),
+        ("argon2id", "argon2id", Hasher::new(CHEAP_ARGON2).unwrap().hash(IMPORTED).unwrap().as_str().to_owned()),
         ("laravel", "bcrypt", bcrypt(bcrypt::Version::TwoY)),
         ("bcrypt-b", "bcrypt", bcrypt(bcrypt::Version::TwoB)),
         ("bcrypt-a", "bcrypt", bcrypt(bcrypt::Version::TwoA)),
@@ -77,7 +77,7 @@ fn hashes() -> Vec<(&'static str, &'static str, String)> {
         (
             "django-argon2",
             "argon2id",
-            format!("argon2{}", Hasher::new(64, 1, 1).unwrap().hash(IMPORTED).unwrap().as_str()),
+            format!("argon2{}", Hasher::new(CHEAP_ARGON2).unwrap().hash(IMPORTED).unwrap().as_str()),
         ),
         ("django-bcrypt", "bcrypt", format!("bcrypt${}", bcrypt(bcrypt::Version::TwoB))),
         ("werkzeug", "pbkdf2-sha256", format!("pbkdf2:sha256:1000$salt-of-16-bytes${hex}")),

@@ -14,7 +14,7 @@ pub async fn made(seconds: i64) -> TestApp {
     test.pass(-seconds);
     let policy =
         RotationPolicy { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
-    let secret_id = test.app.config.signing_secret_id.clone();
+    let secret_id = test.app.config.keys.secret_id.clone();
     let rotation = Rotator::new(&test.sdk().await, secret_id, policy, test.clock());
     assert!(rotation.run(RotationRequest::Provide).await.unwrap().changed);
     test.use_system_time().await;
@@ -41,7 +41,7 @@ async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
 
     test.cloud.put_secret(&p256_pem()).unwrap();
     line.run(&["key", "list"]).await.assert(0, "externally managed");
-    line.run(&["key", "rotate"]).await.assert(3, "a key of your own, which is not rotated");
+    line.run(&["key", "rotate"]).await.assert(3, "an externally managed key, which is not rotated");
     line.run(&["key", "rotate", "--emergency", "--yes"])
         .await
         .assert(1, "an externally managed key; replace the key in the secret");

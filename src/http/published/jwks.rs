@@ -13,5 +13,5 @@ use crate::error::Error;
 /// Returns the last good set, even during an outage of Secrets Manager.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
     let keys = app.keyring.current().await?;
-    document(&headers, &keys.jwks, app.config.keys_max_age)
+    document(&headers, &keys.jwks, app.config.keys.max_age)
 }

@@ -51,7 +51,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;
-    document(&headers, &json, app.config.keys_max_age)
+    document(&headers, &json, app.config.keys.max_age)
 }
 
 /// Returns the path of an issuer URL, without a trailing slash; empty if there is no path.

@@ -31,7 +31,7 @@ async fn run(sequence: &Value) {
     let settings = &SEQUENCES["settings"];
     let test = TestApp::start_with(|config| {
         settings["issuer"].as_str().unwrap().clone_into(&mut config.issuer);
-        config.refresh_grace = settings["refresh_grace"].as_u64().unwrap().try_into().unwrap();
+        config.lifetimes.refresh_grace = settings["refresh_grace"].as_u64().unwrap().try_into().unwrap();
     })
     .await;
     for (table, items) in [("ClientsTable", &FIXTURES.0), ("UsersTable", &FIXTURES.1)] {

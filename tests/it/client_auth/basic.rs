@@ -6,7 +6,7 @@ use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use super::assert_same;
-use testing::{LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
+use testing::{CHEAP_ARGON2, LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
@@ -30,7 +30,7 @@ fn client(id: &str, hashes: &[String]) -> Value {
 
 /// The hash of an imported secret, as cheap as a hash can be.
 fn imported(secret: &str) -> String {
-    Hasher::new(8, 1, 1).unwrap().hash(secret).unwrap().as_str().to_owned()
+    Hasher::new(CHEAP_ARGON2).unwrap().hash(secret).unwrap().as_str().to_owned()
 }
 
 fn take_schemes(log: &LogLines) -> Vec<String> {

@@ -1,8 +1,6 @@
 //! A clock that steps between any two calls, forwards and back: no token that has expired already, nothing used revives,
 //! and nothing dies of it.
 
-use countersign::refresh_token::{Family, Standing};
-use serde_json::json;
 use tokio::task::JoinSet;
 
 use testing::{FLOWS, Fault, Flow, Response, Stage, TestApp, Verb, calls};
@@ -102,24 +100,4 @@ async fn s_404_what_was_used_long_ago_does_not_revive_by_a_clock_that_is_set_bac
     // Older than that is a theft by any clock.
     test.refresh(&first).await.assert_error(400, "invalid_grant");
     test.refresh(&second).await.assert_error(400, "invalid_grant");
-}
-
-#[test]
-fn s_404_environments_whose_clocks_differ_a_little_agree() {
-    let family = json!({
-        "client_id": "a", "username": "u", "user_id": "1", "session_generation": 0, "scopes": ["x"], "version": 2, "auth_time": 1000,
-        "generation": 1, "rotated_at": 1000, "rotated_by": "", "revoked": false, "absolute_expires_at": 9000,
-        "expires_at": 9000,
-    });
-    let family: Family = serde_json::from_value(family).unwrap();
-    for (now, standing) in [
-        (989, Standing::Undecided),
-        (990, Standing::Retried),
-        (1000, Standing::Retried),
-        (1010, Standing::Retried),
-        (1011, Standing::Replayed),
-    ] {
-        assert_eq!(family.standing(0, "a", now, 10), standing, "at {now}");
-    }
-    assert_eq!(family.standing(0, "a", 900, 0), Standing::Replayed, "without a grace there is no retry");
 }

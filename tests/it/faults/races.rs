@@ -69,7 +69,7 @@ async fn s_402_parallel_uses_within_the_grace_get_the_same_successor() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s_402_parallel_uses_without_grace_leave_at_most_one_live_leaf() {
-    let test = Arc::new(TestApp::start_with(|config| config.refresh_grace = 0).await);
+    let test = Arc::new(TestApp::start_with(|config| config.lifetimes.refresh_grace = 0).await);
     for tasks in [2, 3, 8, 64] {
         for round in 0..8 {
             let token = test.log_in().await;

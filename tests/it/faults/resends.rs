@@ -31,7 +31,7 @@ async fn s_706_the_family_of_a_login_that_is_sent_again_stays_revoked() {
 #[tokio::test]
 async fn s_706_a_rotation_that_is_sent_again_after_its_successor_was_used_is_no_replay() {
     for grace in [0, 10] {
-        let test = Arc::new(TestApp::start_with(|config| config.refresh_grace = grace).await);
+        let test = Arc::new(TestApp::start_with(|config| config.lifetimes.refresh_grace = grace).await);
         let first = test.log_in().await;
         let keys = test.app.keyring.current().await.unwrap();
         let second = test.decoded(&first).await.successor().mint(&keys.refresh_token_keys);
@@ -237,7 +237,7 @@ async fn s_705_a_slow_read_of_a_retry_within_the_grace_does_not_end_the_login() 
 
 #[tokio::test]
 async fn a_retry_yields_no_access_token_that_outlives_the_family() {
-    let test = TestApp::start_with(|config| config.refresh_token_idle_ttl = 60).await;
+    let test = TestApp::start_with(|config| config.lifetimes.refresh_token_idle = 60).await;
     let first = test.log_in().await;
     test.refresh(&first).await.assert_issued(2);
     test.pass(9);

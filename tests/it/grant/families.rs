@@ -82,7 +82,7 @@ async fn every_login_has_a_family_that_its_access_tokens_name() {
 
 #[tokio::test]
 async fn s_405_no_access_token_outlives_its_login_and_no_family_ends_before_its_access_tokens() {
-    let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 5_000).await;
+    let test = TestApp::start_with(|config| config.lifetimes.refresh_token_max = 5_000).await;
     let token = test.log_in().await;
     test.pass(4_000);
     let response = test.refresh(&token).await;
@@ -92,6 +92,6 @@ async fn s_405_no_access_token_outlives_its_login_and_no_family_ends_before_its_
     let exp = response.assert_issued(2).number("exp");
     assert_eq!(test.family(&response.refresh_token())["expires_at"]["N"], exp.to_string());
 
-    let test = TestApp::start_with(|config| config.refresh_token_max_ttl = 600).await;
+    let test = TestApp::start_with(|config| config.lifetimes.refresh_token_max = 600).await;
     assert_eq!(test.password(USERNAME, PASSWORD).await.assert_issued(2).number("exp"), NOW + 600);
 }

@@ -89,7 +89,7 @@ async fn s_403_within_the_grace_an_unused_successor_is_given_again() {
 
 #[tokio::test]
 async fn s_403_a_grace_of_0_is_none() {
-    let test = TestApp::start_with(|config| config.refresh_grace = 0).await;
+    let test = TestApp::start_with(|config| config.lifetimes.refresh_grace = 0).await;
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
     test.refresh(&first).await.assert_error(400, "invalid_grant");
@@ -99,7 +99,7 @@ async fn s_403_a_grace_of_0_is_none() {
 #[tokio::test]
 async fn a_write_whose_answer_was_lost_is_known_for_our_own() {
     for grace in [0, 10] {
-        let test = TestApp::start_with(|config| config.refresh_grace = grace).await;
+        let test = TestApp::start_with(|config| config.lifetimes.refresh_grace = grace).await;
         let first = test.log_in().await;
         test.interceptor.lose_response("UpdateItem GrantsTable");
         let second = test.refresh(&first).await.refresh_token();

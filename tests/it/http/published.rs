@@ -116,7 +116,7 @@ async fn s_505_no_cache_keeps_a_set_for_longer_than_a_key_is_public_before_it_si
         testing::cloud::template().unwrap()["Parameters"][parameter][limit].as_u64().unwrap()
     };
     let (public_for, max_age) = (limit("KeyPublicFor", "MinValue"), limit("KeysMaxAge", "MaxValue"));
-    let test = TestApp::start_with(|config| config.keys_max_age = max_age.try_into().unwrap()).await;
+    let test = TestApp::start_with(|config| config.keys.max_age = max_age.try_into().unwrap()).await;
     let response = get(&test, JWKS).await;
     let stale = response.header("cache-control").unwrap().split("stale-if-error=").nth(1).unwrap();
     assert!(max_age + max_age + stale.parse::<u64>().unwrap() <= public_for);

@@ -63,7 +63,7 @@ async fn cloudformation_gets_the_first_keys_and_its_answer() {
         assert_eq!(
             response,
             json!({
-                "Status": "SUCCESS", "Reason": "The signing keys are there.", "PhysicalResourceId": "signing-keys", "StackId": "stack",
+                "Status": "SUCCESS", "Reason": "The signing keys exist.", "PhysicalResourceId": "signing-keys", "StackId": "stack",
                 "RequestId": "request", "LogicalResourceId": "SigningKeys",
             })
         );

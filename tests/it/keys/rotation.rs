@@ -20,7 +20,7 @@ async fn rotation(test: &TestApp, algorithm: &str) -> Rotator {
         public_for: u32::try_from(PUBLIC_FOR).unwrap(),
         refresh_token_max_ttl: 7_776_000,
     };
-    Rotator::new(&test.sdk().await, test.app.config.signing_secret_id.clone(), policy, test.clock())
+    Rotator::new(&test.sdk().await, test.app.config.keys.secret_id.clone(), policy, test.clock())
 }
 
 /// A deployment whose keys were made by its deployment.
@@ -57,7 +57,7 @@ async fn deploying_makes_a_set_that_signs_at_once_and_deploying_again_changes_no
             assert_eq!((&document[name]["alg"], &document[name]["created_at"]), (&json!(algorithm), &json!(NOW)));
         }
         assert_ne!(document["current"]["kid"], document["next"]["kid"]);
-        assert_unchanged(&rotation.run(RotationRequest::Provide).await.unwrap(), "as they should be");
+        assert_unchanged(&rotation.run(RotationRequest::Provide).await.unwrap(), "match the settings");
         assert_eq!(super::rotation::document(&test), document);
     }
 }
@@ -150,7 +150,7 @@ async fn an_emergency_drops_a_key_at_once() {
     assert_eq!((&signs, previous.len()), (&second, 0));
     assert!(!document(&test).to_string().contains(&first));
     // Once is enough.
-    assert_unchanged(&rotation.run(RotationRequest::Emergency(&first)).await.unwrap(), "no key of that kid");
+    assert_unchanged(&rotation.run(RotationRequest::Emergency(&first)).await.unwrap(), "no key with that kid");
     test.app.keyring.load().await.unwrap();
     assert_eq!(test.refresh(&token).await.status, 200);
 
@@ -255,7 +255,7 @@ async fn what_cannot_be_used_is_never_written_over() {
     let pem = p256_pem();
     test.cloud.put_secret(&pem).unwrap();
     for request in [RotationRequest::Provide, RotationRequest::Rotate { after: 0 }] {
-        assert_unchanged(&rotation.run(request).await.unwrap(), "of your own");
+        assert_unchanged(&rotation.run(request).await.unwrap(), "externally managed key");
     }
     assert!(rotation.run(RotationRequest::Emergency("x")).await.is_err());
     assert_eq!(test.cloud.secret().unwrap().unwrap(), pem);

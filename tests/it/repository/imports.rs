@@ -12,7 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("client", &["password_hash", "random", "scope"]),
     ("client_auth", &["app", "client", "error", "params"]),
     ("clock", &[]),
-    ("config", &["aws"]),
+    ("config", &["aws", "password_hash"]),
     (
         "cli",
         &[
@@ -58,7 +58,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("random", &[]),
     ("refresh_token", &["random", "scope"]),
     ("scope", &[]),
-    ("store", &["aws", "client", "config", "password_hash", "refresh_token", "scope", "user"]),
+    ("store", &["aws", "client", "config", "password_hash", "refresh_token", "user"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
 ];
@@ -81,7 +81,7 @@ const HOMES: [(&str, &[&str]); 22] = [
     ("precis_profiles", &["user"]),
     ("rustls_pki_types", &["config", "keys"]),
     ("scrypt", &["password_hash"]),
-    ("serde_dynamo", &["refresh_token", "store"]),
+    ("serde_dynamo", &["client", "scope", "store"]),
     ("serde_path_to_error", &["cli", "store"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use countersign::config::{Config, RotationConfig};
-use countersign::password_hash::{Hash, Hasher};
+use countersign::password_hash::{Argon2Params, Hash, Hasher};
 use serde_json::{Value, json};
 
 use testing::ISSUER;
@@ -78,7 +78,7 @@ fn every_password_hash_that_the_parameters_allow_can_be_made_and_verified() {
     let (memory, iterations) = (allowed("ARGON2_MEMORY_KIB"), allowed("ARGON2_ITERATIONS"));
     let most = (*memory.iter().max().unwrap(), *iterations.iter().max().unwrap());
     for parallelism in allowed("ARGON2_PARALLELISM") {
-        let hasher = Hasher::new(most.0, most.1, parallelism).unwrap();
+        let hasher = Hasher::new(Argon2Params { memory_kib: most.0, iterations: most.1, parallelism }).unwrap();
         let stored = Hash::try_from(hasher.hash("secret").unwrap().as_str().to_owned()).unwrap();
         assert!(hasher.verify_password(Some(&stored), "secret").is_some());
     }

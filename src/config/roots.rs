@@ -1,0 +1,42 @@
+//! The root certificates that are trusted.
+
+use std::ffi::OsString;
+use std::fs;
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use super::{ConfigError, Variables, environment};
+use crate::aws::Roots;
+
+/// Returns the root certificates that this process trusts. `AWS_CA_BUNDLE` names a file of them, as for every AWS tool.
+/// Without that, a Lambda function that calls AWS's default endpoints trusts Amazon's root certificates. In other
+/// partitions, whose endpoints may have other ones, and outside Lambda, those of the machine are trusted.
+///
+/// # Errors
+/// [`ConfigError`] if the file cannot be read, or contains no certificate.
+pub fn roots() -> Result<Roots, ConfigError> {
+    roots_from_variables(environment)
+}
+
+/// Returns the root certificates, like [`roots`], from a lookup by name.
+///
+/// # Errors
+/// [`ConfigError`] if the file cannot be read, or contains no certificate.
+pub fn roots_from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Roots, ConfigError> {
+    let invalid = |problem| ConfigError { variable: "AWS_CA_BUNDLE", problem };
+    if let Some(file) = lookup("AWS_CA_BUNDLE").filter(|file| !file.is_empty()) {
+        let text = fs::read_to_string(file).map_err(|_| invalid("names a file that cannot be read"))?;
+        let certificates = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+        return match certificates {
+            Ok(certificates) if !certificates.is_empty() => Ok(Roots::Pem(text)),
+            _ => Err(invalid("names a file that does not contain PEM certificates")),
+        };
+    }
+    let variables = Variables(&lookup);
+    let in_lambda = variables.optional("AWS_LAMBDA_RUNTIME_API")?.is_some();
+    let has_custom_endpoint = variables.optional("AWS_ENDPOINT_URL")?.is_some();
+    let region = variables.optional("AWS_REGION")?.unwrap_or_default();
+    let is_other_partition = region.starts_with("cn-") || region.contains("iso") || region.starts_with("eusc-");
+    Ok(if in_lambda && !has_custom_endpoint && !is_other_partition { Roots::Amazon } else { Roots::System })
+}

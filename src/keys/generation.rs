@@ -1,0 +1,72 @@
+//! New keys.
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{self, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::Algorithm;
+
+use super::document::{DOCUMENT_VERSION, REFRESH_TOKEN_KEY_BYTES};
+use super::records::{KeyRecord, RefreshTokenKeyRecords};
+use super::{Document, KeyError, RotationPolicy, SigningKey};
+use crate::random::fill_random;
+
+impl Document {
+    /// Generates the first set: a key that signs immediately, because no verifier has fetched another one, and the next
+    /// key.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] if the algorithm is not supported.
+    pub fn generate(policy: &RotationPolicy, now: u64) -> Result<Self, KeyError> {
+        Ok(Self {
+            version: DOCUMENT_VERSION,
+            current: KeyRecord { signs_since: Some(now), ..KeyRecord::generate(policy.algorithm, now)? },
+            next: Some(KeyRecord::generate(policy.algorithm, now)?),
+            previous: Vec::new(),
+            refresh: RefreshTokenKeyRecords {
+                current: generate_refresh_token_key(),
+                next: Some(generate_refresh_token_key()),
+                previous: Vec::new(),
+            },
+        })
+    }
+}
+
+impl KeyRecord {
+    /// Generates a key that is public from now on.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] if the algorithm is not supported.
+    pub fn generate(algorithm: Algorithm, now: u64) -> Result<Self, KeyError> {
+        const FAILED: KeyError = KeyError::Unusable("a key cannot be generated");
+        let der = match algorithm {
+            Algorithm::RS256 => {
+                let pair = rsa::KeyPair::generate(KeySize::Rsa2048).map_err(|_| FAILED)?;
+                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| FAILED)?;
+                der.as_ref().to_vec()
+            }
+            Algorithm::ES256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+                .and_then(|pair| pair.to_pkcs8v1())
+                .map_err(|_| FAILED)?
+                .as_ref()
+                .to_vec(),
+            Algorithm::EdDSA => {
+                let pair = Ed25519KeyPair::generate().map_err(|_| FAILED)?;
+                pair.to_pkcs8v1().map_err(|_| FAILED)?.as_ref().to_vec()
+            }
+            _ => return Err(KeyError::Unusable("the algorithm of a key must be RS256, ES256 or EdDSA")),
+        };
+        let private_key =
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(&der));
+        let kid = SigningKey::from_pkcs8(&der)?.kid().to_owned();
+        Ok(Self { kid, alg: algorithm, private_key, created_at: Some(now), public_since: Some(now), signs_since: None })
+    }
+}
+
+/// Generates a key of refresh tokens, in its stored form.
+pub(super) fn generate_refresh_token_key() -> String {
+    let mut bits = [0; REFRESH_TOKEN_KEY_BYTES];
+    fill_random(&mut bits);
+    URL_SAFE_NO_PAD.encode(bits)
+}

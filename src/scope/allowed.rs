@@ -1,0 +1,62 @@
+//! The scopes that a client or a user may have.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Scope, ScopeError};
+
+/// The scopes that a client or a user may have: exact tokens, or prefixes followed by `*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeSet<String>")]
+pub struct AllowedScopes(#[serde(serialize_with = "serde_dynamo::string_set::serialize")] BTreeSet<String>);
+
+/// Converts a stored set.
+impl TryFrom<BTreeSet<String>> for AllowedScopes {
+    type Error = ScopeError;
+
+    fn try_from(tokens: BTreeSet<String>) -> Result<Self, ScopeError> {
+        Self::parse(tokens).map_err(|(_, error)| error)
+    }
+}
+
+impl AllowedScopes {
+    /// Checks tokens that may end in `*`, but must not contain it elsewhere.
+    ///
+    /// # Errors
+    /// The first token that is not valid, with its error.
+    pub fn parse(tokens: BTreeSet<String>) -> Result<Self, (String, ScopeError)> {
+        let error = |token: &str| {
+            let exact = token.strip_suffix('*').unwrap_or(token);
+            match Scope::parse(exact) {
+                // Allows all scopes.
+                _ if token == "*" => None,
+                Ok(scope) if scope.0.len() == 1 => None,
+                Err(ScopeError::Wildcard) => Some(ScopeError::Wildcard),
+                _ => Some(ScopeError::Malformed),
+            }
+        };
+        match tokens.iter().find_map(|token| error(token).map(|error| (token.clone(), error))) {
+            Some(error) => Err(error),
+            None => Ok(Self(tokens)),
+        }
+    }
+
+    /// Returns the tokens, sorted.
+    pub fn tokens(&self) -> &BTreeSet<String> {
+        &self.0
+    }
+
+    /// Returns true if no token is allowed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns true if a requested token is allowed. `legacy:*` allows `legacy:` followed by at least one character.
+    pub fn allows(&self, token: &str) -> bool {
+        self.0.iter().any(|allowed| match allowed.strip_suffix('*') {
+            Some(prefix) => token.len() > prefix.len() && token.starts_with(prefix),
+            None => token == allowed,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! The rules of refresh tokens, one table for each decision.
+
+use countersign::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, Standing};
+use countersign::scope::Scope;
+
+const CLIENT: &str = "client";
+const GRACE: u32 = 10;
+/// The time at which the active generation was made.
+const ROTATED_AT: u64 = 1_000;
+
+/// A family whose generation 5 is active.
+fn family() -> Family {
+    Family {
+        client_id: CLIENT.to_owned(),
+        username: "user".to_owned(),
+        user_id: "1".to_owned(),
+        session_generation: Some(0),
+        scopes: Scope::parse("a").unwrap(),
+        version: 2,
+        auth_time: 500,
+        generation: 5,
+        rotated_at: ROTATED_AT,
+        rotated_by: "another request".to_owned(),
+        revoked: false,
+        absolute_expires_at: 9_000,
+        expires_at: 5_000,
+    }
+}
+
+fn family_with(change: impl FnOnce(&mut Family)) -> Family {
+    let mut family = family();
+    change(&mut family);
+    family
+}
+
+#[test]
+fn s_404_the_family_decides_the_standing_of_a_generation() {
+    const ANOTHER_CLIENT: Standing = Standing::Invalid("the refresh token was issued to another client");
+    const REVOKED: Standing = Standing::Invalid("the login was revoked");
+    const EXPIRED: Standing = Standing::Invalid("the refresh token has expired");
+    let revoked = || family_with(|family| family.revoked = true);
+    let table = [
+        // generation, now, state, standing
+        (5, ROTATED_AT, family(), Standing::Active),
+        (5, 4_999, family(), Standing::Active),
+        (5, 0, family(), Standing::Active),
+        (6, ROTATED_AT, family(), Standing::RolledBack),
+        (u32::MAX, ROTATED_AT, family(), Standing::RolledBack),
+        // The predecessor: a retry within the grace, a replay after it. Clocks may differ by the grace.
+        (4, ROTATED_AT - 11, family(), Standing::Undecided),
+        (4, ROTATED_AT - 10, family(), Standing::Retried),
+        (4, ROTATED_AT, family(), Standing::Retried),
+        (4, ROTATED_AT + 10, family(), Standing::Retried),
+        (4, ROTATED_AT + 11, family(), Standing::Replayed),
+        (4, 4_999, family(), Standing::Replayed),
+        // Older generations: their successor was used, too.
+        (3, ROTATED_AT, family(), Standing::Replayed),
+        (0, ROTATED_AT, family(), Standing::Replayed),
+        (3, ROTATED_AT - 11, family(), Standing::Replayed),
+        // The login has ended.
+        (5, 5_000, family(), EXPIRED),
+        (4, 5_000, family(), EXPIRED),
+        (5, 4_000, family_with(|family| family.absolute_expires_at = 4_000), EXPIRED),
+        (5, ROTATED_AT, revoked(), REVOKED),
+        (3, ROTATED_AT, revoked(), REVOKED),
+        (6, 9_999, revoked(), REVOKED),
+        // The client is checked first.
+        (5, ROTATED_AT, family_with(|family| family.client_id = "another".to_owned()), ANOTHER_CLIENT),
+        (
+            3,
+            9_999,
+            family_with(|family| (family.client_id, family.revoked) = ("another".to_owned(), true)),
+            ANOTHER_CLIENT,
+        ),
+    ];
+    for (generation, now, family, standing) in table {
+        assert_eq!(family.standing(generation, CLIENT, now, GRACE), standing, "{generation} at {now}: {family:?}");
+    }
+}
+
+#[test]
+fn without_a_grace_every_used_generation_is_a_replay() {
+    for now in [0, ROTATED_AT - 1, ROTATED_AT, ROTATED_AT + 1] {
+        assert_eq!(family().standing(4, CLIENT, now, 0), Standing::Replayed, "at {now}");
+        assert_eq!(family().standing(5, CLIENT, now, 0), Standing::Active, "at {now}");
+    }
+}
+
+#[test]
+fn the_state_that_a_lost_rotation_finds_decides_its_result() {
+    const USED_MEANWHILE: LostRotation = LostRotation::Rejected("another request used the refresh token meanwhile");
+    // This request used generation 4, and lost to the write of the family.
+    let next = |now| family_with(|family| (family.rotated_at, family.rotated_by) = (now, "this request".to_owned()));
+    let own_write =
+        |revoked| family_with(|family| (family.rotated_by, family.revoked) = ("this request".to_owned(), revoked));
+    let later = |generation| family_with(|family| family.generation = generation);
+    let table = [
+        // state, now, result
+        (own_write(false), ROTATED_AT, LostRotation::SuccessorIsActive),
+        (own_write(false), ROTATED_AT + 100, LostRotation::SuccessorIsActive),
+        (own_write(true), ROTATED_AT, LostRotation::Rejected("the login was revoked")),
+        (family(), ROTATED_AT, LostRotation::SuccessorIsActive),
+        (family(), ROTATED_AT + 10, LostRotation::SuccessorIsActive),
+        (family(), ROTATED_AT + 11, USED_MEANWHILE),
+        (family(), ROTATED_AT - 11, LostRotation::Undecided(CLOCK_IS_BEHIND)),
+        (later(6), ROTATED_AT, USED_MEANWHILE),
+        (later(3), ROTATED_AT, USED_MEANWHILE),
+        (later(4), ROTATED_AT, LostRotation::Undecided("the condition failed for the active refresh token")),
+        (family(), 5_000, LostRotation::Rejected("the refresh token has expired")),
+        (family_with(|family| family.revoked = true), ROTATED_AT, LostRotation::Rejected("the login was revoked")),
+        (
+            family_with(|family| family.client_id = "another".to_owned()),
+            ROTATED_AT,
+            LostRotation::Rejected("the refresh token was issued to another client"),
+        ),
+    ];
+    for (found, now, result) in table {
+        assert_eq!(found.after_lost_rotation(4, &next(now), GRACE), result, "at {now}: {found:?}");
+    }
+    assert_eq!(family().after_lost_rotation(4, &next(ROTATED_AT), 0), USED_MEANWHILE, "without a grace");
+}

@@ -1,0 +1,148 @@
+//! The form of records in DynamoDB: the name and the type of every attribute.
+
+use countersign::client::Client;
+use countersign::refresh_token::{Family, FamilyId};
+use countersign::scope::{AllowedScopes, Scope};
+use countersign::store::{Created, Record, StoreError};
+use countersign::user::User;
+use serde_json::{Value, json};
+
+use testing::TestApp;
+
+const HASH: &str = "$sha256$47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+
+fn client(json: Value) -> Client {
+    serde_json::from_value(json).unwrap()
+}
+
+fn user(json: Value) -> User {
+    serde_json::from_value(json).unwrap()
+}
+
+async fn create<R: Record>(test: &TestApp, record: &R) {
+    assert!(matches!(test.app.store.create(record).await.unwrap(), Created::New));
+}
+
+#[tokio::test]
+async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
+    let test = TestApp::start().await;
+    let full = client(json!({
+        "client_id": "full", "name": "", "enabled": true, "grant_types": ["password", "client_credentials"],
+        "secrets": [{"id": "a", "hash": HASH, "created_at": 1, "expires_at": 2}, {"hash": HASH}],
+        "scopes": ["b", "a:*"], "default_scopes": ["b", "a:1"], "audience": "https://api.example",
+        "system": {"text": "", "none": null, "number": 1.5, "list": [], "set": ["a", "a"], "map": {"in": {}}},
+        "access_token_ttl": 60, "refresh_token_ttl": 4_294_967_295_u32,
+        "allowed_origins": ["https://b.example", "https://a.example"], "created_at": 3, "updated_at": 4,
+    }));
+    create(&test, &full).await;
+    let stored = json!({
+        "client_id": {"S": "full"}, "name": {"S": ""}, "enabled": {"BOOL": true},
+        "grant_types": {"SS": ["client_credentials", "password"]},
+        "secrets": {"L": [
+            {"M": {"id": {"S": "a"}, "hash": {"S": HASH}, "created_at": {"N": "1"}, "expires_at": {"N": "2"}}},
+            {"M": {"hash": {"S": HASH}}},
+        ]},
+        "scopes": {"SS": ["a:*", "b"]}, "default_scopes": {"SS": ["a:1", "b"]},
+        "audience": {"S": "https://api.example"},
+        "system": {"M": {
+            "text": {"S": ""}, "none": {"NULL": true}, "number": {"N": "1.5"}, "list": {"L": []},
+            "set": {"L": [{"S": "a"}, {"S": "a"}]}, "map": {"M": {"in": {"M": {}}}},
+        }},
+        "access_token_ttl": {"N": "60"}, "refresh_token_ttl": {"N": "4294967295"},
+        "allowed_origins": {"SS": ["https://a.example", "https://b.example"]},
+        "created_at": {"N": "3"}, "updated_at": {"N": "4"},
+    });
+    assert_eq!(test.cloud.item("ClientsTable", &json!({"client_id": "full"})).unwrap(), Some(stored));
+
+    create(&test, &Client::new("bare".to_owned(), 5)).await;
+    let stored = json!({
+        "client_id": {"S": "bare"}, "enabled": {"BOOL": true}, "created_at": {"N": "5"}, "updated_at": {"N": "5"},
+    });
+    assert_eq!(test.cloud.item("ClientsTable", &json!({"client_id": "bare"})).unwrap(), Some(stored));
+}
+
+#[tokio::test]
+async fn a_user_is_stored_with_all_attributes_that_have_a_value() {
+    let test = TestApp::start().await;
+    let full = user(json!({
+        "username": "full", "user_id": "1", "password_hash": HASH, "scopes": ["b", "a:*"], "enabled": false,
+        "dealer": {"none": null, "ids": [1, -2]}, "session_generation": 18_446_744_073_709_551_615_u64,
+    }));
+    create(&test, &full).await;
+    let stored = json!({
+        "username": {"S": "full"}, "user_id": {"S": "1"}, "password_hash": {"S": HASH},
+        "scopes": {"SS": ["a:*", "b"]}, "enabled": {"BOOL": false},
+        "dealer": {"M": {"none": {"NULL": true}, "ids": {"L": [{"N": "1"}, {"N": "-2"}]}}},
+        "session_generation": {"N": "18446744073709551615"},
+    });
+    assert_eq!(test.cloud.item("UsersTable", &json!({"username": "full"})).unwrap(), Some(stored));
+
+    create(&test, &user(json!({"username": "bare", "user_id": "2", "enabled": true}))).await;
+    let stored = json!({"username": {"S": "bare"}, "user_id": {"S": "2"}, "enabled": {"BOOL": true}});
+    assert_eq!(test.cloud.item("UsersTable", &json!({"username": "bare"})).unwrap(), Some(stored));
+}
+
+/// Absent scopes mean all scopes of the client, so a user without any scope must not be stored without the attribute.
+#[tokio::test]
+async fn a_user_with_an_empty_set_of_scopes_is_not_stored() {
+    let test = TestApp::start().await;
+    let none = user(json!({"username": "none", "user_id": "1", "scopes": [], "enabled": true}));
+    assert_eq!(none.scopes, Some(AllowedScopes::default()));
+    let created = test.app.store.create(&none).await;
+    assert!(
+        matches!(&created, Err(StoreError::Malformed { table: "users", attribute }) if attribute == "scopes"),
+        "{:?}",
+        created.err()
+    );
+    assert_eq!(test.cloud.item("UsersTable", &json!({"username": "none"})).unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_family_is_stored_under_its_id() {
+    let test = TestApp::start().await;
+    let id = FamilyId::generate();
+    let mut family = Family {
+        client_id: "c".to_owned(),
+        username: "u".to_owned(),
+        user_id: "1".to_owned(),
+        session_generation: Some(0),
+        scopes: Scope::parse("b a").unwrap(),
+        version: 2,
+        auth_time: 3,
+        generation: 0,
+        rotated_at: 4,
+        rotated_by: "r".to_owned(),
+        revoked: false,
+        absolute_expires_at: 6,
+        expires_at: 5,
+    };
+    let mut stored = json!({
+        "id": {"S": format!("refresh#{id}")}, "client_id": {"S": "c"}, "username": {"S": "u"}, "user_id": {"S": "1"},
+        "session_generation": {"N": "0"}, "scopes": {"SS": ["a", "b"]}, "version": {"N": "2"}, "auth_time": {"N": "3"},
+        "generation": {"N": "0"}, "rotated_at": {"N": "4"}, "rotated_by": {"S": "r"}, "revoked": {"BOOL": false},
+        "absolute_expires_at": {"N": "6"}, "expires_at": {"N": "5"},
+    });
+    let item = |id: FamilyId| test.cloud.item("GrantsTable", &json!({"id": format!("refresh#{id}")})).unwrap().unwrap();
+    test.app.store.begin_refresh_family(id, &family).await.unwrap();
+    assert_eq!(item(id), stored);
+
+    let id = FamilyId::generate();
+    family.session_generation = None;
+    test.app.store.begin_refresh_family(id, &family).await.unwrap();
+    stored.as_object_mut().unwrap().remove("session_generation");
+    stored["id"]["S"] = json!(format!("refresh#{id}"));
+    assert_eq!(item(id), stored);
+}
+
+#[tokio::test]
+async fn the_order_of_scopes_is_not_a_change() {
+    let test = TestApp::start().await;
+    let mut new = client(json!({"client_id": "new", "scopes": ["a", "b"], "enabled": true}));
+    new.default_scopes = Some(Scope::parse("b a").unwrap());
+    create(&test, &new).await;
+    let mut stored = test.app.store.stored::<Client>("new").await.unwrap().unwrap();
+    stored.record.default_scopes = new.default_scopes.clone();
+    assert!(!test.app.store.replace(&stored).await.unwrap());
+    stored.record.default_scopes = Some(Scope::parse("b").unwrap());
+    assert!(test.app.store.replace(&stored).await.unwrap());
+}
