@@ -10,7 +10,7 @@ mod prose;
 use prose::{Piece, Word, prose};
 
 /// Files and folders in which the rules hold.
-const CHECKED: [&str; 21] = [
+const CHECKED: [&str; 22] = [
     ".cargo",
     ".ci",
     "CHANGELOG.md",
@@ -19,6 +19,7 @@ const CHECKED: [&str; 21] = [
     "Makefile",
     "README.md",
     "SECURITY.md",
+    "benches",
     "clippy.toml",
     "deny.toml",
     "docs",
