@@ -39,7 +39,7 @@ pub enum Command {
   {\"username\":\"john@example.com\",\"user_id\":\"42\",\"password_hash\":\"$2y$10$..\",
    \"scopes\":[\"legacy:*\"],\"dealer\":{\"id\":7},\"enabled\":true}
 All members except username are optional. Hashes are argon2, bcrypt, PBKDF2, scrypt and phpass, in
-the forms that docs/operators.md lists. The first login replaces each by argon2id. A hash that begins
+the forms that docs/cli.md lists. The first login replaces each by argon2id. A hash that begins
 with ! is a user without a password. enabled is true, 1, t, yes or false, 0, f, no.
 
 A user without scopes may have all that the client may have. If the file has scopes, each line must

@@ -2,7 +2,7 @@
 //!
 //! | event | source | effect |
 //! |---|---|---|
-//! | `{"RequestType": "Create"`, … | CloudFormation | creates the first set of keys, if there is none |
+//! | `{"RequestType": "Create"`, … | CloudFormation | creates the first set of keys, if the secret is empty |
 //! | `{"RequestType": "Update"`, … | CloudFormation | as above; replaces a next key of another algorithm |
 //! | `{"RequestType": "Delete"`, … | CloudFormation | none: the retention policy of the secret applies |
 //! | `{"action": "rotate", "after_days": 30}` | the schedule | rotates if the current key has signed for `after_days` |

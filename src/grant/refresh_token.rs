@@ -34,7 +34,7 @@ pub struct Request {
     scope: Option<String>,
     /// A server error counts only after the client's errors.
     found: Result<Option<(RefreshToken, Family)>, Error>,
-    /// When the request was received, in seconds since the epoch.
+    /// The time at which the request was received, in seconds since the epoch.
     received_at: u64,
 }
 

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A change of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotationRequest<'a> {
-    /// Create the first set if there is none. Replace a next key whose algorithm is not the deployment's.
+    /// Create the first set if the secret is empty. Replace a next key whose algorithm is not the deployment's.
     Provide,
     /// Promote the next key, once verifiers have had time to fetch it.
     Rotate {

@@ -99,7 +99,7 @@ impl Keys {
     /// Reads the keys of a secret.
     ///
     /// # Errors
-    /// [`RotationError::Keys`] if they cannot be read or used; [`RotationError::Nothing`] if there are none.
+    /// [`RotationError::Keys`] if they cannot be read or used; [`RotationError::Nothing`] if the secret is empty.
     pub async fn read(sdk: &SdkConfig, secret_id: &str, now: u64) -> Result<Self, RotationError> {
         let version = Box::pin(SigningSecret::new(sdk, secret_id.to_owned()).read()).await?;
         let version = version.ok_or(RotationError::Nothing("the secret has no keys yet"))?;

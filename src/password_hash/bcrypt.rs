@@ -23,7 +23,7 @@ pub(super) struct Bcrypt {
     hash: String,
 }
 
-/// The input of bcrypt.
+/// The bytes that bcrypt hashes.
 #[derive(Clone, Copy)]
 enum Input {
     /// The password.

@@ -21,7 +21,7 @@ impl TryFrom<BTreeSet<String>> for AllowedScopes {
 }
 
 impl AllowedScopes {
-    /// Checks tokens that may end in `*`, but must not contain it elsewhere.
+    /// Checks tokens that may end in `*`, but must not contain another `*`.
     ///
     /// # Errors
     /// The first token that is not valid, with its error.

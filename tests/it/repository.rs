@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod imports;
+mod language;
 mod promises;
 mod template;
 

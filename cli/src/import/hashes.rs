@@ -61,7 +61,7 @@ fn rejection(text: &str) -> String {
     } else if labelled(&["noop", "plain", "clear"]) {
         format!("a secret in plain text; {WHAT_TO_DO}")
     } else {
-        "not a hash in a known form; docs/operators.md lists the forms".to_owned()
+        "not a hash in a known form; docs/cli.md lists the forms".to_owned()
     }
 }
 

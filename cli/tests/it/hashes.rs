@@ -93,7 +93,7 @@ async fn a_hash_that_is_not_accepted_is_rejected_with_what_to_do() {
         json!({"secretData": secret, "credentialData": credential}).to_string()
     };
     let (crypt, fast, plain) = ("a hash of crypt(3)", "a fast hash like MD5 or SHA", "a secret in plain text");
-    let (costly, unknown) = ("needs too much work", "not a hash in a known form; docs/operators.md lists the forms");
+    let (costly, unknown) = ("needs too much work", "not a hash in a known form; docs/cli.md lists the forms");
     let rejected = [
         ("$1$abcdefgh$G6eJ5eIzfjFWDg9S0.GG0.", crypt),
         ("$5$rounds=5000$saltsalt$rx2AgU1bh4zqtmkeHqc4mU0h8sZ5hvCVhBzlkyw2d3.", crypt),

@@ -7,7 +7,7 @@ use super::keys::made;
 use crate::{BINARY, command_line};
 use testing::{ISSUER, TestApp, fresh_path};
 
-const PAGE: &str = include_str!("../../../docs/operators.md");
+const PAGE: &str = include_str!("../../../docs/cli.md");
 
 /// The fenced blocks of the page: how each is marked, and what is in it.
 fn blocks() -> Vec<(String, Vec<&'static str>)> {
