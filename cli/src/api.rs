@@ -40,7 +40,7 @@ fn is_loopback(url: &Url) -> bool {
 ///
 /// # Errors
 /// The reason why there is no response, in one line.
-pub async fn ask(
+pub async fn send(
     method: &str,
     url: &str,
     headers: &[(&'static str, String)],

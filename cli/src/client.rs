@@ -10,7 +10,7 @@ use countersign::store::{Created, StoreError, Stored};
 use serde_json::json;
 
 use crate::deployment::{Deployment, Target};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::spec::{Spec, check_new_id};
 use crate::{Outcome, input, output, user};
 
@@ -194,7 +194,7 @@ impl Attribute {
 
 const SHOWN_ONCE: &str = "the secret is not shown again; store it now";
 
-pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     let now = Clock::System.now();
     match command {
@@ -210,7 +210,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             settings.write_to(&mut spec);
             spec.scopes.extend(add_scope);
             if let Some(unknown) = remove_scope.iter().find(|scope| !spec.scopes.remove(*scope)) {
-                return Err(Fault::new(format!("{client_id} has no scope {unknown:?}; see `countersign client show`")));
+                return Err(Error::new(format!("{client_id} has no scope {unknown:?}; see `countersign client show`")));
             }
             for attribute in unset {
                 attribute.unset(&mut spec);
@@ -218,7 +218,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             if spec == Spec::from(&stored.record) {
                 output::remark("no changes; nothing was written");
             } else {
-                spec.write_to(&mut stored.record, now).map_err(Fault::new)?;
+                spec.write_to(&mut stored.record, now).map_err(Error::new)?;
                 deployment.announce().await?;
             }
             write(&deployment, json, stored).await?;
@@ -237,28 +237,28 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
 }
 
 /// Reads a client, or returns the error that it does not exist.
-async fn read(deployment: &Deployment, client_id: &str) -> Result<Stored<Client>, Fault> {
+async fn read(deployment: &Deployment, client_id: &str) -> Result<Stored<Client>, Error> {
     let stored = deployment.store.stored(client_id).await?;
     stored.ok_or_else(|| not_found(client_id))
 }
 
-fn not_found(client_id: &str) -> Fault {
-    Fault::new(format!("client {client_id} not found; list clients with `countersign client list`"))
+fn not_found(client_id: &str) -> Error {
+    Error::new(format!("client {client_id} not found; list clients with `countersign client list`"))
 }
 
 /// Writes a changed client, and prints it.
-async fn write(deployment: &Deployment, json: bool, stored: Stored<Client>) -> Result<(), Fault> {
+async fn write(deployment: &Deployment, json: bool, stored: Stored<Client>) -> Result<(), Error> {
     deployment.store.replace(&stored).await?;
     let now = Clock::System.now();
     output::result(json, &View::new(&stored.record, now), || show(&stored.record, now))
 }
 
-async fn create(deployment: &Deployment, json: bool, client_id: String, settings: Settings) -> Result<(), Fault> {
+async fn create(deployment: &Deployment, json: bool, client_id: String, settings: Settings) -> Result<(), Error> {
     let now = Clock::System.now();
     let mut client = Client::new(client_id, now);
     let mut spec = Spec::default();
     settings.write_to(&mut spec);
-    spec.write_to(&mut client, now).map_err(Fault::new)?;
+    spec.write_to(&mut client, now).map_err(Error::new)?;
     check_owner(&user::owners(deployment).await?, &client.client_id)?;
     deployment.announce().await?;
     let client_id = client.client_id.clone();
@@ -268,55 +268,55 @@ async fn create(deployment: &Deployment, json: bool, client_id: String, settings
 }
 
 /// Returns the ids of all clients. Scans the table.
-pub async fn ids(deployment: &Deployment) -> Result<HashSet<String>, Fault> {
+pub async fn ids(deployment: &Deployment) -> Result<HashSet<String>, Error> {
     let mut ids = HashSet::new();
     let see = |client_id, _: Result<Stored<Client>, StoreError>| {
         ids.insert(client_id);
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
     deployment.store.scan(see).await?;
     Ok(ids)
 }
 
 /// Rejects the id of a new client if it is the `user_id` of a user: tokens of both would have the same `sub`.
-pub fn check_owner(owners: &HashMap<String, String>, client_id: &str) -> Result<(), Fault> {
+pub fn check_owner(owners: &HashMap<String, String>, client_id: &str) -> Result<(), Error> {
     match owners.get(client_id) {
         Some(username) => {
-            Err(Fault::new(format!("the id {client_id} is the user_id of the user {username}; choose another id")))
+            Err(Error::new(format!("the id {client_id} is the user_id of the user {username}; choose another id")))
         }
         None => Ok(()),
     }
 }
 
 /// Creates a client with a new secret. Returns the secret.
-pub async fn make(deployment: &Deployment, mut client: Client) -> Result<String, Fault> {
+pub async fn make(deployment: &Deployment, mut client: Client) -> Result<String, Error> {
     let now = Clock::System.now();
     let (secret, record) = Secret::generate(now)?;
     client.secrets = vec![record];
     match deployment.store.create(&client).await? {
         Created::New | Created::Same => Ok(secret),
-        Created::Taken(_) => Err(Fault::new(format!(
+        Created::Taken(_) => Err(Error::new(format!(
             "client {} already exists; choose another id, or change the client with `countersign client update`",
             client.client_id
         ))),
     }
 }
 
-async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
+async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
     let now = Clock::System.now();
     let (mut views, mut rows, mut outcome) = (Vec::new(), Vec::new(), Outcome::Done);
     let see = |client_id: String, stored: Result<Stored<Client>, _>| {
         let Ok(Stored { record, .. }) = stored else {
             output::remark(&format!("the record of client {client_id} is malformed; see `countersign doctor`"));
             outcome = Outcome::LookCloser;
-            return Ok::<_, Fault>(());
+            return Ok::<_, Error>(());
         };
-        let live = record.active_secrets(now).count();
+        let active = record.active_secrets(now).count();
         let state = if record.enabled { "enabled" } else { "disabled" };
         let view = View::new(&record, now);
         let grants = output::list(&view.spec.grant_types);
         let name = view.spec.name.clone().unwrap_or_default();
-        rows.push(vec![client_id, state.to_owned(), grants, format!("{live} of {MAX_ACTIVE_SECRETS}"), name]);
+        rows.push(vec![client_id, state.to_owned(), grants, format!("{active} of {MAX_ACTIVE_SECRETS}"), name]);
         views.push(view);
         Ok(())
     };
@@ -332,15 +332,15 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
     Ok(outcome)
 }
 
-async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, expires_in: u64) -> Result<(), Fault> {
+async fn rotate_secret(deployment: &Deployment, json: bool, client_id: &str, expires_in: u64) -> Result<(), Error> {
     let now = Clock::System.now();
     let mut stored = read(deployment, client_id).await?;
     let (secret, record) = Secret::generate(now)?;
-    let live: Vec<_> = stored.record.active_secrets(now).map(Secret::name).collect();
+    let active: Vec<_> = stored.record.active_secrets(now).map(Secret::name).collect();
     if !stored.record.take_secret(record, now, now.saturating_add(expires_in)) {
-        return Err(Fault::new(format!(
+        return Err(Error::new(format!(
             "{client_id} has {MAX_ACTIVE_SECRETS} active secrets ({}); retire one with `countersign client retire-secret`",
-            live.join(", ")
+            active.join(", ")
         )));
     }
     stored.record.updated_at = Some(now);
@@ -360,14 +360,14 @@ async fn retire_secret(
     client_id: &str,
     secret_id: &str,
     yes: bool,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     let now = Clock::System.now();
     let mut stored = read(deployment, client_id).await?;
     let before = stored.record.secrets.len();
     stored.record.secrets.retain(|secret| secret.name() != secret_id);
     if stored.record.secrets.len() == before {
         // The id is not quoted, because it may be a secret.
-        return Err(Fault::new(format!("{client_id} has no secret with this id; see `countersign client show`")));
+        return Err(Error::new(format!("{client_id} has no secret with this id; see `countersign client show`")));
     }
     deployment.announce().await?;
     if stored.record.active_secrets(now).next().is_none() {
@@ -378,7 +378,7 @@ async fn retire_secret(
     write(deployment, json, stored).await
 }
 
-async fn enable(deployment: &Deployment, json: bool, client_id: &str, enabled: bool) -> Result<(), Fault> {
+async fn enable(deployment: &Deployment, json: bool, client_id: &str, enabled: bool) -> Result<(), Error> {
     let mut stored = read(deployment, client_id).await?;
     if stored.record.enabled != enabled {
         stored.record.enabled = enabled;
@@ -388,7 +388,7 @@ async fn enable(deployment: &Deployment, json: bool, client_id: &str, enabled: b
     write(deployment, json, stored).await
 }
 
-async fn delete(deployment: &Deployment, json: bool, client_id: &str, yes: bool) -> Result<(), Fault> {
+async fn delete(deployment: &Deployment, json: bool, client_id: &str, yes: bool) -> Result<(), Error> {
     // A malformed record can be deleted, too.
     if deployment.store.stored::<Client>(client_id).await.is_ok_and(|stored| stored.is_none()) {
         return Err(not_found(client_id));

@@ -6,7 +6,7 @@ use countersign::clock::Clock;
 use serde::Serialize;
 
 use crate::deployment::{Stack, Target};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::{Outcome, output};
 
 mod endpoint;
@@ -38,7 +38,7 @@ pub enum Level {
     /// Works, but needs attention.
     Warning,
     /// Does not work.
-    Fault,
+    Error,
 }
 
 /// The result of a check, and how to fix a problem.
@@ -48,7 +48,7 @@ pub struct Finding {
     check: &'static str,
     #[serde(rename = "finding")]
     found: String,
-    mend: Option<String>,
+    fix: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     let now = Clock::System.now();
     let mut findings: Vec<_> = deployment.stack.as_ref().map(stack).into_iter().collect();
@@ -73,7 +73,7 @@ pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> 
     conclude(json, &findings)
 }
 
-fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Fault> {
+fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Error> {
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     output::result(json, &Report { worst, findings }, || {
         findings.iter().map(Finding::in_words).collect::<Vec<_>>().join("\n")
@@ -81,9 +81,9 @@ fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Fault> {
     match worst {
         Level::Ok => Ok(Outcome::Done),
         Level::Warning => Ok(Outcome::LookCloser),
-        Level::Fault => {
-            let faults = findings.iter().filter(|finding| finding.level == Level::Fault).count();
-            Err(Fault::new(format!("{}; each finding says how to fix it", counted(faults, "error"))))
+        Level::Error => {
+            let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
+            Err(Error::new(format!("{}; each finding says how to fix it", counted(errors, "error"))))
         }
     }
 }
@@ -105,7 +105,7 @@ fn stack(stack: &Stack) -> Finding {
         status if status.ends_with("_IN_PROGRESS") => {
             Finding::warning(CHECK, found, "wait until it has finished, and run doctor again")
         }
-        _ => Finding::fault(
+        _ => Finding::error(
             CHECK,
             found,
             format!("see `aws cloudformation describe-stack-events --stack-name {}` for the cause", stack.name),
@@ -115,34 +115,33 @@ fn stack(stack: &Stack) -> Finding {
 
 impl Finding {
     fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { level: Level::Ok, check, found: found.into(), mend: None }
+        Self { level: Level::Ok, check, found: found.into(), fix: None }
     }
 
-    fn warning(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Warning, check, found: found.into(), mend: Some(mend.into()) }
+    fn warning(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Warning, check, found: found.into(), fix: Some(fix.into()) }
     }
 
-    fn fault(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Fault, check, found: found.into(), mend: Some(mend.into()) }
+    fn error(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Error, check, found: found.into(), fix: Some(fix.into()) }
     }
 
     /// Reports a check that could not run. The last part of an error message says what to do.
-    fn unseen(level: Level, check: &'static str, fault: Fault) -> Self {
-        let message = fault.words();
-        let (found, mend) =
-            message.rsplit_once("; ").map_or((message.as_str(), None), |(what, mend)| (what, Some(mend)));
-        Self { level, check, found: found.to_owned(), mend: mend.map(ToOwned::to_owned) }
+    fn unseen(level: Level, check: &'static str, error: Error) -> Self {
+        let message = error.message();
+        let (found, fix) = message.rsplit_once("; ").map_or((message.as_str(), None), |(what, fix)| (what, Some(fix)));
+        Self { level, check, found: found.to_owned(), fix: fix.map(ToOwned::to_owned) }
     }
 
     fn in_words(&self) -> String {
         let (style, level) = match self.level {
             Level::Ok => (output::GOOD, "ok"),
             Level::Warning => (output::WARNING, "warning"),
-            Level::Fault => (output::BAD, "error"),
+            Level::Error => (output::BAD, "error"),
         };
         let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.found);
-        match &self.mend {
-            Some(mend) => format!("{line}\n{:25}-> {mend}", ""),
+        match &self.fix {
+            Some(fix) => format!("{line}\n{:25}-> {fix}", ""),
             None => line,
         }
     }

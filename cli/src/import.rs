@@ -21,7 +21,7 @@ mod report;
 mod values;
 
 use crate::deployment::{Deployment, Target};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::retry::patiently;
 use crate::{Outcome, output};
 use ids::Ids;
@@ -86,7 +86,7 @@ pub struct Options {
     allow_shared_ids: bool,
 }
 
-pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     match command {
         Command::Users(options) => import::<ImportedUser>(deployment, json, &options).await,
@@ -95,10 +95,10 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     }
 }
 
-async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options) -> Result<Outcome, Fault> {
+async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options) -> Result<Outcome, Error> {
     let bar = ProgressBar::new_spinner();
     let style = ProgressStyle::with_template("{wide_bar} {bytes} {bytes_per_sec} {eta} left");
-    bar.set_style(style.map_err(|error| Fault::new(error.to_string()))?);
+    bar.set_style(style.map_err(|error| Error::new(error.to_string()))?);
     let lines = lines(&options.file, options.format, R::COLUMNS, &bar)?;
     if !options.dry_run {
         deployment.announce().await?;
@@ -116,8 +116,8 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
         }
         let (number, line) = match line {
             Ok(line) => line,
-            Err(fault) => {
-                run.report.stopped_by = Some(fault.words());
+            Err(error) => {
+                run.report.stopped_by = Some(error.message());
                 break;
             }
         };
@@ -131,13 +131,13 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
     while run.settle_one().await {}
     run.bar.finish_and_clear();
     let mut report = run.report;
-    report.bad.sort();
+    report.rejected.sort();
     report.shared_ids = ids.shared();
     conclude(json, &report, options.dry_run, stopped.load(Ordering::Relaxed))
 }
 
 /// Prints the report.
-fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Result<Outcome, Fault> {
+fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Result<Outcome, Error> {
     if report.shared_ids > 0 {
         output::remark(&format!(
             "{} of the imported ids belong to a user and to a client, whose tokens have the same sub; \
@@ -151,13 +151,13 @@ fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Re
             output::remark("the file has no lines; check the file");
             Ok(Outcome::LookCloser)
         }
-        None if report.bad.is_empty() => Ok(Outcome::Done),
+        None if report.rejected.is_empty() => Ok(Outcome::Done),
         None => Ok(Outcome::LookCloser),
         Some(cause) if interrupted => {
             output::remark(&format!("stopped by {cause}; run the same command again to continue"));
             Ok(Outcome::Stopped)
         }
-        Some(cause) => Err(Fault::new(format!("the import stopped: {cause}. Run the same command again to continue"))),
+        Some(cause) => Err(Error::new(format!("the import stopped: {cause}. Run the same command again to continue"))),
     }
 }
 
@@ -211,9 +211,9 @@ impl Run {
         match self.tasks.join_next().await {
             None => return false,
             Some(Ok((_, scheme, Ok(became)))) => self.report.count(scheme, became),
-            Some(Ok((number, _, Err(Failed::Bad(reason))))) => self.reject(number, reason),
+            Some(Ok((number, _, Err(Failed::Rejected(reason))))) => self.reject(number, reason),
             Some(Ok((number, _, Err(Failed::Store(error))))) => {
-                let cause = Fault::from(error).words();
+                let cause = Error::from(error).message();
                 self.report.stopped_by.get_or_insert(format!("line {number}: {cause}"));
             }
             Some(Err(error)) => {
@@ -225,11 +225,11 @@ impl Run {
 
     fn reject(&mut self, number: u64, reason: String) {
         self.bar.suspend(|| output::remark(&format!("line {number}: {reason}")));
-        self.report.bad.push((number, reason));
+        self.report.rejected.push((number, reason));
     }
 }
 
-async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
+async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
     let hasher = deployment.hasher()?;
     let (mut schemes, mut users, mut malformed) = (BTreeMap::<&str, u64>::new(), 0_u64, 0_u64);
     let see = |_, stored: Result<Stored<User>, StoreError>| {
@@ -239,7 +239,7 @@ async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
             Ok(_) => {}
             Err(_) => malformed += 1,
         }
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
     deployment.store.scan(see).await?;
     let waiting: u64 = schemes.values().sum();

@@ -5,7 +5,7 @@ use countersign::clock::Clock;
 use countersign::keys::{KeyStatus, Keys, RotationReport, RotationRequest, Stage};
 
 use crate::deployment::{Deployment, Target};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::{Outcome, input, output};
 
 /// Names the current key without its kid.
@@ -32,7 +32,7 @@ An emergency removes the key immediately. Verifiers reject its tokens once they 
     },
 }
 
-pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     match command {
         Command::List => list(&deployment, json).await,
@@ -50,21 +50,21 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     }
 }
 
-async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) -> Result<Outcome, Fault> {
+async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) -> Result<Outcome, Error> {
     let rotation = deployment.rotation()?;
     let keys = deployment.keys().await?;
     if !keys.are_rotated {
-        return Err(Fault::new("the secret has an externally managed key; replace the key in the secret"));
+        return Err(Error::new("the secret has an externally managed key; replace the key in the secret"));
     }
     let named = keys.states.iter().find(|key| key.kid == kid);
     let meant = if kid == CURRENT { current(&keys) } else { named };
     let Some(KeyStatus { kid, .. }) = meant else {
-        return Err(Fault::new(format!("key {kid} not found; list keys with `countersign key list`")));
+        return Err(Error::new(format!("key {kid} not found; list keys with `countersign key list`")));
     };
     deployment.announce().await?;
     input::confirm(yes, &format!("Remove the key {kid}? Verifiers will reject all tokens that it signed."))?;
     // The kid is named because `current` may be another key by then.
-    let again = |error| Fault::new(format!("{}; repeat with --emergency={kid}", Fault::from(error).words()));
+    let again = |error| Error::new(format!("{}; repeat with --emergency={kid}", Error::from(error).message()));
     let report = rotation.run(RotationRequest::Emergency(kid)).await.map_err(again)?;
     tell(json, &report)
 }
@@ -73,7 +73,7 @@ fn current(keys: &Keys) -> Option<&KeyStatus> {
     keys.states.iter().find(|key| key.stage == Stage::Current)
 }
 
-fn tell(json: bool, report: &RotationReport) -> Result<Outcome, Fault> {
+fn tell(json: bool, report: &RotationReport) -> Result<Outcome, Error> {
     output::result(json, report, || {
         output::record([
             ("rotated", Some(report.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")))),
@@ -86,7 +86,7 @@ fn tell(json: bool, report: &RotationReport) -> Result<Outcome, Fault> {
     Ok(if report.reason.is_none() { Outcome::Done } else { Outcome::LookCloser })
 }
 
-async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
+async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
     let keys = deployment.keys().await?;
     let now = Clock::System.now();
     output::result(json, &keys.states, || {

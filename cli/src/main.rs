@@ -7,7 +7,7 @@
 //! | `client`, `user`, `import`, `key`, `token`, `doctor`, `plan` | one command each |
 //! | `api` | requests to the API, and the check of its URLs |
 //! | `spec` | the attributes of a client, from flags, files and tables |
-//! | `input`, `output`, `fault` | prompts and secrets; tables and JSON; error messages |
+//! | `input`, `output`, `error` | prompts and secrets; tables and JSON; error messages |
 //! | `retry` | retries of calls that AWS throttles |
 
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ mod api;
 mod client;
 mod deployment;
 mod doctor;
-mod fault;
+mod error;
 mod import;
 mod input;
 mod key;
@@ -33,7 +33,7 @@ mod token;
 mod user;
 
 use deployment::Target;
-use fault::Fault;
+use error::Error;
 
 /// Manage the clients, users, keys and tokens of a countersign deployment.
 #[derive(Parser)]
@@ -116,10 +116,10 @@ async fn main() -> ExitCode {
         Err(error) => return misspelt(&error),
     };
     match run(options).await {
-        Ok(Outcome::Done) | Err(Fault::NobodyReads) => ExitCode::SUCCESS,
+        Ok(Outcome::Done) | Err(Error::StdoutClosed) => ExitCode::SUCCESS,
         Ok(Outcome::LookCloser) => ExitCode::from(3),
         Ok(Outcome::Stopped) => ExitCode::from(130),
-        Err(Fault::Told(message)) => {
+        Err(Error::Message(message)) => {
             output::complain(&message);
             ExitCode::FAILURE
         }
@@ -144,7 +144,7 @@ fn misspelt(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-async fn run(Options { target, json, command }: Options) -> Result<Outcome, Fault> {
+async fn run(Options { target, json, command }: Options) -> Result<Outcome, Error> {
     match command {
         Command::Client(command) => client::run(&target, json, command).await,
         Command::User(command) => user::run(&target, json, command).await,

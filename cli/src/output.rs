@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::fault::Fault;
+use crate::error::Error;
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const WARNING: Style = AnsiColor::Yellow.on_default();
@@ -16,26 +16,26 @@ pub const BAD: Style = AnsiColor::Red.on_default().bold();
 const HEADING: Style = Style::new().bold();
 
 /// Prints a result: as JSON, or as the text that `people` returns.
-pub fn result(json: bool, value: &impl Serialize, people: impl FnOnce() -> String) -> Result<(), Fault> {
+pub fn result(json: bool, value: &impl Serialize, people: impl FnOnce() -> String) -> Result<(), Error> {
     if json {
-        let text = serde_json::to_string_pretty(value).map_err(|error| Fault::new(error.to_string()))?;
+        let text = serde_json::to_string_pretty(value).map_err(|error| Error::new(error.to_string()))?;
         return line(&text);
     }
     line(&people())
 }
 
 /// Prints the new secret of a client. It is not stored, so it cannot be printed again.
-pub fn secret(json: bool, client_id: &str, secret: &str) -> Result<(), Fault> {
+pub fn secret(json: bool, client_id: &str, secret: &str) -> Result<(), Error> {
     let value = json!({"client_id": client_id, "client_secret": secret});
     let words = || record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))]);
     result(json, &value, words).map_err(|_| {
         let again = format!("get another one with `countersign client rotate-secret {client_id}`");
-        Fault::new(format!("the new secret of client {client_id} was stored, but could not be printed; {again}"))
+        Error::new(format!("the new secret of client {client_id} was stored, but could not be printed; {again}"))
     })
 }
 
 /// Prints a line of a result.
-pub fn line(text: &str) -> Result<(), Fault> {
+pub fn line(text: &str) -> Result<(), Error> {
     Ok(writeln!(anstream::stdout().lock(), "{}", text.trim_end())?)
 }
 

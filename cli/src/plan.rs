@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::deployment::{Deployment, Target};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::spec::{Spec, check_new_id};
 use crate::{Outcome, client, input, output, user};
 
@@ -75,7 +75,7 @@ struct Difference {
     to: Option<Value>,
 }
 
-pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcome, Error> {
     let wanted = read(&options.file)?;
     let deployment = target.find().await?;
     let steps = steps(&deployment, wanted, options.prune).await?;
@@ -83,10 +83,10 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
     Ok(if steps.is_empty() { Outcome::Done } else { Outcome::LookCloser })
 }
 
-pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: ApplyOptions) -> Result<Outcome, Fault> {
+pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: ApplyOptions) -> Result<Outcome, Error> {
     let wanted = read(&plan.file)?;
     if json && !yes {
-        return Err(Fault::new("--json does not show the changes; check them with `countersign plan`, and add --yes"));
+        return Err(Error::new("--json does not show the changes; check them with `countersign plan`, and add --yes"));
     }
     let deployment = target.find().await?;
     let steps = steps(&deployment, wanted, plan.prune).await?;
@@ -111,21 +111,21 @@ pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: Appl
                 }
                 done.push(json!({"client_id": client_id, "client_secret": secret}));
             }
-            Err(fault) => {
-                failed = Some(format!("{client_id}: {}", fault.words()));
+            Err(error) => {
+                failed = Some(format!("{client_id}: {}", error.message()));
                 break;
             }
         }
     }
     if json {
         let unread =
-            |_| Fault::new("applied, but cannot print the secrets; get others with `countersign client rotate-secret`");
+            |_| Error::new("applied, but cannot print the secrets; get others with `countersign client rotate-secret`");
         output::result(true, &done, String::new).map_err(unread)?;
     }
     let secrets = done.iter().any(|one| one.get("client_secret").is_some_and(Value::is_string));
     let done = done.len();
     if let Some(failed) = failed {
-        return Err(Fault::new(format!("{failed} ({done} of {count} changes applied; apply again for the others)")));
+        return Err(Error::new(format!("{failed} ({done} of {count} changes applied; apply again for the others)")));
     }
     let once = if secrets { "; secrets are not shown again" } else { "" };
     output::remark(&format!("{done} applied{once}"));
@@ -133,7 +133,7 @@ pub async fn apply(target: &Target, json: bool, ApplyOptions { plan, yes }: Appl
 }
 
 /// Applies one step. Returns the secret of a new client.
-async fn take(deployment: &Deployment, step: Step) -> Result<Option<String>, Fault> {
+async fn take(deployment: &Deployment, step: Step) -> Result<Option<String>, Error> {
     match step {
         Step::Create(new) => client::make(deployment, *new).await.map(Some),
         Step::Update(stored, _) => {
@@ -148,22 +148,22 @@ async fn take(deployment: &Deployment, step: Step) -> Result<Option<String>, Fau
 }
 
 /// Reads the file and checks every client in it.
-fn read(file: &Path) -> Result<Vec<(Client, Spec)>, Fault> {
+fn read(file: &Path) -> Result<Vec<(Client, Spec)>, Error> {
     let name = file.display();
-    let text = fs::read_to_string(file).map_err(|error| Fault::new(format!("cannot read {name}: {error}")))?;
+    let text = fs::read_to_string(file).map_err(|error| Error::new(format!("cannot read {name}: {error}")))?;
     let parsed: File = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
         let hint = if error.message().contains("`secret") { "; secrets are not allowed in the file" } else { "" };
         // A value is in quotes, and may be a secret.
         let message = error.message().split('"').next().unwrap_or_default().trim_end();
-        Fault::new(format!("{name}, line {line}: {message}{hint}"))
+        Error::new(format!("{name}, line {line}: {message}{hint}"))
     })?;
     let now = Clock::System.now();
     let check = |(client_id, spec): (String, Spec)| {
-        let fault = |fault: String| Fault::new(format!("{name}, client {client_id}: {fault}"));
-        let spec = Spec { system: spec.system.map(plain).transpose().map_err(fault)?, ..spec };
+        let error = |error: String| Error::new(format!("{name}, client {client_id}: {error}"));
+        let spec = Spec { system: spec.system.map(plain).transpose().map_err(error)?, ..spec };
         let mut client = Client::new(client_id.clone(), now);
-        spec.clone().write_to(&mut client, now).map_err(fault)?;
+        spec.clone().write_to(&mut client, now).map_err(error)?;
         Ok((client, spec))
     };
     parsed.clients.into_iter().map(check).collect()
@@ -191,14 +191,14 @@ fn plain(table: Map<String, Value>) -> Result<Map<String, Value>, String> {
 }
 
 /// Compares the file with the stored clients. Returns the steps that remove the differences.
-async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool) -> Result<Vec<Step>, Fault> {
+async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool) -> Result<Vec<Step>, Error> {
     if prune && wanted.is_empty() {
-        return Err(Fault::new("the file has no clients, and --prune would delete all clients; check the file"));
+        return Err(Error::new("the file has no clients, and --prune would delete all clients; check the file"));
     }
     let mut stored = BTreeMap::new();
     let see = |client_id, client: Result<Stored<Client>, _>| {
         stored.insert(client_id, client);
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
     deployment.store.scan(see).await?;
     let ids = wanted.iter().map(|(client, _)| client.client_id.as_str());
@@ -207,15 +207,15 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
     let now = Clock::System.now();
     for (client, spec) in wanted {
         let Some(found) = stored.remove(&client.client_id) else {
-            check_new_id(&client.client_id).map_err(|fault| Fault::new(format!("{}: {fault}", client.client_id)))?;
+            check_new_id(&client.client_id).map_err(|error| Error::new(format!("{}: {error}", client.client_id)))?;
             steps.push(Step::Create(Box::new(client)));
             continue;
         };
         let mut found =
-            found.map_err(|error| Fault::new(format!("{}: {}", client.client_id, Fault::from(error).words())))?;
+            found.map_err(|error| Error::new(format!("{}: {}", client.client_id, Error::from(error).message())))?;
         let differences = differences(&Spec::from(&found.record), &spec);
         if !differences.is_empty() {
-            spec.write_to(&mut found.record, now).map_err(Fault::new)?;
+            spec.write_to(&mut found.record, now).map_err(Error::new)?;
             steps.push(Step::Update(Box::new(found), differences));
         }
     }
@@ -229,7 +229,7 @@ async fn steps(deployment: &Deployment, wanted: Vec<(Client, Spec)>, prune: bool
 }
 
 /// Rejects new ids that are the `user_id` of a user. Scans the users only if there is a new id.
-async fn check_new_ids(deployment: &Deployment, ids: Vec<&str>) -> Result<(), Fault> {
+async fn check_new_ids(deployment: &Deployment, ids: Vec<&str>) -> Result<(), Error> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -293,7 +293,7 @@ fn words(value: Option<&Value>) -> String {
     value.map_or_else(|| "none".to_owned(), Value::to_string)
 }
 
-fn show(json: bool, steps: &[Step]) -> Result<(), Fault> {
+fn show(json: bool, steps: &[Step]) -> Result<(), Error> {
     let value: Vec<_> = steps.iter().map(Step::to_json).collect();
     output::result(json, &value, || {
         if steps.is_empty() {

@@ -72,7 +72,7 @@ impl Spec {
         if let Some(unknown) = self.grant_types.iter().find(|name| !known.contains(&name.as_str())) {
             return Err(format!("the grant type {unknown:?} is not supported; supported are {}", known.join(", ")));
         }
-        let scopes = AllowedScopes::parse(self.scopes).map_err(|(token, fault)| scope_fault(&token, fault))?;
+        let scopes = AllowedScopes::parse(self.scopes).map_err(|(token, error)| scope_error(&token, error))?;
         let default_scopes = match self.default_scopes {
             none if none.is_empty() => None,
             tokens => Some(default_scopes(tokens, &scopes)?),
@@ -113,17 +113,17 @@ impl Spec {
 
 fn default_scopes(tokens: BTreeSet<String>, allowed: &AllowedScopes) -> Result<Scope, String> {
     for token in &tokens {
-        let scope = Scope::try_from(BTreeSet::from([token.clone()])).map_err(|fault| scope_fault(token, fault))?;
+        let scope = Scope::try_from(BTreeSet::from([token.clone()])).map_err(|error| scope_error(token, error))?;
         scope.allowed_by(allowed).map_err(|_| {
             format!("the default scope {token:?} is not among the scopes; add it to the scopes, or remove it")
         })?;
     }
-    Scope::try_from(tokens).map_err(|fault| fault.description().to_owned())
+    Scope::try_from(tokens).map_err(|error| error.description().to_owned())
 }
 
 /// Returns the error message for a scope token that is not valid.
-pub fn scope_fault(token: &str, fault: ScopeError) -> String {
-    match fault {
+pub fn scope_error(token: &str, error: ScopeError) -> String {
+    match error {
         _ if token.contains(' ') => format!("the scope {token:?} contains a space; list each scope separately"),
         ScopeError::Wildcard => {
             format!("the scope {token:?} has a * in the wrong place; only an allowed scope may end in *")

@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::deployment::{Deployment, Target};
-use crate::fault::Fault;
-use crate::spec::scope_fault;
+use crate::error::Error;
+use crate::spec::scope_error;
 use crate::{Outcome, input, output};
 
 mod log_out;
@@ -100,7 +100,7 @@ pub enum Command {
     },
 }
 
-pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     match command {
         Command::Create { username, user_id, scopes, dealer, no_password } => {
@@ -185,23 +185,23 @@ fn show(user: &User) -> String {
 }
 
 /// Returns a username in its stored form (RFC 8265).
-fn form(username: &str) -> Result<String, Fault> {
-    params::check(Name::Username, username).map_err(|error| Fault::new(error.reason()))?;
+fn form(username: &str) -> Result<String, Error> {
+    params::check(Name::Username, username).map_err(|error| Error::new(error.reason()))?;
     let form = Username::parse(username);
-    let form = form.ok_or_else(|| Fault::new(format!("the username {username:?} is not valid (RFC 8265)")))?;
+    let form = form.ok_or_else(|| Error::new(format!("the username {username:?} is not valid (RFC 8265)")))?;
     Ok(form.as_str().to_owned())
 }
 
-fn allowed(scopes: BTreeSet<String>) -> Result<AllowedScopes, Fault> {
-    AllowedScopes::parse(scopes).map_err(|(token, fault)| Fault::new(scope_fault(&token, fault)))
+fn allowed(scopes: BTreeSet<String>) -> Result<AllowedScopes, Error> {
+    AllowedScopes::parse(scopes).map_err(|(token, error)| Error::new(scope_error(&token, error)))
 }
 
 /// Reads a new password. Returns it in its form for hashing.
-fn new_password() -> Result<String, Fault> {
+fn new_password() -> Result<String, Error> {
     let password = password_form(&input::new_secret("Password")?);
-    params::check(Name::Password, &password).map_err(|error| Fault::new(error.reason()))?;
+    params::check(Name::Password, &password).map_err(|error| Error::new(error.reason()))?;
     if password.chars().count() < MIN_PASSWORD_CHARACTERS {
-        return Err(Fault::new(format!(
+        return Err(Error::new(format!(
             "the password is too short; use at least {MIN_PASSWORD_CHARACTERS} characters"
         )));
     }
@@ -209,17 +209,17 @@ fn new_password() -> Result<String, Fault> {
 }
 
 /// Reads a user, or returns the error that it does not exist. Tries the RFC 8265 form first, then the exact name.
-async fn read(deployment: &Deployment, username: &str) -> Result<Stored<User>, Fault> {
+async fn read(deployment: &Deployment, username: &str) -> Result<Stored<User>, Error> {
     let form = form(username)?;
     let mut stored = deployment.store.stored(&form).await?;
     if stored.is_none() && form != username {
         stored = deployment.store.stored(username).await?;
     }
-    stored.ok_or_else(|| Fault::new(format!("user {form} not found; list users with `countersign user list`")))
+    stored.ok_or_else(|| Error::new(format!("user {form} not found; list users with `countersign user list`")))
 }
 
 /// Changes a user, and prints the result. Tries again if a login writes simultaneously to replace the hash.
-async fn change(deployment: &Deployment, json: bool, username: &str, change: impl Fn(&mut User)) -> Result<(), Fault> {
+async fn change(deployment: &Deployment, json: bool, username: &str, change: impl Fn(&mut User)) -> Result<(), Error> {
     let mut tries = 0..TRIES;
     loop {
         let mut stored = read(deployment, username).await?;
@@ -235,13 +235,13 @@ async fn change(deployment: &Deployment, json: bool, username: &str, change: imp
 }
 
 /// Returns the username of each `user_id`. Scans the table.
-pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, Fault> {
+pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, Error> {
     let mut owners = HashMap::new();
     let see = |username, stored: Result<Stored<User>, StoreError>| {
         if let Ok(stored) = stored {
             owners.insert(stored.record.user_id, username);
         }
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
     deployment.store.scan(see).await?;
     Ok(owners)
@@ -249,14 +249,14 @@ pub async fn owners(deployment: &Deployment) -> Result<HashMap<String, String>, 
 
 /// Rejects an id that another user or a client has, because tokens of both would have the same `sub`. A random id needs
 /// no check.
-async fn check_id(deployment: &Deployment, user_id: &str) -> Result<(), Fault> {
+async fn check_id(deployment: &Deployment, user_id: &str) -> Result<(), Error> {
     if let Some(other) = owners(deployment).await?.get(user_id) {
-        return Err(Fault::new(format!("the user_id {user_id} belongs to the user {other}; choose another id")));
+        return Err(Error::new(format!("the user_id {user_id} belongs to the user {other}; choose another id")));
     }
     match deployment.store.stored::<Client>(user_id).await {
         Ok(None) => Ok(()),
         Ok(Some(_)) | Err(StoreError::Malformed { .. }) => {
-            Err(Fault::new(format!("the user_id {user_id} is the id of a client; choose another id")))
+            Err(Error::new(format!("the user_id {user_id} is the id of a client; choose another id")))
         }
         Err(error) => Err(error.into()),
     }
@@ -268,12 +268,12 @@ async fn create(
     mut user: User,
     names_id: bool,
     no_password: bool,
-) -> Result<(), Fault> {
+) -> Result<(), Error> {
     if user.user_id.is_empty() || user.user_id.contains(char::is_control) {
-        return Err(Fault::new("the user_id is empty or has control characters; choose another id"));
+        return Err(Error::new("the user_id is empty or has control characters; choose another id"));
     }
     let taken =
-        |user: &User| Fault::new(format!("user {0} already exists; see `countersign user show {0}`", user.username));
+        |user: &User| Error::new(format!("user {0} already exists; see `countersign user show {0}`", user.username));
     // Checked before the password is entered.
     if deployment.store.stored::<User>(&user.username).await?.is_some() {
         return Err(taken(&user));
@@ -291,7 +291,7 @@ async fn create(
     }
 }
 
-async fn set_password(deployment: &Deployment, json: bool, username: &str) -> Result<(), Fault> {
+async fn set_password(deployment: &Deployment, json: bool, username: &str) -> Result<(), Error> {
     // Checked before the password is entered.
     read(deployment, username).await?;
     deployment.announce().await?;
@@ -303,7 +303,7 @@ async fn set_password(deployment: &Deployment, json: bool, username: &str) -> Re
     change(deployment, json, username, set).await
 }
 
-async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
+async fn list(deployment: &Deployment, json: bool) -> Result<(), Error> {
     let mut rows = Vec::new();
     let see = |username: String, stored: Result<Stored<User>, _>| {
         let Ok(Stored { record: user, .. }) = stored else {
@@ -312,13 +312,13 @@ async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
         };
         if json {
             // One object per line, because there may be millions of users.
-            let line = serde_json::to_string(&View::new(&user)).map_err(|error| Fault::new(error.to_string()))?;
+            let line = serde_json::to_string(&View::new(&user)).map_err(|error| Error::new(error.to_string()))?;
             return output::line(&line);
         }
         let state = if user.enabled { "enabled" } else { "disabled" };
         let scheme = user.password_hash.as_ref().map_or("no password", Hash::scheme);
         rows.push(vec![username, state.to_owned(), scheme.to_owned(), user.user_id]);
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
     deployment.store.scan(see).await?;
     match (json, rows.is_empty()) {
@@ -328,12 +328,12 @@ async fn list(deployment: &Deployment, json: bool) -> Result<(), Fault> {
     }
 }
 
-async fn delete(deployment: &Deployment, json: bool, username: &str, yes: bool) -> Result<(), Fault> {
+async fn delete(deployment: &Deployment, json: bool, username: &str, yes: bool) -> Result<(), Error> {
     // A malformed record can be deleted, too.
     let username = match read(deployment, username).await {
         Ok(stored) => stored.record.username,
         Err(_) if deployment.store.stored::<User>(username).await.is_err() => username.to_owned(),
-        Err(fault) => return Err(fault),
+        Err(error) => return Err(error),
     };
     deployment.announce().await?;
     input::confirm(yes, &format!("Delete the user {username}? Do not use the user_id for another user."))?;

@@ -22,7 +22,7 @@ pub struct View {
 #[derive(Serialize)]
 struct SecretView {
     id: String,
-    live: bool,
+    active: bool,
     created_at: Option<u64>,
     expires_at: Option<u64>,
     scheme: &'static str,
@@ -32,7 +32,7 @@ impl View {
     pub fn new(client: &Client, now: u64) -> Self {
         let secrets = client.secrets.iter().map(|secret| SecretView {
             id: secret.name(),
-            live: secret.is_active(now),
+            active: secret.is_active(now),
             created_at: secret.created_at,
             expires_at: secret.expires_at,
             scheme: secret.hash.scheme(),
@@ -70,7 +70,7 @@ pub fn show(client: &Client, now: u64) -> String {
     let secrets = output::table(
         &["SECRET", "CREATED", "STATE", "HASH"],
         view.secrets.into_iter().map(|secret| {
-            let state = match (secret.live, secret.expires_at) {
+            let state = match (secret.active, secret.expires_at) {
                 (false, _) => "expired".to_owned(),
                 (true, None) => "active".to_owned(),
                 (true, Some(at)) => format!("active until {}", output::time(at)),

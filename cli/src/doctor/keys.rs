@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::endpoint::{self, document};
 use super::{Finding, Level, named};
 use crate::deployment::{DAY, Deployment};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::output;
 
 /// The delay in seconds after which a rotation is late. The schedule runs daily, so one failed run causes no warning.
@@ -33,18 +33,18 @@ pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
 
 async fn read(deployment: &Deployment) -> Result<Keys, Finding> {
     const CHECK: &str = "secret";
-    let unseen = |fault| Finding::unseen(Level::Fault, CHECK, fault);
+    let unseen = |error| Finding::unseen(Level::Error, CHECK, error);
     deployment.keys().await.map_err(|error| match error {
         RotationError::Nothing(reason) => {
-            Finding::fault(CHECK, reason, "`countersign key rotate` creates the first keys")
+            Finding::error(CHECK, reason, "`countersign key rotate` creates the first keys")
         }
-        error => unseen(Fault::from(error)),
+        error => unseen(Error::from(error)),
     })
 }
 
 /// Fetches the published keys.
 async fn published(deployment: &Deployment) -> Result<Vec<Value>, Finding> {
-    let unseen = |cause: String| Finding::fault("published keys", cause, endpoint::mend(deployment));
+    let unseen = |cause: String| Finding::error("published keys", cause, endpoint::fix(deployment));
     let url = format!("{}/.well-known/jwks.json", deployment.url);
     let (document, _) = document(&url).await.map_err(unseen)?;
     match document.get("keys").and_then(Value::as_array) {
@@ -61,7 +61,7 @@ fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
     let is_private = |key: &&Value| PRIVATE_MEMBERS.iter().any(|member| key.get(member).is_some());
     let in_words = |key: &Value| {
         let kid = kid(key);
-        Finding::fault(
+        Finding::error(
             "published keys",
             format!("{kid} is published with its private key: anyone can sign tokens"),
             format!(
@@ -87,7 +87,7 @@ fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Fin
     let mut findings = Vec::new();
     for key in current {
         let finding = format!("the current key {} is not published: verifiers reject its tokens", key.kid);
-        findings.push(Finding::fault(CHECK, finding, wait()));
+        findings.push(Finding::error(CHECK, finding, wait()));
     }
     if !others.is_empty() {
         findings.push(Finding::warning(CHECK, format!("not published yet: {}", named(&others)), wait()));
@@ -97,12 +97,12 @@ fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Fin
         findings.push(Finding::warning(CHECK, finding, wait()));
     }
     for key in altered(keys, published) {
-        let mend =
+        let fix =
             "verifiers reject its tokens; check the function's log, and proxies and caches between it and its callers";
-        findings.push(Finding::fault(
+        findings.push(Finding::error(
             CHECK,
             format!("the published key {key} differs from the key in the secret"),
-            mend,
+            fix,
         ));
     }
     if findings.is_empty() {
@@ -148,8 +148,8 @@ fn next_key(deployment: &Deployment, next: &KeyStatus) -> Option<Finding> {
     let wanted = deployment.rotation_config.as_ref().ok().map(|config| &config.signing_algorithm);
     if let Some(wanted) = wanted.filter(|wanted| **wanted != next.algorithm) {
         let finding = format!("the algorithm of the next key is {}, and SigningAlgorithm is {wanted}", next.algorithm);
-        let mend = format!("`countersign key rotate --emergency={}` replaces it; it has never signed", next.kid);
-        return Some(Finding::warning(CHECK, finding, mend));
+        let fix = format!("`countersign key rotate --emergency={}` replaces it; it has never signed", next.kid);
+        return Some(Finding::warning(CHECK, finding, fix));
     }
     let unseen = "the next key was added by hand, and is not scheduled yet";
     next.public_since.is_none().then(|| Finding::warning(CHECK, unseen, "`countersign key rotate` schedules it"))
@@ -165,6 +165,6 @@ fn lateness(deployment: &Deployment, age: u64) -> Option<Finding> {
     let function = function.unwrap_or("RotateFunction");
     let (age, signs_for) = (output::span(age), output::span(signs_for));
     let finding = format!("the current key has signed for {age}, but its limit is {signs_for}");
-    let mend = format!("check RotationAlarm and the log of {function}; `countersign key rotate` rotates now");
-    Some(Finding::warning("rotation", finding, mend))
+    let fix = format!("check RotationAlarm and the log of {function}; `countersign key rotate` rotates now");
+    Some(Finding::warning("rotation", finding, fix))
 }

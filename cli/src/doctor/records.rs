@@ -10,7 +10,7 @@ use countersign::user::{User, Username};
 
 use super::{Finding, Level, counted, named};
 use crate::deployment::{DAY, Deployment};
-use crate::fault::Fault;
+use crate::error::Error;
 
 /// The number of seconds before the last secret of a client expires at which doctor warns.
 const SOON: u64 = 7 * DAY;
@@ -23,19 +23,19 @@ pub async fn clients(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSe
     let see = |client_id: String, client: Result<Stored<Client>, StoreError>| {
         match client {
             Ok(client) => {
-                for (finding, mend) in complaints(&client.record, now) {
-                    tally.add(Level::Warning, finding.to_owned(), mend, &client_id);
+                for (finding, fix) in complaints(&client.record, now) {
+                    tally.add(Level::Warning, finding.to_owned(), fix, &client_id);
                 }
             }
-            Err(error) => tally.add(Level::Fault, malformed(&error), DELETE, &client_id),
+            Err(error) => tally.add(Level::Error, malformed(&error), DELETE, &client_id),
         }
         ids.insert(client_id);
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
     let read = deployment.store.scan(see).await;
     let mut findings = tally.findings(CHECK);
     match read {
-        Err(fault) => findings.push(Finding::unseen(Level::Fault, CHECK, fault)),
+        Err(error) => findings.push(Finding::unseen(Level::Error, CHECK, error)),
         Ok(()) if ids.is_empty() => {
             findings.push(Finding::warning(CHECK, "there are no clients", "`countersign client create` creates one"));
         }
@@ -47,7 +47,7 @@ pub async fn clients(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSe
 
 /// Returns the problems of an enabled client, each with its fix.
 fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
-    let live: Vec<_> = client.active_secrets(now).collect();
+    let active: Vec<_> = client.active_secrets(now).collect();
     let expires_soon = |at: u64| at.saturating_sub(now) <= SOON;
     let defaults = client.default_scopes.clone();
     let complaints = [
@@ -62,12 +62,12 @@ fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
             "`countersign client update ID --grant-type GRANT`, or `countersign client disable ID`",
         ),
         (
-            live.is_empty(),
+            active.is_empty(),
             "no active secret, so no tokens",
             "`countersign client rotate-secret ID`, or `countersign client disable ID`",
         ),
         (
-            !live.is_empty() && live.iter().all(|secret| secret.expires_at.is_some_and(expires_soon)),
+            !active.is_empty() && active.iter().all(|secret| secret.expires_at.is_some_and(expires_soon)),
             "the last active secret expires within 7 days",
             "`countersign client rotate-secret ID`, and deploy the new secret",
         ),
@@ -77,7 +77,7 @@ fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
             "`countersign client update ID --add-scope SCOPE`, or `--default-scope SCOPE`",
         ),
         (
-            client.grant_types.contains("client_credentials") && live.iter().any(|one| one.hash.scheme() != "sha256"),
+            client.grant_types.contains("client_credentials") && active.iter().any(|one| one.hash.scheme() != "sha256"),
             "an imported secret, whose slow hash runs for each token",
             "`countersign client rotate-secret ID`",
         ),
@@ -88,7 +88,7 @@ fn complaints(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
         ),
     ];
     let complaints = complaints.into_iter().filter(|(is_so, ..)| client.enabled && *is_so);
-    complaints.map(|(_, finding, mend)| (finding, mend)).collect()
+    complaints.map(|(_, finding, fix)| (finding, fix)).collect()
 }
 
 pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec<Finding> {
@@ -103,7 +103,7 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
     const LOG_OUT: &str = "`countersign user log-out USERNAME` once, and remove the attribute from the table";
     let hasher = match deployment.hasher() {
         Ok(hasher) => hasher,
-        Err(fault) => return vec![Finding::unseen(Level::Fault, CHECK, fault)],
+        Err(error) => return vec![Finding::unseen(Level::Error, CHECK, error)],
     };
     let (mut count, mut old, mut tally) = (0, BTreeMap::<_, usize>::new(), Tally::default());
     let mut owners = HashMap::new();
@@ -121,7 +121,7 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
                     tally.add(Level::Warning, finding, RENAME, &username);
                 }
                 if let Some(other) = owners.insert(user.user_id.clone(), username.clone()) {
-                    tally.add(Level::Fault, format!("the same user_id as {other}"), SEPARATE, &username);
+                    tally.add(Level::Error, format!("the same user_id as {other}"), SEPARATE, &username);
                 }
                 if client_ids.contains(&user.user_id) {
                     tally.add(Level::Warning, "a user_id that is the id of a client".to_owned(), TELL_APART, &username);
@@ -132,9 +132,9 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
                     *old.entry(scheme(hash)).or_default() += 1;
                 }
             }
-            Err(error) => tally.add(Level::Fault, malformed(&error), DELETE, &username),
+            Err(error) => tally.add(Level::Error, malformed(&error), DELETE, &username),
         }
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
     let read = deployment.store.scan(see).await;
     let mut findings = tally.findings(CHECK);
@@ -145,7 +145,7 @@ pub async fn users(deployment: &Deployment, client_ids: &HashSet<String>) -> Vec
         findings.push(Finding::warning(CHECK, finding, RESET));
     }
     match read {
-        Err(fault) => findings.push(Finding::unseen(Level::Fault, CHECK, fault)),
+        Err(error) => findings.push(Finding::unseen(Level::Error, CHECK, error)),
         Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(count, "user"))),
         Ok(()) => {}
     }
@@ -172,14 +172,14 @@ fn malformed(error: &StoreError) -> String {
 struct Tally(BTreeMap<(Level, String, &'static str), Vec<String>>);
 
 impl Tally {
-    fn add(&mut self, level: Level, finding: String, mend: &'static str, name: &str) {
-        self.0.entry((level, finding, mend)).or_default().push(name.to_owned());
+    fn add(&mut self, level: Level, finding: String, fix: &'static str, name: &str) {
+        self.0.entry((level, finding, fix)).or_default().push(name.to_owned());
     }
 
     fn findings(self, check: &'static str) -> Vec<Finding> {
-        let finding = |((level, finding, mend), mut names): ((Level, String, &str), Vec<String>)| {
+        let finding = |((level, finding, fix), mut names): ((Level, String, &str), Vec<String>)| {
             names.sort();
-            Finding { level, check, found: format!("{}: {finding}", named(&names)), mend: Some(mend.to_owned()) }
+            Finding { level, check, found: format!("{}: {finding}", named(&names)), fix: Some(fix.to_owned()) }
         };
         self.0.into_iter().map(finding).collect()
     }

@@ -10,7 +10,7 @@ use countersign::aws;
 
 use super::{Finding, Level};
 use crate::deployment::Deployment;
-use crate::fault::Fault;
+use crate::error::Error;
 
 /// The attribute by which DynamoDB deletes expired items.
 const EXPIRES_AT: &str = "expires_at";
@@ -47,7 +47,7 @@ impl Table<'_> {
             Err(error) if error.code() == Some("AccessDeniedException") => {
                 vec![self.unseen(Level::Warning, "DescribeTable", &aws::cause(&error))]
             }
-            Err(error) => return vec![self.unseen(Level::Fault, "DescribeTable", &aws::cause(&error))],
+            Err(error) => return vec![self.unseen(Level::Error, "DescribeTable", &aws::cause(&error))],
         };
         findings.extend(self.backups(client).await);
         if self.expires {
@@ -60,7 +60,7 @@ impl Table<'_> {
     }
 
     fn unseen(&self, level: Level, operation: &str, cause: &str) -> Finding {
-        Finding::unseen(level, self.check, Fault::aws(&format!("{operation}: {cause}")))
+        Finding::unseen(level, self.check, Error::aws(&format!("{operation}: {cause}")))
     }
 
     fn settings(&self, description: &TableDescription) -> Vec<Finding> {
@@ -78,7 +78,7 @@ impl Table<'_> {
             status => {
                 let status = status.map(TableStatus::as_str).unwrap_or_default();
                 let finding = format!("{} is {status}", self.name);
-                findings.push(Finding::fault(
+                findings.push(Finding::error(
                     self.check,
                     finding,
                     "wait until the table is active, or restore it from a backup",
@@ -90,7 +90,7 @@ impl Table<'_> {
             [key] if key.attribute_name() == self.key && *key.key_type() == KeyType::Hash
         );
         if !is_keyed {
-            findings.push(Finding::fault(
+            findings.push(Finding::error(
                 self.check,
                 format!("the key schema of {} is not only {}", self.name, self.key),
                 "check that it is the right table; if so, create it again, because a key schema cannot be changed",
@@ -126,8 +126,8 @@ impl Table<'_> {
     }
 
     fn warning(&self, finding: &str, command: &str, option: &str) -> Finding {
-        let mend = format!("`aws dynamodb {command} --table-name {} {option}`", self.name);
-        Finding::warning(self.check, format!("{} {finding}", self.name), mend)
+        let fix = format!("`aws dynamodb {command} --table-name {} {option}`", self.name);
+        Finding::warning(self.check, format!("{} {finding}", self.name), fix)
     }
 
     /// Reports point-in-time recovery that is off, or on for the table of grants.

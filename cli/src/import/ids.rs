@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::records::Import;
 use crate::deployment::Deployment;
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::{client, user};
 
 /// The ids in the tables and in the lines so far.
@@ -22,7 +22,7 @@ pub struct Ids {
 
 impl Ids {
     /// Scans both tables.
-    pub async fn read(deployment: &Deployment, may_share: bool) -> Result<Self, Fault> {
+    pub async fn read(deployment: &Deployment, may_share: bool) -> Result<Self, Error> {
         let (owners, clients) = (user::owners(deployment).await?, client::ids(deployment).await?);
         Ok(Self { owners, clients, lines: HashMap::new(), may_share, shared: 0 })
     }

@@ -18,7 +18,7 @@ use super::hashes;
 use super::ids::Ids;
 use super::lines::Line;
 use super::values::normalize;
-use crate::spec::{Spec, scope_fault};
+use crate::spec::{Spec, scope_error};
 
 /// The result of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +26,13 @@ pub enum Became {
     New,
     Replaced,
     /// The record exists, and is not changed.
-    WasThere,
+    Existing,
 }
 
 /// The reason why a line was not written.
 pub enum Failed {
     /// The line is rejected.
-    Bad(String),
+    Rejected(String),
     /// The call to DynamoDB failed.
     Store(StoreError),
 }
@@ -48,10 +48,10 @@ impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Malformed { attribute, .. } => {
-                Self::Bad(format!("the stored record is malformed: {attribute}"))
+                Self::Rejected(format!("the stored record is malformed: {attribute}"))
             }
             // Another attempt would fail as well, and the lines after it are not affected.
-            StoreError::Rejected { cause } if cause.contains("ValidationException") => Self::Bad(
+            StoreError::Rejected { cause } if cause.contains("ValidationException") => Self::Rejected(
                 "DynamoDB rejects the record: it is too large, too deep, or has a number out of range".to_owned(),
             ),
             other => Self::Store(other),
@@ -100,7 +100,7 @@ pub trait Import: Sized + Send + Sync + 'static {
 pub async fn write<R: Import>(line: &R, store: &Store, overwrite: bool) -> Result<Became, Failed> {
     let mut stored = match store.create(line.record()).await? {
         Created::New => return Ok(Became::New),
-        Created::Same => return Ok(Became::WasThere),
+        Created::Same => return Ok(Became::Existing),
         Created::Taken(found) => found?,
     };
     let became = beside(line, &mut stored.record, overwrite)?;
@@ -119,11 +119,11 @@ pub async fn rehearse<R: Import>(line: &R, store: &Store, overwrite: bool) -> Re
 }
 
 fn beside<R: Import>(line: &R, stored: &mut R::Record, overwrite: bool) -> Result<Became, Failed> {
-    line.check(stored).map_err(Failed::Bad)?;
+    line.check(stored).map_err(Failed::Rejected)?;
     if !overwrite {
-        return Ok(Became::WasThere);
+        return Ok(Became::Existing);
     }
-    line.overwrite(stored).map_err(Failed::Bad)?;
+    line.overwrite(stored).map_err(Failed::Rejected)?;
     Ok(Became::Replaced)
 }
 
@@ -252,7 +252,7 @@ fn password_hash(text: &str) -> Result<Option<Hash>, String> {
 /// Reads the scopes of a user: `*` is no limit.
 fn limit(scopes: BTreeSet<String>) -> Result<Option<AllowedScopes>, String> {
     if !scopes.contains("*") {
-        let scopes = AllowedScopes::parse(scopes).map_err(|(token, error)| scope_fault(&token, error))?;
+        let scopes = AllowedScopes::parse(scopes).map_err(|(token, error)| scope_error(&token, error))?;
         return Ok(Some(scopes));
     }
     if scopes.len() > 1 {

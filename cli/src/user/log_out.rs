@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::deployment::Deployment;
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::retry::patiently;
 use crate::{Outcome, input, output};
 
@@ -17,12 +17,12 @@ const PARALLEL_WRITES: usize = 64;
 
 /// Adds `step` to the session generation of every user. An interrupted run can be repeated: a number that is added twice
 /// ends the same logins.
-pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) -> Result<Outcome, Fault> {
+pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) -> Result<Outcome, Error> {
     input::confirm(yes, "End all logins of all users? Everyone has to log in again.")?;
     let mut usernames = Vec::new();
     let see = |username, _: Result<Stored<User>, StoreError>| {
         usernames.push(username);
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
     deployment.store.scan(see).await?;
     let (store, count) = (Arc::new(deployment.store), usernames.len());
@@ -57,10 +57,10 @@ async fn end_sessions(store: Arc<Store>, username: String, step: u64) -> Result<
 }
 
 /// Waits for a write. Returns the username if it failed for this user only.
-async fn next(writes: &mut JoinSet<Result<Option<String>, StoreError>>) -> Result<Option<String>, Fault> {
+async fn next(writes: &mut JoinSet<Result<Option<String>, StoreError>>) -> Result<Option<String>, Error> {
     match writes.join_next().await {
         None => Ok(None),
         Some(Ok(written)) => Ok(written?),
-        Some(Err(error)) => Err(Fault::new(error.to_string())),
+        Some(Err(error)) => Err(Error::new(error.to_string())),
     }
 }

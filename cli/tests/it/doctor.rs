@@ -20,7 +20,7 @@ fn of(ran: &Ran, check: &str) -> Vec<(String, String)> {
     let report = ran.json();
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["check"] == check);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    findings.map(|one| (text(&one["level"]), format!("{} -> {}", text(&one["finding"]), text(&one["mend"])))).collect()
+    findings.map(|one| (text(&one["level"]), format!("{} -> {}", text(&one["finding"]), text(&one["fix"])))).collect()
 }
 
 #[track_caller]
@@ -50,14 +50,14 @@ async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
     let test = started().await;
     let line = command_line(&test);
     let nobody = doctor(&line, "http://127.0.0.1:9", &[]).await;
-    assert_found(&nobody, "endpoint", "fault", "did not respond");
+    assert_found(&nobody, "endpoint", "error", "did not respond");
     assert_eq!(nobody.code, 1);
     assert!(nobody.err.contains("each finding says how to fix it"));
     let url = test.serve().await;
     let other = doctor(&line, &url, &[["ISSUER", "https://other.example"]]).await;
-    assert_found(&other, "endpoint", "fault", ", not https://other.example");
+    assert_found(&other, "endpoint", "error", ", not https://other.example");
     let elsewhere = doctor(&line, &format!("{url}/elsewhere"), &[]).await;
-    assert_found(&elsewhere, "endpoint", "fault", "returned 404");
+    assert_found(&elsewhere, "endpoint", "error", "returned 404");
 
     test.app.warm_up().await;
     let clock = testing::cloud::serve(axum::Router::new().fallback(async || {
@@ -66,8 +66,8 @@ async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
         ([("date", "Sun, 22 Nov 2020 00:00:00 GMT")], metadata.to_string())
     }));
     let skewed = doctor(&line, &format!("http://{}", clock.await.unwrap()), &[]).await;
-    assert_found(&skewed, "clock", "fault", "this machine's is ahead by");
-    assert_found(&skewed, "published keys", "fault", "is published with its private key");
+    assert_found(&skewed, "clock", "error", "this machine's is ahead by");
+    assert_found(&skewed, "published keys", "error", "is published with its private key");
     assert_found(&skewed, "published keys", "warning", "not in the secret: x");
 }
 
@@ -93,18 +93,18 @@ async fn keys_that_are_broken_unpublished_or_late_are_found() {
     let other = axum::Router::new().fallback(async move || published.to_string());
     let other = format!("http://{}", testing::cloud::serve(other).await.unwrap());
     let ran = doctor(&line, &other, &[]).await;
-    assert_found(&ran, "published keys", "fault", "differs from the key in the secret");
+    assert_found(&ran, "published keys", "error", "differs from the key in the secret");
     test.cloud.put_secret(&p256_pem()).unwrap();
     let ran = doctor(&line, &url, &[]).await;
     assert_found(&ran, "rotation", "ok", "externally managed");
-    assert_found(&ran, "published keys", "fault", "is not published: verifiers reject its tokens");
+    assert_found(&ran, "published keys", "error", "is not published: verifiers reject its tokens");
     for (text, said) in [("{", "replace it with a valid one"), (" ", "creates the first keys")] {
         test.cloud.put_secret(text).unwrap();
-        assert_found(&doctor(&line, &url, &[]).await, "secret", "fault", said);
+        assert_found(&doctor(&line, &url, &[]).await, "secret", "error", said);
     }
     test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
     let ran = doctor(&line, &url, &[]).await;
-    assert_found(&ran, "secret", "fault", "GetSecretValue");
+    assert_found(&ran, "secret", "error", "GetSecretValue");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     test.change_user(&json!({"sessions_valid_from": test.now()}));
     let ran = doctor(&command_line(&test), &url, &[]).await;
     for (level, said) in [
-        ("fault", "malformed: malformed (enabled)"),
+        ("error", "malformed: malformed (enabled)"),
         ("warning", "empty: no scopes, so no tokens"),
         ("warning", "empty, no-grants: no grant types, so no tokens"),
         ("warning", "empty: no active secret, so no tokens"),
@@ -135,11 +135,11 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     ] {
         assert_found(&ran, "clients", level, said);
     }
-    assert_found(&ran, "users", "fault", "odd");
+    assert_found(&ran, "users", "error", "odd");
     assert_found(&ran, "users", "warning", "2 of 8 users still have a hash of an old scheme (bcrypt 2)");
     assert_found(&ran, "users", "warning", "Twin@Example.com");
     assert_found(&ran, "users", "warning", "sessions_valid_from");
-    assert_found(&ran, "users", "fault", "the same user_id as");
+    assert_found(&ran, "users", "error", "the same user_id as");
     // The emulator has none of these.
     assert_found(&ran, "table clients", "warning", "is not protected from deletion");
     assert_found(&ran, "table users", "warning", "is not encrypted with a KMS key");
@@ -149,8 +149,8 @@ async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
     let quick = Ran::of(quick.envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
     assert!(of(&quick, "users").is_empty());
     let gone = doctor(&command_line(&test), &url, &[["USERS_TABLE", "Nowhere"], ["GRANTS_TABLE", "UsersTable"]]).await;
-    assert_found(&gone, "table users", "fault", "ResourceNotFoundException");
-    assert_found(&gone, "table grants", "fault", "the key schema of UsersTable is not only id");
+    assert_found(&gone, "table users", "error", "ResourceNotFoundException");
+    assert_found(&gone, "table grants", "error", "the key schema of UsersTable is not only id");
     test.interceptor.fail("DescribeTable", 400, "AccessDeniedException");
     let blind = doctor(&command_line(&test), &url, &[]).await;
     assert_found(&blind, "table clients", "warning", "your role lacks dynamodb:DescribeTable");

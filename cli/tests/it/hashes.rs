@@ -146,10 +146,10 @@ async fn a_hash_that_is_not_accepted_is_rejected_with_what_to_do() {
     });
     let ran = import(&test, "rejected.jsonl", &lines).await;
     let report = ran.assert(3, "line 1: ").json();
-    let bad = report["bad"].as_array().unwrap();
-    assert_eq!(bad.len(), rejected.len(), "{report}");
-    for ((hash, expected), bad) in rejected.iter().zip(bad) {
-        let reason = bad["reason"].as_str().unwrap();
+    let reported = report["rejected"].as_array().unwrap();
+    assert_eq!(reported.len(), rejected.len(), "{report}");
+    for ((hash, expected), line) in rejected.iter().zip(reported) {
+        let reason = line["reason"].as_str().unwrap();
         assert!(reason.contains(expected), "{hash}: {reason}");
         let says_what_to_do = reason.ends_with("leave it out, and set a new one after the import");
         assert!(says_what_to_do || *expected == unknown, "{reason}");

@@ -27,7 +27,7 @@ async fn import(test: &TestApp, kind: &str, path: &Path, more: &[&str]) -> Ran {
 /// Returns the line numbers of the rejected lines, with their reasons.
 fn rejected(ran: &Ran) -> Vec<(u64, String)> {
     let report = ran.json();
-    let rejected = report["bad"].as_array().unwrap().iter();
+    let rejected = report["rejected"].as_array().unwrap().iter();
     rejected.map(|bad| (bad["line"].as_u64().unwrap(), bad["reason"].as_str().unwrap().to_owned())).collect()
 }
 
@@ -101,7 +101,7 @@ async fn users_log_in_with_the_password_that_they_had_whatever_hashed_it() {
     done.assert(0, "changing the tables");
     let report = done.json();
     for (scheme, count) in [("argon2id", 2), ("bcrypt", 4), ("pbkdf2-sha256", 4), ("no password", 1)] {
-        assert_eq!(report["schemes"][scheme], json!({"new": count, "replaced": 0, "was_there": 0}), "{scheme}");
+        assert_eq!(report["schemes"][scheme], json!({"new": count, "replaced": 0, "existing": 0}), "{scheme}");
         assert_eq!(report["schemes"], dry.json()["schemes"]);
     }
 
@@ -121,7 +121,7 @@ async fn users_log_in_with_the_password_that_they_had_whatever_hashed_it() {
 
     // Again, with the same file: nothing is undone.
     let again = import(&test, "users", &path, &[]).await;
-    assert_eq!(again.json()["schemes"]["bcrypt"], json!({"new": 0, "replaced": 0, "was_there": 4}));
+    assert_eq!(again.json()["schemes"]["bcrypt"], json!({"new": 0, "replaced": 0, "existing": 4}));
     assert_eq!(command_line(&test).json(&["import", "status"]).await["waiting"], 2);
 }
 

@@ -54,7 +54,7 @@ async fn s_212_an_import_makes_no_user_and_client_with_one_id_unless_it_is_allow
         for more in [&["--dry-run"][..], &[]] {
             let ran = import(&test, kind, &[&format!("only-{kind}"), shared], more).await;
             let report = ran.assert(3, "line 2: the id is used by a user and by a client").json();
-            assert_eq!((report["bad"].as_array().unwrap().len(), &report["shared_ids"]), (1, &json!(0)), "{kind}");
+            assert_eq!((report["rejected"].as_array().unwrap().len(), &report["shared_ids"]), (1, &json!(0)), "{kind}");
         }
         let ids = [&format!("other-{kind}"), shared];
         let ran = import(&test, kind, &ids, &["--allow-shared-ids"]).await;

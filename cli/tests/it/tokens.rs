@@ -27,16 +27,16 @@ fn changed(token: &str, change: impl FnOnce(&mut Value, &mut Value)) -> String {
 }
 
 #[tokio::test]
-async fn a_token_that_was_got_is_good_in_both_structures() {
+async fn token_get_returns_a_valid_token_of_either_version() {
     let test = started().await;
     let url = test.serve().await;
-    for structure in ["1", "2"] {
-        let got = get(&test, &url, &["--structure", structure], &format!("{}\n", SERVICE.1)).await;
+    for version in ["1", "2"] {
+        let got = get(&test, &url, &["--token-version", version], &format!("{}\n", SERVICE.1)).await;
         got.assert(0, "");
         assert_eq!((got.err.as_str(), got.out.lines().count()), ("", 1), "so that a shell can take it");
         let inspected = inspect(&test, &url, &got.out).await;
         let found = inspected.assert(0, "").json();
-        assert_eq!((&found["valid"], &found["structure"]), (&json!(true), &json!(structure.parse::<u8>().unwrap())));
+        assert_eq!((&found["valid"], &found["version"]), (&json!(true), &json!(version.parse::<u8>().unwrap())));
         assert_eq!(found["claims"]["iss"], ISSUER);
         let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], &got.out).await;
         shown.assert(0, "The token is valid. It expires in 1").assert(0, SERVICE.0);
@@ -120,8 +120,8 @@ async fn whatever_is_wrong_with_a_token_is_said_in_words() {
     for (name, token, said) in table {
         let inspected = inspect(&test, &url, &token).await;
         assert_eq!(inspected.code, 3, "{name}: {inspected:?}");
-        let faults = inspected.json()["faults"].to_string();
-        assert!(faults.contains(said), "{name}: {faults}");
+        let problems = inspected.json()["problems"].to_string();
+        assert!(problems.contains(said), "{name}: {problems}");
     }
     let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], foreign).await;
     shown.assert(3, "The token is not valid:").assert(3, "was removed");

@@ -18,7 +18,7 @@ async fn records_that_exist_change_only_with_overwrite() {
     let line = json!({"username": USERNAME, "password_hash": hashes()[1].2, "enabled": true, "dealer": {"id": "new"}});
     let path = file("over.jsonl", &line.to_string());
     let before = user(&test, USERNAME);
-    import(&test, "users", &path, &[]).await.assert(0, "was_there\": 1");
+    import(&test, "users", &path, &[]).await.assert(0, "existing\": 1");
     assert_eq!(user(&test, USERNAME), before);
     import(&test, "users", &path, &["--overwrite", "--dry-run"]).await.assert(0, "replaced\": 1");
     assert_eq!(user(&test, USERNAME), before);

@@ -34,7 +34,7 @@ async fn an_import_that_was_stopped_is_completed_by_the_same_command() {
 
     let done = import(&test, "users", &path, &[]).await;
     let counts = done.assert(0, "").json()["schemes"]["no password"].clone();
-    assert_eq!(counts, json!({"new": 3_000 - first, "replaced": 0, "was_there": first}));
+    assert_eq!(counts, json!({"new": 3_000 - first, "replaced": 0, "existing": first}));
     let status = command_line(&test).json(&["import", "status"]).await;
     assert_eq!(status["users"], USERS + TestApp::users());
 }
