@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::client::Client;
+use crate::client::{Client, GrantType};
 use crate::error::Error;
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::params::{Name, Params};
@@ -16,38 +16,13 @@ pub mod client_credentials;
 pub mod password;
 pub mod refresh_token;
 
-/// The `grant_type` of a token request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrantType {
-    /// RFC 6749 section 4.3: a first-party application acts for a user.
-    Password,
-    /// RFC 6749 section 4.4: a service acts for itself.
-    ClientCredentials,
-    /// RFC 6749 section 6: an application continues to act for a user.
-    RefreshToken,
-}
-
-impl GrantType {
-    /// All grant types, sorted by name.
-    pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::Password, Self::RefreshToken];
-
-    /// Takes the grant type from the parameters of a request.
-    ///
-    /// # Errors
-    /// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
-    pub fn take(params: &mut Params) -> Result<Self, Error> {
-        let name = params.take(Name::GrantType).ok_or(Error::InvalidRequest("The grant_type is missing."))?;
-        Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name).ok_or(Error::UnsupportedGrantType)
-    }
-
-    /// Returns the value of `grant_type`, which is also the name in the list of a client.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::ClientCredentials => "client_credentials",
-            Self::RefreshToken => "refresh_token",
-        }
-    }
+/// Takes the grant type from the parameters of a request.
+///
+/// # Errors
+/// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
+pub fn take_grant_type(params: &mut Params) -> Result<GrantType, Error> {
+    let name = params.take(Name::GrantType).ok_or(Error::InvalidRequest("The grant_type is missing."))?;
+    GrantType::parse(&name).ok_or(Error::UnsupportedGrantType)
 }
 
 /// The authenticated client, and the token version that its request accepts.
@@ -132,7 +107,7 @@ fn access_token_ttl(client: &Client, default: u32) -> u32 {
 /// before the token, or after the end of the login.
 fn family_expires_at(app: &App, token: &AccessToken<'_>, absolute_expires_at: u64) -> u64 {
     let idle_ttl = token.client.refresh_token_ttl.map_or(app.config.lifetimes.refresh_token_idle, NonZeroU32::get);
-    let may_refresh = token.client.grant_types.contains(GrantType::RefreshToken.as_str());
+    let may_refresh = token.client.grant_types.contains(&GrantType::RefreshToken);
     let lasts = if may_refresh { idle_ttl.max(token.expires_in) } else { token.expires_in };
     token.issued_at.saturating_add(u64::from(lasts)).min(absolute_expires_at)
 }

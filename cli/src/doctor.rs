@@ -9,10 +9,12 @@ use crate::deployment::{Stack, Target};
 use crate::error::Error;
 use crate::{Outcome, output};
 
+mod clients;
 mod endpoint;
 mod keys;
-mod records;
 mod tables;
+mod tally;
+mod users;
 
 /// The maximum number of records that a finding names.
 const NAMED: usize = 5;
@@ -46,8 +48,7 @@ pub enum Level {
 pub struct Finding {
     level: Level,
     check: &'static str,
-    #[serde(rename = "finding")]
-    found: String,
+    finding: String,
     fix: Option<String>,
 }
 
@@ -62,13 +63,13 @@ pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> 
     let now = Clock::System.now();
     let mut findings: Vec<_> = deployment.stack.as_ref().map(stack).into_iter().collect();
     // Boxed, as everywhere: the futures of so many SDK calls in one are too deep for the compiler.
-    findings.extend(Box::pin(endpoint::look(&deployment)).await);
-    findings.extend(Box::pin(keys::look(&deployment, now)).await);
-    findings.extend(Box::pin(tables::look(&deployment)).await);
-    let (found, client_ids) = Box::pin(records::clients(&deployment, now)).await;
-    findings.extend(found);
+    findings.extend(Box::pin(endpoint::check(&deployment)).await);
+    findings.extend(Box::pin(keys::check(&deployment, now)).await);
+    findings.extend(Box::pin(tables::check(&deployment)).await);
+    let (of_clients, client_ids) = Box::pin(clients::check(&deployment, now)).await;
+    findings.extend(of_clients);
     if !no_users {
-        findings.extend(Box::pin(records::users(&deployment, &client_ids)).await);
+        findings.extend(Box::pin(users::check(&deployment, &client_ids)).await);
     }
     conclude(json, &findings)
 }
@@ -76,7 +77,7 @@ pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> 
 fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Error> {
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     output::result(json, &Report { worst, findings }, || {
-        findings.iter().map(Finding::in_words).collect::<Vec<_>>().join("\n")
+        findings.iter().map(Finding::text).collect::<Vec<_>>().join("\n")
     })?;
     match worst {
         Level::Ok => Ok(Outcome::Done),
@@ -114,32 +115,33 @@ fn stack(stack: &Stack) -> Finding {
 }
 
 impl Finding {
-    fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { level: Level::Ok, check, found: found.into(), fix: None }
+    fn ok(check: &'static str, finding: impl Into<String>) -> Self {
+        Self { level: Level::Ok, check, finding: finding.into(), fix: None }
     }
 
-    fn warning(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { level: Level::Warning, check, found: found.into(), fix: Some(fix.into()) }
+    fn warning(check: &'static str, finding: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Warning, check, finding: finding.into(), fix: Some(fix.into()) }
     }
 
-    fn error(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { level: Level::Error, check, found: found.into(), fix: Some(fix.into()) }
+    fn error(check: &'static str, finding: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Error, check, finding: finding.into(), fix: Some(fix.into()) }
     }
 
     /// Reports a check that could not run. The last part of an error message says what to do.
-    fn unseen(level: Level, check: &'static str, error: Error) -> Self {
+    fn not_run(level: Level, check: &'static str, error: Error) -> Self {
         let message = error.message();
-        let (found, fix) = message.rsplit_once("; ").map_or((message.as_str(), None), |(what, fix)| (what, Some(fix)));
-        Self { level, check, found: found.to_owned(), fix: fix.map(ToOwned::to_owned) }
+        let (finding, fix) =
+            message.rsplit_once("; ").map_or((message.as_str(), None), |(finding, fix)| (finding, Some(fix)));
+        Self { level, check, finding: finding.to_owned(), fix: fix.map(ToOwned::to_owned) }
     }
 
-    fn in_words(&self) -> String {
+    fn text(&self) -> String {
         let (style, level) = match self.level {
             Level::Ok => (output::GOOD, "ok"),
             Level::Warning => (output::WARNING, "warning"),
             Level::Error => (output::BAD, "error"),
         };
-        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.found);
+        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.finding);
         match &self.fix {
             Some(fix) => format!("{line}\n{:25}-> {fix}", ""),
             None => line,

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use countersign::client::MetadataError;
 use countersign::config::ConfigError;
 use countersign::keys::{KeyError, RotationError};
 use countersign::password_hash::HashError;
@@ -99,6 +100,12 @@ impl From<RotationError> for Error {
 
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+impl From<MetadataError> for Error {
+    fn from(error: MetadataError) -> Self {
         Self::Message(error.to_string())
     }
 }

@@ -13,21 +13,25 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::task::JoinSet;
 
+mod clients;
 mod hashes;
 mod ids;
 mod lines;
 mod records;
 mod report;
+mod users;
 mod values;
 
 use crate::deployment::{Deployment, Target};
 use crate::error::Error;
 use crate::retry::patiently;
 use crate::{Outcome, output};
+use clients::ImportedClient;
 use ids::Ids;
 use lines::{Format, lines};
-use records::{Became, Failed, Import, ImportedClient, ImportedUser, rehearse, write};
+use records::{Became, Failed, Import, rehearse, write};
 use report::Report;
+use users::ImportedUser;
 
 /// The number of writes that run concurrently.
 const CONCURRENT_WRITES: usize = 64;
@@ -99,7 +103,7 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
     let bar = ProgressBar::new_spinner();
     let style = ProgressStyle::with_template("{wide_bar} {bytes} {bytes_per_sec} {eta} left");
     bar.set_style(style.map_err(|error| Error::new(error.to_string()))?);
-    let lines = lines(&options.file, options.format, R::COLUMNS, &bar)?;
+    let lines = lines(&options.file, options.format, &R::columns(), &bar)?;
     if !options.dry_run {
         deployment.announce().await?;
     }
@@ -145,7 +149,7 @@ fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Re
             report.shared_ids
         ));
     }
-    output::result(json, &report.to_json(dry_run), || report.in_words(dry_run))?;
+    output::result(json, &report.to_json(dry_run), || report.text(dry_run))?;
     match &report.stopped_by {
         None if report.lines == 0 => {
             output::remark("the file has no lines; check the file");
@@ -232,7 +236,7 @@ impl Run {
 async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
     let hasher = deployment.hasher()?;
     let (mut schemes, mut users, mut malformed) = (BTreeMap::<&str, u64>::new(), 0_u64, 0_u64);
-    let see = |_, stored: Result<Stored<User>, StoreError>| {
+    let visit = |_, stored: Result<Stored<User>, StoreError>| {
         users += 1;
         match stored.map(|stored| stored.record.password_hash) {
             Ok(Some(hash)) if !hasher.is_current(&hash) => *schemes.entry(hash.scheme()).or_default() += 1,
@@ -241,7 +245,7 @@ async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
         }
         Ok::<_, Error>(())
     };
-    deployment.store.scan(see).await?;
+    deployment.store.scan(visit).await?;
     let waiting: u64 = schemes.values().sum();
     let value = json!({"users": users, "waiting": waiting, "waiting_by_scheme": schemes, "malformed": malformed});
     output::result(json, &value, || {

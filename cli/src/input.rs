@@ -52,9 +52,9 @@ pub fn new_secret(name: &str) -> Result<String, Error> {
 }
 
 /// Parses a duration: seconds, or a number with a unit (`30m`, `12h`, `7d`).
-pub fn span(text: &str) -> Result<u64, String> {
+pub fn duration(text: &str) -> Result<u64, String> {
     let seconds =
-        text.parse().ok().or_else(|| humantime::parse_duration(text).ok().map(|span: Duration| span.as_secs()));
+        text.parse().ok().or_else(|| humantime::parse_duration(text).ok().map(|duration: Duration| duration.as_secs()));
     seconds.ok_or_else(|| "not a duration; write seconds, or a number with a unit such as 30m, 12h or 7d".to_owned())
 }
 

@@ -91,7 +91,7 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
     let now = Clock::System.now();
     output::result(json, &keys.states, || {
         let rows = keys.states.iter().map(|key| {
-            let age = key.created_at.map_or_else(|| "-".to_owned(), |at| output::span(now.saturating_sub(at)));
+            let age = key.created_at.map_or_else(|| "-".to_owned(), |at| output::duration(now.saturating_sub(at)));
             let stage = format!("{:?}", key.stage).to_lowercase();
             vec![key.kid.clone(), key.algorithm.clone(), stage, age, what_comes(deployment, &keys, key)]
         });

@@ -18,6 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 mod api;
+mod apply;
 mod client;
 mod deployment;
 mod doctor;
@@ -28,7 +29,6 @@ mod key;
 mod output;
 mod plan;
 mod retry;
-mod spec;
 mod token;
 mod user;
 
@@ -88,7 +88,7 @@ enum Command {
     /// Show what `apply` would change
     Plan(plan::Options),
     /// Create and update clients from a file
-    Apply(plan::ApplyOptions),
+    Apply(apply::ApplyOptions),
     /// Print a shell completion script
     #[command(after_help = "Example:
   countersign completions bash > ~/.local/share/bash-completion/completions/countersign")]
@@ -153,7 +153,7 @@ async fn run(Options { target, json, command }: Options) -> Result<Outcome, Erro
         Command::Token(command) => token::run(&target, json, command).await,
         Command::Doctor(options) => doctor::run(&target, json, options).await,
         Command::Plan(options) => plan::run(&target, json, options).await,
-        Command::Apply(options) => plan::apply(&target, json, options).await,
+        Command::Apply(options) => apply::run(&target, json, options).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Options::command(), "countersign", &mut script);

@@ -99,8 +99,8 @@ pub fn time(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
-/// Formats a duration in seconds with its two largest units, in the form that `input::span` reads.
-pub fn span(seconds: u64) -> String {
+/// Formats a duration in seconds with its two largest units, in the form that `input::duration` reads.
+pub fn duration(seconds: u64) -> String {
     let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
     let parts = units.iter().skip_while(|(count, _)| *count == 0).take(2).filter(|(count, _)| *count > 0);
     let words = parts.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ");
@@ -108,7 +108,7 @@ pub fn span(seconds: u64) -> String {
 }
 
 /// Joins words with spaces. Returns a dash if there are none.
-pub fn list<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
-    let words: Vec<_> = words.into_iter().map(String::as_str).collect();
+pub fn list(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let words: Vec<_> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
     if words.is_empty() { "-".to_owned() } else { words.join(" ") }
 }

@@ -18,7 +18,7 @@ use super::cors;
 use super::decision::Decision;
 use crate::app::App;
 use crate::error::Error;
-use crate::grant::{self, Caller, GrantType};
+use crate::grant::{self, Caller};
 
 /// The limit for all calls of a request together, after which the response is 503 (S-704). Each call has a shorter
 /// timeout, but a request makes several calls.
@@ -43,7 +43,7 @@ pub(super) async fn post(
     let version = token_version(&headers)?;
     let mut params = content_type.read(&body)?;
     let credentials = credentials(&headers, &mut params)?;
-    let grant_type = GrantType::take(&mut params)?;
+    let grant_type = grant::take_grant_type(&mut params)?;
     let span = tracing::Span::current();
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
@@ -53,7 +53,7 @@ pub(super) async fn post(
     let authenticated = async {
         let client = authenticate(&app, credentials).await?;
         readable = cors::readable(&headers, &client);
-        if !client.grant_types.contains(grant_type.as_str()) {
+        if !client.grant_types.contains(&grant_type) {
             return Err(Error::UnauthorizedClient);
         }
         Ok(Caller { client, version })

@@ -14,7 +14,7 @@ const DRIFT: u64 = 5;
 /// The clock skew in seconds above which tokens are rejected.
 const MAX_DRIFT: u64 = 60;
 
-pub async fn look(deployment: &Deployment) -> Vec<Finding> {
+pub async fn check(deployment: &Deployment) -> Vec<Finding> {
     let url = format!("{}/.well-known/oauth-authorization-server", deployment.url);
     match document(&url).await {
         Ok((document, date)) => vec![metadata(deployment, &document), clock(date)],
@@ -79,6 +79,6 @@ fn clock(theirs: Option<u64>) -> Finding {
     }
     let level = if difference > MAX_DRIFT { Level::Error } else { Level::Warning };
     let whose = if ours > theirs { "this machine's" } else { "the API's" };
-    let finding = format!("{whose} is ahead by {}", output::span(difference));
-    Finding { level, check: CHECK, found: finding, fix: Some("set this machine's clock by NTP".to_owned()) }
+    let finding = format!("{whose} is ahead by {}", output::duration(difference));
+    Finding { level, check: CHECK, finding, fix: Some("set this machine's clock by NTP".to_owned()) }
 }

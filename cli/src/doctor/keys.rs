@@ -14,7 +14,7 @@ const LATE: u64 = 2 * DAY;
 /// The private members of a JWK (RFC 7518 section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
+pub async fn check(deployment: &Deployment, now: u64) -> Vec<Finding> {
     let keys = Box::pin(read(deployment)).await;
     let published = published(deployment).await;
     let mut findings = Vec::new();
@@ -33,7 +33,7 @@ pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
 
 async fn read(deployment: &Deployment) -> Result<Keys, Finding> {
     const CHECK: &str = "secret";
-    let unseen = |error| Finding::unseen(Level::Error, CHECK, error);
+    let unseen = |error| Finding::not_run(Level::Error, CHECK, error);
     deployment.keys().await.map_err(|error| match error {
         RotationError::Nothing(reason) => {
             Finding::error(CHECK, reason, "`countersign key rotate` creates the first keys")
@@ -75,7 +75,7 @@ fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
 /// Compares the published keys with the keys of the secret.
 fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Finding> {
     const CHECK: &str = "published keys";
-    let caches = output::span(deployment.config.keys.max_age.into());
+    let caches = output::duration(deployment.config.keys.max_age.into());
     let wait = || format!("wait {caches} until caches expire; after that, see the function's log");
     let is_missing = |key: &&KeyStatus| !published.iter().any(|published| kid(published) == key.kid);
     let (current, others): (Vec<_>, Vec<_>) =
@@ -135,7 +135,7 @@ fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
     let age = of_stage(Stage::Current).and_then(|key| key.signs_since).map(|since| now.saturating_sub(since));
     findings.extend(age.and_then(|age| lateness(deployment, age)));
     if findings.is_empty() {
-        let age = age.map(|age| format!(" for {}", output::span(age))).unwrap_or_default();
+        let age = age.map(|age| format!(" for {}", output::duration(age))).unwrap_or_default();
         findings
             .push(Finding::ok(CHECK, format!("the current key ({algorithm}) has signed{age}; the next key exists")));
     }
@@ -163,7 +163,7 @@ fn lateness(deployment: &Deployment, age: u64) -> Option<Finding> {
     }
     let function = deployment.stack.as_ref().and_then(|stack| stack.value("RotateFunctionName"));
     let function = function.unwrap_or("RotateFunction");
-    let (age, signs_for) = (output::span(age), output::span(signs_for));
+    let (age, signs_for) = (output::duration(age), output::duration(signs_for));
     let finding = format!("the current key has signed for {age}, but its limit is {signs_for}");
     let fix = format!("check RotationAlarm and the log of {function}; `countersign key rotate` rotates now");
     Some(Finding::warning("rotation", finding, fix))

@@ -24,7 +24,7 @@ struct Table<'a> {
     expires: bool,
 }
 
-pub async fn look(deployment: &Deployment) -> Vec<Finding> {
+pub async fn check(deployment: &Deployment) -> Vec<Finding> {
     let client = Client::new(&deployment.sdk);
     let config = &deployment.config;
     let tables = [
@@ -34,20 +34,20 @@ pub async fn look(deployment: &Deployment) -> Vec<Finding> {
     ];
     let mut findings = Vec::new();
     for table in tables {
-        findings.extend(Box::pin(table.look(&client)).await);
+        findings.extend(Box::pin(table.check(&client)).await);
     }
     findings
 }
 
 impl Table<'_> {
-    async fn look(&self, client: &Client) -> Vec<Finding> {
+    async fn check(&self, client: &Client) -> Vec<Finding> {
         let mut findings = match client.describe_table().table_name(self.name).send().await {
             Ok(output) => output.table().map(|description| self.settings(description)).unwrap_or_default(),
             // A warning is enough: the checks of the records show if the table can be read.
             Err(error) if error.code() == Some("AccessDeniedException") => {
-                vec![self.unseen(Level::Warning, "DescribeTable", &aws::cause(&error))]
+                vec![self.not_run(Level::Warning, "DescribeTable", &aws::cause(&error))]
             }
-            Err(error) => return vec![self.unseen(Level::Error, "DescribeTable", &aws::cause(&error))],
+            Err(error) => return vec![self.not_run(Level::Error, "DescribeTable", &aws::cause(&error))],
         };
         findings.extend(self.backups(client).await);
         if self.expires {
@@ -59,8 +59,8 @@ impl Table<'_> {
         findings
     }
 
-    fn unseen(&self, level: Level, operation: &str, cause: &str) -> Finding {
-        Finding::unseen(level, self.check, Error::aws(&format!("{operation}: {cause}")))
+    fn not_run(&self, level: Level, operation: &str, cause: &str) -> Finding {
+        Finding::not_run(level, self.check, Error::aws(&format!("{operation}: {cause}")))
     }
 
     fn settings(&self, description: &TableDescription) -> Vec<Finding> {
@@ -134,7 +134,7 @@ impl Table<'_> {
     async fn backups(&self, client: &Client) -> Option<Finding> {
         let output = match client.describe_continuous_backups().table_name(self.name).send().await {
             Ok(output) => output,
-            Err(error) => return Some(self.unseen(Level::Warning, "DescribeContinuousBackups", &aws::cause(&error))),
+            Err(error) => return Some(self.not_run(Level::Warning, "DescribeContinuousBackups", &aws::cause(&error))),
         };
         let status = output
             .continuous_backups_description()
@@ -158,7 +158,7 @@ impl Table<'_> {
     async fn time_to_live(&self, client: &Client) -> Option<Finding> {
         let output = match client.describe_time_to_live().table_name(self.name).send().await {
             Ok(output) => output,
-            Err(error) => return Some(self.unseen(Level::Warning, "DescribeTimeToLive", &aws::cause(&error))),
+            Err(error) => return Some(self.not_run(Level::Warning, "DescribeTimeToLive", &aws::cause(&error))),
         };
         let is_on = output.time_to_live_description().is_some_and(|description| {
             let status = description.time_to_live_status();

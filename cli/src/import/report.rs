@@ -64,7 +64,7 @@ impl Report {
         })
     }
 
-    pub fn in_words(&self, dry_run: bool) -> String {
+    pub fn text(&self, dry_run: bool) -> String {
         let rows = self.schemes.iter().map(|(scheme, counts)| {
             let numbers = [counts.new, counts.replaced, counts.existing].map(|number| number.to_string());
             std::iter::once((*scheme).to_owned()).chain(numbers).collect()

@@ -1,5 +1,6 @@
 //! The values of a line: what exports write, in the form that a record has.
 
+use countersign::client::{Attribute, Form};
 use serde_json::{Value, json};
 
 use super::lines::Line;
@@ -14,15 +15,15 @@ pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
     if ABSENT.contains(&cell.trim()) {
         return Ok(Value::Null);
     }
-    match name {
-        "allowed_origins" | "default_scopes" | "grant_types" | "scopes" if EMPTY_LISTS.contains(&cell.trim()) => {
-            Ok(json!([]))
-        }
-        "allowed_origins" | "default_scopes" | "grant_types" | "scopes" => Ok(cell.split_whitespace().collect()),
-        "dealer" | "system" | "access_token_ttl" | "refresh_token_ttl" => {
+    let form =
+        if name == "dealer" { Some(Form::Object) } else { Attribute::named(name).map(|attribute| attribute.form) };
+    match form {
+        Some(Form::List) if EMPTY_LISTS.contains(&cell.trim()) => Ok(json!([])),
+        Some(Form::List) => Ok(cell.split_whitespace().collect()),
+        Some(Form::Object | Form::Seconds) => {
             serde_json::from_str(cell).map_err(|_| format!("the {name} is not valid JSON"))
         }
-        _ => Ok(cell.into()),
+        Some(Form::Text | Form::Flag) | None => Ok(cell.into()),
     }
 }
 

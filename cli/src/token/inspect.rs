@@ -116,9 +116,9 @@ fn describe(problem: Problem, token: &str, issuer: &str, unverified: &str) -> St
         Problem::Form(claim, form) => return format!("The {claim} is not {}.", form_name(form)),
         Problem::Issuer => return format!("The issuer is not exactly {issuer}."),
         Problem::NotYetValid(seconds) => {
-            return format!("The token is not valid for another {}; check the clocks.", output::span(seconds));
+            return format!("The token is not valid for another {}; check the clocks.", output::duration(seconds));
         }
-        Problem::Expired(seconds) => return format!("The token expired {} ago.", output::span(seconds)),
+        Problem::Expired(seconds) => return format!("The token expired {} ago.", output::duration(seconds)),
         Problem::ExpiresBeforeIssue => "The exp is not after the iat.",
     };
     sentence.to_owned()
@@ -160,7 +160,7 @@ fn format(inspection: &Inspection, problems: &[String], now: u64) -> String {
     let (good, bad) = (output::GOOD, output::BAD);
     if inspection.is_valid() {
         let expires_at = claim("exp").and_then(Value::as_u64).unwrap_or_default();
-        let left = output::span(expires_at.saturating_sub(now));
+        let left = output::duration(expires_at.saturating_sub(now));
         return format!("{record}\n\n{good}The token is valid.{good:#} It expires in {left}.");
     }
     format!("{record}\n\n{bad}The token is not valid:{bad:#}\n  {}", problems.join("\n  "))

@@ -17,14 +17,14 @@ const PARALLEL_WRITES: usize = 64;
 
 /// Adds `step` to the session generation of every user. An interrupted run can be repeated: a number that is added twice
 /// ends the same logins.
-pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) -> Result<Outcome, Error> {
-    input::confirm(yes, "End all logins of all users? Everyone has to log in again.")?;
+pub async fn all(deployment: Deployment, json: bool, step: u64, yes: bool) -> Result<Outcome, Error> {
+    input::confirm(yes, "End all logins of all users? All users have to log in again.")?;
     let mut usernames = Vec::new();
-    let see = |username, _: Result<Stored<User>, StoreError>| {
+    let visit = |username, _: Result<Stored<User>, StoreError>| {
         usernames.push(username);
         Ok::<_, Error>(())
     };
-    deployment.store.scan(see).await?;
+    deployment.store.scan(visit).await?;
     let (store, count) = (Arc::new(deployment.store), usernames.len());
     let (mut writes, mut failed) = (JoinSet::new(), Vec::new());
     for username in usernames {

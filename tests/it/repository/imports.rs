@@ -9,7 +9,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store"]),
     ("aws", &[]),
-    ("client", &["password_hash", "random", "scope"]),
+    ("client", &["keys", "password_hash", "random", "scope"]),
     ("clock", &[]),
     ("config", &["aws", "password_hash"]),
     (
@@ -82,7 +82,7 @@ const HOMES: [(&str, &[&str]); 22] = [
     ("rustls_pki_types", &["config", "keys"]),
     ("scrypt", &["password_hash"]),
     ("serde_dynamo", &["client", "scope", "store"]),
-    ("serde_path_to_error", &["cli", "store"]),
+    ("serde_path_to_error", &["cli", "client", "store"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
