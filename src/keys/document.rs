@@ -37,8 +37,8 @@ impl Document {
     /// [`KeyError::Unusable`]
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         // serde's message may quote the text, so it is not used.
-        let document: Self =
-            serde_json::from_str(text).map_err(|_| KeyError::Unusable("it is not a valid document of signing keys"))?;
+        let document: Self = serde_json::from_str(text)
+            .map_err(|_| KeyError::Unusable("it is JSON, but not a document of signing keys"))?;
         if document.version != DOCUMENT_VERSION {
             return Err(KeyError::Unusable("the version of its document is unknown"));
         }

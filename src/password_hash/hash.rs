@@ -13,7 +13,7 @@ use super::pbkdf2::Pbkdf2;
 use super::phpass::Phpass;
 use super::scrypt::Scrypt;
 
-/// A stored hash. Only the [`Hasher`] knows its scheme; `Debug` shows nothing.
+/// A stored hash. Only the [`Hasher`](super::Hasher) knows its scheme; `Debug` shows nothing.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Hash {

@@ -255,7 +255,7 @@ async fn what_cannot_be_used_is_never_written_over() {
     let pem = p256_pem();
     test.cloud.put_secret(&pem).unwrap();
     for request in [RotationRequest::Provide, RotationRequest::Rotate { after: 0 }] {
-        assert_unchanged(&rotation.run(request).await.unwrap(), "of your own");
+        assert_unchanged(&rotation.run(request).await.unwrap(), "externally managed key");
     }
     assert!(rotation.run(RotationRequest::Emergency("x")).await.is_err());
     assert_eq!(test.cloud.secret().unwrap().unwrap(), pem);
