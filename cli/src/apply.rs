@@ -14,7 +14,7 @@ use crate::{Outcome, client, input, output};
 pub struct ApplyOptions {
     #[command(flatten)]
     plan: plan::Options,
-    /// Do not ask for confirmation
+    /// Do not prompt for confirmation
     #[arg(long)]
     yes: bool,
 }

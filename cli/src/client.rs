@@ -81,7 +81,7 @@ Example:
     Delete {
         /// The id of the client
         client_id: String,
-        /// Do not ask for confirmation
+        /// Do not prompt for confirmation
         #[arg(long)]
         yes: bool,
     },

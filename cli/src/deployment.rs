@@ -98,13 +98,16 @@ impl Stack {
             let (_, name) = VARIABLES.iter().find(|(known, _)| *known == variable)?;
             self.value(name).map(Into::into)
         };
-        let foreign = |_| {
+        let not_countersign = |_| {
             Error::new(format!(
                 "the stack {} is not a countersign deployment: outputs are missing; check --stack",
                 self.name
             ))
         };
-        Ok((Config::from_variables(lookup).map_err(foreign)?, RotationConfig::from_variables(lookup).map_err(foreign)?))
+        Ok((
+            Config::from_variables(lookup).map_err(not_countersign)?,
+            RotationConfig::from_variables(lookup).map_err(not_countersign)?,
+        ))
     }
 
     /// Returns the value of an output or a parameter.
@@ -165,7 +168,7 @@ impl Target {
             return with_region(settings.load().await);
         };
         let sdk = with_region(settings.profile_name(profile).load().await)?;
-        // Without this, credentials in the environment would take precedence over the profile.
+        // Without this, credentials in environment variables would take precedence over the profile.
         let provider = ProviderConfig::without_region().with_region(sdk.region().cloned()).with_http_client(https);
         let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
         Ok(sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
@@ -208,11 +211,11 @@ impl Deployment {
         let account = identity.account().unwrap_or("unknown").to_owned();
         let region = self.sdk.region().map(ToString::to_string).unwrap_or_default();
         let Config { tables, keys, .. } = &self.config;
-        let what = self.stack.as_ref().map_or_else(
+        let target = self.stack.as_ref().map_or_else(
             || format!("the tables {} and {} and the secret {}", tables.clients, tables.users, keys.secret_id),
             |stack| format!("the stack {}", stack.name),
         );
-        output::remark(&format!("changing {what} in account {account}, {region}"));
+        output::remark(&format!("changing {target} in account {account}, {region}"));
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! `countersign doctor`: checks the health of a deployment. Each check yields a finding with its level and a fix, even
+//! `countersign doctor`: checks the health of a deployment. Each check returns a finding with a level and a fix, even
 //! if the check could not run. Changes nothing.
 
 use clap::Args;
@@ -48,7 +48,8 @@ pub enum Level {
 pub struct Finding {
     level: Level,
     check: &'static str,
-    finding: String,
+    #[serde(rename = "finding")]
+    description: String,
     fix: Option<String>,
 }
 
@@ -81,7 +82,7 @@ fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Error> {
     })?;
     match worst {
         Level::Ok => Ok(Outcome::Done),
-        Level::Warning => Ok(Outcome::LookCloser),
+        Level::Warning => Ok(Outcome::NeedsAttention),
         Level::Error => {
             let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
             Err(Error::new(format!("{}; each finding says how to fix it", counted(errors, "error"))))
@@ -115,24 +116,24 @@ fn stack(stack: &Stack) -> Finding {
 }
 
 impl Finding {
-    fn ok(check: &'static str, finding: impl Into<String>) -> Self {
-        Self { level: Level::Ok, check, finding: finding.into(), fix: None }
+    fn ok(check: &'static str, description: impl Into<String>) -> Self {
+        Self { level: Level::Ok, check, description: description.into(), fix: None }
     }
 
-    fn warning(check: &'static str, finding: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { level: Level::Warning, check, finding: finding.into(), fix: Some(fix.into()) }
+    fn warning(check: &'static str, description: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Warning, check, description: description.into(), fix: Some(fix.into()) }
     }
 
-    fn error(check: &'static str, finding: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { level: Level::Error, check, finding: finding.into(), fix: Some(fix.into()) }
+    fn error(check: &'static str, description: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Error, check, description: description.into(), fix: Some(fix.into()) }
     }
 
     /// Reports a check that could not run. The last part of an error message says what to do.
     fn not_run(level: Level, check: &'static str, error: Error) -> Self {
         let message = error.message();
-        let (finding, fix) =
-            message.rsplit_once("; ").map_or((message.as_str(), None), |(finding, fix)| (finding, Some(fix)));
-        Self { level, check, finding: finding.to_owned(), fix: fix.map(ToOwned::to_owned) }
+        let (description, fix) =
+            message.rsplit_once("; ").map_or((message.as_str(), None), |(description, fix)| (description, Some(fix)));
+        Self { level, check, description: description.to_owned(), fix: fix.map(ToOwned::to_owned) }
     }
 
     fn text(&self) -> String {
@@ -141,7 +142,7 @@ impl Finding {
             Level::Warning => (output::WARNING, "warning"),
             Level::Error => (output::BAD, "error"),
         };
-        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.finding);
+        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.description);
         match &self.fix {
             Some(fix) => format!("{line}\n{:25}-> {fix}", ""),
             None => line,

@@ -1,4 +1,4 @@
-//! Error messages: one line that says what happened and what to do next. No message has a secret in it.
+//! Error messages: one line that says what happened and what to do next. No message contains a secret.
 
 use std::io;
 
@@ -33,10 +33,10 @@ impl Error {
 
     /// Creates the error of a failed AWS call, with what to do about it.
     pub fn aws(cause: &str) -> Self {
-        if let Some((_, refused)) = cause.split_once("not authorized to perform: ") {
-            let mut words = refused.split_whitespace();
+        if let Some((_, denied)) = cause.split_once("not authorized to perform: ") {
+            let mut words = denied.split_whitespace();
             let action = words.next().unwrap_or_default();
-            let resource = refused.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
+            let resource = denied.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
             let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
             return Self::Message(format!(
                 "permission denied: your role lacks {action}{on}; add it to the role's policy"

@@ -24,12 +24,12 @@ mod values;
 
 use crate::deployment::{Deployment, Target};
 use crate::error::Error;
-use crate::retry::patiently;
+use crate::retry::with_retries;
 use crate::{Outcome, output};
 use clients::ImportedClient;
 use ids::Ids;
 use lines::{Format, lines};
-use records::{Became, Failed, Import, rehearse, write};
+use records::{Change, Failed, Import, dry_run_write, write};
 use report::Report;
 use users::ImportedUser;
 
@@ -126,13 +126,13 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
             }
         };
         run.report.lines += 1;
-        let record = line.and_then(|line| R::read(line, &hasher)).and_then(|record| ids.take(number, record));
+        let record = line.and_then(|line| R::read(line, &hasher)).and_then(|record| ids.check(number, record));
         match record {
-            Ok(record) => run.take(number, record, options).await,
+            Ok(record) => run.start_write(number, record, options).await,
             Err(reason) => run.reject(number, reason),
         }
     }
-    while run.settle_one().await {}
+    while run.finish_one().await {}
     run.bar.finish_and_clear();
     let mut report = run.report;
     report.rejected.sort();
@@ -153,10 +153,10 @@ fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Re
     match &report.stopped_by {
         None if report.lines == 0 => {
             output::remark("the file has no lines; check the file");
-            Ok(Outcome::LookCloser)
+            Ok(Outcome::NeedsAttention)
         }
         None if report.rejected.is_empty() => Ok(Outcome::Done),
-        None => Ok(Outcome::LookCloser),
+        None => Ok(Outcome::NeedsAttention),
         Some(cause) if interrupted => {
             output::remark(&format!("stopped by {cause}; run the same command again to continue"));
             Ok(Outcome::Stopped)
@@ -175,7 +175,7 @@ fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
             output::remark("stopping after the running writes; press Ctrl-C again to stop immediately");
         }
         if tokio::signal::ctrl_c().await.is_ok() {
-            // Stdin may never end, and a read of it blocks the main thread. Each write that runs is done or not.
+            // A read of stdin blocks the main thread, and stdin may never end. Each running write is atomic.
             #[expect(clippy::exit, reason = "the main thread cannot be interrupted")]
             std::process::exit(130);
         }
@@ -186,35 +186,35 @@ fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
 /// A running import.
 struct Run {
     store: Arc<Store>,
-    tasks: JoinSet<(u64, &'static str, Result<Became, Failed>)>,
+    tasks: JoinSet<(u64, &'static str, Result<Change, Failed>)>,
     report: Report,
     bar: ProgressBar,
 }
 
 impl Run {
-    /// Starts to write a record, once fewer than [`CONCURRENT_WRITES`] run.
-    async fn take<R: Import>(&mut self, number: u64, record: R, options: &Options) {
+    /// Starts to write a record. Waits while [`CONCURRENT_WRITES`] writes run.
+    async fn start_write<R: Import>(&mut self, number: u64, record: R, options: &Options) {
         while self.tasks.len() >= CONCURRENT_WRITES {
-            self.settle_one().await;
+            self.finish_one().await;
         }
         let (store, dry_run, overwrite) = (self.store.clone(), options.dry_run, options.overwrite);
         self.tasks.spawn(async move {
-            let became = patiently(Failed::is_transient, || async {
+            let change = with_retries(Failed::is_transient, || async {
                 if dry_run {
-                    rehearse(&record, &store, overwrite).await
+                    dry_run_write(&record, &store, overwrite).await
                 } else {
                     write(&record, &store, overwrite).await
                 }
             });
-            (number, record.scheme(), became.await)
+            (number, record.scheme(), change.await)
         });
     }
 
-    /// Waits for one of the running writes. Returns false if none runs.
-    async fn settle_one(&mut self) -> bool {
+    /// Waits for one of the running writes. Returns false if no write runs.
+    async fn finish_one(&mut self) -> bool {
         match self.tasks.join_next().await {
             None => return false,
-            Some(Ok((_, scheme, Ok(became)))) => self.report.count(scheme, became),
+            Some(Ok((_, scheme, Ok(change)))) => self.report.count(scheme, change),
             Some(Ok((number, _, Err(Failed::Rejected(reason))))) => self.reject(number, reason),
             Some(Ok((number, _, Err(Failed::Store(error))))) => {
                 let cause = Error::from(error).message();
@@ -258,7 +258,7 @@ async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
     })?;
     if malformed > 0 {
         output::remark(&format!("{malformed} records are malformed; list them with `countersign doctor`"));
-        return Ok(Outcome::LookCloser);
+        return Ok(Outcome::NeedsAttention);
     }
     Ok(Outcome::Done)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// Asks for confirmation, unless `--yes` was given.
+/// Prompts for confirmation, unless `--yes` was given.
 pub fn confirm(yes: bool, question: &str) -> Result<(), Error> {
     if yes {
         return Ok(());
@@ -14,9 +14,9 @@ pub fn confirm(yes: bool, question: &str) -> Result<(), Error> {
         return Err(Error::new(format!("{question} stdin is not a terminal; confirm with --yes")));
     }
     write!(io::stderr(), "countersign: {question} [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    match answer.trim() {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    match line.trim() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(Error::new("not confirmed; nothing was changed")),
     }
@@ -42,7 +42,7 @@ pub fn secret(name: &str) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-/// Reads a new secret. Asks twice on a terminal.
+/// Reads a new secret. Prompts twice on a terminal.
 pub fn new_secret(name: &str) -> Result<String, Error> {
     let first = secret(name)?;
     if io::stdin().is_terminal() && secret(&format!("{name} again"))? != first {

@@ -98,13 +98,13 @@ enum Command {
     },
 }
 
-/// The result of a command that did not fail.
+/// The result of a command that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// Nothing needs attention.
     Done,
-    /// The output has something to look at.
-    LookCloser,
+    /// The output contains a warning, a rejected line or a difference.
+    NeedsAttention,
     /// Ctrl-C was pressed.
     Stopped,
 }
@@ -113,27 +113,27 @@ enum Outcome {
 async fn main() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,
-        Err(error) => return misspelt(&error),
+        Err(error) => return usage_error(&error),
     };
     match run(options).await {
         Ok(Outcome::Done) | Err(Error::StdoutClosed) => ExitCode::SUCCESS,
-        Ok(Outcome::LookCloser) => ExitCode::from(3),
+        Ok(Outcome::NeedsAttention) => ExitCode::from(3),
         Ok(Outcome::Stopped) => ExitCode::from(130),
         Err(Error::Message(message)) => {
-            output::complain(&message);
+            output::error(&message);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Prints what is wrong with the command line. Does not print an unexpected argument, because it may be a secret.
-fn misspelt(error: &clap::Error) -> ExitCode {
-    let extra = match error.get(ContextKind::InvalidArg) {
+/// Prints the error in the arguments. Does not print an unexpected argument, because it may be a secret.
+fn usage_error(error: &clap::Error) -> ExitCode {
+    let is_extra = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => !argument.starts_with('-'),
         _ => false,
     };
-    if error.kind() == ErrorKind::UnknownArgument && extra {
-        output::complain(
+    if error.kind() == ErrorKind::UnknownArgument && is_extra {
+        output::error(
             "unexpected argument (not shown, because it may be a secret); enter secrets, passwords and tokens at the \
              prompt or on stdin, and see --help for the arguments",
         );

@@ -15,22 +15,22 @@ pub const WARNING: Style = AnsiColor::Yellow.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 const HEADING: Style = Style::new().bold();
 
-/// Prints a result: as JSON, or as the text that `people` returns.
-pub fn result(json: bool, value: &impl Serialize, people: impl FnOnce() -> String) -> Result<(), Error> {
+/// Prints a result: as JSON, or as the text that `text` returns.
+pub fn result(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Error> {
     if json {
-        let text = serde_json::to_string_pretty(value).map_err(|error| Error::new(error.to_string()))?;
-        return line(&text);
+        let json = serde_json::to_string_pretty(value).map_err(|error| Error::new(error.to_string()))?;
+        return line(&json);
     }
-    line(&people())
+    line(&text())
 }
 
 /// Prints the new secret of a client. It is not stored, so it cannot be printed again.
 pub fn secret(json: bool, client_id: &str, secret: &str) -> Result<(), Error> {
     let value = json!({"client_id": client_id, "client_secret": secret});
-    let words = || record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))]);
-    result(json, &value, words).map_err(|_| {
-        let again = format!("get another one with `countersign client rotate-secret {client_id}`");
-        Error::new(format!("the new secret of client {client_id} was stored, but could not be printed; {again}"))
+    let text = || record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))]);
+    result(json, &value, text).map_err(|_| {
+        let hint = format!("get another one with `countersign client rotate-secret {client_id}`");
+        Error::new(format!("the new secret of client {client_id} was stored, but could not be printed; {hint}"))
     })
 }
 
@@ -46,7 +46,7 @@ pub fn remark(text: &str) {
 }
 
 /// Prints an error to stderr.
-pub fn complain(text: &str) {
+pub fn error(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{BAD}countersign:{BAD:#} {}", text.replace('\n', " "));
 }
 
@@ -72,7 +72,7 @@ pub fn record(rows: impl IntoIterator<Item = (&'static str, Option<String>)>) ->
     trimmed(&table)
 }
 
-/// Replaces control characters, because stored text may come from anywhere and could move the cursor of a terminal.
+/// Replaces control characters, because stored text is not trusted and could move the cursor of a terminal.
 pub fn clean(text: String) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
@@ -107,7 +107,7 @@ pub fn duration(seconds: u64) -> String {
     if words.is_empty() { "0s".to_owned() } else { words }
 }
 
-/// Joins words with spaces. Returns a dash if there are none.
+/// Joins words with spaces. Returns a dash if there is no word.
 pub fn list(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let words: Vec<_> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
     if words.is_empty() { "-".to_owned() } else { words.join(" ") }

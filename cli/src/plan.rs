@@ -53,7 +53,7 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
     let deployment = target.find().await?;
     let steps = steps(&deployment, wanted, options.prune).await?;
     show(json, &steps)?;
-    Ok(if steps.is_empty() { Outcome::Done } else { Outcome::LookCloser })
+    Ok(if steps.is_empty() { Outcome::Done } else { Outcome::NeedsAttention })
 }
 
 /// Prints the changes.

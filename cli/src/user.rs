@@ -65,7 +65,7 @@ pub enum Command {
         /// Use after the table of users was restored: also ends logins that had ended since the backup
         #[arg(long)]
         after_restore: bool,
-        /// Do not ask for confirmation
+        /// Do not prompt for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -80,7 +80,7 @@ pub enum Command {
     Delete {
         /// The username
         username: String,
-        /// Do not ask for confirmation
+        /// Do not prompt for confirmation
         #[arg(long)]
         yes: bool,
     },

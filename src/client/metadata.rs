@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Client, GrantType};
 use crate::keys::MAX_ACCESS_TOKEN_TTL;
+use crate::scope::Scope;
 
 /// An attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub struct ClientMetadata(Map<String, Value>);
 pub struct MetadataError {
     /// The name of the attribute.
     pub attribute: String,
-    /// What is wrong, and what to do about it.
+    /// The reason, and what to do.
     message: String,
 }
 
@@ -108,7 +109,7 @@ impl ClientMetadata {
     }
 
     /// Sets an attribute whose value is a list.
-    pub fn set_list(&mut self, name: &'static str, members: BTreeSet<String>) {
+    pub fn set_list(&mut self, name: &'static str, members: &BTreeSet<String>) {
         self.0.insert(name.to_owned(), json!(members));
     }
 
@@ -132,7 +133,7 @@ impl ClientMetadata {
             let attribute = error.path().iter().next().map(ToString::to_string).unwrap_or_default();
             MetadataError { attribute, message: error.inner().to_string() }
         })?;
-        for scope in new.default_scopes.iter().flat_map(|scope| scope.tokens()) {
+        for scope in new.default_scopes.iter().flat_map(Scope::tokens) {
             if !new.scopes.allows(scope) {
                 return Err(invalid(
                     "default_scopes",

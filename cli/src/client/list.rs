@@ -17,7 +17,7 @@ pub async fn run(deployment: &Deployment, json: bool) -> Result<Outcome, Error> 
             clients.push(stored.record);
         } else {
             output::remark(&format!("the record of client {client_id} is malformed; see `countersign doctor`"));
-            outcome = Outcome::LookCloser;
+            outcome = Outcome::NeedsAttention;
         }
         Ok::<_, Error>(())
     };

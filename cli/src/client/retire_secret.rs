@@ -14,7 +14,7 @@ pub struct Options {
     client_id: String,
     /// The id of the secret, from `client show`
     secret_id: String,
-    /// Do not ask for confirmation, even if it is the last active secret
+    /// Do not prompt for confirmation, even if it is the last active secret
     #[arg(long)]
     yes: bool,
 }

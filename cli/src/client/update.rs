@@ -52,7 +52,7 @@ impl Options {
             return Err(Error::new(format!("{client_id} has no scope {unknown:?}; see `countersign client show`")));
         }
         if !(self.add_scope.is_empty() && self.remove_scope.is_empty()) {
-            metadata.set_list("scopes", scopes);
+            metadata.set_list("scopes", &scopes);
         }
         for name in &self.unset {
             metadata.remove(&name.replace('-', "_"));

@@ -79,6 +79,6 @@ fn clock(theirs: Option<u64>) -> Finding {
     }
     let level = if difference > MAX_DRIFT { Level::Error } else { Level::Warning };
     let whose = if ours > theirs { "this machine's" } else { "the API's" };
-    let finding = format!("{whose} is ahead by {}", output::duration(difference));
-    Finding { level, check: CHECK, finding, fix: Some("set this machine's clock by NTP".to_owned()) }
+    let description = format!("{whose} is ahead by {}", output::duration(difference));
+    Finding { level, check: CHECK, description, fix: Some("set this machine's clock by NTP".to_owned()) }
 }

@@ -33,23 +33,23 @@ pub async fn check(deployment: &Deployment, now: u64) -> Vec<Finding> {
 
 async fn read(deployment: &Deployment) -> Result<Keys, Finding> {
     const CHECK: &str = "secret";
-    let unseen = |error| Finding::not_run(Level::Error, CHECK, error);
+    let not_run = |error| Finding::not_run(Level::Error, CHECK, error);
     deployment.keys().await.map_err(|error| match error {
         RotationError::Nothing(reason) => {
             Finding::error(CHECK, reason, "`countersign key rotate` creates the first keys")
         }
-        error => unseen(Error::from(error)),
+        error => not_run(Error::from(error)),
     })
 }
 
 /// Fetches the published keys.
 async fn published(deployment: &Deployment) -> Result<Vec<Value>, Finding> {
-    let unseen = |cause: String| Finding::error("published keys", cause, endpoint::fix(deployment));
+    let error = |cause: String| Finding::error("published keys", cause, endpoint::fix(deployment));
     let url = format!("{}/.well-known/jwks.json", deployment.url);
-    let (document, _) = document(&url).await.map_err(unseen)?;
+    let (document, _) = document(&url).await.map_err(error)?;
     match document.get("keys").and_then(Value::as_array) {
         Some(keys) => Ok(keys.clone()),
-        None => Err(unseen(format!("{url} did not return a JWK set"))),
+        None => Err(error(format!("{url} did not return a JWK set"))),
     }
 }
 
@@ -59,7 +59,7 @@ fn kid(key: &Value) -> &str {
 
 fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
     let is_private = |key: &&Value| PRIVATE_MEMBERS.iter().any(|member| key.get(member).is_some());
-    let in_words = |key: &Value| {
+    let finding = |key: &Value| {
         let kid = kid(key);
         Finding::error(
             "published keys",
@@ -69,7 +69,7 @@ fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
             ),
         )
     };
-    published.iter().filter(is_private).map(in_words).collect()
+    published.iter().filter(is_private).map(finding).collect()
 }
 
 /// Compares the published keys with the keys of the secret.
@@ -151,8 +151,8 @@ fn next_key(deployment: &Deployment, next: &KeyStatus) -> Option<Finding> {
         let fix = format!("`countersign key rotate --emergency={}` replaces it; it has never signed", next.kid);
         return Some(Finding::warning(CHECK, finding, fix));
     }
-    let unseen = "the next key was added by hand, and is not scheduled yet";
-    next.public_since.is_none().then(|| Finding::warning(CHECK, unseen, "`countersign key rotate` schedules it"))
+    let unscheduled = "the next key was added by hand, and is not scheduled yet";
+    next.public_since.is_none().then(|| Finding::warning(CHECK, unscheduled, "`countersign key rotate` schedules it"))
 }
 
 /// Reports a current key that has signed for longer than configured.

@@ -22,7 +22,12 @@ impl Tally {
     pub fn findings(self, check: &'static str) -> Vec<Finding> {
         let finding = |((level, description, fix), mut names): (Problem, Vec<String>)| {
             names.sort();
-            Finding { level, check, finding: format!("{}: {description}", named(&names)), fix: Some(fix.to_owned()) }
+            Finding {
+                level,
+                check,
+                description: format!("{}: {description}", named(&names)),
+                fix: Some(fix.to_owned()),
+            }
         };
         self.0.into_iter().map(finding).collect()
     }

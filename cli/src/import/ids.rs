@@ -16,7 +16,7 @@ pub struct Ids {
     lines: HashMap<String, u64>,
     /// True if users and clients may share ids.
     may_share: bool,
-    /// The number of lines that share one.
+    /// The number of lines that share an id.
     shared: u64,
 }
 
@@ -43,7 +43,7 @@ impl Ids {
     }
 
     /// Checks the ids of a line, and keeps them for the lines after it.
-    pub fn take<R: Import>(&mut self, number: u64, record: R) -> Result<R, String> {
+    pub fn check<R: Import>(&mut self, number: u64, record: R) -> Result<R, String> {
         if let Some(first) = self.lines.insert(record.key().to_owned(), number) {
             return Err(format!("an earlier line has the same record (line {first})"));
         }

@@ -30,7 +30,7 @@ pub type Numbered = (u64, Result<Line, String>);
 /// The maximum length of a line. A longer line is not a record.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
-/// Opens a file, or stdin if it is called `-`, and yields its lines. The first error ends them.
+/// Opens a file, or stdin if it is called `-`, and returns its lines. The first error is the last item.
 pub fn lines(
     file: &Path,
     format: Option<Format>,
@@ -43,7 +43,7 @@ pub fn lines(
         (None, Some("jsonl" | "ndjson" | "json")) => Format::Jsonl,
         (None, Some("csv")) => Format::Csv,
         (None, _) => {
-            return Err(Error::new(format!("cannot tell the format of {name}; add --format jsonl or --format csv")));
+            return Err(Error::new(format!("the format of {name} is not known; add --format jsonl or --format csv")));
         }
     };
     let source: Box<dyn Read> = if file == Path::new("-") {
@@ -61,7 +61,7 @@ pub fn lines(
     })
 }
 
-/// Yields the lines of JSON Lines. The first one is read here, because a file that is one array is rejected as a whole.
+/// Returns the lines of JSON Lines. Reads the first line here, because a file that is one array is rejected as a whole.
 fn json_lines<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Numbered, Error>>, Error> {
     let mut reader = JsonLines { source, number: 0, is_first: true };
     let mut lines = until_an_error(move || reader.next().transpose()).peekable();
@@ -129,7 +129,7 @@ fn csv_lines<R: Read + 'static>(
     source: R,
     columns: &[&str],
 ) -> Result<impl Iterator<Item = Result<Numbered, Error>> + use<R>, Error> {
-    // With a last line that ends, each record ends at the beginning of a line, whose number is known.
+    // If the last line has an end, each record ends at the beginning of a line, whose number is known.
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::Headers)
         .flexible(true)

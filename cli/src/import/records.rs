@@ -10,7 +10,7 @@ use super::lines::Line;
 
 /// The result of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Became {
+pub enum Change {
     New,
     Replaced,
     /// The record exists, and is not changed.
@@ -38,7 +38,7 @@ impl From<StoreError> for Failed {
             StoreError::Malformed { attribute, .. } => {
                 Self::Rejected(format!("the stored record is malformed: {attribute}"))
             }
-            // Another attempt would fail as well, and the lines after it are not affected.
+            // Another attempt would fail as well. The other lines are not affected.
             StoreError::Rejected { cause } if cause.contains("ValidationException") => Self::Rejected(
                 "DynamoDB rejects the record: it is too large, too deep, or has a number out of range".to_owned(),
             ),
@@ -47,7 +47,7 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// A line that was read, as the record that it becomes.
+/// A line that was parsed, as a record.
 pub trait Import: Sized + Send + Sync + 'static {
     /// The record.
     type Record: Record + Sync;
@@ -58,7 +58,7 @@ pub trait Import: Sized + Send + Sync + 'static {
     /// Reads a line.
     fn read(line: Line, hasher: &Hasher) -> Result<Self, String>;
 
-    /// Returns the record that a new key gets.
+    /// Returns the record to create if the key does not exist.
     fn record(&self) -> &Self::Record;
 
     /// Returns the key of the record.
@@ -69,53 +69,53 @@ pub trait Import: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Returns true if the line names an id of the other kind: a user that of a client, a client that of a user.
+    /// Returns true if the line of a user names the id of a client, or the line of a client the `user_id` of a user.
     fn shares_id(&self, ids: &Ids) -> bool;
 
     /// Returns the scheme of the hash.
     fn scheme(&self) -> &'static str;
 
-    /// Checks that the line may be of the stored record.
+    /// Rejects a line that cannot belong to the stored record.
     fn check(&self, _stored: &Self::Record) -> Result<(), String> {
         Ok(())
     }
 
-    /// Changes what the line names in the stored record, and nothing else.
+    /// Changes only the attributes of the stored record that the line names.
     fn overwrite(&self, stored: &mut Self::Record) -> Result<(), String>;
 }
 
 /// Writes a line: creates its record, or changes the one that is stored if `overwrite` is set.
-pub async fn write<R: Import>(line: &R, store: &Store, overwrite: bool) -> Result<Became, Failed> {
+pub async fn write<R: Import>(line: &R, store: &Store, overwrite: bool) -> Result<Change, Failed> {
     let mut stored = match store.create(line.record()).await? {
-        Created::New => return Ok(Became::New),
-        Created::Same => return Ok(Became::Existing),
+        Created::New => return Ok(Change::New),
+        Created::Same => return Ok(Change::Existing),
         Created::Taken(found) => found?,
     };
-    let became = beside(line, &mut stored.record, overwrite)?;
-    if became == Became::Replaced {
+    let change = change_stored(line, &mut stored.record, overwrite)?;
+    if change == Change::Replaced {
         store.replace(&stored).await?;
     }
-    Ok(became)
+    Ok(change)
 }
 
-/// Returns what [`write`] would do.
-pub async fn rehearse<R: Import>(line: &R, store: &Store, overwrite: bool) -> Result<Became, Failed> {
+/// Returns the result that [`write`] would have.
+pub async fn dry_run_write<R: Import>(line: &R, store: &Store, overwrite: bool) -> Result<Change, Failed> {
     match store.stored::<R::Record>(line.key()).await? {
-        Some(mut stored) => beside(line, &mut stored.record, overwrite),
-        None => Ok(Became::New),
+        Some(mut stored) => change_stored(line, &mut stored.record, overwrite),
+        None => Ok(Change::New),
     }
 }
 
-fn beside<R: Import>(line: &R, stored: &mut R::Record, overwrite: bool) -> Result<Became, Failed> {
+fn change_stored<R: Import>(line: &R, stored: &mut R::Record, overwrite: bool) -> Result<Change, Failed> {
     line.check(stored).map_err(Failed::Rejected)?;
     if !overwrite {
-        return Ok(Became::Existing);
+        return Ok(Change::Existing);
     }
     line.overwrite(stored).map_err(Failed::Rejected)?;
-    Ok(Became::Replaced)
+    Ok(Change::Replaced)
 }
 
-/// Reads an object. A value may be a secret, so an error names its place and does not quote it.
+/// Deserializes a line. A value may be a secret, so an error names its path and does not quote it.
 pub fn object<T: DeserializeOwned>(line: Line) -> Result<T, String> {
     serde_path_to_error::deserialize(Value::Object(line)).map_err(|error| {
         let message = error.inner().to_string();

@@ -1,10 +1,10 @@
-//! The report of an import, or of its rehearsal.
+//! The report of an import or of a dry run.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::records::Became;
+use super::records::Change;
 use crate::output;
 
 #[derive(Default)]
@@ -29,12 +29,12 @@ struct Counts {
 }
 
 impl Report {
-    pub fn count(&mut self, scheme: &'static str, became: Became) {
+    pub fn count(&mut self, scheme: &'static str, change: Change) {
         let counts = self.schemes.entry(scheme).or_default();
-        match became {
-            Became::New => counts.new += 1,
-            Became::Replaced => counts.replaced += 1,
-            Became::Existing => counts.existing += 1,
+        match change {
+            Change::New => counts.new += 1,
+            Change::Replaced => counts.replaced += 1,
+            Change::Existing => counts.existing += 1,
         }
     }
 

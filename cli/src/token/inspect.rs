@@ -43,7 +43,7 @@ pub async fn run(target: &Target, json: bool, issuer: Option<String>) -> Result<
         problems: &problems,
     };
     output::result(json, &view, || format(&inspection, &problems, now))?;
-    Ok(if inspection.is_valid() { Outcome::Done } else { Outcome::LookCloser })
+    Ok(if inspection.is_valid() { Outcome::Done } else { Outcome::NeedsAttention })
 }
 
 /// Returns the expected issuer, and the URL where the issuer publishes the keys.
@@ -101,7 +101,7 @@ fn describe(problem: Problem, token: &str, issuer: &str, unverified: &str) -> St
         }
         Problem::UnsupportedKey => "The key is published, but its algorithm is not RS256, ES256 or EdDSA.",
         Problem::NoAlgorithm => "The header has no alg.",
-        Problem::Unsigned => "The token is not signed (alg is none): anyone can have made it.",
+        Problem::Unsigned => "The token is not signed (its alg is `none`): anyone can have made it.",
         Problem::Hmac => "The token is signed with a shared secret (HMAC), which this issuer does not use.",
         Problem::OtherAlgorithm(algorithm) => {
             return format!("The alg does not match the algorithm of the key, {algorithm:?}.");

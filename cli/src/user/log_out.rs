@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::retry::patiently;
+use crate::retry::with_retries;
 use crate::{Outcome, input, output};
 
-/// The number of simultaneous writes.
-const PARALLEL_WRITES: usize = 64;
+/// The number of concurrent writes.
+const CONCURRENT_WRITES: usize = 64;
 
 /// Adds `step` to the session generation of every user. An interrupted run can be repeated: a number that is added twice
 /// ends the same logins.
@@ -28,7 +28,7 @@ pub async fn all(deployment: Deployment, json: bool, step: u64, yes: bool) -> Re
     let (store, count) = (Arc::new(deployment.store), usernames.len());
     let (mut writes, mut failed) = (JoinSet::new(), Vec::new());
     for username in usernames {
-        if writes.len() >= PARALLEL_WRITES {
+        if writes.len() >= CONCURRENT_WRITES {
             failed.extend(next(&mut writes).await?);
         }
         writes.spawn(end_sessions(store.clone(), username, step));
@@ -44,15 +44,15 @@ pub async fn all(deployment: Deployment, json: bool, step: u64, yes: bool) -> Re
     }
     let names = failed.join(", ");
     output::remark(&format!("not logged out: {names}; check with `countersign doctor` if the records are malformed"));
-    Ok(Outcome::LookCloser)
+    Ok(Outcome::NeedsAttention)
 }
 
 /// Ends the sessions of one user. Returns the username if DynamoDB rejected the update, which only happens if the stored
 /// number is malformed.
 async fn end_sessions(store: Arc<Store>, username: String, step: u64) -> Result<Option<String>, StoreError> {
-    match patiently(StoreError::is_transient, || store.end_sessions(&username, step)).await {
+    match with_retries(StoreError::is_transient, || store.end_sessions(&username, step)).await {
         Err(StoreError::Rejected { cause }) if cause.contains("ValidationException") => Ok(Some(username)),
-        done => done.map(|()| None),
+        result => result.map(|()| None),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Hashes that other systems made: which ones are imported, and that the password goes on working.
+//! Hashes of other systems: the accepted forms, and logins with the imported passwords.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -10,7 +10,7 @@ use crate::{command_line, started};
 use testing::{SCOPE, USERNAME, file};
 
 #[tokio::test]
-async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
+async fn rejected_lines_are_reported_with_number_and_reason_and_the_others_are_imported() {
     let test = started().await;
     let canary = "cAnArY-value";
     let bad: [(&str, String, &str); 20] = [
@@ -83,7 +83,7 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
 }
 
 #[tokio::test]
-async fn a_csv_says_the_same_as_json_lines() {
+async fn a_csv_is_imported_like_json_lines() {
     let test = started().await;
     let hash = &hashes()[1].2;
     let csv = format!(
@@ -110,7 +110,7 @@ async fn a_csv_says_the_same_as_json_lines() {
     assert_eq!(anna["dealer"]["M"]["id"]["S"], "D-1");
     assert_eq!(user(&test, "frida@example.com")["enabled"]["BOOL"], false);
 
-    // As spreadsheets end lines; with blank lines, a cell of two lines, and no end of the last line.
+    // Line ends of spreadsheets, blank lines, a cell with two lines, and a last line without an end.
     let csv = "username,user_id\r\nfritz,20\r\n\r\nber ta,21\r\n\"two\nlines\",22\r\nhans,23\r\nodd one,24";
     let ran = import(&test, "users", &file("lines.csv", csv), &[]).await;
     let numbers: Vec<_> = rejected(&ran).into_iter().map(|(number, _)| number).collect();
@@ -147,9 +147,9 @@ async fn a_user_id_belongs_to_one_user() {
     command_line(&test).run(&named).await.assert(1, "the user_id 1042 belongs to the user john.smith");
 }
 
-/// Absent scopes are no limit, so an export's "none" must not become that.
+/// Absent scopes mean no limit, so an empty list of an export is rejected.
 #[tokio::test]
-async fn scopes_that_list_nothing_are_rejected_and_a_star_is_no_limit() {
+async fn empty_scopes_are_rejected_and_a_star_means_no_limit() {
     const EMPTY: &str = "the scopes are empty; list the scopes, or write * for all of them";
     let test = started().await;
     let jsonl = [
@@ -190,7 +190,7 @@ async fn scopes_that_list_nothing_are_rejected_and_a_star_is_no_limit() {
         assert_eq!(user(&test, username)["username"]["S"], username);
         assert_eq!(user(&test, username)["scopes"], scopes, "{username}");
     }
-    // A client without scopes gets no token: the cell is rejected all the same, because nobody meant to import that.
+    // An empty cell is rejected for clients, too: a client without scopes gets no tokens, so it is a mistake.
     let csv = "client_id,grant_types,scopes\np,password,\nq,password,*\n";
     assert_rejected(&import(&test, "clients", &file("scopes.csv", csv), &[]).await, &[(2, EMPTY)]);
     let client = test.cloud.item("ClientsTable", &json!({"client_id": "q"})).unwrap().unwrap();
@@ -198,7 +198,7 @@ async fn scopes_that_list_nothing_are_rejected_and_a_star_is_no_limit() {
 }
 
 #[tokio::test]
-async fn values_are_read_as_exports_write_them() {
+async fn values_are_accepted_in_the_forms_of_exports() {
     let test = started().await;
     let mut jsonl = String::new();
     let (on, off) =
