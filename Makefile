@@ -23,11 +23,11 @@ SECONDS_EACH = 600
 TARGETS =
 # The processor of the function that is built: x86_64 or arm64. `make deploy` builds for the one that was saved, if one was.
 ARCHITECTURE = x86_64
-deploy: ARCHITECTURE = $(or $(shell python3 tools/saved_answers.py Architecture 2>/dev/null),x86_64)
+deploy: ARCHITECTURE = $(or $(shell python3 tools/saved_parameters.py Architecture 2>/dev/null),x86_64)
 
 TOOLS := .tools
 NODE := tests/e2e/node
-local := PYTHONPATH=tools $(TOOLS)/local/bin/python -m local
+local_cloud := PYTHONPATH=tools $(TOOLS)/local/bin/python -m local_cloud
 sam := $(TOOLS)/sam/bin/sam
 # For SAM's verbs that need no AWS, and must not look for one.
 offline := env -u AWS_PROFILE SAM_CLI_TELEMETRY=0 AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_ACCESS_KEY_ID=test \
@@ -49,19 +49,19 @@ faults: build | needs-cargo needs-cc ## Injects every fault into every call and 
 	@FUNCTION="$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap" FREEZE_SECONDS=60 tools/faults
 
 watch: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed ## Runs the function on this machine, and rebuilds it at each change (PORT=9000)
-	@$(local) watch --port "$(PORT)"
+	@$(local_cloud) watch --port "$(PORT)"
 
 invoke: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed ## Sends one event of events/ to the function (EVENT=password)
-	@$(local) invoke "$(EVENT)"
+	@$(local_cloud) invoke "$(EVENT)"
 
 deploy-local: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## Deploys the whole stack to a local cloud, with demo clients (CLOUD_PORT=4566, BUILD=debug)
-	@$(local) deploy --cloud-port "$(CLOUD_PORT)" --build "$(BUILD)"
+	@$(local_cloud) deploy --cloud-port "$(CLOUD_PORT)" --build "$(BUILD)"
 
 logs: | $(TOOLS)/local/installed ## Shows what the function of deploy-local has logged
-	@$(local) logs
+	@$(local_cloud) logs
 
 stop: ## Ends the local cloud of deploy-local
-	@if [ -e $(TOOLS)/local/installed ]; then $(local) stop; fi
+	@if [ -e $(TOOLS)/local/installed ]; then $(local_cloud) stop; fi
 
 e2e: | needs-cargo needs-cc needs-curl needs-objdump $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed ## Deploys to a local cloud of its own and tries everything through the API's URL (BUILD=release)
 	@BUILD="$(BUILD)" PYTHONPATH=tools $(TOOLS)/e2e/bin/python -m pytest $(TESTS)
@@ -80,7 +80,7 @@ bench: build | needs-cargo needs-cc ## Measures the cost of a token: each part b
 	@cargo bench $(if $(PART),-- $(PART))
 
 deploy: build ## Deploys to AWS, and prompts for every setting (ARCHITECTURE=x86_64, or what was saved)
-	@$(sam) deploy --guided --parameter-overrides "$$(python3 tools/saved_answers.py Architecture=$(ARCHITECTURE))"
+	@$(sam) deploy --guided --parameter-overrides "$$(python3 tools/saved_parameters.py Architecture=$(ARCHITECTURE))"
 
 clean: stop ## Removes everything that was built or installed here
 	@rm -rf .aws-sam $(NODE)/node_modules benches/peers/node_modules fuzz/target target $(TOOLS)

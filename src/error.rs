@@ -1,130 +1,159 @@
-//! Error responses: one variant per error of the wire contract (RFC 6749 section 5.2).
-//!
-//! Descriptions are fixed sentences, so they cannot reveal internal details or quote a request. A variant whose cause
-//! must be logged contains it separately.
+//! Error responses of the wire contract (RFC 6749 section 5.2).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 use crate::keys::KeyError;
+use crate::scope::ScopeError;
 use crate::store::StoreError;
 
-/// The error response of a request.
+mod code;
+
+pub use code::Code;
+
+/// The error response of a request. The code and the description are sent; both consist of static text, so they cannot
+/// reveal internal details or quote a request. The reason is only logged.
 #[derive(Debug)]
-pub enum Error {
-    /// `invalid_request`, 400: malformed, missing, repeated or over a limit.
-    InvalidRequest(&'static str),
-    /// `invalid_request`, 413: the body is over its limit.
-    BodyTooLarge,
-    /// `invalid_client`, 401: client authentication failed. The reason is only logged: all causes get the same
-    /// response.
-    InvalidClient(&'static str),
-    /// `unauthorized_client`, 400: this client may not use this grant.
-    UnauthorizedClient,
-    /// `unsupported_grant_type`, 400.
-    UnsupportedGrantType,
-    /// `unsupported_response_type`, 400: an authorization request (RFC 6749 section 4.1.2.1), which needs login pages.
-    UnsupportedResponseType,
-    /// `invalid_scope`, 400: malformed, unknown or not allowed.
-    InvalidScope(&'static str),
-    /// `invalid_grant`, 400.
-    InvalidGrant {
-        /// The `error_description`.
-        description: &'static str,
-        /// The cause, which is only logged.
-        reason: &'static str,
-    },
-    /// `temporarily_unavailable`, 503: a dependency is down. Never `invalid_grant`, because clients then discard their
-    /// refresh token. The cause is only logged.
-    TemporarilyUnavailable(String),
-    /// `server_error`, 500: a bug, or a deployment or record that is not valid. The cause is only logged.
-    ServerError(String),
-    /// `not_found`, 404: the path does not exist.
-    NotFound,
-    /// `method_not_allowed`, 405: the path allows only these methods, separated by commas.
-    MethodNotAllowed(&'static str),
+pub struct Error {
+    code: Code,
+    description: Option<Description>,
+    reason: Option<Cow<'static, str>>,
+}
+
+/// The `error_description` of a response: one sentence of printable ASCII without `"` and `\`, which may name a
+/// parameter that the endpoint defines.
+#[derive(Clone, Copy, Debug)]
+pub struct Description([&'static str; 3]);
+
+impl fmt::Display for Description {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| formatter.write_str(part))
+    }
+}
+
+impl Serialize for Description {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Error {
-    /// Returns the value of `error` in the response.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidRequest(_) | Self::BodyTooLarge => "invalid_request",
-            Self::InvalidClient(_) => "invalid_client",
-            Self::UnauthorizedClient => "unauthorized_client",
-            Self::UnsupportedGrantType => "unsupported_grant_type",
-            Self::UnsupportedResponseType => "unsupported_response_type",
-            Self::InvalidScope(_) => "invalid_scope",
-            Self::InvalidGrant { .. } => "invalid_grant",
-            Self::TemporarilyUnavailable(_) => "temporarily_unavailable",
-            Self::ServerError(_) => "server_error",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed(_) => "method_not_allowed",
-        }
+    const fn new(code: Code, description: &'static str) -> Self {
+        Self { code, description: Some(Description([description, "", ""])), reason: None }
     }
 
-    /// Returns the HTTP status of the response.
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::InvalidRequest(_)
-            | Self::UnauthorizedClient
-            | Self::UnsupportedGrantType
-            | Self::UnsupportedResponseType
-            | Self::InvalidScope(_)
-            | Self::InvalidGrant { .. } => 400,
-            Self::InvalidClient(_) => 401,
-            Self::NotFound => 404,
-            Self::MethodNotAllowed(_) => 405,
-            Self::BodyTooLarge => 413,
-            Self::ServerError(_) => 500,
-            Self::TemporarilyUnavailable(_) => 503,
-        }
+    fn with_reason(self, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
     }
 
-    /// Returns the value of `error_description` in the response: printable ASCII without `"` and `\`. 404 and 405,
-    /// which are not OAuth errors, have no description.
-    pub fn description(&self) -> Option<&'static str> {
-        Some(match self {
-            Self::NotFound | Self::MethodNotAllowed(_) => return None,
-            Self::InvalidRequest(description)
-            | Self::InvalidScope(description)
-            | Self::InvalidGrant { description, .. } => description,
-            Self::BodyTooLarge => "The body is larger than 16 KiB.",
-            Self::InvalidClient(_) => "Client authentication failed.",
-            Self::UnauthorizedClient => "This client may not use this grant type.",
-            Self::UnsupportedGrantType => "This grant type is not supported.",
-            Self::UnsupportedResponseType => "This server has no login pages.",
-            Self::TemporarilyUnavailable(_) => "The service is not available at the moment. Try again.",
-            Self::ServerError(_) => "The request failed through no fault of the client.",
-        })
+    /// Returns `invalid_request`, 400: malformed, missing, repeated or over a limit.
+    pub const fn invalid_request(description: &'static str) -> Self {
+        Self::new(Code::InvalidRequest, description)
     }
 
-    /// Returns the cause, for the log.
-    pub fn reason(&self) -> &str {
-        match self {
-            Self::InvalidClient(reason) | Self::InvalidGrant { reason, .. } => reason,
-            Self::TemporarilyUnavailable(cause) | Self::ServerError(cause) => cause,
-            other => other.description().unwrap_or(other.code()),
+    /// Returns `invalid_request`, 400, because of a parameter. The description is the parts of the sentence, in order.
+    pub const fn invalid_parameter(before: &'static str, name: &'static str, after: &'static str) -> Self {
+        let description = Some(Description([before, name, after]));
+        Self { code: Code::InvalidRequest, description, reason: None }
+    }
+
+    /// Returns `invalid_request`, 413: the body is over its limit.
+    pub const fn body_too_large() -> Self {
+        Self::new(Code::BodyTooLarge, "The body is larger than 16 KiB.")
+    }
+
+    /// Returns `invalid_client`, 401: client authentication failed. All causes get the same response.
+    pub fn invalid_client(reason: &'static str) -> Self {
+        Self::new(Code::InvalidClient, "Client authentication failed.").with_reason(reason)
+    }
+
+    /// Returns `unauthorized_client`, 400: this client may not use this grant.
+    pub const fn unauthorized_client() -> Self {
+        Self::new(Code::UnauthorizedClient, "This client may not use this grant type.")
+    }
+
+    /// Returns `unsupported_grant_type`, 400.
+    pub const fn unsupported_grant_type() -> Self {
+        Self::new(Code::UnsupportedGrantType, "This grant type is not supported.")
+    }
+
+    /// Returns `unsupported_response_type`, 400.
+    pub const fn unsupported_response_type() -> Self {
+        Self::new(Code::UnsupportedResponseType, "This server has no login pages.")
+    }
+
+    /// Returns `invalid_scope`, 400: malformed, unknown or not allowed.
+    pub fn invalid_scope(error: ScopeError) -> Self {
+        Self::new(Code::InvalidScope, error.description())
+    }
+
+    /// Returns `invalid_grant`, 400.
+    pub fn invalid_grant(description: &'static str, reason: &'static str) -> Self {
+        Self::new(Code::InvalidGrant, description).with_reason(reason)
+    }
+
+    /// Returns `temporarily_unavailable`, 503: a dependency is down.
+    pub fn temporarily_unavailable(reason: impl Into<Cow<'static, str>>) -> Self {
+        let description = "The service is not available at the moment. Try again.";
+        Self::new(Code::TemporarilyUnavailable, description).with_reason(reason)
+    }
+
+    /// Returns `server_error`, 500: a bug, or a deployment or record that is not valid.
+    pub fn server_error(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::ServerError, "The server failed to process the request.").with_reason(reason)
+    }
+
+    /// Returns `not_found`, 404. Not an OAuth error, so it has no description.
+    pub const fn not_found() -> Self {
+        Self { code: Code::NotFound, description: None, reason: None }
+    }
+
+    /// Returns `method_not_allowed`, 405: the path has only these methods, separated by commas. Not an OAuth error either.
+    pub const fn method_not_allowed(allow: &'static str) -> Self {
+        Self { code: Code::MethodNotAllowed { allow }, description: None, reason: None }
+    }
+
+    /// Returns the code.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Returns the value of `error_description` in the response, if the error has one.
+    pub const fn description(&self) -> Option<Description> {
+        self.description
+    }
+
+    /// Returns the cause for the log: the reason, or else the description.
+    pub fn reason(&self) -> Cow<'_, str> {
+        match (&self.reason, self.description) {
+            (Some(reason), _) => reason.as_ref().into(),
+            (None, Some(description)) => description.to_string().into(),
+            (None, None) => self.code.as_str().into(),
         }
     }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        let cause = error.to_string();
+        let reason = error.to_string();
         match error {
             StoreError::Conflict { .. } | StoreError::Unavailable { .. } | StoreError::Throttled { .. } => {
-                Self::TemporarilyUnavailable(cause)
+                Self::temporarily_unavailable(reason)
             }
-            StoreError::Rejected { .. } | StoreError::Malformed { .. } => Self::ServerError(cause),
+            StoreError::Rejected { .. } | StoreError::Malformed { .. } => Self::server_error(reason),
         }
     }
 }
 
 impl From<KeyError> for Error {
     fn from(error: KeyError) -> Self {
-        let cause = error.to_string();
+        let reason = error.to_string();
         match error {
             // When an operator has corrected the secret, the next reload succeeds.
-            KeyError::Unavailable(_) | KeyError::Unusable(_) => Self::TemporarilyUnavailable(cause),
-            KeyError::Signing => Self::ServerError(cause),
+            KeyError::Unavailable(_) | KeyError::Unusable(_) => Self::temporarily_unavailable(reason),
+            KeyError::Signing => Self::server_error(reason),
         }
     }
 }

@@ -2,32 +2,33 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{from_fn, map_request, map_response};
+use axum::middleware::{Next, from_fn, map_request, map_request_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get};
+use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::error::Error;
 
-mod accept;
-mod body;
-mod client_auth;
 mod cors;
 mod decision;
 mod error;
 mod health;
-mod jwks;
-mod media_type;
-mod metadata;
+mod oauth;
 mod published;
-mod token;
+pub mod request;
+
+/// The limit for all calls of a request together, after which the response is 503 (S-704). Each call has a shorter
+/// timeout, but a request makes several calls.
+const DEADLINE: Duration = Duration::from_millis(3_800);
 
 /// The origin of a request, according to the gateway. Headers are not used, because any caller can send them. The
 /// server of the router puts this into the extensions of the request.
@@ -46,54 +47,54 @@ pub struct Malformed;
 
 /// Builds the routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
-    let token = post(token::post).options(cors::preflight);
-    let no_login_pages = async || Error::UnsupportedResponseType;
-    // The path of an issuer may contain a colon, which axum 0.7 used for captures.
-    let mut router = Router::new()
-        .without_v07_checks()
-        .route("/oauth/token", only(cors::METHODS, token).layer(from_fn(cors::by_origin)))
-        .route("/oauth/authorize", only("GET,POST", get(no_login_pages).post(no_login_pages)))
-        .route("/.well-known/jwks.json", document(get(jwks::get)))
-        .route(metadata::OPENID_CONFIGURATION, document(get(metadata::get)))
-        .route(metadata::AUTHORIZATION_SERVER, document(get(metadata::get)))
-        .route("/healthz", only("GET", get(health::get)));
-    let path = metadata::path_of(&app.config.issuer);
-    if !path.is_empty() {
-        router = router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), document(get(metadata::get)));
-    }
-    router
-        .fallback((async || Error::NotFound).layer(map_request(well_formed)))
-        .layer(DefaultBodyLimit::max(body::MAX_BYTES))
+    published::router(&app.config.issuer)
+        .merge(oauth::router())
+        .route("/healthz", only("GET", get(health::get)))
+        .route_layer(map_request_with_state(app.clone(), reload_keys))
+        .fallback((async || Error::not_found()).layer(map_request(well_formed)))
+        .layer(DefaultBodyLimit::max(request::body::MAX_BYTES))
         .layer(map_response(headers))
         .layer(from_fn(decision::log))
         .with_state(app)
 }
 
-/// Completes the routes of one path: every other method is 405, and a panic is 500. axum serves HEAD for each GET; a
-/// path that does not list HEAD rejects it.
+/// Completes the routes of one path: every other method is 405, a panic is 500, and a late response is 503. axum serves
+/// HEAD for each GET; a path that does not list HEAD rejects it.
 fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
-    let rejected = async move || Error::MethodNotAllowed(methods);
+    let rejected = async move || Error::method_not_allowed(methods);
     let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };
-    routes.fallback(rejected).layer(CatchPanicLayer::custom(panicked)).layer(map_request(well_formed))
-}
-
-/// Completes the routes of a public document.
-fn document(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
-    only("GET,HEAD", routes).layer(map_response(cors::for_everyone))
+    routes
+        .fallback(rejected)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(deadline))
+        .layer(map_request(well_formed))
 }
 
 /// Rejects a request that is [`Malformed`]. Runs inside the layers of the path, so that the response has their headers.
 async fn well_formed(request: Request) -> Result<Request, Error> {
     match request.extensions().get() {
-        Some(Malformed) => Err(Error::InvalidRequest("The request is not well-formed HTTP.")),
+        Some(Malformed) => Err(Error::invalid_request("The request is not well-formed HTTP.")),
         None => Ok(request),
     }
+}
+
+/// Reloads the signing keys if that is due, beside the request.
+async fn reload_keys(State(app): State<Arc<App>>, request: Request) -> Request {
+    app.keyring.reload_if_due();
+    request
+}
+
+/// Ends a request that takes too long. What must happen for every response is in the layers outside this one, because
+/// the deadline drops the handler at any `await`.
+async fn deadline(request: Request, next: Next) -> Result<Response, Error> {
+    let late = |_| Error::temporarily_unavailable("a dependency did not respond in time");
+    timeout(DEADLINE, next.run(request)).await.map_err(late)
 }
 
 /// Converts a panic to a 500 response, so that the execution environment survives (S-103). The message of the panic is
 /// not logged, because it may quote anything.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
-    Error::ServerError("a panic; the line before this says where".to_owned()).into_response()
+    Error::server_error("a panic; the line before this says where").into_response()
 }
 
 /// Adds the headers of every response (RFC 6749 section 5.1). A response that caches may store has its own

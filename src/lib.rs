@@ -9,38 +9,45 @@
 //! | `bin/countersign/` | the command line for operators; one file per command |
 //! | [`config`], [`app`], [`aws`] | the settings, in `config/` one type per group; the dependencies of a request handler; connections to AWS |
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
-//! | [`http`] | the routes; in `http/`: parsing, client authentication, CORS, public documents, error responses |
-//! | `http/decision.rs` | the one log line of a request |
+//! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |
+//! | [`http::request`] | reading requests: body, credentials, `Accept` |
+//! | `http/oauth/` | called by clients: the token endpoint |
+//! | `http/published/` | public documents: keys and metadata |
+//! | [`client_auth`] | how a client authenticates |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
-//! | [`params`], [`client`], [`user`], [`scope`] | the parameters of a request; clients, users and their permissions |
+//! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
+//! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
+//! | [`client`], [`user`], [`scope`] | clients, users and their permissions |
 //! | [`token`], [`refresh_token`] | access tokens; refresh tokens, and in `refresh_token/` the rules of their families |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
-//! | [`error`] | the errors of the wire contract |
+//! | [`error`] | error responses; `error/code.rs`: the one table of codes |
 //! | [`clock`], [`log`] | the time; the format of log lines |
 //!
 //! # Path of a request
 //!
 //! ```text
-//! API Gateway -> gateway.rs        event -> request, response -> event
-//!   http.rs                        routes; limit of the body, headers of every response, panics
-//!     http/decision.rs             span of the request; its one log line
-//!     http/cors.rs                 Vary, preflight, headers for the client's origins
-//!     http/token.rs                POST /oauth/token: the checks in their order
-//!       http/{body,accept}.rs      -> Params, TokenVersion
-//!       grant.rs                   run: one dispatch for all grants
-//!         http/client_auth.rs      -> Client, may use grant   | concurrently
-//!         grant/*.rs: read         -> user or refresh family  |
-//!         grant/*.rs: issue        checks of user and scope; token.rs signs; the write, if any
-//!   Json(Issued)                   or http/error.rs
+//! API Gateway -> gateway.rs             event -> request, response -> event
+//!   http.rs                             routes and layers: limit of the body, headers, key reload, deadline, panics
+//!     http/decision.rs                  span of the request; its one log line
+//!     http/cors.rs                      Vary, preflight, headers for the client's origins
+//!     http/oauth/token.rs               POST /oauth/token: the checks in their order
+//!       http/request/{body,accept}.rs   -> Params, TokenVersion
+//!       grant.rs                        run: one dispatch for all grants
+//!         client_auth.rs                -> Client, may use grant   | concurrently
+//!         grant/*.rs: read              -> user or refresh family  |
+//!         grant/*.rs: issue             checks of user and scope; token.rs signs; the write, if any
+//!   Json(Issued)                        or http/error.rs
 //! ```
 //!
 //! # Invariants
 //!
 //! - A grant runs only for an authenticated client that may use it.
-//! - Each client error is a variant of [`error::Error`] with a fixed description. Only [`store::StoreError`] and
+//! - An [`error::Error`] sends a code and static text; its reason is only logged. Only [`store::StoreError`] and
 //!   [`keys::KeyError`] convert into it, and become 503 or 500, so internal details cannot leak by accident.
+//! - The deadline of a request drops only its handler. The log line and the headers of the response come from layers
+//!   outside the deadline.
 //! - One conditional update rotates a refresh token, so at most one generation of a family is active.
 //! - A refresh reads client, family and user before its one write, so a request that is rejected or fails consumes
 //!   nothing.
@@ -52,6 +59,7 @@
 pub mod app;
 pub mod aws;
 pub mod client;
+pub mod client_auth;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -1,7 +1,8 @@
 //! The log: one JSON line per event, with escaped values, to any writer.
 //!
-//! The line of a decision contains the time, the outcome with its reason, and the fields of the request's span that are
-//! known by then: request id, source address, grant, client id, hashed user, token version and key id.
+//! The line of a decision contains the time, the outcome with its reason and duration, and the fields of the request's
+//! span that are known by then: request id, source address, route, grant, client id, hashed user, token version and
+//! key id.
 //!
 //! The JSON format of `tracing-subscriber` is not used, because it parses the JSON of a span again for each recorded
 //! field. That took a tenth of our own work for a token.

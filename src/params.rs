@@ -1,5 +1,5 @@
-//! The parameters of a token request, from a body of either form: each name once, each value within its limit and
-//! grammar.
+//! The parameters of a request, from a body of either form or from a query: each name once, each value within its limit
+//! and grammar.
 
 use crate::error::Error;
 
@@ -7,105 +7,119 @@ const MAX_PARAMETERS: usize = 64;
 const MAX_NAME_BYTES: usize = 64;
 const MAX_SCOPE_TOKENS: usize = 100;
 
-/// A parameter that the token endpoint defines. Others are ignored.
+const NOT_ALLOWED: &str = " has a character that is not allowed.";
+
+/// A parameter that an endpoint defines. Others are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
-    /// `grant_type` (RFC 6749 section 4)
-    GrantType,
-    /// `client_id` (RFC 6749 section 2.2)
-    ClientId,
-    /// `client_secret` (RFC 6749 section 2.3.1)
-    ClientSecret,
-    /// `username` (RFC 6749 section 4.3.2)
-    Username,
-    /// `password` (RFC 6749 section 4.3.2)
-    Password,
-    /// `scope` (RFC 6749 section 3.3)
-    Scope,
-    /// `refresh_token` (RFC 6749 section 6)
-    RefreshToken,
-    /// `code` (RFC 6749 section 4.1.3); checked like the others, but no grant uses it yet
-    Code,
-    /// `redirect_uri` (RFC 6749 section 4.1.3); the same
-    RedirectUri,
-    /// `code_verifier` (RFC 7636 section 4.5); the same
-    CodeVerifier,
+pub struct Param {
+    name: &'static str,
+    /// The limit of a value in bytes.
+    limit: usize,
+    grammar: Grammar,
 }
 
-impl Name {
-    const ALL: [(&'static str, Self); 10] = [
-        ("grant_type", Self::GrantType),
-        ("client_id", Self::ClientId),
-        ("client_secret", Self::ClientSecret),
-        ("username", Self::Username),
-        ("password", Self::Password),
-        ("scope", Self::Scope),
-        ("refresh_token", Self::RefreshToken),
-        ("code", Self::Code),
-        ("redirect_uri", Self::RedirectUri),
-        ("code_verifier", Self::CodeVerifier),
-    ];
+/// The values that a parameter may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grammar {
+    /// Any text.
+    Text,
+    /// VSCHAR (RFC 6749 appendix A).
+    Vschar,
+    /// VSCHAR. In JSON also a non-negative integer of at most 15 digits, which stands for its decimal digits.
+    VscharOrInteger,
+    /// No NUL, CR or LF.
+    Line,
+    /// No NUL, CR or LF. Outer spaces are removed, so that a value of only spaces counts as absent.
+    TrimmedLine,
+    /// At most 100 tokens. [`Scope::parse`](crate::scope::Scope::parse) checks each token later in the order of checks,
+    /// because its error is `invalid_scope`.
+    ScopeTokens,
+}
 
-    fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find_map(|(text, known)| (text == name).then_some(known))
+impl Param {
+    /// Defines a parameter with its limit in bytes.
+    pub const fn new(name: &'static str, limit: usize, grammar: Grammar) -> Self {
+        Self { name, limit, grammar }
+    }
+
+    /// Defines a parameter of any text. Only the limit of the body applies.
+    pub const fn unlimited(name: &'static str) -> Self {
+        Self::new(name, usize::MAX, Grammar::Text)
+    }
+
+    /// Returns the name.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Returns true if a JSON integer may be the value.
+    pub const fn may_be_integer(self) -> bool {
+        matches!(self.grammar, Grammar::VscharOrInteger)
+    }
+
+    /// Rejects a value that is over the limit or outside the grammar.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn check(self, value: &str) -> Result<(), Error> {
+        let problem = match self.grammar {
+            _ if value.len() > self.limit => " is too long.",
+            Grammar::Vschar | Grammar::VscharOrInteger if !value.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) => {
+                NOT_ALLOWED
+            }
+            Grammar::Line | Grammar::TrimmedLine if value.contains(['\0', '\r', '\n']) => NOT_ALLOWED,
+            Grammar::ScopeTokens if value.split(' ').filter(|token| !token.is_empty()).count() > MAX_SCOPE_TOKENS => {
+                " has too many tokens."
+            }
+            _ => return Ok(()),
+        };
+        Err(self.invalid(problem))
+    }
+
+    /// Returns `invalid_request` for a value, or for its absence.
+    const fn invalid(self, problem: &'static str) -> Error {
+        Error::invalid_parameter("The ", self.name, problem)
+    }
+
+    /// Returns `invalid_request` for a parameter that occurs more than once.
+    pub const fn repeated(self) -> Error {
+        Error::invalid_parameter("The parameter ", self.name, " is repeated.")
+    }
+
+    /// Returns `invalid_request` for a JSON value of the wrong type.
+    pub const fn not_a_string(self) -> Error {
+        Error::invalid_parameter("The parameter ", self.name, " is not a string.")
+    }
+
+    /// Returns `invalid_request` for a parameter in the query.
+    pub const fn in_query(self) -> Error {
+        Error::invalid_parameter("The parameter ", self.name, " belongs in the body, not in the query.")
     }
 }
 
-/// Rejects a value that is over the limit of its parameter or outside its grammar (RFC 6749 appendix A).
-///
-/// [`Scope::parse`](crate::scope::Scope::parse) checks the grammar of a scope, later in the order of checks, because
-/// its error is `invalid_scope`. A malformed refresh token is rejected like one that we did not make.
-///
-/// # Errors
-/// `invalid_request`
-pub fn check(name: Name, value: &str) -> Result<(), Error> {
-    let (limit, too_long) = match name {
-        // An unknown grant type is `unsupported_grant_type`, whatever its length. The values of the others are not used.
-        Name::GrantType | Name::Code | Name::RedirectUri | Name::CodeVerifier => return Ok(()),
-        Name::ClientId => (256, "The client_id is too long."),
-        Name::ClientSecret => (1024, "The client_secret is too long."),
-        Name::Username => (1024, "The username is too long."),
-        Name::Password => (4096, "The password is too long."),
-        Name::Scope => (4096, "The scope is too long."),
-        Name::RefreshToken => (1024, "The refresh_token is too long."),
-    };
-    if value.len() > limit {
-        return Err(Error::InvalidRequest(too_long));
-    }
-    match name {
-        Name::ClientId | Name::ClientSecret if !value.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) => {
-            Err(Error::InvalidRequest("The client_id or client_secret has a character that is not allowed."))
-        }
-        Name::Username | Name::Password if value.contains(['\0', '\r', '\n']) => {
-            Err(Error::InvalidRequest("The username or password has a character that is not allowed."))
-        }
-        Name::Scope if value.split(' ').filter(|token| !token.is_empty()).count() > MAX_SCOPE_TOKENS => {
-            Err(Error::InvalidRequest("The scope has too many tokens."))
-        }
-        _ => Ok(()),
-    }
-}
+/// Finds a parameter that an endpoint defines by its name.
+pub type Defined = fn(&str) -> Option<Param>;
 
-/// The parameters of one body or query. An empty value counts as absent. Has no `Debug`: it contains secrets.
-#[derive(Default)]
+/// The defined parameters of one body or query. An empty value counts as absent. Has no `Debug`: it contains secrets.
 pub struct Params {
-    values: Vec<(Name, String)>,
+    defined: Defined,
+    values: Vec<(Param, String)>,
+    /// The number of parameters, including those that are not defined.
     count: usize,
 }
 
 impl Params {
-    /// Returns true if a parameter of this name is defined.
-    pub fn defines(name: &str) -> bool {
-        Name::parse(name).is_some()
+    /// Builds an empty list for an endpoint that defines these parameters.
+    pub const fn new(defined: Defined) -> Self {
+        Self { defined, values: Vec::new(), count: 0 }
     }
 
-    /// Returns true if there are no defined parameters, not even with an empty value.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+    /// Returns a defined parameter that was inserted, even with an empty value.
+    pub fn first(&self) -> Option<Param> {
+        self.values.first().map(|(param, _)| *param)
     }
 
-    /// Adds a parameter as it was received; `None` is a name without a value (JSON `null`). A username loses its outer
-    /// spaces, so that one of only spaces counts as absent.
+    /// Adds a parameter as it was received; `None` is a name without a value (JSON `null`).
     ///
     /// # Errors
     /// `invalid_request` if a defined parameter is repeated, or if the parameter is over a limit or outside its
@@ -113,29 +127,38 @@ impl Params {
     pub fn insert(&mut self, name: &str, value: Option<String>) -> Result<(), Error> {
         self.count += 1;
         if self.count > MAX_PARAMETERS {
-            return Err(Error::InvalidRequest("There are too many parameters."));
+            return Err(Error::invalid_request("There are too many parameters."));
         }
         if name.len() > MAX_NAME_BYTES {
-            return Err(Error::InvalidRequest("The name of a parameter is too long."));
+            return Err(Error::invalid_request("The name of a parameter is too long."));
         }
-        let Some(name) = Name::parse(name) else {
+        let Some(param) = (self.defined)(name) else {
             return Ok(());
         };
         // A missing value is kept as an empty one until `take`, so that a repeated name is detected.
         let value = value.unwrap_or_default();
-        check(name, &value)?;
-        let value = if name == Name::Username { value.trim_matches(' ').to_owned() } else { value };
-        if self.values.iter().any(|(known, _)| *known == name) {
-            return Err(Error::InvalidRequest("A parameter is repeated."));
+        param.check(&value)?;
+        if self.values.iter().any(|(known, _)| *known == param) {
+            return Err(param.repeated());
         }
-        self.values.push((name, value));
+        let is_trimmed = param.grammar == Grammar::TrimmedLine;
+        let value = if is_trimmed { value.trim_matches(' ').to_owned() } else { value };
+        self.values.push((param, value));
         Ok(())
     }
 
     /// Removes and returns a parameter. Returns `None` if it was absent, empty or taken before.
-    pub fn take(&mut self, name: Name) -> Option<String> {
-        let position = self.values.iter().position(|(known, _)| *known == name)?;
+    pub fn take(&mut self, param: Param) -> Option<String> {
+        let position = self.values.iter().position(|(known, _)| *known == param)?;
         let (_, value) = self.values.swap_remove(position);
         (!value.is_empty()).then_some(value)
+    }
+
+    /// Removes and returns a parameter that must be present.
+    ///
+    /// # Errors
+    /// `invalid_request` if it was absent, empty or taken before.
+    pub fn require(&mut self, param: Param) -> Result<String, Error> {
+        self.take(param).ok_or(param.invalid(" is missing."))
     }
 }

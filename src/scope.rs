@@ -32,7 +32,7 @@ impl ScopeError {
     pub fn description(self) -> &'static str {
         match self {
             Self::Malformed => "The scope is malformed.",
-            Self::Wildcard => "A scope cannot be requested by wildcard.",
+            Self::Wildcard => "A requested scope must not contain a wildcard.",
             Self::NotAllowed => "A scope is unknown or not allowed.",
             Self::Missing => "A scope is required.",
         }

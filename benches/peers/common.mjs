@@ -1,5 +1,5 @@
-// What both peers have in common: the account, the key, and how a peer ends. Set up as fairly as ours: NODE_ENV is
-// production, connections to the account are kept, there is one process, and the key is parsed once.
+// The parts that both peers share: DynamoDB, the signing key, and the server. For a fair comparison with countersign,
+// NODE_ENV is production, connections to DynamoDB are kept open, there is one process, and the key is parsed once.
 import { createHash, createPrivateKey, sign, timingSafeEqual } from "node:crypto";
 import { Agent } from "node:http";
 
@@ -26,7 +26,7 @@ export async function write(table, item) {
   await dynamodb.send(new PutItemCommand({ TableName: table, Item: item }));
 }
 
-/** Whether a secret is that of a hash of ours: `$sha256$` and base64. */
+/** Returns true if the secret matches a hash of the form `$sha256$` and base64. */
 export function isSecret(hash, secret) {
   const expected = Buffer.from(hash.slice("$sha256$".length), "base64");
   const actual = createHash("sha256").update(secret).digest();
@@ -35,13 +35,13 @@ export function isSecret(hash, secret) {
 
 const encode = (part) => Buffer.from(JSON.stringify(part)).toString("base64url");
 
-/** A signed JWT with as much in it as ours has. */
+/** Returns a signed JWT with the same header members as the tokens of countersign. */
 export function jwt(claims) {
   const text = `${encode({ typ: "at+jwt", alg: settings.algorithm, kid: "1" })}.${encode(claims)}`;
   return `${text}.${sign("sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
 
-/** Serves on a free port, says where, and ends when its input does. */
+/** Serves on a free port, prints its URL, and exits when stdin closes. */
 export function serve(server) {
   server.keepAliveTimeout = 60_000;
   server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));

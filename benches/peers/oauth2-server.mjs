@@ -1,4 +1,4 @@
-// @node-oauth/oauth2-server over an account as ours has it.
+// @node-oauth/oauth2-server over the tables of countersign.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 
@@ -33,7 +33,7 @@ const model = {
     });
   },
   async saveToken(token, client, user) {
-    // An access token is signed, and kept nowhere.
+    // Access tokens are signed JWTs, which need no record.
     if (token.refreshToken) {
       await write("GrantsTable", {
         id: { S: `peer#${token.refreshToken}` }, client_id: { S: client.id }, user_id: { S: user.id },
@@ -46,13 +46,13 @@ const model = {
 
 const server = new OAuth2Server({ model, accessTokenLifetime: LIFETIME });
 
-serve(createServer(async (request, answer) => {
+serve(createServer(async (request, reply) => {
   const parts = [];
   for await (const part of request) parts.push(part);
   const body = Object.fromEntries(new URLSearchParams(Buffer.concat(parts).toString()));
   const response = new OAuth2Server.Response({ headers: {} });
   const { headers, method } = request;
   await server.token(new OAuth2Server.Request({ body, headers, method, query: {} }), response).catch(() => {});
-  answer.writeHead(response.status, { ...response.headers, "content-type": "application/json" });
-  answer.end(JSON.stringify(response.body));
+  reply.writeHead(response.status, { ...response.headers, "content-type": "application/json" });
+  reply.end(JSON.stringify(response.body));
 }));

@@ -1,4 +1,4 @@
-// oidc-provider over an account as ours has it.
+// oidc-provider over the tables of countersign.
 import { createServer } from "node:http";
 
 import Provider from "oidc-provider";
@@ -7,7 +7,7 @@ import { isSecret, key, read, serve, settings } from "./common.mjs";
 
 const SCOPES = ["legacy:autonomy.read", "legacy:autonomy.write"];
 
-/** Reads clients from the account. Of a token that is signed nothing is kept, so that there is nothing else to store. */
+/** Reads clients from DynamoDB. Stores nothing, because signed access tokens need no record. */
 class Adapter {
   constructor(name) {
     this.name = name;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::Subcommand;
-use countersign::params::{self, Name};
+use countersign::grant::password::{PASSWORD, USERNAME};
 use countersign::password_hash::password_form;
 use countersign::store::{StoreError, Stored};
 use countersign::user::{STEP_AFTER_RESTORE, User, Username};
@@ -121,7 +121,7 @@ fn print(json: bool, user: &User) -> Result<(), Error> {
 
 /// Returns a username in its stored form (RFC 8265).
 fn stored_form(username: &str) -> Result<String, Error> {
-    params::check(Name::Username, username).map_err(|error| Error::new(error.reason()))?;
+    USERNAME.check(username).map_err(|error| Error::new(error.reason()))?;
     let form = Username::parse(username);
     let form = form.ok_or_else(|| Error::new(format!("the username {username:?} is not valid (RFC 8265)")))?;
     Ok(form.as_str().to_owned())
@@ -130,7 +130,7 @@ fn stored_form(username: &str) -> Result<String, Error> {
 /// Reads a new password from a prompt or from stdin. Returns it in its form for hashing.
 fn new_password() -> Result<String, Error> {
     let password = password_form(&input::new_secret("Password")?);
-    params::check(Name::Password, &password).map_err(|error| Error::new(error.reason()))?;
+    PASSWORD.check(&password).map_err(|error| Error::new(error.reason()))?;
     if password.chars().count() < MIN_PASSWORD_CHARACTERS {
         return Err(Error::new(format!(
             "the password is too short; use at least {MIN_PASSWORD_CHARACTERS} characters"

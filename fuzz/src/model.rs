@@ -342,7 +342,7 @@ pub fn base64(text: &str) -> Option<Vec<u8>> {
     (STANDARD.encode(&bytes) == text).then_some(bytes)
 }
 
-/// The structure that a request accepts: in all its entries, the first parameter of the name decides.
+/// Returns the token version that a request accepts: in all its entries, the first parameter of the name decides.
 fn version(accept: &[&[u8]]) -> Option<u8> {
     for header in accept {
         let header = String::from_utf8_lossy(header);
@@ -366,7 +366,7 @@ fn version(accept: &[&[u8]]) -> Option<u8> {
             if let Some((name, value)) = part.split_once('=')
                 && name.trim().eq_ignore_ascii_case("version")
             {
-                return structure(value.trim());
+                return token_version(value.trim());
             }
             part.clear();
         }
@@ -374,7 +374,7 @@ fn version(accept: &[&[u8]]) -> Option<u8> {
     Some(2)
 }
 
-fn structure(value: &str) -> Option<u8> {
+fn token_version(value: &str) -> Option<u8> {
     let inner = value.len().checked_sub(1).and_then(|last| value.get(1..last));
     let value = inner.filter(|_| value.starts_with('"') && value.ends_with('"')).unwrap_or(value);
     let parts: Vec<_> = value.split('.').collect();

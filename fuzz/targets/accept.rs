@@ -1,4 +1,4 @@
-//! `Accept`: each line is one such header; the token has the structure that the model works out.
+//! `Accept`: each line is one such header; the token has the version that the model works out.
 
 #![no_main]
 

@@ -4,13 +4,17 @@
 //! 2. The scope is one that the client may have (section 3.3).
 //! 3. The token's subject is the client itself (RFC 9068 section 2.2); there is no refresh token (section 4.4.3).
 
-use super::{Caller, Issued, access_token_ttl, invalid_scope};
+use super::issue::{Issued, access_token_ttl};
+use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::error::Error;
-use crate::params::{Name, Params};
+use crate::params::{Param, Params};
 use crate::token::AccessToken;
 
-/// The grant's own parameters.
+/// The parameters of the grant.
+pub(super) const PARAMS: &[Param] = &[SCOPE];
+
+/// The values of the grant's parameters.
 pub struct Request {
     scope: Option<String>,
 }
@@ -18,7 +22,7 @@ pub struct Request {
 impl Request {
     /// Takes the parameters of the grant.
     pub fn parse(params: &mut Params) -> Self {
-        Self { scope: params.take(Name::Scope) }
+        Self { scope: params.take(SCOPE) }
     }
 }
 
@@ -28,7 +32,7 @@ impl Request {
 /// `invalid_scope`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version } = caller;
-    let scope = client.scope(request.scope.as_deref()).map_err(invalid_scope)?;
+    let scope = client.scope(request.scope.as_deref()).map_err(Error::invalid_scope)?;
     let expires_in = access_token_ttl(client, app.config.lifetimes.service_token);
     let (issuer, issued_at) = (&app.config.issuer, app.clock.now());
     let token = AccessToken { issuer, client, login: None, scope: &scope, issued_at, expires_in };

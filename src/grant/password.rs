@@ -13,17 +13,26 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Caller, Issued, access_token_ttl, family_expires_at, invalid_scope};
+use super::issue::{Issued, access_token_ttl, family_expires_at};
+use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::client::GrantType;
 use crate::error::Error;
-use crate::params::{Name, Params};
+use crate::params::{Grammar, Param, Params};
 use crate::password_hash::{Hash, Verified};
 use crate::random::random_id;
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
 use crate::store::StoreError;
 use crate::token::{AccessToken, Login, TokenVersion};
 use crate::user::{User, Username};
+
+/// `username` (RFC 6749 section 4.3.2)
+pub const USERNAME: Param = Param::new("username", 1024, Grammar::TrimmedLine);
+/// `password` (RFC 6749 section 4.3.2)
+pub const PASSWORD: Param = Param::new("password", 4096, Grammar::Line);
+
+/// The parameters of the grant.
+pub(super) const PARAMS: &[Param] = &[USERNAME, PASSWORD, SCOPE];
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
 /// The limit of the time that the upgrade of a password hash may add to a response.
@@ -32,7 +41,7 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_millis(300);
 /// upgrade could exceed its deadline after the family is stored, and the login would be lost.
 const LATEST_UPGRADE: Duration = Duration::from_millis(3_500);
 
-/// The grant's own parameters, and the user.
+/// The values of the grant's parameters, and the user.
 pub struct Request {
     scope: Option<String>,
     password: String,
@@ -50,9 +59,9 @@ impl Request {
     /// `invalid_request` if one is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
         let began = Instant::now();
-        let scope = params.take(Name::Scope);
-        let username = params.take(Name::Username).ok_or(Error::InvalidRequest("The username is missing."))?;
-        let password = params.take(Name::Password).ok_or(Error::InvalidRequest("The password is missing."))?;
+        let scope = params.take(SCOPE);
+        let username = params.require(USERNAME)?;
+        let password = params.require(PASSWORD)?;
         // A username that is not valid is treated like one that does not exist.
         let username = Username::parse(&username);
         let user = match &username {
@@ -70,14 +79,14 @@ impl Request {
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version } = caller;
     let Request { scope: requested, password, username, user, began } = request;
-    let scope = client.scope(requested.as_deref()).map_err(invalid_scope)?;
+    let scope = client.scope(requested.as_deref()).map_err(Error::invalid_scope)?;
     let user = user?;
     let keys = app.keyring.current().await;
     if let (Ok(keys), Some(username), Some(_)) = (&keys, &username, &user) {
         tracing::Span::current().record("user", keys.log_id(username));
     }
     let proven = prove(app, username.as_ref(), user.as_ref(), &password)?;
-    let scope = proven.user.scope(scope, requested.is_some()).map_err(invalid_scope)?;
+    let scope = proven.user.scope(scope, requested.is_some()).map_err(Error::invalid_scope)?;
 
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: proven.user, at: now, family: FamilyId::generate() };
@@ -128,7 +137,7 @@ fn prove<'a>(
         (_, Some(_), None, _) => "user without a password",
         (_, None, _, _) => "unknown user",
     };
-    Err(Error::InvalidGrant { description: DESCRIPTION, reason })
+    Err(Error::invalid_grant(DESCRIPTION, reason))
 }
 
 /// Builds the family of a login that begins with this access token.

@@ -11,10 +11,11 @@
 //! 7. The access token is signed. Then one conditional update makes the successor the active refresh token. It is the
 //!    only write and comes last, so a request that is rejected or fails consumes nothing.
 
-use super::{Caller, Issued, access_token_ttl, family_expires_at, invalid_scope};
+use super::issue::{Issued, access_token_ttl, family_expires_at};
+use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::error::Error;
-use crate::params::{Name, Params};
+use crate::params::{Grammar, Param, Params};
 use crate::random::random_id;
 use crate::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, RefreshToken, Standing};
 use crate::scope::Scope;
@@ -22,7 +23,13 @@ use crate::store::Rotation;
 use crate::token::{AccessToken, Login};
 use crate::user::{User, Username};
 
-/// The grant's own parameters, and the family that the refresh token names.
+/// `refresh_token` (RFC 6749 section 6). A malformed one is rejected later, like one that we did not make.
+const REFRESH_TOKEN: Param = Param::new("refresh_token", 1024, Grammar::Text);
+
+/// The parameters of the grant.
+pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE];
+
+/// The values of the grant's parameters, and the family that the refresh token names.
 pub struct Request {
     scope: Option<String>,
     /// A server error counts only after the client's errors.
@@ -38,8 +45,8 @@ impl Request {
     /// `invalid_request` if the refresh token is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
         let received_at = app.clock.now();
-        let scope = params.take(Name::Scope);
-        let token = params.take(Name::RefreshToken).ok_or(Error::InvalidRequest("The refresh_token is missing."))?;
+        let scope = params.take(SCOPE);
+        let token = params.require(REFRESH_TOKEN)?;
         Ok(Self { scope, found: find(app, &token).await, received_at })
     }
 }
@@ -59,7 +66,7 @@ async fn find(app: &App, token: &str) -> Result<Option<(RefreshToken, Family)>, 
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version } = caller;
     let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
-    let requested = requested.transpose().map_err(invalid_scope)?;
+    let requested = requested.transpose().map_err(Error::invalid_scope)?;
     let (used, family) =
         request.found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
     let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
@@ -74,7 +81,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         Standing::Retried => false,
         Standing::Replayed => return Err(end_family(app, used, "a used refresh token was presented again").await),
         Standing::RolledBack => return Err(end_family(app, used, "the refresh token is ahead of its family").await),
-        Standing::Undecided => return Err(Error::TemporarilyUnavailable(CLOCK_IS_BEHIND.to_owned())),
+        Standing::Undecided => return Err(Error::temporarily_unavailable(CLOCK_IS_BEHIND)),
         Standing::Invalid(reason) => return Err(reject(reason)),
     };
     let user = match valid_user(&family, app.store.user(&username).await?) {
@@ -123,7 +130,7 @@ fn valid_user(family: &Family, user: Option<User>) -> Result<User, &'static str>
 
 /// Step 6, for a requested scope that the client may have.
 fn allowed(scope: Scope, family: &Family, user: &User) -> Result<Scope, Error> {
-    scope.within(&family.scopes).and_then(|scope| user.scope(scope, true)).map_err(invalid_scope)
+    scope.within(&family.scopes).and_then(|scope| user.scope(scope, true)).map_err(Error::invalid_scope)
 }
 
 /// Step 7. If another request used the token since the family was read, the state that it left decides.
@@ -135,7 +142,7 @@ async fn rotate(app: &App, used: RefreshToken, next: &Family) -> Result<(), Erro
     match found.after_lost_rotation(used.generation, next, app.config.lifetimes.refresh_grace) {
         LostRotation::SuccessorIsActive => Ok(()),
         LostRotation::Rejected(reason) => Err(reject(reason)),
-        LostRotation::Undecided(reason) => Err(Error::TemporarilyUnavailable(reason.to_owned())),
+        LostRotation::Undecided(reason) => Err(Error::temporarily_unavailable(reason)),
     }
 }
 
@@ -149,5 +156,5 @@ async fn end_family(app: &App, used: RefreshToken, reason: &'static str) -> Erro
 
 /// Returns `invalid_grant` with one description for every cause (S-403).
 fn reject(reason: &'static str) -> Error {
-    Error::InvalidGrant { description: "The refresh token is invalid, expired, used or not yours.", reason }
+    Error::invalid_grant("The refresh token is invalid, expired, used or not yours.", reason)
 }

@@ -4,13 +4,16 @@
 //! preflight request does not name a client, so every origin is approved. That is safe, because a form POST needs no
 //! preflight either.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
     AUTHORIZATION, ORIGIN, VARY, WWW_AUTHENTICATE,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -20,23 +23,28 @@ use crate::error::Error;
 /// The methods of a path that browsers may call from another origin.
 pub(super) const METHODS: &str = "POST,OPTIONS";
 
-/// Returns the headers that let a page read the response to this client, or `None` if the request does not come from
-/// one of the client's origins. The caller has authenticated the client.
-pub(super) fn readable(request: &HeaderMap, client: &Client) -> Option<[(HeaderName, HeaderValue); 2]> {
-    let origin = request.get(ORIGIN)?;
-    client.allowed_origins.contains(origin.to_str().ok()?).then(|| {
-        [
-            (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
-            (ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, DPoP-Nonce")),
-        ]
-    })
+/// The page that sent a request, if one did. The handler and [`by_origin`] share it, so that the page can also read the
+/// response of a handler that exceeded its deadline.
+#[derive(Clone)]
+pub(super) struct Page {
+    origin: Option<HeaderValue>,
+    may_read: Arc<AtomicBool>,
+}
+
+impl Page {
+    /// Lets the page read the response if its origin is one of the client's. The caller has authenticated the client.
+    pub(super) fn let_read(&self, client: &Client) {
+        let origin = self.origin.as_ref().and_then(|origin| origin.to_str().ok());
+        let is_allowed = origin.is_some_and(|origin| client.allowed_origins.contains(origin));
+        self.may_read.store(is_allowed, Ordering::Relaxed);
+    }
 }
 
 /// Approves a preflight request, whatever its origin. Any other `OPTIONS` is 405.
 pub(super) async fn preflight(request: HeaderMap) -> Response {
     let origin = request.get(ORIGIN).filter(|_| request.contains_key(ACCESS_CONTROL_REQUEST_METHOD));
     let Some(origin) = origin else {
-        return Error::MethodNotAllowed(METHODS).into_response();
+        return Error::method_not_allowed(METHODS).into_response();
     };
     let approval = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
@@ -48,14 +56,24 @@ pub(super) async fn preflight(request: HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, approval).into_response()
 }
 
-/// Marks every response of a path as dependent on `Origin`, and replaces the Basic challenge of a page's request that
-/// did not use Basic: Chromium would open its login dialog, and the page would get no response.
-pub(super) async fn by_origin(request: Request, next: Next) -> Response {
-    let is_from_page = request.headers().contains_key(ORIGIN) && !uses_basic(request.headers());
+/// Marks every response of a path as dependent on `Origin`, and adds the headers that let the page read it. Replaces
+/// the Basic challenge if a page's request did not use Basic: Chromium would open its login dialog, and the page would
+/// get no response.
+pub(super) async fn by_origin(mut request: Request, next: Next) -> Response {
+    let page = Page { origin: request.headers().get(ORIGIN).cloned(), may_read: Arc::default() };
+    let uses_basic = uses_basic(request.headers());
+    request.extensions_mut().insert(page.clone());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Origin"));
-    if is_from_page && let Some(challenge) = headers.get_mut(WWW_AUTHENTICATE) {
+    let Some(origin) = page.origin else {
+        return response;
+    };
+    if page.may_read.load(Ordering::Relaxed) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, DPoP-Nonce"));
+    }
+    if !uses_basic && let Some(challenge) = headers.get_mut(WWW_AUTHENTICATE) {
         *challenge = HeaderValue::from_static("Bearer realm=\"oauth\"");
     }
     response

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use tokio::time::Instant;
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -24,26 +25,30 @@ pub(super) enum Decision {
 }
 
 impl Decision {
-    fn log(&self, status: u16) {
-        match self {
-            Self::Issued => tracing::info!(outcome = "issued", status),
-            Self::NotIssued(error) if status >= 500 => {
-                tracing::error!(outcome = "failed", status, error = error.code(), reason = error.reason());
-            }
-            Self::NotIssued(error) => {
-                tracing::info!(outcome = "refused", status, error = error.code(), reason = error.reason());
-            }
+    fn log(&self, status: u16, total_ms: u64) {
+        let Self::NotIssued(error) = self else {
+            tracing::info!(outcome = "issued", status, total_ms);
+            return;
+        };
+        let (error, reason) = (error.code().as_str(), &*error.reason());
+        if status >= 500 {
+            tracing::error!(outcome = "failed", status, total_ms, error, reason);
+        } else {
+            tracing::info!(outcome = "rejected", status, total_ms, error, reason);
         }
     }
 }
 
 /// Opens the span of a request, and logs the decision when the response is ready.
 pub(super) async fn log(request: Request, next: Next) -> Response {
+    let began = Instant::now();
     let Origin { request_id, source } = request.extensions().get().cloned().unwrap_or_default();
     let span = tracing::info_span!(
         "request",
         request_id,
         source,
+        // Absent if the path does not exist: an unknown path may contain anything.
+        route = request.extensions().get().map(MatchedPath::as_str),
         grant = Empty,
         client_id = Empty,
         user = Empty,
@@ -52,7 +57,8 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     );
     let response = next.run(request).instrument(span.clone()).await;
     if let Some(decision) = response.extensions().get::<Decision>() {
-        span.in_scope(|| decision.log(response.status().as_u16()));
+        let total_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        span.in_scope(|| decision.log(response.status().as_u16(), total_ms));
     }
     response
 }

@@ -9,34 +9,31 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::decision::Decision;
-use crate::error::Error;
+use crate::error::{Code, Description, Error};
 use crate::random::fill_random;
 
 #[derive(Serialize)]
 struct Body {
     error: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_description: Option<&'static str>,
+    error_description: Option<Description>,
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = Json(Body { error: self.code(), error_description: self.description() });
+        let code = self.code();
+        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = Json(Body { error: code.as_str(), error_description: self.description() });
         let mut response = (status, body).into_response();
-        match &self {
-            Self::InvalidClient(_) => {
-                let challenge = HeaderValue::from_static("Basic realm=\"oauth\", charset=\"UTF-8\"");
-                response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        let header = match code {
+            Code::InvalidClient => {
+                Some((WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"oauth\", charset=\"UTF-8\"")))
             }
-            Self::TemporarilyUnavailable(_) => {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after()));
-            }
-            Self::MethodNotAllowed(methods) => {
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
-            }
-            _ => {}
-        }
+            Code::TemporarilyUnavailable => Some((RETRY_AFTER, HeaderValue::from(retry_after()))),
+            Code::MethodNotAllowed { allow } => Some((ALLOW, HeaderValue::from_static(allow))),
+            _ => None,
+        };
+        response.headers_mut().extend(header);
         response.extensions_mut().insert(Decision::NotIssued(Arc::new(self)));
         response
     }

@@ -16,7 +16,6 @@ pub(super) struct Health {
 
 /// Returns `ok` if there are signing keys, and 503 otherwise.
 pub(super) async fn get(State(app): State<Arc<App>>) -> Result<Json<Health>, Error> {
-    app.keyring.reload_if_due();
     app.keyring.current().await?;
     Ok(Json(Health { status: "ok" }))
 }

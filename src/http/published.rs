@@ -1,13 +1,23 @@
 //! Public documents, which caches may store (RFC 9111) and revalidate by entity tag.
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest::{SHA256, digest};
+use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::{cors, only};
+use crate::app::App;
 use crate::error::Error;
+
+mod jwks;
+mod metadata;
 
 /// Seconds after `max-age` during which a cache may serve a document that it cannot revalidate (RFC 5861 section 4).
 ///
@@ -16,15 +26,30 @@ use crate::error::Error;
 /// remaining 7,200 s are also the time for which API Gateway's authorizers cache keys.
 const STALE_IF_ERROR: u32 = 7_200;
 
+/// Builds the routes, for a server with this issuer.
+pub(super) fn router(issuer: &str) -> Router<Arc<App>> {
+    let routes = |routes: MethodRouter<Arc<App>>| only("GET,HEAD", routes).layer(map_response(cors::for_everyone));
+    // The path of an issuer may contain a colon, which axum 0.7 used for captures.
+    let router = Router::new()
+        .without_v07_checks()
+        .route("/.well-known/jwks.json", routes(get(jwks::get)))
+        .route(metadata::OPENID_CONFIGURATION, routes(get(metadata::get)))
+        .route(metadata::AUTHORIZATION_SERVER, routes(get(metadata::get)));
+    match metadata::path_of(issuer) {
+        "" => router,
+        path => router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), routes(get(metadata::get))),
+    }
+}
+
 /// Returns the JSON document, or 304 if the caller has it already (RFC 9110 section 13.1.2). Equal documents have equal
 /// entity tags.
 ///
 /// # Errors
 /// `server_error`, which cannot occur, because the headers are valid.
-pub(super) fn answer(request: &HeaderMap, json: &str, max_age: u32) -> Result<Response, Error> {
+fn document(request: &HeaderMap, json: &str, max_age: u32) -> Result<Response, Error> {
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())));
     let header = |text: &str| {
-        HeaderValue::from_str(text).map_err(|_| Error::ServerError("a header of a document is none".to_owned()))
+        HeaderValue::from_str(text).map_err(|_| Error::server_error("a header of a document is not valid"))
     };
     let cache_control = format!("public, max-age={max_age}, stale-if-error={STALE_IF_ERROR}");
     let headers = [(ETAG, header(&etag)?), (CACHE_CONTROL, header(&cache_control)?)];

@@ -1,4 +1,4 @@
-"""A deployment for the whole run: built by SAM, deployed on a local cloud of its own, with the fixtures in it."""
+"""Fixtures of all tests: a build by SAM, and stacks with demo data on one local cloud."""
 
 import json
 import os
@@ -11,9 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from local import fixtures, stack, watch
-from local.cloud import Cloud
-from local.program import ROOT, RUN, alone, end_on_signals, free_port, isolate, say
+from cli import NAME, CommandLine
+from local_cloud import fixtures, stack, watch
+from local_cloud.cloud import Cloud
+from local_cloud.program import (
+    ROOT, RUN, build_lock, free_port, interrupt_on_signals, isolate_environment, print_status,
+)
 
 CASES = json.loads((ROOT / "tests/cases/token-endpoint.json").read_text())
 SHORT_LIVED = fixtures.DEMO["clients"][0] | {"client_id": "short-lived", "access_token_ttl": 1}
@@ -22,23 +25,20 @@ OTHER_AUDIENCE = fixtures.DEMO["clients"][0] | {"client_id": "other-audience", "
 
 @dataclass
 class Service:
-    """Where tokens are had, and what they are verified by."""
+    """A running API, and the issuer and the key of its tokens."""
 
-    name: str
-    token_url: str
+    url: str
     issuer: str
     public_key: RSAPublicKey
 
-
-@dataclass
-class Deployment:
-    stack: stack.Stack
-    public_key: RSAPublicKey
+    @property
+    def token_url(self):
+        return f"{self.url}/oauth/token"
 
 
 def pytest_configure():
-    isolate()
-    end_on_signals()
+    isolate_environment()
+    interrupt_on_signals()
 
 
 @pytest.fixture(scope="session")
@@ -48,72 +48,68 @@ def cloud():
 
 
 @pytest.fixture(scope="session")
-def built(cloud):
+def build_folder(cloud):
     mode = os.environ.get("BUILD", "release")
     assert mode in ("debug", "release"), f"BUILD={mode} is neither debug nor release"
-    with alone():
+    with build_lock():
         stack.build(cloud, mode)
     return ROOT / ".aws-sam/build"
 
 
 @pytest.fixture(scope="session")
-def deployment(cloud, built):
+def shared_stack(cloud, build_folder):
+    """The stack of all tests that change no settings of it."""
     deployed = stack.deploy(cloud)
     fixtures.seed(deployed, fixtures.DEMO)
     fixtures.seed(deployed, CASES["fixtures"])
-    return Deployment(deployed, public_key(deployed))
-
-
-def public_key(deployed):
-    """The public half of the deployment's signing key."""
-    return signing_key(deployed).public_key()
+    return deployed
 
 
 def signing_key(deployed):
-    """The key that the deployment made for itself, from the secret."""
+    """Returns the private signing key, which the stack generated, from its secret."""
     secret = deployed.cloud.client("secretsmanager").get_secret_value(SecretId=deployed.resources["SigningSecret"])
     pem = json.loads(secret["SecretString"])["current"]["private_key"]
     return load_pem_private_key(pem.encode(), password=None)
 
 
 @pytest.fixture(scope="session")
-def issuer_stack(cloud, built):
-    """A stack of its own, whose issuer is a URL that is reachable from here; two of its clients are special."""
+def issuer_stack(cloud, build_folder):
+    """A stack whose issuer is the URL of the API on this machine, with two more clients."""
     deployed = stack.deploy(cloud, name="countersign-issuer")
     fixtures.seed(deployed, fixtures.DEMO)
-    special = [SHORT_LIVED, OTHER_AUDIENCE]
-    fixtures.seed(deployed, {"clients": special, "users": []})
-    change_environment(deployed, "ApiFunction", ISSUER=deployed.token_url.removesuffix("/oauth/token"))
+    fixtures.seed(deployed, {"clients": [SHORT_LIVED, OTHER_AUDIENCE], "users": []})
+    set_variables(deployed, "ApiFunction", ISSUER=deployed.url)
     return deployed
 
 
 @pytest.fixture(scope="session")
 def issuer(issuer_stack):
-    return issuer_stack.token_url.removesuffix("/oauth/token")
+    return issuer_stack.url
 
 
-def change_environment(deployed, function, **variables):
+def set_variables(deployed, function, **variables):
+    """Sets environment variables of a function, and waits until it uses them."""
     functions, name = deployed.cloud.client("lambda"), deployed.resources[function]
-    known = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": known | variables})
+    current = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": current | variables})
     functions.get_waiter("function_updated_v2").wait(FunctionName=name)
 
 
 @pytest.fixture(scope="session")
-def api(deployment):
-    """The deployed function behind the API's URL."""
-    outputs = deployment.stack.outputs
-    return Service("api", deployment.stack.token_url, outputs["Issuer"], deployment.public_key)
+def api(shared_stack):
+    """The deployed function behind the URL of the API."""
+    return Service(shared_stack.url, shared_stack.outputs["Issuer"], signing_key(shared_stack).public_key())
 
 
 @pytest.fixture(scope="session")
-def watched(cloud, deployment):
-    """The same function under `cargo lambda watch`, over the same tables."""
+def watched(cloud, shared_stack, api):
+    """The function under `cargo lambda watch`, over the tables and the key of the shared stack."""
     port = free_port()
-    say("building the function for cargo lambda watch ...")
-    with watch.start(deployment.stack, port, cloud.folder / "watch.txt") as program:
-        watch.wait_until_ready(program, deployment.stack, port, patience=1200)
-        yield Service("watch", watch.token_url(port), f"http://127.0.0.1:{port}", deployment.public_key)
+    print_status("building the function for cargo lambda watch ...")
+    with watch.start(shared_stack, port, cloud.folder / "watch.txt") as program:
+        watch.wait_until_ready(program, shared_stack, port, timeout=1200)
+        url = f"http://127.0.0.1:{port}"
+        yield Service(url, url, api.public_key)
 
 
 @pytest.fixture(scope="session", params=["api", "watched"])
@@ -121,10 +117,51 @@ def service(request):
     return request.getfixturevalue(request.param)
 
 
-def run(command, settings, **options):
-    """Runs a program with settings in its environment, and yields the JSON that it prints."""
+@pytest.fixture(scope="session")
+def cli_stack(cloud, build_folder):
+    """The stack that the tests of the CLI change."""
+    return deploy_cli_stack(cloud, NAME)
+
+
+def deploy_cli_stack(cloud, name):
+    """Deploys a stack whose function loads changed keys within two seconds."""
+    deployed = stack.deploy(cloud, name=name)
+    fixtures.seed(deployed, fixtures.DEMO)
+    set_variables(deployed, "ApiFunction", KEYS_MAX_AGE="2")
+    return deployed
+
+
+@pytest.fixture(scope="session")
+def cli_program():
+    # The example makes cargo select the same features as `cargo test`, whose build is reused.
+    return cargo_build("countersign", "--bin", "countersign", "--example", "verify")
+
+
+@pytest.fixture(scope="module")
+def countersign(cli_stack, cli_program):
+    """Runs the CLI on the stack."""
+    # Without the settings of another deployment that the developer's shell may have.
+    environment = {
+        name: value for name, value in cli_stack.cloud.environment().items() if not name.startswith("COUNTERSIGN_")
+    }
+    return CommandLine(cli_program, environment, cli_stack.name)
+
+
+def cargo_build(name, *arguments):
+    """Builds a binary or an example, and returns the path of the executable."""
+    command = ["cargo", "build", "--quiet", "--locked", "--message-format=json", *arguments]
+    lines = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    artifacts = [message for message in map(json.loads, lines) if message["reason"] == "compiler-artifact"]
+    return next(
+        artifact["executable"] for artifact in artifacts
+        if artifact["target"]["name"] == name and artifact["executable"]
+    )
+
+
+def run(command, settings):
+    """Runs a program with settings in the variable COUNTERSIGN, and returns the JSON that it prints."""
     environment = os.environ | {"COUNTERSIGN": json.dumps(settings)}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600, **options)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return json.loads(done.stdout)

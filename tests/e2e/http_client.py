@@ -1,4 +1,4 @@
-"""Requests to the letter: no library that would mend them."""
+"""HTTP requests without a client library, which would normalize or repair them."""
 
 import http.client
 import json
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     headers: dict
     body: bytes
@@ -17,14 +17,13 @@ class Answer:
         return json.loads(self.body)
 
 
-def request(token_url, method, path, headers, body):
-    """Sends a request to a path of the service that a token endpoint belongs to."""
-    url = urlsplit(token_url)
-    prefix = url.path.removesuffix("/oauth/token")
-    connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+def request(method, url, headers, body):
+    parts = urlsplit(url, allow_fragments=False)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     try:
-        connection.request(method, prefix + path, body, headers)
-        answer = connection.getresponse()
-        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        connection.request(method, url.removeprefix(f"{parts.scheme}://{parts.netloc}"), body, headers)
+        response = connection.getresponse()
+        received = {name.lower(): value for name, value in response.getheaders()}
+        return Response(response.status, received, response.read())
     finally:
         connection.close()

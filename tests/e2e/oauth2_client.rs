@@ -1,6 +1,6 @@
-//! Every grant, with both ways of client authentication, by the `oauth2` crate. The end-to-end tests run it.
+//! Uses every grant with both methods of client authentication, with the `oauth2` crate. The end-to-end tests run it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test fails by it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a panic fails the test")]
 
 use std::env;
 
@@ -41,7 +41,7 @@ async fn send(request: HttpRequest) -> Result<HttpResponse, Error> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
     let (parts, body) = request.into_parts();
     let (parts, body) = client.request(Request::from_parts(parts, Body::from(body))).await?.into_parts();
-    let body = to_bytes(Body::new(body), usize::MAX).await.expect("the answer is whole");
+    let body = to_bytes(Body::new(body), usize::MAX).await.expect("the response is complete");
     Ok(Response::from_parts(parts, body.to_vec()))
 }
 
@@ -49,7 +49,7 @@ async fn send(request: HttpRequest) -> Result<HttpResponse, Error> {
 async fn main() {
     let settings: Settings = serde_json::from_str(&env::var("COUNTERSIGN").unwrap()).unwrap();
     let scopes = || settings.scope.split(' ').map(|scope| Scope::new(scope.to_owned()));
-    let mut answers: Vec<BasicTokenResponse> = Vec::new();
+    let mut responses: Vec<BasicTokenResponse> = Vec::new();
     for auth_type in [AuthType::BasicAuth, AuthType::RequestBody] {
         let client = |identity: &Identity| {
             BasicClient::new(ClientId::new(identity.id.clone()))
@@ -58,7 +58,7 @@ async fn main() {
                 .set_auth_type(auth_type.clone())
         };
         let service = client(&settings.service);
-        answers.push(service.exchange_client_credentials().add_scopes(scopes()).request_async(&send).await.unwrap());
+        responses.push(service.exchange_client_credentials().add_scopes(scopes()).request_async(&send).await.unwrap());
 
         let application = client(&settings.application);
         let username = ResourceOwnerUsername::new(settings.user.username.clone());
@@ -66,8 +66,8 @@ async fn main() {
         let login = application.exchange_password(&username, &password).add_scopes(scopes());
         let login = login.request_async(&send).await.unwrap();
         let refresh_token = login.refresh_token().unwrap().clone();
-        answers.push(login);
-        answers.push(application.exchange_refresh_token(&refresh_token).request_async(&send).await.unwrap());
+        responses.push(login);
+        responses.push(application.exchange_refresh_token(&refresh_token).request_async(&send).await.unwrap());
     }
-    println!("{}", serde_json::to_string(&answers).unwrap());
+    println!("{}", serde_json::to_string(&responses).unwrap());
 }

@@ -1,4 +1,4 @@
-"""Clients that others wrote, and requests as they are written by hand: each gets tokens by every grant, and refreshes."""
+"""OAuth client libraries, curl, and requests as PHP sends them: each gets tokens with every grant, and refreshes."""
 
 import base64
 import json
@@ -10,20 +10,20 @@ from oauthlib.oauth2 import BackendApplicationClient, LegacyApplicationClient
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from conftest import ROOT, run
+from conftest import ROOT, cargo_build, run
 from http_client import request
-from verification import claims, verify_by_jose
+from verification import verify, verify_with_jose
 
 SERVICE = {"id": "billing-cron", "secret": "cs_billing-cron-secret-000000000000000000000000001"}
 APPLICATION = {"id": "autonomy-web", "secret": "cs_autonomy-web-secret-00000000000000000000000002"}
-# A password that is not ASCII: clients must encode it, and the service must read what they make of it.
+# A password with non-ASCII characters, which clients encode in different ways.
 USER = {"username": "umlaut@itccompliance.co.uk", "password": "pässwörd"}
 SUBJECTS = {SERVICE["id"]: "billing-cron", APPLICATION["id"]: "1046"}
 SCOPE = "legacy:autonomy.write legacy:autonomy.read"
 
 
 @pytest.fixture(autouse=True)
-def without_tls(monkeypatch):
+def allow_http(monkeypatch):
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
 
 
@@ -34,39 +34,39 @@ def settings(service):
     }
 
 
-def check(service, answers):
-    """Answers come in threes: a service's token, a login, a refresh. Their tokens verify by two libraries."""
-    assert answers and len(answers) % 3 == 0
-    for position, answer in enumerate(answers):
-        verified = claims(answer["access_token"], service)
+def check(service, responses):
+    """Verifies the tokens with two libraries. The responses are triples: a service's token, a login, a refresh."""
+    assert responses and len(responses) % 3 == 0
+    for position, response in enumerate(responses):
+        claims = verify(response["access_token"], service)
         client = (SERVICE if position % 3 == 0 else APPLICATION)["id"]
-        assert (verified["client_id"], verified["sub"]) == (client, SUBJECTS[client])
-        assert sorted(verified["scope"].split()) == sorted(SCOPE.split())
-        assert answer["token_type"].lower() == "bearer"
-        assert ("refresh_token" in answer) == (position % 3 != 0)
-    references = [answer["refresh_token"] for answer in answers if "refresh_token" in answer]
-    assert len(set(references)) == len(references)
-    verify_by_jose([answer["access_token"] for answer in answers], service)
+        assert (claims["client_id"], claims["sub"]) == (client, SUBJECTS[client])
+        assert sorted(claims["scope"].split()) == sorted(SCOPE.split())
+        assert response["token_type"].lower() == "bearer"
+        assert ("refresh_token" in response) == (position % 3 != 0)
+    refresh_tokens = [response["refresh_token"] for response in responses if "refresh_token" in response]
+    assert len(set(refresh_tokens)) == len(refresh_tokens)
+    verify_with_jose([response["access_token"] for response in responses], service)
 
 
 def test_requests_oauthlib(service):
-    answers = []
+    responses = []
     for in_body in (False, True):
-        def ask(client, identity, **parameters):
+        def fetch(client, identity, **parameters):
             session = OAuth2Session(client=client)
             auth = None if in_body else HTTPBasicAuth(identity["id"], identity["secret"])
-            how = {"include_client_id": True, "client_secret": identity["secret"]} if in_body else {"auth": auth}
-            return session, session.fetch_token(service.token_url, scope=SCOPE.split(), **how, **parameters)
+            options = {"include_client_id": True, "client_secret": identity["secret"]} if in_body else {"auth": auth}
+            return session, session.fetch_token(service.token_url, scope=SCOPE.split(), **options, **parameters)
 
-        answers.append(ask(BackendApplicationClient(SERVICE["id"]), SERVICE)[1])
-        session, login = ask(LegacyApplicationClient(APPLICATION["id"]), APPLICATION, **USER)
-        answers.append(dict(login))
+        responses.append(fetch(BackendApplicationClient(SERVICE["id"]), SERVICE)[1])
+        session, login = fetch(LegacyApplicationClient(APPLICATION["id"]), APPLICATION, **USER)
+        responses.append(dict(login))
         if in_body:
-            how = {"client_id": APPLICATION["id"], "client_secret": APPLICATION["secret"]}
+            options = {"client_id": APPLICATION["id"], "client_secret": APPLICATION["secret"]}
         else:
-            how = {"auth": HTTPBasicAuth(APPLICATION["id"], APPLICATION["secret"])}
-        answers.append(session.refresh_token(service.token_url, **how))
-    check(service, answers)
+            options = {"auth": HTTPBasicAuth(APPLICATION["id"], APPLICATION["secret"])}
+        responses.append(session.refresh_token(service.token_url, **options))
+    check(service, responses)
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
@@ -77,10 +77,10 @@ def test_authlib(service, method):
             token_endpoint=service.token_url,
         )
 
-    of_service = session(SERVICE).fetch_token(grant_type="client_credentials")
-    of_application = session(APPLICATION)
-    login = dict(of_application.fetch_token(grant_type="password", **USER))
-    check(service, [of_service, login, of_application.refresh_token(service.token_url, login["refresh_token"])])
+    service_token = session(SERVICE).fetch_token(grant_type="client_credentials")
+    application = session(APPLICATION)
+    login = dict(application.fetch_token(grant_type="password", **USER))
+    check(service, [service_token, login, application.refresh_token(service.token_url, login["refresh_token"])])
 
 
 def test_openid_client(service):
@@ -93,11 +93,7 @@ def test_simple_oauth2(service):
 
 @pytest.fixture(scope="module")
 def oauth2_client():
-    """The program, built: that may take minutes."""
-    command = ["cargo", "build", "--quiet", "--locked", "--example", "oauth2_client", "--message-format=json"]
-    messages = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
-    executables = [json.loads(message).get("executable") for message in messages]
-    return next(path for path in reversed(executables) if path)
+    return cargo_build("oauth2_client", "--example", "oauth2_client")
 
 
 def test_the_oauth2_crate(service, oauth2_client):
@@ -114,52 +110,52 @@ def test_curl(service):
     def basic(identity):
         return ["--user", f"{identity['id']}:{identity['secret']}"]
 
-    of_service = curl(*basic(SERVICE), "-d", "grant_type=client_credentials", "-d", f"scope={SCOPE}")
+    service_token = curl(*basic(SERVICE), "-d", "grant_type=client_credentials", "-d", f"scope={SCOPE}")
     login = curl(
         *basic(APPLICATION), "-d", "grant_type=password", "-d", f"username={USER['username']}", "-d", f"scope={SCOPE}",
         "--data-urlencode", f"password={USER['password']}",
     )
-    reference = login["refresh_token"]
-    refreshed = curl(*basic(APPLICATION), "-d", "grant_type=refresh_token", "-d", f"refresh_token={reference}")
-    check(service, [of_service, login, refreshed])
+    refresh_token = login["refresh_token"]
+    refreshed = curl(*basic(APPLICATION), "-d", "grant_type=refresh_token", "-d", f"refresh_token={refresh_token}")
+    check(service, [service_token, login, refreshed])
 
 
-def test_json_as_php_writes_it(service):
-    """What Guzzle sends for Laravel's Http::post: json_encode escapes slashes and everything beyond ASCII."""
+def test_json_from_php(service):
+    """Sends what Guzzle sends for Laravel's Http::post: json_encode escapes slashes and non-ASCII characters."""
 
     def post(identity, members, accept="version=2"):
         members = {"client_id": identity["id"], "client_secret": identity["secret"], **members}
         body = json.dumps(members, separators=(",", ":"), ensure_ascii=True).replace("/", "\\/")
         headers = {"Accept": accept, "Content-Type": "application/json", "User-Agent": "GuzzleHttp/7"}
-        answer = request(service.token_url, "POST", "/oauth/token", headers, body.encode())
-        assert answer.status == 200, answer.body
-        return answer.json
+        response = request("POST", service.token_url, headers, body.encode())
+        assert response.status == 200, response.body
+        return response.json
 
     login = {"grant_type": "password", **USER, "scope": SCOPE}
-    of_service = post(SERVICE, {"grant_type": "client_credentials", "scope": SCOPE})
-    of_user = post(APPLICATION, login)
-    refreshed = post(APPLICATION, {"grant_type": "refresh_token", "refresh_token": of_user["refresh_token"]})
-    check(service, [of_service, of_user, refreshed])
+    service_token = post(SERVICE, {"grant_type": "client_credentials", "scope": SCOPE})
+    user_token = post(APPLICATION, login)
+    refreshed = post(APPLICATION, {"grant_type": "refresh_token", "refresh_token": user_token["refresh_token"]})
+    check(service, [service_token, user_token, refreshed])
 
     deprecated = post(APPLICATION, login, accept="version=1")
     assert list(deprecated) == ["token_type", "expires_in", "access_token", "refresh_token"]
-    verified = claims(deprecated["access_token"], service, audience=APPLICATION["id"], structure=1)
-    assert verified["scopes"] == SCOPE.split() and verified["system"] == {"id": "3", "name": "Autonomy"}
+    claims = verify(deprecated["access_token"], service, audience=APPLICATION["id"], version=1)
+    assert claims["scopes"] == SCOPE.split() and claims["system"] == {"id": "3", "name": "Autonomy"}
 
 
-def test_an_imported_secret_with_every_odd_character(service):
-    """Libraries encode such a secret in different ways; what RFC 6749 says of it works."""
+def test_an_imported_secret_with_reserved_characters(service):
+    """Libraries encode such a secret in different ways. The encoding of RFC 6749, section 2.3.1, must work."""
     identity = {"id": "imported", "secret": "s+e%c/r=!*~-_."}
     session = OAuth2Session(client=BackendApplicationClient(identity["id"]))
-    answer = session.fetch_token(service.token_url, include_client_id=True, client_secret=identity["secret"])
-    assert claims(answer["access_token"], service)["sub"] == "imported"
+    fetched = session.fetch_token(service.token_url, include_client_id=True, client_secret=identity["secret"])
+    assert verify(fetched["access_token"], service)["sub"] == "imported"
     encoded = base64.b64encode(b"imported:s%2Be%25c%2Fr%3D%21%2A~-_.").decode()
     headers = {"Authorization": f"Basic {encoded}", "Content-Type": "application/x-www-form-urlencoded"}
-    answer = request(service.token_url, "POST", "/oauth/token", headers, b"grant_type=client_credentials")
-    assert answer.status == 200, answer.body
+    response = request("POST", service.token_url, headers, b"grant_type=client_credentials")
+    assert response.status == 200, response.body
 
 
-def test_the_requests_that_are_printed_work_as_they_are(api):
+def test_the_printed_introduction_has_working_requests(api):
     introduction = (ROOT / "examples/local/introduction.txt").read_text().replace("{token_url}", api.token_url)
     lines = [line.strip() for line in introduction.splitlines() if line.strip().startswith("curl ")]
     assert len(lines) == 3

@@ -1,4 +1,4 @@
-"""The metadata, by parsers that others wrote. None of them accepts a document without a response type."""
+"""The metadata documents, read by OAuth libraries. None of the libraries accepts a document without a response type."""
 
 import json
 
@@ -6,8 +6,8 @@ import requests
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
-from asking import SERVICE
 from conftest import run
+from token_endpoint import SERVICE
 
 
 def test_authlib_accepts_both_documents(issuer):
@@ -21,5 +21,5 @@ def test_authlib_accepts_both_documents(issuer):
 
 def test_openid_client_finds_the_token_endpoint_in_both_documents(issuer):
     settings = {"issuer": issuer, "id": SERVICE["client_id"], "secret": SERVICE["secrets"][0]["secret"]}
-    found = run(["node", "tests/e2e/node/discovery.mjs"], settings)
-    assert found == [f"{issuer}/oauth/token"] * 2
+    endpoints = run(["node", "tests/e2e/node/discovery.mjs"], settings)
+    assert endpoints == [f"{issuer}/oauth/token"] * 2

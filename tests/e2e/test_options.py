@@ -1,10 +1,10 @@
-"""A stack with every optional parameter set, on the tables of another."""
+"""A stack with every optional parameter set, on the existing tables of another stack."""
 
 import pytest
 
-from asking import APPLICATION, LOGIN, SERVICE, token
-from local import stack
-from test_permissions import ACCOUNT, PERMISSIONS, allows, arns, policies
+from local_cloud import stack
+from test_permissions import ACCOUNT, PERMISSIONS, arns, is_allowed, policies
+from token_endpoint import APPLICATION, LOGIN, SERVICE, fetch_token
 
 KEY = f"arn:aws:kms:eu-west-2:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
@@ -12,42 +12,42 @@ TAGS = {"team": "identity", "cost-center": "42"}
 
 
 @pytest.fixture(scope="module")
-def adopting(cloud, built, deployment):
-    """As after a stack was deleted: its tables of clients and users are still there."""
-    old = deployment.stack.resources
+def adopting_stack(cloud, build_folder, shared_stack):
+    """A stack that adopts the tables which a deleted stack would leave."""
+    existing = shared_stack.resources
     parameters = {
-        "ExistingClientsTable": old["ClientsTable"], "ExistingUsersTable": old["UsersTable"], "KmsKeyArn": KEY,
-        "PermissionsBoundaryArn": BOUNDARY, "ReservedConcurrency": 5, "Tracing": "Active",
+        "ExistingClientsTable": existing["ClientsTable"], "ExistingUsersTable": existing["UsersTable"],
+        "KmsKeyArn": KEY, "PermissionsBoundaryArn": BOUNDARY, "ReservedConcurrency": 5, "Tracing": "Active",
     }
     tags = ["--tags", *(f"{name}={value}" for name, value in TAGS.items())]
     return stack.deploy(cloud, parameters, "countersign-options", tags)
 
 
-def test_existing_tables_are_adopted_and_none_is_made(adopting, deployment):
-    assert "GrantsTable" in adopting.resources
-    assert not {"ClientsTable", "UsersTable"} & adopting.resources.keys()
+def test_existing_tables_are_adopted_and_not_created(adopting_stack, shared_stack):
+    assert "GrantsTable" in adopting_stack.resources
+    assert not {"ClientsTable", "UsersTable"} & adopting_stack.resources.keys()
     for table in ("ClientsTable", "UsersTable"):
-        assert adopting.outputs[f"{table}Name"] == deployment.stack.resources[table]
-    url = adopting.token_url.removesuffix("/oauth/token")
-    assert token(url, SERVICE, grant_type="client_credentials") and token(url, APPLICATION, **LOGIN)
+        assert adopting_stack.outputs[f"{table}Name"] == shared_stack.resources[table]
+    assert fetch_token(adopting_stack.url, SERVICE, grant_type="client_credentials")
+    assert fetch_token(adopting_stack.url, APPLICATION, **LOGIN)
 
 
-def test_s_603_the_function_may_do_the_same_to_adopted_tables(adopting, deployment):
-    documents = policies(adopting, "ApiRole")
+def test_s_603_the_function_has_the_same_permissions_on_adopted_tables(adopting_stack, shared_stack):
+    documents = policies(adopting_stack, "ApiRole")
     for table, actions in PERMISSIONS["ApiRole"].items():
         if table in ("ClientsTable", "UsersTable"):
-            arn = arns(deployment.stack)[table]
-            assert all(allows(documents, action, arn) for action in actions)
-            assert not allows(documents, "dynamodb:PutItem", arn)
-    named = {"dynamodb_Attributes": ["username", "password_hash"]}
-    assert allows(documents, "dynamodb:UpdateItem", arns(deployment.stack)["UsersTable"], **named)
-    assert not allows(documents, "dynamodb:UpdateItem", arns(deployment.stack)["UsersTable"], dynamodb_Attributes=["scopes"])
+            arn = arns(shared_stack)[table]
+            assert all(is_allowed(documents, action, arn) for action in actions)
+            assert not is_allowed(documents, "dynamodb:PutItem", arn)
+    update, users = "dynamodb:UpdateItem", arns(shared_stack)["UsersTable"]
+    assert is_allowed(documents, update, users, dynamodb_Attributes=["username", "password_hash"])
+    assert not is_allowed(documents, update, users, dynamodb_Attributes=["scopes"])
 
 
-def test_s_603_the_key_is_used_through_its_services_and_traces_can_be_sent(adopting):
+def test_s_603_the_kms_key_is_used_only_through_its_services_and_traces_can_be_sent(adopting_stack):
     def via(role, action, service=None, key=KEY):
         context = {"kms_ViaService": f"{service}.eu-west-2.amazonaws.com"} if service else {}
-        return allows(policies(adopting, role), f"kms:{action}", key, **context)
+        return is_allowed(policies(adopting_stack, role), f"kms:{action}", key, **context)
 
     for service in ("dynamodb", "secretsmanager"):
         assert via("ApiRole", "Decrypt", service)
@@ -57,14 +57,14 @@ def test_s_603_the_key_is_used_through_its_services_and_traces_can_be_sent(adopt
     assert not via("ApiRole", "GenerateDataKey", "secretsmanager") and not via("ApiRole", "Encrypt", "dynamodb")
     assert not via("ApiRole", "Decrypt") and not via("ApiRole", "Decrypt", "s3")
     assert not via("ApiRole", "Decrypt", "dynamodb", KEY.replace("1234", "5678"))
-    assert allows(policies(adopting, "ApiRole"), "xray:PutTraceSegments", "*")
+    assert is_allowed(policies(adopting_stack, "ApiRole"), "xray:PutTraceSegments", "*")
 
 
-def test_the_other_options_reach_what_they_are_for(adopting, cloud):
-    """The local cloud's CloudFormation drops the reserved concurrency and the boundary: test_template.py has these."""
-    function = cloud.client("lambda").get_function_configuration(FunctionName=adopting.resources["ApiFunction"])
+def test_the_other_options_take_effect(adopting_stack, cloud):
+    """Reserved concurrency and boundary are tested in test_template.py, because the local CloudFormation drops them."""
+    function = cloud.client("lambda").get_function_configuration(FunctionName=adopting_stack.resources["ApiFunction"])
     assert function["TracingConfig"] == {"Mode": "Active"}
-    secret = cloud.client("secretsmanager").describe_secret(SecretId=adopting.resources["SigningSecret"])
+    secret = cloud.client("secretsmanager").describe_secret(SecretId=adopting_stack.resources["SigningSecret"])
     assert secret["KmsKeyId"] == KEY
-    [described] = cloud.client("cloudformation").describe_stacks(StackName=adopting.name)["Stacks"]
+    [described] = cloud.client("cloudformation").describe_stacks(StackName=adopting_stack.name)["Stacks"]
     assert {tag["Key"]: tag["Value"] for tag in described["Tags"]}.items() >= TAGS.items()

@@ -1,4 +1,4 @@
-"""API Gateway's own JWT authorizer, by examples/protected-api: which tokens it lets through."""
+"""API Gateway's JWT authorizer, deployed from examples/protected-api: accepted and rejected tokens."""
 
 import json
 import time
@@ -8,13 +8,13 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from asking import APPLICATION, LOGIN, SCOPE, access_token, token
 from conftest import SHORT_LIVED
-from local import stack
+from local_cloud import stack
+from token_endpoint import APPLICATION, LOGIN, SCOPE, fetch_access_token, fetch_token
 
 
 @pytest.fixture(scope="module")
-def protected(cloud, issuer):
+def protected_url(cloud, issuer):
     cloudformation = cloud.client("cloudformation")
     body = json.dumps(stack.template("examples/protected-api/template.yaml"))
     parameters = [{"ParameterKey": "Issuer", "ParameterValue": issuer}]
@@ -22,8 +22,7 @@ def protected(cloud, issuer):
     capabilities = ["CAPABILITY_IAM"]
     cloudformation.create_stack(StackName=name, TemplateBody=body, Parameters=parameters, Capabilities=capabilities)
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    deployed = stack.Stack(cloud, name)
-    return f"{cloud.endpoint}/_aws/execute-api/{deployed.resources['Api']}/vehicles"
+    return f"{stack.Stack(cloud, name).url}/vehicles"
 
 
 def status(url, token=None):
@@ -31,34 +30,36 @@ def status(url, token=None):
     return requests.get(url, headers=headers, timeout=60).status_code
 
 
-def test_a_good_token_is_let_through(issuer, protected):
-    answer = requests.get(protected, headers={"authorization": f"Bearer {access_token(issuer)}"}, timeout=60)
-    assert (answer.status_code, answer.json()) == (200, {"sub": "demo-service", "client_id": "demo-service"})
-    assert status(protected, token(issuer, APPLICATION, **LOGIN, scope=SCOPE)["access_token"]) == 200
+def test_valid_tokens_are_accepted(issuer, protected_url):
+    headers = {"authorization": f"Bearer {fetch_access_token(issuer)}"}
+    response = requests.get(protected_url, headers=headers, timeout=60)
+    assert (response.status_code, response.json()) == (200, {"sub": "demo-service", "client_id": "demo-service"})
+    login = fetch_token(issuer, APPLICATION, **LOGIN, scope=SCOPE)
+    assert status(protected_url, login["access_token"]) == 200
 
 
-def test_any_other_is_not(issuer, protected):
-    good = access_token(issuer)
-    header, payload, signature = good.split(".")
-    claims = jwt.decode(good, options={"verify_signature": False})
-    kid = jwt.get_unverified_header(good)["kid"]
+def test_invalid_tokens_are_rejected(issuer, protected_url):
+    valid = fetch_access_token(issuer)
+    header, payload, signature = valid.split(".")
+    claims = jwt.decode(valid, options={"verify_signature": False})
+    kid = jwt.get_unverified_header(valid)["kid"]
     foreign = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    expired = access_token(issuer, SHORT_LIVED)
+    expired = fetch_access_token(issuer, SHORT_LIVED)
     flipped = signature[:-20] + ("A" if signature[-20] != "A" else "B") + signature[-19:]
-    swapped = access_token(issuer, scope="legacy:autonomy.write").split(".")[1]
+    swapped = fetch_access_token(issuer, scope="legacy:autonomy.write").split(".")[1]
     time.sleep(2)
-    refused = {
+    invalid = {
         "no token": (None, 401),
-        "wrong scope": (access_token(issuer, scope="legacy:autonomy.write"), 403),
+        "wrong scope": (fetch_access_token(issuer, scope="legacy:autonomy.write"), 403),
         "expired": (expired, 401),
         "a tampered signature": (f"{header}.{payload}.{flipped}", 401),
         "another payload": (f"{header}.{swapped}.{signature}", 401),
         "a foreign key": (jwt.encode(claims, foreign, "RS256", headers={"kid": kid}), 401),
         "no algorithm": (jwt.encode(claims, None, "none", headers={"kid": kid}), 401),
         # Its audience is the client, and its scopes are in another claim.
-        "structure 1": (access_token(issuer, accept="version=1"), 401),
+        "token version 1": (fetch_access_token(issuer, accept="version=1"), 401),
         "a refresh token": ("cs_rt_AY95E", 401),
     }
-    found = {name: status(protected, token) for name, (token, _) in refused.items()}
-    assert found == {name: expected for name, (_, expected) in refused.items()}
-    assert status(protected, good) == 200
+    statuses = {name: status(protected_url, token) for name, (token, _) in invalid.items()}
+    assert statuses == {name: expected for name, (_, expected) in invalid.items()}
+    assert status(protected_url, valid) == 200

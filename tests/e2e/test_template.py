@@ -1,4 +1,4 @@
-"""The stack's promises, asserted on the template as CloudFormation gets it from SAM's translation."""
+"""Properties of template.yaml after SAM's translation, which is the form that CloudFormation gets."""
 
 import graphlib
 import json
@@ -10,9 +10,9 @@ from unittest.mock import Mock
 import pytest
 from samtranslator.translator.transform import transform
 
+from cloudformation import resolve
 from conftest import ROOT
-from local.stack import template
-from resolving import resolved
+from local_cloud.stack import template
 
 TABLES = {"ClientsTable": "Retain", "UsersTable": "Retain", "GrantsTable": "Delete"}
 
@@ -30,22 +30,22 @@ def properties(translated, logical_id):
     return translated["Resources"][logical_id]["Properties"]
 
 
-def resources_of(translated, type_of):
-    return {name for name, resource in translated["Resources"].items() if resource["Type"] == type_of}
+def resources_of_type(translated, resource_type):
+    return {name for name, resource in translated["Resources"].items() if resource["Type"] == resource_type}
 
 
-def test_sam_finds_nothing_to_object_to():
+def test_sam_accepts_the_template():
     done = subprocess.run(["make", "lint"], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_resource_needs_itself(translated):
-    """CloudFormation refuses a circle, and the linter does not see one."""
+def test_resources_have_no_circular_dependency(translated):
+    """CloudFormation rejects a cycle, which the linter does not detect."""
     resources = translated["Resources"]
 
-    def needed(part):
+    def dependencies(part):
         if isinstance(part, list):
-            return {name for one in part for name in needed(one)}
+            return {name for element in part for name in dependencies(element)}
         if not isinstance(part, dict):
             return set()
         names = set()
@@ -57,10 +57,10 @@ def test_no_resource_needs_itself(translated):
             elif key == "Fn::Sub":
                 names |= {name.split(".")[0] for name in re.findall(r"\$\{([^}!]+)\}", str(value))}
             else:
-                names |= needed(value)
+                names |= dependencies(value)
         return names
 
-    graph = {name: needed(resource) & resources.keys() for name, resource in resources.items()}
+    graph = {name: dependencies(resource) & resources.keys() for name, resource in resources.items()}
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(resources)
 
 
@@ -69,23 +69,24 @@ KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 
-def test_s_603_the_roles_have_no_policies_but_their_own(translated):
-    """What these allow is tried on the deployed stack, by test_permissions.py."""
-    assert resources_of(translated, "AWS::IAM::Role") == ROLES
-    assert not resources_of(translated, "AWS::IAM::Policy") | resources_of(translated, "AWS::IAM::ManagedPolicy")
+def test_s_603_each_role_has_only_its_inline_policy(translated):
+    """The permissions themselves are tested on the deployed stack, in test_permissions.py."""
+    assert resources_of_type(translated, "AWS::IAM::Role") == ROLES
+    assert not resources_of_type(translated, "AWS::IAM::Policy")
+    assert not resources_of_type(translated, "AWS::IAM::ManagedPolicy")
     for parameters, boundary in [({}, None), ({"PermissionsBoundaryArn": BOUNDARY}, BOUNDARY)]:
-        resources = resolved(translated, **parameters)
+        resources = resolve(translated, **parameters)
         for name in ROLES:
             role = resources[name]["Properties"]
             assert "ManagedPolicyArns" not in role and len(role["Policies"]) == 1
             assert role.get("PermissionsBoundary") == boundary
 
 
-def test_s_603_what_is_optional_is_allowed_only_if_its_parameter_is_set(translated):
+def test_s_603_optional_permissions_are_granted_only_if_their_parameter_is_set(translated):
     def optional(**parameters):
         return {
             (name, statement["Sid"])
-            for name in ROLES for policy in resolved(translated, **parameters)[name]["Properties"]["Policies"]
+            for name in ROLES for policy in resolve(translated, **parameters)[name]["Properties"]["Policies"]
             for statement in policy["PolicyDocument"]["Statement"]
             if statement["Resource"] == "*" or str(statement["Action"]).count("kms:")
         }
@@ -95,31 +96,31 @@ def test_s_603_what_is_optional_is_allowed_only_if_its_parameter_is_set(translat
     assert optional(KmsKeyArn=KEY) == {("ApiRole", "DecryptTablesAndSecret"), ("RotateRole", "DecryptAndEncryptSecret")}
 
 
-def test_keys_are_made_with_the_stack_and_rotated_by_a_schedule(translated):
+def test_keys_are_generated_with_the_stack_and_rotated_on_a_schedule(translated):
     keys, schedule = properties(translated, "SigningKeys"), properties(translated, "RotationSchedule")
     assert keys["ServiceToken"] == {"Fn::GetAtt": ["RotateFunction", "Arn"]}
-    assert keys["SigningAlgorithm"] == {"Ref": "SigningAlgorithm"}, "a change of it updates the resource"
-    assert schedule["ScheduleExpression"] == "rate(1 day)", "one that fails is made up for"
+    assert keys["SigningAlgorithm"] == {"Ref": "SigningAlgorithm"}, "a changed algorithm must update the resource"
+    assert schedule["ScheduleExpression"] == "rate(1 day)", "the next run makes up for a failed one"
     assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["RotateFunction", "Arn"]}
     event = schedule["Target"]["Input"]["Fn::Sub"].replace("${RotationDays}", "30")
     assert json.loads(event) == {"action": "rotate", "after_days": 30}
     assert translated["Parameters"]["RotationDays"]["Default"] == 30
-    # Longer than API Gateway keeps a set, our caches and environments included.
+    # Longer than API Gateway caches a key set, plus the caches of the function.
     public_for = translated["Parameters"]["KeyPublicFor"]
     assert public_for["MinValue"] > 7200 + 2 * translated["Parameters"]["KeysMaxAge"]["MaxValue"] - 1
 
 
 def routes(translated):
-    names = resources_of(translated, "AWS::ApiGatewayV2::Route")
+    names = resources_of_type(translated, "AWS::ApiGatewayV2::Route")
     return {properties(translated, name)["RouteKey"]: properties(translated, name) for name in names}
 
 
 def test_s_603_only_the_api_may_invoke_the_function(translated):
-    [permission] = resources_of(translated, "AWS::Lambda::Permission")
-    permission = resolved(translated)[permission]["Properties"]
+    [permission] = resources_of_type(translated, "AWS::Lambda::Permission")
+    permission = resolve(translated)[permission]["Properties"]
     assert permission["Action"] == "lambda:InvokeFunction"
     assert permission["Principal"] == "apigateway.amazonaws.com"
-    assert not resources_of(translated, "AWS::Lambda::Url")
+    assert not resources_of_type(translated, "AWS::Lambda::Url")
     arn = "arn:aws:execute-api:eu-west-2:000000000000"
     calls = ["POST/oauth/token", "GET/.well-known/*", "$default"]
     assert len(calls) == len(routes(translated))
@@ -128,63 +129,64 @@ def test_s_603_only_the_api_may_invoke_the_function(translated):
         assert not fnmatchcase(f"{arn}:another/$default/{call}", permission["SourceArn"])
 
 
-def test_each_request_has_a_route_and_the_token_endpoint_and_the_documents_have_limits_of_their_own(translated):
+def test_token_endpoint_and_published_documents_have_their_own_throttling_limits(translated):
     integration = {"Fn::Sub": "integrations/${ApiIntegration}"}
     assert routes(translated).keys() == {"$default", "POST /oauth/token", "GET /.well-known/{proxy+}"}
     assert all(route["Target"] == integration for route in routes(translated).values())
     stage = translated["Resources"]["ApiStage"]
-    # API Gateway rejects settings of a route that is not there yet.
+    # API Gateway rejects settings of a route that does not exist yet.
     limited = {properties(translated, name)["RouteKey"] for name in stage["DependsOn"]}
     assert limited == stage["Properties"]["RouteSettings"].keys() == routes(translated).keys() - {"$default"}
     limits = {"TokenRate": 7, "TokenBurst": 6, "ThrottlingRate": 9, "ThrottlingBurst": 8}
-    stage = resolved(translated, **limits)["ApiStage"]["Properties"]
-    rest = {"ThrottlingRateLimit": 9, "ThrottlingBurstLimit": 8}
-    assert stage["DefaultRouteSettings"] == rest
+    stage = resolve(translated, **limits)["ApiStage"]["Properties"]
+    other_limits = {"ThrottlingRateLimit": 9, "ThrottlingBurstLimit": 8}
+    assert stage["DefaultRouteSettings"] == other_limits
     assert stage["RouteSettings"] == {
-        "POST /oauth/token": {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 6}, "GET /.well-known/{proxy+}": rest,
+        "POST /oauth/token": {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 6},
+        "GET /.well-known/{proxy+}": other_limits,
     }
     defaults = {name: translated["Parameters"][name]["Default"] for name in limits}
     assert defaults == {"TokenRate": 500, "TokenBurst": 250, "ThrottlingRate": 1000, "ThrottlingBurst": 500}
 
 
 @pytest.mark.parametrize("event", sorted((ROOT / "events").glob("*.json")), ids=lambda event: event.stem)
-def test_a_sample_event_comes_by_the_route_of_its_request(translated, event):
+def test_a_sample_event_has_the_route_of_its_request(translated, event):
     event = json.loads(event.read_text())
     request = f"{event['requestContext']['http']['method']} {event['rawPath']}"
     patterns = {key: key.replace("{proxy+}", "?*") for key in routes(translated)}
-    taken = next((key for key, pattern in patterns.items() if fnmatchcase(request, pattern)), "$default")
-    assert event["routeKey"] == event["requestContext"]["routeKey"] == taken
+    route = next((key for key, pattern in patterns.items() if fnmatchcase(request, pattern)), "$default")
+    assert event["routeKey"] == event["requestContext"]["routeKey"] == route
 
 
 DOMAIN = {"DomainName": "login.example.com", "CertificateArn": "arn:aws:acm:eu-west-2:123456789012:certificate/12ab-34"}
-# What else could be called from outside, with rules of its own for TLS.
-OTHER_WAYS_IN = ("AWS::ApiGateway::", "AWS::CloudFront::", "AWS::ElasticLoadBalancingV2::", "AWS::Lambda::Url")
+# Resource types that accept requests with TLS settings other than those of an HTTP API.
+OTHER_ENDPOINTS = ("AWS::ApiGateway::", "AWS::CloudFront::", "AWS::ElasticLoadBalancingV2::", "AWS::Lambda::Url")
 
 
 @pytest.mark.parametrize("domain", [{}, DOMAIN])
-def test_s_106_there_is_no_way_in_but_tls(translated, domain):
+def test_s_106_every_endpoint_requires_tls(translated, domain):
     """API Gateway enforces TLS 1.2 at all endpoints of HTTP APIs (developer guide, "Security policy for HTTP APIs")."""
-    resources = resolved(translated, **domain)
-    ways_in = {}
+    resources = resolve(translated, **domain)
+    by_type = {}
     for name, resource in resources.items():
-        assert not resource["Type"].startswith(OTHER_WAYS_IN)
-        ways_in.setdefault(resource["Type"], {})[name] = resource["Properties"]
-    [api] = ways_in["AWS::ApiGatewayV2::Api"].values()
+        assert not resource["Type"].startswith(OTHER_ENDPOINTS)
+        by_type.setdefault(resource["Type"], {})[name] = resource["Properties"]
+    [api] = by_type["AWS::ApiGatewayV2::Api"].values()
     assert api["ProtocolType"] == "HTTP"
-    [permission] = ways_in["AWS::Lambda::Permission"].values()
+    [permission] = by_type["AWS::Lambda::Permission"].values()
     assert permission["Principal"] == "apigateway.amazonaws.com" and ":${Api}/" in permission["SourceArn"]
-    assert api["DisableExecuteApiEndpoint"] == bool(domain), "the API's own URL is off if there is a domain"
-    domains = ways_in.get("AWS::ApiGatewayV2::DomainName", {})
-    mappings = ways_in.get("AWS::ApiGatewayV2::ApiMapping", {})
+    assert api["DisableExecuteApiEndpoint"] == bool(domain), "a domain disables the default URL of the API"
+    domains = by_type.get("AWS::ApiGatewayV2::DomainName", {})
+    mappings = by_type.get("AWS::ApiGatewayV2::ApiMapping", {})
     assert len(domains) == len(mappings) == (1 if domain else 0)
-    for given in domains.values():
-        [configuration] = given["DomainNameConfigurations"]
-        assert given["DomainName"] == domain["DomainName"]
+    for custom in domains.values():
+        [configuration] = custom["DomainNameConfigurations"]
+        assert custom["DomainName"] == domain["DomainName"]
         assert configuration["SecurityPolicy"] == "TLS_1_2"
         assert configuration["CertificateArn"] == domain["CertificateArn"]
 
 
-def test_the_own_domain_is_the_issuer(translated):
+def test_a_custom_domain_is_the_issuer(translated):
     issuer = properties(translated, "ApiFunction")["Environment"]["Variables"]["ISSUER"]
     assert issuer["Fn::If"][:2] == ["HasDomain", {"Fn::Sub": "https://${DomainName}"}]
     assert translated["Outputs"]["Issuer"]["Value"] == issuer
@@ -192,28 +194,28 @@ def test_the_own_domain_is_the_issuer(translated):
     assert token_url["Fn::If"][:2] == ["HasDomain", {"Fn::Sub": "https://${DomainName}/oauth/token"}]
 
 
-def test_the_tables_are_kept_encrypted_and_recoverable(translated):
-    assert resources_of(translated, "AWS::DynamoDB::Table") == TABLES.keys()
+def test_the_tables_are_retained_encrypted_and_recoverable(translated):
+    assert resources_of_type(translated, "AWS::DynamoDB::Table") == TABLES.keys()
     for name, policy in TABLES.items():
-        resource = resolved(translated)[name]
+        resource = resolve(translated)[name]
         table = resource["Properties"]
         assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == policy
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["SSESpecification"] == {"SSEEnabled": True}
-        # A restored table of grants would revive revoked logins.
+        # Restoring the grants table would make revoked logins valid again.
         recovery = {"PointInTimeRecoveryEnabled": policy == "Retain"}
         assert table["PointInTimeRecoverySpecification"] == recovery
         assert table.get("DeletionProtectionEnabled", False) == (policy == "Retain")
     assert properties(translated, "GrantsTable")["TimeToLiveSpecification"] == {
         "AttributeName": "expires_at", "Enabled": True,
     }
-    secret = resolved(translated)["SigningSecret"]
+    secret = resolve(translated)["SigningSecret"]
     assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
     assert "KmsKeyId" not in secret["Properties"]
 
 
-def test_a_key_of_kms_encrypts_the_tables_and_the_secret(translated):
-    resources = resolved(translated, KmsKeyArn=KEY)
+def test_a_kms_key_encrypts_the_tables_and_the_secret(translated):
+    resources = resolve(translated, KmsKeyArn=KEY)
     for name in TABLES:
         encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
         assert resources[name]["Properties"]["SSESpecification"] == encryption
@@ -221,17 +223,17 @@ def test_a_key_of_kms_encrypts_the_tables_and_the_secret(translated):
 
 
 @pytest.mark.parametrize(("table", "variable"), [("ClientsTable", "CLIENTS_TABLE"), ("UsersTable", "USERS_TABLE")])
-def test_an_existing_table_takes_the_place_of_the_stacks_own(translated, table, variable):
-    adopted = resolved(translated, **{f"Existing{table}": "earlier"})
-    assert table not in adopted and len(adopted) == len(resolved(translated)) - 1
+def test_an_existing_table_replaces_the_table_of_the_stack(translated, table, variable):
+    adopted = resolve(translated, **{f"Existing{table}": "earlier"})
+    assert table not in adopted and len(adopted) == len(resolve(translated)) - 1
     assert adopted["ApiFunction"]["Properties"]["Environment"]["Variables"][variable] == "earlier"
     assert f"'{table}'" not in str(adopted) and ":table/earlier" in str(adopted["ApiRole"])
     output = translated["Outputs"][f"{table}Name"]["Value"]
     assert output == {"Fn::If": [f"Makes{table}", {"Ref": table}, {"Ref": f"Existing{table}"}]}
 
 
-def test_every_log_ends_at_its_time(translated):
-    groups = resources_of(translated, "AWS::Logs::LogGroup")
+def test_every_log_group_has_the_retention_of_the_parameter(translated):
+    groups = resources_of_type(translated, "AWS::Logs::LogGroup")
     assert groups == {"ApiLogGroup", "AccessLogGroup", "RotateLogGroup"}
     for name in groups:
         assert properties(translated, name)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
@@ -246,7 +248,7 @@ def test_s_102_the_access_log_has_no_query_string(translated):
     written = dict(re.findall(r'"(\w+)":"\$context\.([\w.]+)"', settings["Format"]))
     rest = re.sub(r'"\w+":"\$context\.[\w.]+"', "", settings["Format"])
     assert rest.replace(" ", "") == "{" + "," * (len(written) - 1) + "}", "one JSON object of strings"
-    # requestTimeEpoch and path are known to be without it; $context.integration.* and the like are not used.
+    # requestTimeEpoch and path have no query string. $context.integration.* and similar variables are not used.
     assert set(written.values()) == {
         "error.message", "httpMethod", "identity.sourceIp", "identity.userAgent", "integrationErrorMessage",
         "integrationLatency", "integrationStatus", "path", "protocol", "requestId", "requestTimeEpoch",
@@ -254,32 +256,32 @@ def test_s_102_the_access_log_has_no_query_string(translated):
     }
 
 
-def test_the_lines_of_the_api_are_logged_and_those_of_lambda_only_if_an_invocation_failed(translated):
+def test_lambda_logs_its_own_lines_only_if_an_invocation_failed(translated):
     logging = properties(translated, "ApiFunction")["LoggingConfig"]
     levels = logging["LogFormat"], logging["SystemLogLevel"], logging["ApplicationLogLevel"]
     assert levels == ("JSON", "WARN", "INFO")
 
 
-def test_the_function_is_traced_and_limited_only_on_demand(translated):
-    function = resolved(translated)["ApiFunction"]["Properties"]
+def test_tracing_and_reserved_concurrency_are_off_by_default(translated):
+    function = resolve(translated)["ApiFunction"]["Properties"]
     assert function["TracingConfig"] == {"Mode": "PassThrough"}
     assert "ReservedConcurrentExecutions" not in function
-    limited = resolved(translated, ReservedConcurrency="5", Tracing="Active", MemorySize=512, Architecture="arm64")
+    limited = resolve(translated, ReservedConcurrency="5", Tracing="Active", MemorySize=512, Architecture="arm64")
     function = limited["ApiFunction"]["Properties"]
     assert function["ReservedConcurrentExecutions"] == "5"
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert function["Architectures"] == ["arm64"] and function["MemorySize"] == 512
 
 
-def test_every_parameter_is_described_bounded_and_used(translated):
+def test_every_parameter_is_described_constrained_and_used(translated):
     used = str(translated["Resources"]) + str(translated["Conditions"]) + str(translated["Rules"])
     groups = translated["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     grouped = [name for group in groups for name in group["Parameters"]]
     assert sorted(grouped) == sorted(translated["Parameters"])
     for name, parameter in translated["Parameters"].items():
         assert parameter["Description"] and "Default" in parameter
-        bounds = {"AllowedValues"}, {"AllowedPattern", "ConstraintDescription"}, {"MinValue", "MaxValue"}
-        assert any(bound <= parameter.keys() for bound in bounds), name
+        constraints = {"AllowedValues"}, {"AllowedPattern", "ConstraintDescription"}, {"MinValue", "MaxValue"}
+        assert any(constraint <= parameter.keys() for constraint in constraints), name
         assert f"'Ref': '{name}'" in used or f"${{{name}}}" in used, name
         if "AllowedValues" in parameter:
             assert parameter["Default"] in parameter["AllowedValues"]
@@ -287,8 +289,9 @@ def test_every_parameter_is_described_bounded_and_used(translated):
             assert re.search(parameter["AllowedPattern"], parameter["Default"])
 
 
-@pytest.mark.parametrize(("name", "good", "bad"), [
-    ("DomainName", ["login.example.com", "a-b.c.uk"], ["Login.example.com", "https://x.y", "x", "a..b", "-a.b", "a.b/"]),
+@pytest.mark.parametrize(("name", "valid", "invalid"), [
+    ("DomainName", ["login.example.com", "a-b.c.uk"],
+     ["Login.example.com", "https://x.y", "x", "a..b", "-a.b", "a.b/"]),
     ("CertificateArn", ["arn:aws:acm:eu-west-2:123456789012:certificate/12ab-34"], ["certificate", "arn:aws:iam::1:x"]),
     ("Issuer", ["https://a.b", "https://a.b:8443/c/d"], ["http://a.b", "https://a.b/", "https://a.b?c", "a.b"]),
     ("AlarmTopicArn", ["arn:aws:sns:eu-west-2:123456789012:alarms"], ["alarms", "arn:aws:sqs:eu-west-2:1:x"]),
@@ -299,7 +302,7 @@ def test_every_parameter_is_described_bounded_and_used(translated):
     ("ExistingClientsTable", ["", "countersign-ClientsTable-1AB"], ["ab", "a/b", "arn:aws:dynamodb:x:1:table/abc"]),
     ("ExistingUsersTable", ["", "countersign-UsersTable-1AB"], ["ab", "a/b", "arn:aws:dynamodb:x:1:table/abc"]),
 ])
-def test_a_parameter_takes_what_is_meant_and_nothing_else(translated, name, good, bad):
+def test_a_parameter_accepts_only_valid_values(translated, name, valid, invalid):
     pattern = translated["Parameters"][name]["AllowedPattern"]
-    assert all(re.search(pattern, value) for value in good)
-    assert not any(re.search(pattern, value) for value in bad)
+    assert all(re.search(pattern, value) for value in valid)
+    assert not any(re.search(pattern, value) for value in invalid)

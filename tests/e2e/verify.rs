@@ -1,6 +1,6 @@
-//! Verifies tokens as docs/verifying.md says, whose Rust this is to the letter. The end-to-end tests run it.
+//! The Rust example of docs/verifying.md. The end-to-end tests run it.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails by it")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a panic fails the test")]
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};

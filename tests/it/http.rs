@@ -6,4 +6,5 @@ mod headers;
 mod openapi;
 mod parameters;
 mod published;
+mod request;
 mod token;

@@ -24,11 +24,13 @@ async fn s_602_one_line_says_what_was_decided() {
     assert_eq!(lines.len(), 1);
     let expected = json!({
         "timestamp": lines[0]["timestamp"], "level": "INFO", "outcome": "issued", "status": 200,
-        "request_id": "r-1", "source": "203.0.113.7", "grant": "password", "version": 1,
+        "total_ms": lines[0]["total_ms"], "request_id": "r-1", "source": "203.0.113.7", "route": "/oauth/token",
+        "grant": "password", "version": 1,
         "client_id": "autonomy-web", "user": USER_IN_LOG, "kid": kid,
     });
     assert_eq!(lines[0], expected);
     assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'));
+    assert!(lines[0]["total_ms"].as_u64().unwrap() < 10_000);
     // Each member once: readers disagree on which of two counts.
     assert_eq!(log.text().matches("\":").count(), expected.as_object().unwrap().len());
 }
@@ -48,7 +50,7 @@ async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
         test.password(username, "wrong").await.assert_error(400, "invalid_grant");
         let lines = log.lines();
         assert_eq!(lines.len(), 1);
-        assert_eq!(lines[0]["outcome"], "refused");
+        assert_eq!(lines[0]["outcome"], "rejected");
         assert_eq!((&lines[0]["error"], &lines[0]["reason"]), (&json!("invalid_grant"), &json!(reason)));
         assert_eq!(lines[0]["grant"], "password");
         assert_eq!(lines[0]["user"], json!(user), "{username}");
@@ -58,6 +60,24 @@ async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
     test.form(("an unknown client", "x"), &[("grant_type", "client_credentials")]).await;
     assert_eq!(log.lines()[0]["reason"], "unknown client");
     assert!(log.lines()[0].get("client_id").is_none());
+}
+
+#[tokio::test]
+async fn s_602_the_route_is_a_known_path_or_absent() {
+    let test = TestApp::start().await;
+    for (path, route) in [
+        ("/oauth/token", json!("/oauth/token")),
+        ("/healthz", json!("/healthz")),
+        ("/.well-known/jwks.json", json!("/.well-known/jwks.json")),
+        ("/an-unknown-path", json!(null)),
+    ] {
+        let log = LogLines::collect();
+        let status = test.send(form(&[]).to("DELETE", path)).await.status;
+        assert!([404, 405].contains(&status), "{path}");
+        assert_eq!(log.lines().len(), 1);
+        assert_eq!(log.lines()[0]["route"], route, "{path}");
+        assert!(!log.text().contains("unknown-path"));
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ mod http;
 mod keys;
 mod local;
 mod log;
+mod params;
 mod password_hash;
 mod properties;
 mod refresh_model;

@@ -1,8 +1,8 @@
 //! `countersign import clients`: the line of a client.
 
 use countersign::client::{ATTRIBUTES, Client, ClientMetadata, Secret};
+use countersign::client_auth::{CLIENT_ID, CLIENT_SECRET};
 use countersign::clock::Clock;
-use countersign::params::{self, Name};
 use countersign::password_hash::{Hash, HashError, Hasher, hash_client_secret, is_generated};
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ impl Import for ImportedClient {
         };
         let client_id = take("client_id")?.ok_or("missing field `client_id`")?;
         let (secret, hash) = (take("secret")?, take("secret_hash")?);
-        params::check(Name::ClientId, &client_id).map_err(|error| error.reason().to_owned())?;
+        CLIENT_ID.check(&client_id).map_err(|error| error.reason().into_owned())?;
         let hash = secret_hash(secret, hash, hasher)?;
         let now = Clock::System.now();
         let mut client = Client::new(client_id, now);
@@ -81,7 +81,7 @@ fn secret_hash(secret: Option<String>, hash: Option<String>, hasher: &Hasher) ->
             Ok(Some(hash))
         }
         (Some(secret), None) => {
-            params::check(Name::ClientSecret, &secret).map_err(|error| error.reason().to_owned())?;
+            CLIENT_SECRET.check(&secret).map_err(|error| error.reason().into_owned())?;
             // Only secrets that countersign generated are known to be random. Others need a slow hash.
             let hash =
                 if is_generated(&secret) { hash_client_secret(&secret).try_into() } else { hasher.hash(&secret) };

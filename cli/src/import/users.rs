@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign::params::{self, Name};
+use countersign::grant::password::USERNAME;
 use countersign::password_hash::{Hash, Hasher};
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
@@ -44,7 +44,7 @@ impl Import for ImportedUser {
         let line = normalize(line)?;
         let names = line.keys().cloned().collect();
         let line: UserLine = object(line)?;
-        params::check(Name::Username, &line.username).map_err(|error| error.reason().to_owned())?;
+        USERNAME.check(&line.username).map_err(|error| error.reason().into_owned())?;
         let username = Username::parse(&line.username).ok_or("the username is not valid (RFC 8265)")?;
         if line.user_id.as_ref().is_some_and(|id| id.is_empty() || id.contains(char::is_control)) {
             return Err("the user_id is empty or has control characters".to_owned());

@@ -1,17 +1,17 @@
-// Finds the token endpoint in both documents, and gets a token there, by openid-client.
+// Finds the token endpoint in both metadata documents with openid-client, and gets a token from it.
 import * as client from 'openid-client'
 
 const { issuer, id, secret } = JSON.parse(process.env.COUNTERSIGN)
-const found = []
+const endpoints = []
 const wellKnown = '/.well-known/oauth-authorization-server'
-// RFC 8414 inserts the well-known name before the issuer's path. A local cloud serves the API below a path, so that URL does
-// not lead to the API there; the same document is at the issuer itself.
+// RFC 8414 inserts the well-known name before the path of the issuer. A local cloud serves the API below a path, and not
+// at that URL, so this fetches the same document below the issuer.
 const customFetch = (url, options) => fetch(url.includes(wellKnown) ? issuer + wellKnown : url, options)
 
 for (const algorithm of ['oidc', 'oauth2']) {
   const options = { algorithm, execute: [client.allowInsecureRequests], [client.customFetch]: customFetch }
   const config = await client.discovery(new URL(issuer), id, secret, undefined, options)
   await client.clientCredentialsGrant(config)
-  found.push(config.serverMetadata().token_endpoint)
+  endpoints.push(config.serverMetadata().token_endpoint)
 }
-console.log(JSON.stringify(found))
+console.log(JSON.stringify(endpoints))

@@ -1,4 +1,4 @@
-// Verifies tokens as a resource server would, by jose.
+// Verifies tokens with jose as a resource server would.
 import { importJWK, jwtVerify } from 'jose'
 
 const { jwk, issuer, audience, tokens } = JSON.parse(process.env.COUNTERSIGN)
@@ -7,10 +7,10 @@ const rules = { issuer, audience, typ: 'at+jwt', algorithms: ['RS256'], required
 
 for (const token of tokens) {
   await jwtVerify(token, key, rules)
-  // One character of the signature changed, and it must not.
+  // A changed character of the signature must be rejected.
   const at = token.length - 20
   const forged = token.slice(0, at) + (token[at] === 'A' ? 'B' : 'A') + token.slice(at + 1)
-  const refusal = await jwtVerify(forged, key, rules).then(() => undefined, (error) => error)
-  if (refusal?.code !== 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED') throw new Error(`not refused: ${refusal}`)
+  const error = await jwtVerify(forged, key, rules).then(() => undefined, (error) => error)
+  if (error?.code !== 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED') throw new Error(`not rejected: ${error}`)
 }
 console.log(tokens.length)

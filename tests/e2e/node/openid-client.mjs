@@ -1,8 +1,8 @@
-// Every grant, with both ways of client authentication, by openid-client.
+// Uses every grant with both methods of client authentication, with openid-client.
 import * as client from 'openid-client'
 
 const { tokenUrl, issuer, service, application, user, scope } = JSON.parse(process.env.COUNTERSIGN)
-const answers = []
+const responses = []
 
 for (const authentication of [client.ClientSecretBasic, client.ClientSecretPost]) {
   const configure = ({ id, secret }) => {
@@ -10,14 +10,14 @@ for (const authentication of [client.ClientSecretBasic, client.ClientSecretPost]
     client.allowInsecureRequests(config)
     return config
   }
-  answers.push(await client.clientCredentialsGrant(configure(service), { scope }))
+  responses.push(await client.clientCredentialsGrant(configure(service), { scope }))
 
   const config = configure(application)
   const login = await client.genericGrantRequest(config, 'password', { ...user, scope })
-  answers.push(login, await client.refreshTokenGrant(config, login.refresh_token))
+  responses.push(login, await client.refreshTokenGrant(config, login.refresh_token))
 
   const wrong = client.genericGrantRequest(config, 'password', { ...user, password: 'wrong', scope })
-  const refusal = await wrong.then(() => undefined, (error) => error)
-  if (refusal?.error !== 'invalid_grant' || refusal.status !== 400) throw new Error(`not refused: ${refusal}`)
+  const error = await wrong.then(() => undefined, (error) => error)
+  if (error?.error !== 'invalid_grant' || error.status !== 400) throw new Error(`not rejected: ${error}`)
 }
-console.log(JSON.stringify(answers))
+console.log(JSON.stringify(responses))

@@ -303,6 +303,6 @@ async fn a_store_that_cannot_be_reached_is_a_503() {
     let sdk = countersign::aws::load(testing::cloud::sdk(nobody)).await;
     let store = countersign::store::Store::new(&sdk, &test.app.config.tables);
     let error = Error::from(store.client(SERVICE.0).await.unwrap_err());
-    assert_eq!((error.status(), error.code()), (503, "temporarily_unavailable"));
+    assert_eq!((error.code().status(), error.code().as_str()), (503, "temporarily_unavailable"));
     assert!(error.reason().starts_with("DynamoDB is not available: GetItem: "), "{}", error.reason());
 }

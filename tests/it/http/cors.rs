@@ -81,6 +81,21 @@ async fn s_912_a_page_of_an_allowed_origin_reads_every_response_to_the_authentic
 }
 
 #[tokio::test]
+async fn s_912_a_page_of_an_allowed_origin_reads_the_response_to_a_request_that_was_too_slow() {
+    let test = started().await;
+    let params =
+        [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", "legacy:autonomy.read")];
+    test.interceptor.hold();
+    let request = test.send(grant(&params, APPLICATION).header("origin", ORIGIN).post());
+    // The client and the user are read; the write of the family hangs.
+    let (response, calls) = tokio::join!(request, test.interceptor.let_through(2));
+    assert_eq!(calls, ["GetItem ClientsTable", "GetItem UsersTable"]);
+    response.assert_error(503, "temporarily_unavailable");
+    assert_readable(&response, "a late response");
+    test.interceptor.release();
+}
+
+#[tokio::test]
 async fn s_912_no_other_page_reads_a_response() {
     let test = started().await;
     for origin in [

@@ -1,4 +1,4 @@
-"""The local cloud: ministack, an AWS in one process on 127.0.0.1, which enforces the permissions of roles."""
+"""The local cloud: ministack, an emulated AWS in one process on 127.0.0.1, which enforces the permissions of roles."""
 
 import http.client
 import json
@@ -11,16 +11,16 @@ from contextlib import suppress
 
 import boto3
 
-from local.program import REGION, RUN, Fault, Program, require_free
+from local_cloud.program import REGION, RUN, LocalCloudError, Program, require_free_port
 
-# What the stack and `sam deploy` need. Each of the others could listen on a port of its own.
+# Only the services that the stack and `sam deploy` use, because other services may listen on additional ports.
 SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,scheduler,secretsmanager,sts"
-# The files of the cloud that `make deploy-local` leaves running, and word of it.
-KEPT, STATE = RUN / "cloud", RUN / "cloud.json"
+# The files and the process of the cloud that `make deploy-local` leaves running.
+FOLDER, STATE_FILE = RUN / "cloud", RUN / "cloud.json"
 
 
 class Cloud:
-    """One that runs. As a context it ends with it."""
+    """A running local cloud. As a context manager, stops it at exit."""
 
     def __init__(self, port, program):
         self.port, self.program = port, program
@@ -28,8 +28,8 @@ class Cloud:
 
     @classmethod
     def start(cls, port, folder):
-        """Starts one on a port that is free, with all its files in a folder, and waits until it answers."""
-        require_free(port, "CLOUD_PORT")
+        """Starts a cloud on a free port, with all its files in a folder, and waits until it responds."""
+        require_free_port(port, "CLOUD_PORT")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         environment = os.environ | {
@@ -44,7 +44,7 @@ class Cloud:
             "STATE_DIR": str(folder / "state"),
             "TMPDIR": str(folder),
         }
-        command = [sys.executable, "-m", "local.enforcing"]
+        command = [sys.executable, "-m", "local_cloud.emulator"]
         cloud = cls(port, Program.start("the local cloud", command, environment, folder / "log.txt"))
         try:
             cloud._wait_until_ready()
@@ -55,16 +55,16 @@ class Cloud:
 
     def _wait_until_ready(self):
         deadline = time.monotonic() + 60
-        while not (self.program.listens(self.port) and self._answers()):
-            self.require_alive()
+        while not (self.program.listens(self.port) and self._is_healthy()):
+            self.require_running()
             if time.monotonic() > deadline:
-                raise Fault(f"the local cloud does not answer{self.program.last_words()}")
+                raise LocalCloudError(f"the local cloud did not respond within 60 s{self.program.last_output()}")
             time.sleep(0.1)
 
-    def _answers(self):
+    def _is_healthy(self):
         with suppress(OSError, http.client.HTTPException):
-            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=5) as answer:
-                return answer.status == 200
+            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=5) as response:
+                return response.status == 200
         return False
 
     def __enter__(self):
@@ -73,8 +73,11 @@ class Cloud:
     def __exit__(self, *_):
         self.stop()
 
-    def require_alive(self):
-        self.program.require_alive()
+    def require_running(self):
+        self.program.require_running()
+
+    def crash_message(self):
+        return self.program.crash_message()
 
     def stop(self):
         self.program.stop()
@@ -85,22 +88,22 @@ class Cloud:
         return self.program.log.parent
 
     def environment(self):
-        """The environment for whatever is to talk to this cloud."""
+        """Returns the environment variables for a program that uses this cloud."""
         return os.environ | {"AWS_ENDPOINT_URL": self.endpoint}
 
     def client(self, service):
         return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION)
 
-    def keep(self):
-        """Leaves it running when this program ends, and word of it for those to come."""
+    def leave_running(self):
+        """Records this cloud in the state file, so that later commands find it."""
         process = self.program.process
-        STATE.write_text(json.dumps({"port": self.port, "pid": process.pid, "created": process.create_time()}))
+        STATE_FILE.write_text(json.dumps({"port": self.port, "pid": process.pid, "created": process.create_time()}))
 
     @classmethod
-    def kept(cls):
-        """The one that was left running, if it still is."""
+    def find_running(cls):
+        """Returns the cloud of the state file, or None if it does not run."""
         with suppress(OSError, ValueError, KeyError):
-            state = json.loads(STATE.read_text())
-            program = Program.found("the local cloud", state["pid"], state["created"], KEPT / "log.txt")
+            state = json.loads(STATE_FILE.read_text())
+            program = Program.find("the local cloud", state["pid"], state["created"], FOLDER / "log.txt")
             return program and cls(state["port"], program)
         return None

@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::published;
+use super::document;
 use crate::app::App;
 use crate::client::GrantType;
 use crate::error::Error;
@@ -37,7 +37,6 @@ struct Metadata<'a> {
 
 /// Returns the metadata, which depends on the configuration and on the signing keys only.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    app.keyring.reload_if_due();
     let keys = app.keyring.current().await?;
     let issuer = &app.config.issuer;
     let metadata = Metadata {
@@ -51,8 +50,8 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         id_token_signing_alg_values_supported: &keys.algorithms,
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     };
-    let json = serde_json::to_string(&metadata).map_err(|error| Error::ServerError(error.to_string()))?;
-    published::answer(&headers, &json, app.config.keys.max_age)
+    let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;
+    document(&headers, &json, app.config.keys.max_age)
 }
 
 /// Returns the path of an issuer URL, without a trailing slash; empty if there is no path.

@@ -12,7 +12,7 @@ use crate::token::TokenVersion;
 ///
 /// # Errors
 /// `invalid_request` if the version is not a number, or below 1.
-pub(super) fn token_version(headers: &HeaderMap) -> Result<TokenVersion, Error> {
+pub fn token_version(headers: &HeaderMap) -> Result<TokenVersion, Error> {
     for value in headers.get_all(ACCEPT) {
         let text = String::from_utf8_lossy(value.as_bytes());
         for entry in split(&text, ',') {
@@ -31,10 +31,10 @@ fn parse(version: &str) -> Result<TokenVersion, Error> {
     let (whole, fraction) = version.split_once('.').unwrap_or((version, "0"));
     let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(whole) || !is_number(fraction) {
-        return Err(Error::InvalidRequest("The version in Accept is not a number."));
+        return Err(Error::invalid_request("The version in Accept is not a number."));
     }
     match whole.trim_start_matches('0') {
-        "" => Err(Error::InvalidRequest("The version in Accept is below 1.")),
+        "" => Err(Error::invalid_request("The version in Accept is below 1.")),
         "1" => Ok(TokenVersion::V1),
         _ => Ok(TokenVersion::V2),
     }

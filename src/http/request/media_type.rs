@@ -1,7 +1,7 @@
 //! The common grammar of header fields: lists, and parameters after semicolons (RFC 9110 section 5.6).
 
 /// Splits at the separators outside quotes, and trims the parts.
-pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+pub fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |character| {
         if escaped {
@@ -17,7 +17,7 @@ pub(super) fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the name of a parameter and its value, without quotes. Returns `None` if the text is not a parameter.
-pub(super) fn parameter(part: &str) -> Option<(&str, &str)> {
+pub fn parameter(part: &str) -> Option<(&str, &str)> {
     let (name, value) = part.split_once('=')?;
     let value = value.trim();
     let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));

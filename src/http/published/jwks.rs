@@ -6,13 +6,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::published;
+use super::document;
 use crate::app::App;
 use crate::error::Error;
 
 /// Returns the last good set, even during an outage of Secrets Manager.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    app.keyring.reload_if_due();
     let keys = app.keyring.current().await?;
-    published::answer(&headers, &keys.jwks, app.config.keys.max_age)
+    document(&headers, &keys.jwks, app.config.keys.max_age)
 }

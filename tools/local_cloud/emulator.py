@@ -1,8 +1,8 @@
-"""Runs ministack with one addition: it knows `dynamodb:Attributes` of writes, and not only of projections.
+"""Ministack with one addition: the condition key `dynamodb:Attributes` has the attributes of writes, too.
 
-On AWS that condition key lists each top-level attribute that a request names: those of the key and of the item, and those
-in its expressions (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control"). Without the
-addition, the local cloud would allow what AWS denies.
+On AWS this key lists each top-level attribute that a request names: the attributes of the key, of the item, and in
+expressions (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control"). Ministack sets it
+for projections only, so it would allow writes that AWS denies.
 """
 
 import json
@@ -12,16 +12,16 @@ import sys
 from ministack import app
 from ministack.core import iam_actions
 
-# A name in an expression that begins a path; not a value (:x), and not a later part of a path (a.x).
+# A name in an expression that begins a path. Does not match a value (:x) or a later part of a path (a.x).
 NAME = re.compile(r"(?<![\w:#.])#?[A-Za-z_]\w*")
 KEYWORDS = {"set", "remove", "add", "delete", "and", "or", "not", "between", "in"}
 FUNCTIONS = {"attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains", "size",
              "if_not_exists", "list_append"}
-_known = iam_actions.dynamodb_service_context
+_ministack_context = iam_actions.dynamodb_service_context
 
 
 def written_attributes(request):
-    """The top-level attributes that a PutItem, UpdateItem or DeleteItem names."""
+    """Returns the top-level attributes that a PutItem, UpdateItem or DeleteItem names."""
     aliases = request.get("ExpressionAttributeNames") or {}
     expressions = f"{request.get('UpdateExpression') or ''} {request.get('ConditionExpression') or ''}"
     words = [word for word in NAME.findall(expressions) if word.lower() not in KEYWORDS and word not in FUNCTIONS]
@@ -32,7 +32,7 @@ def written_attributes(request):
 
 
 def service_context(body):
-    context = _known(body)
+    context = _ministack_context(body)
     try:
         request = json.loads(body or b"{}")
     except ValueError:

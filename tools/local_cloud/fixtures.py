@@ -1,4 +1,4 @@
-"""Clients, users and a signing key, as they are stored (docs/operations.md)."""
+"""Clients, users and a signing key in the form in which the function stores them."""
 
 import base64
 import hashlib
@@ -10,13 +10,13 @@ from boto3.dynamodb.types import TypeSerializer
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from local.program import ROOT
+from local_cloud.program import ROOT
 
 DEMO = json.loads((ROOT / "testing/src/demo.json").read_text())
 
 
 def seed(stack, fixtures):
-    """Puts clients and users, given with their secrets in the clear, into the tables of a stack."""
+    """Writes clients and users to the tables of a stack, and hashes their secrets and passwords."""
     dynamodb = stack.cloud.client("dynamodb")
     for client in fixtures["clients"]:
         client = client | {"secrets": [_hashed(secret, "secret", "hash") for secret in client["secrets"]]}
@@ -27,7 +27,7 @@ def seed(stack, fixtures):
 
 
 def put_signing_key(stack):
-    """Puts a fresh RSA key into the secret of a stack that has nobody to make one."""
+    """Writes a new RSA key to the secret of a stack that has no rotation function."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     secret = stack.resources["SigningSecret"]
@@ -53,10 +53,10 @@ def _hash(secret, scheme):
 
 
 def _item(record):
-    """A record as DynamoDB takes it. A list of strings is a set, as everywhere in our tables."""
+    """Returns a record as a DynamoDB item. Lists of strings become string sets."""
 
     def native(value):
-        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        if isinstance(value, list) and value and all(isinstance(element, str) for element in value):
             return set(value)
         return value
 

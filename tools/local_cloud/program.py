@@ -1,4 +1,4 @@
-"""Programs: started with a mark in their environment, by which they and all that they started are found and ended."""
+"""Child processes. Each has a mark in its environment, which finds it and all its descendants in order to stop them."""
 
 import fcntl
 import os
@@ -19,16 +19,16 @@ REGION = "eu-west-2"
 MARK = "COUNTERSIGN_LOCAL_MARK"
 
 
-class Fault(Exception):
-    """What went wrong, in one line for people."""
+class LocalCloudError(Exception):
+    """An error with a message for the user of the Makefile."""
 
 
-def say(text):
+def print_status(text):
     print(f"countersign: {text}", file=sys.stderr, flush=True)
 
 
-def isolate():
-    """Sees to it that nothing started from here can reach AWS, or asks a proxy for what is on this machine."""
+def isolate_environment():
+    """Prevents this process and its children from reaching AWS, and from using a proxy for 127.0.0.1."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "SAM_"))]:
         del os.environ[name]
     here = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1", "localhost"]))
@@ -40,7 +40,7 @@ def isolate():
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
-        # Nobody is there: whoever talks to a local cloud is told its address.
+        # An unused port. A program that uses a local cloud gets the endpoint of that cloud.
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "SAM_CLI_TELEMETRY": "0",
         "NO_PROXY": here,
@@ -48,8 +48,8 @@ def isolate():
     })
 
 
-def end_on_signals():
-    """Has whatever ends a program end this one as Ctrl-C does, and once: it ends what it started, come what may."""
+def interrupt_on_signals():
+    """Handles SIGTERM and SIGHUP like Ctrl-C, and ignores further signals while this process stops its children."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(*_):
@@ -62,26 +62,26 @@ def end_on_signals():
 
 
 @contextmanager
-def alone():
-    """Waits until no other verb builds, or starts what all share."""
+def build_lock():
+    """Waits until no other command of this folder builds or deploys, and keeps others from it."""
     with (TOOLS / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another build or deployment to end ...")
+            print_status("waiting for another build or deployment to finish ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def require_free(port, setting):
-    """Refuses a port of 127.0.0.1 that something listens on."""
+def require_free_port(port, setting):
+    """Fails if a process listens on the port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise Fault(
-                f"cannot listen on port {port}: {error.strerror}. Choose another one with {setting}=."
+            raise LocalCloudError(
+                f"cannot listen on port {port}: {error.strerror}; choose another port with {setting}="
             ) from None
 
 
@@ -92,17 +92,17 @@ def free_port():
 
 
 class Program:
-    """A program that runs beside this one, and whatever it starts in turn. As a context it ends with it."""
+    """A child process and its descendants. As a context manager, stops them at exit."""
 
     def __init__(self, name, process, log=None):
         self.name, self.process, self.log = name, process, log
 
     @classmethod
     def start(cls, name, command, environment, log=None):
-        """Starts it, with its output in a file or, without one, where this program's errors go."""
+        """Starts a program. Writes its output to a file or, without one, to stderr."""
         mark = "|".join([_OWNER, uuid.uuid4().hex])
         with log.open("wb") if log else nullcontext(sys.stderr) as output:
-            # A session of its own: Ctrl-C ends this program, and this program then ends that one.
+            # A new session, so that Ctrl-C reaches only this process, which then stops the other.
             process = psutil.Popen(
                 [str(part) for part in command],
                 env={**environment, MARK: mark},
@@ -117,8 +117,8 @@ class Program:
         return program
 
     @classmethod
-    def found(cls, name, pid, created, log=None):
-        """One that an earlier program started and left, if it still runs."""
+    def find(cls, name, pid, created, log=None):
+        """Returns a program that an earlier command started, or None if it does not run."""
         with suppress(psutil.Error):
             process = psutil.Process(pid)
             if process.create_time() == created:
@@ -131,47 +131,52 @@ class Program:
     def __exit__(self, *_):
         self.stop()
 
-    def alive(self):
+    def is_running(self):
         with suppress(psutil.Error):
             return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
         return False
 
-    def require_alive(self):
-        if not self.alive():
-            raise Fault(f"{self.name} has died{self.last_words()}")
+    def crash_message(self):
+        """Returns an error message if the program does not run, or None."""
+        return None if self.is_running() else f"{self.name} stopped unexpectedly{self.last_output()}"
 
-    def last_words(self):
+    def require_running(self):
+        if message := self.crash_message():
+            raise LocalCloudError(message)
+
+    def last_output(self):
+        """Returns the last line of the log as the end of an error message."""
         with suppress(OSError, AttributeError):
             lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-            return f"; its last words: {lines[-1]}" if lines else ""
+            return f"; its log ends with: {lines[-1]}" if lines else ""
         return ""
 
     def listens(self, port):
-        """Whether it is this program that listens on a port."""
+        """Returns true if this program listens on the port."""
         with suppress(psutil.Error):
             connections = self.process.net_connections("tcp")
-            return any(one.laddr.port == port and one.status == psutil.CONN_LISTEN for one in connections)
+            return any(each.laddr.port == port and each.status == psutil.CONN_LISTEN for each in connections)
         return False
 
     def stop(self):
-        _end(lambda mark: mark == self.mark)
+        _stop_marked(lambda mark: mark == self.mark)
         with suppress(psutil.Error):
             self.process.wait(timeout=5)
 
 
-def stop_left_over():
-    """Ends what was started here by programs that have ended since. Whether there was anything."""
-    return _end(lambda mark: not _runs(*mark.split("|")[1:3]))
+def stop_orphans():
+    """Stops the programs whose parent command has exited. Returns true if there were any."""
+    return _stop_marked(lambda mark: not _is_running(*mark.split("|")[1:3]))
 
 
-def _runs(pid, created):
+def _is_running(pid, created):
     with suppress(psutil.Error, ValueError):
         return psutil.Process(int(pid)).create_time() == float(created)
     return False
 
 
-def marked():
-    """All processes that were started from this folder, with their marks."""
+def marked_processes():
+    """Returns all processes that commands of this folder started, with their marks."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
@@ -181,17 +186,17 @@ def marked():
     return found
 
 
-def _end(chosen):
-    """Ends the processes with a chosen mark: politely, then not. Whether there were any."""
-    ended = False
-    for signal_of in (signal.SIGTERM, signal.SIGKILL):
-        found = [process for process, mark in marked() if chosen(mark)]
-        ended = ended or bool(found)
+def _stop_marked(matches):
+    """Stops the processes whose mark matches, with SIGTERM, then SIGKILL. Returns true if there were any."""
+    stopped = False
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        found = [process for process, mark in marked_processes() if matches(mark)]
+        stopped = stopped or bool(found)
         for process in found:
             with suppress(psutil.Error):
-                process.send_signal(signal_of)
+                process.send_signal(number)
         psutil.wait_procs(found, timeout=5)
-    return ended
+    return stopped
 
 
 _OWNER = "|".join([str(ROOT), str(os.getpid()), str(psutil.Process().create_time())])

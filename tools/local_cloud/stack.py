@@ -1,4 +1,4 @@
-"""What is deployed on a local cloud, as `template.yaml` says."""
+"""Builds and deployments of `template.yaml` on a local cloud."""
 
 import json
 import os
@@ -9,15 +9,15 @@ from contextlib import suppress
 import psutil
 import yaml
 
-from local.program import ROOT, TOOLS, Fault, Program, say
+from local_cloud.program import ROOT, TOOLS, LocalCloudError, Program, print_status
 
 NAME = "countersign"
-# The function runs on this machine.
+# The emulator runs the function as a process of this machine.
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 
 
 class _Template(yaml.SafeLoader):
-    """Reads the short forms of CloudFormation's functions as the long ones."""
+    """Expands the short forms of CloudFormation's functions (`!Ref`) to the long forms."""
 
 
 def _function(loader, suffix, node):
@@ -39,20 +39,20 @@ def template(path="template.yaml"):
 
 
 def build(cloud, mode):
-    """Builds the function with SAM, which finds it in .aws-sam afterwards; `mode` is debug or release."""
+    """Builds the functions with SAM into .aws-sam. `mode` is "debug" or "release"."""
     if sys.platform != "linux":
-        raise Fault("the local cloud runs the function as a process, which takes Linux; `make watch` runs anywhere")
-    say(f"building the function ({mode}; the first time takes minutes) ...")
+        raise LocalCloudError("the local cloud runs the function only on Linux; use `make watch` instead")
+    print_status(f"building the function ({mode}; the first time takes minutes) ...")
     environment = {"PATH": f"{TOOLS / 'lambda/bin'}:{os.environ['PATH']}"}
     environment |= {"SAM_BUILD_MODE": "debug"} if mode == "debug" else {}
-    _sam(cloud, ["build", *_overrides({})], "the function could not be built", environment)
+    _sam(cloud, ["build", *_overrides({})], "building the function failed", environment)
 
 
 def deploy(cloud, parameters=None, name=NAME, options=()):
-    """Deploys what was built as a new stack, or an existing one again."""
-    say(f"deploying the stack {name} on {cloud.endpoint} ...")
+    """Deploys the built functions. Creates the stack or updates it."""
+    print_status(f"deploying the stack {name} on {cloud.endpoint} ...")
     arguments = ["deploy", "--stack-name", name, *options, *_overrides(parameters or {})]
-    _sam(cloud, arguments, "the stack could not be deployed")
+    _sam(cloud, arguments, "deploying the stack failed")
     return Stack(cloud, name)
 
 
@@ -60,22 +60,22 @@ def _overrides(parameters):
     return ["--parameter-overrides", *(f"{k}={v}" for k, v in ({"Architecture": ARCHITECTURE} | parameters).items())]
 
 
-def _sam(cloud, arguments, fault, environment=None):
+def _sam(cloud, arguments, failure, environment=None):
     command = [TOOLS / "sam/bin/sam", *arguments, "--config-env", "local"]
     log = cloud.folder / "sam.txt"
     with Program.start("sam", command, cloud.environment() | (environment or {}), log) as program:
         code = None
         while code is None:
-            cloud.require_alive()
+            cloud.require_running()
             with suppress(psutil.TimeoutExpired):
                 code = program.process.wait(timeout=0.2)
         if code != 0:
-            cloud.require_alive()
-            raise Fault(f"{log.read_text(errors='replace').strip()}\n{fault}; SAM's words are above")
+            cloud.require_running()
+            raise LocalCloudError(f"{log.read_text(errors='replace').strip()}\n{failure}; see SAM's output above")
 
 
 def deploy_data(cloud):
-    """Deploys the tables and the secret of the stack alone: what a function that runs elsewhere needs."""
+    """Deploys only the tables and the secret of the stack, for a function that runs outside the emulator."""
     parts = template()
     resources = {
         logical_id: resource
@@ -90,16 +90,16 @@ def deploy_data(cloud):
 
 
 class Stack:
-    """A stack that stands."""
+    """A deployed stack."""
 
     def __init__(self, cloud, name=NAME):
         self.cloud, self.name = cloud, name
         resources = cloud.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
-        self.resources = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+        self.resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
 
     @classmethod
-    def standing(cls, cloud):
-        """The stack of this cloud, if there is one and it is whole."""
+    def find(cls, cloud):
+        """Returns the completely deployed stack of a cloud, or None."""
         cloudformation = cloud.client("cloudformation")
         try:
             [stack] = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
@@ -113,25 +113,29 @@ class Stack:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     @property
+    def url(self):
+        """Returns the URL of the API on this machine. The issuer is another URL, which only AWS serves."""
+        return f"{self.cloud.endpoint}/_aws/execute-api/{self.resources['Api']}"
+
+    @property
     def token_url(self):
-        """The API's token endpoint, as it can be called on this machine."""
-        return f"{self.cloud.endpoint}/_aws/execute-api/{self.resources['Api']}/oauth/token"
+        return f"{self.url}/oauth/token"
 
     def log(self, group="ApiLogGroup"):
-        """What a function has logged, line by line."""
+        """Returns the log lines of a function."""
         logs, group = self.cloud.client("logs"), self.resources[group]
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 
     def function_environment(self, issuer):
-        """The variables of the function, for one that runs elsewhere and has another issuer."""
+        """Returns the environment variables of the API function, with another issuer."""
         parts = template()
         variables = parts["Resources"]["ApiFunction"]["Properties"]["Environment"]["Variables"]
 
-        def value(of):
-            # Tables of the stack's own: no local stack uses existing ones.
-            of = of["Fn::If"][1] if "Fn::If" in of else of
-            reference = of.get("Ref") or of["Fn::GetAtt"][0]
-            return self.resources.get(reference) or str(parts["Parameters"][reference]["Default"])
+        def resolve(value):
+            # Local stacks create their tables and do not use existing tables.
+            value = value["Fn::If"][1] if "Fn::If" in value else value
+            name = value.get("Ref") or value["Fn::GetAtt"][0]
+            return self.resources.get(name) or str(parts["Parameters"][name]["Default"])
 
-        return {name: value(of) for name, of in variables.items() if name != "ISSUER"} | {"ISSUER": issuer}
+        return {name: resolve(value) for name, value in variables.items() if name != "ISSUER"} | {"ISSUER": issuer}

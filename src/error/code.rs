@@ -1,0 +1,63 @@
+//! The codes of error responses (RFC 6749 section 5.2), each with its HTTP status.
+
+/// The kind of an error, with its word and its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Malformed, missing, repeated or over a limit.
+    InvalidRequest,
+    /// The body is over its limit.
+    BodyTooLarge,
+    /// Client authentication failed.
+    InvalidClient,
+    /// This client may not use this grant.
+    UnauthorizedClient,
+    /// The grant type is unknown.
+    UnsupportedGrantType,
+    /// An authorization request (RFC 6749 section 4.1.2.1), which needs login pages.
+    UnsupportedResponseType,
+    /// The scope is malformed, unknown or not allowed.
+    InvalidScope,
+    /// The username, password or refresh token is wrong.
+    InvalidGrant,
+    /// A dependency is down. Never `invalid_grant`, because clients then discard their refresh token.
+    TemporarilyUnavailable,
+    /// A bug, or a deployment or record that is not valid.
+    ServerError,
+    /// The path does not exist.
+    NotFound,
+    /// The path has other methods.
+    MethodNotAllowed {
+        /// The methods of the path, separated by commas.
+        allow: &'static str,
+    },
+}
+
+impl Code {
+    /// Returns the value of `error` in the response, and the HTTP status.
+    const fn row(self) -> (&'static str, u16) {
+        match self {
+            Self::InvalidRequest => ("invalid_request", 400),
+            Self::BodyTooLarge => ("invalid_request", 413),
+            Self::InvalidClient => ("invalid_client", 401),
+            Self::UnauthorizedClient => ("unauthorized_client", 400),
+            Self::UnsupportedGrantType => ("unsupported_grant_type", 400),
+            Self::UnsupportedResponseType => ("unsupported_response_type", 400),
+            Self::InvalidScope => ("invalid_scope", 400),
+            Self::InvalidGrant => ("invalid_grant", 400),
+            Self::TemporarilyUnavailable => ("temporarily_unavailable", 503),
+            Self::ServerError => ("server_error", 500),
+            Self::NotFound => ("not_found", 404),
+            Self::MethodNotAllowed { .. } => ("method_not_allowed", 405),
+        }
+    }
+
+    /// Returns the value of `error` in the response.
+    pub const fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Returns the HTTP status of the response.
+    pub const fn status(self) -> u16 {
+        self.row().1
+    }
+}

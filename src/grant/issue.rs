@@ -1,0 +1,54 @@
+//! The result of a grant: the successful response, and the lifetimes of what it issues.
+
+use std::num::NonZeroU32;
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::client::{Client, GrantType};
+use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
+use crate::token::{AccessToken, TokenVersion};
+
+/// A successful response (RFC 6749 section 5.1). The members are in the order in which they are sent.
+#[derive(Serialize)]
+pub struct Issued {
+    token_type: &'static str,
+    expires_in: u32,
+    access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+impl Issued {
+    /// Signs the token and builds the response. A response with a token of version 1 does not contain `scope`.
+    pub(super) fn new(token: &AccessToken<'_>, version: TokenVersion, key: &SigningKey) -> Result<Self, KeyError> {
+        Ok(Self {
+            token_type: "Bearer",
+            expires_in: token.expires_in,
+            access_token: token.sign(version, key)?,
+            refresh_token: None,
+            scope: (version == TokenVersion::V2).then(|| token.scope.to_string()),
+        })
+    }
+
+    /// Adds a refresh token.
+    pub(super) fn with_refresh_token(self, refresh_token: String) -> Self {
+        Self { refresh_token: Some(refresh_token), ..self }
+    }
+}
+
+/// Returns the lifetime of an access token in seconds: the client's setting, or else the deployment's; at most 7 days.
+pub(super) fn access_token_ttl(client: &Client, default: u32) -> u32 {
+    client.access_token_ttl.map_or(default, NonZeroU32::get).min(MAX_ACCESS_TOKEN_TTL)
+}
+
+/// Returns when a family expires if it issues this access token now and is not refreshed again. It does not expire
+/// before the token, or after the end of the login.
+pub(super) fn family_expires_at(app: &App, token: &AccessToken<'_>, absolute_expires_at: u64) -> u64 {
+    let idle_ttl = token.client.refresh_token_ttl.map_or(app.config.lifetimes.refresh_token_idle, NonZeroU32::get);
+    let may_refresh = token.client.grant_types.contains(&GrantType::RefreshToken);
+    let lasts = if may_refresh { idle_ttl.max(token.expires_in) } else { token.expires_in };
+    token.issued_at.saturating_add(u64::from(lasts)).min(absolute_expires_at)
+}

@@ -1,0 +1,63 @@
+//! `POST /oauth/token` (RFC 6749 section 3.2). The first check that fails decides the error.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
+
+use crate::app::App;
+use crate::client_auth::{self, authenticate};
+use crate::error::Error;
+use crate::grant::{self, Caller};
+use crate::http::cors::Page;
+use crate::http::decision::Decision;
+use crate::http::request::accept::token_version;
+use crate::http::request::body::{ContentType, check_encoding};
+use crate::http::request::credentials::credentials;
+use crate::http::request::form::check_query;
+use crate::params::Param;
+
+/// Returns the parameter of this name, if the endpoint defines it.
+fn defined(name: &str) -> Option<Param> {
+    client_auth::PARAMS.iter().copied().chain(grant::params()).find(|param| param.name() == name)
+}
+
+/// Handles a token request.
+pub(super) async fn post(
+    State(app): State<Arc<App>>,
+    Extension(page): Extension<Page>,
+    parts: Parts,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Error> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
+        _ => Error::invalid_request("The body cannot be read."),
+    })?;
+    let headers = &parts.headers;
+    check_encoding(headers)?;
+    let content_type = ContentType::of(headers)?;
+    check_query(parts.uri.query().unwrap_or_default(), defined)?;
+    let version = token_version(headers)?;
+    let mut params = content_type.read(&body, defined)?;
+    let credentials = credentials(headers, &mut params)?;
+    let grant_type = grant::take_grant_type(&mut params)?;
+    let span = tracing::Span::current();
+    span.record("grant", grant_type.as_str());
+    span.record("version", version.number());
+
+    let authenticated = async {
+        let client = authenticate(&app, credentials).await?;
+        page.let_read(&client);
+        if !client.grant_types.contains(&grant_type) {
+            return Err(Error::unauthorized_client());
+        }
+        Ok(Caller { client, version })
+    };
+    let issued = grant::run(&app, grant_type, params, authenticated).await?;
+    Ok((Extension(Decision::Issued), Json(issued)))
+}

@@ -1,0 +1,8 @@
+//! Parsing of requests.
+
+pub mod accept;
+pub mod body;
+pub mod credentials;
+pub mod form;
+pub mod json;
+pub mod media_type;

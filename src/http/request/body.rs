@@ -1,0 +1,73 @@
+//! The body of a request: its encoding, its media type, and its parameters.
+
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+use super::media_type::split;
+use super::{form, json};
+use crate::error::Error;
+use crate::params::{Defined, Params};
+
+/// The limit of a body in bytes.
+pub const MAX_BYTES: usize = 16 * 1024;
+
+const ONE_CONTENT_TYPE: Error = Error::invalid_request("One Content-Type is required.");
+
+/// The media type of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentType {
+    /// `application/json`
+    Json,
+    /// `application/x-www-form-urlencoded`
+    Form,
+}
+
+impl ContentType {
+    /// Reads the media type of `Content-Type`. Ignores its parameters, including `charset`.
+    ///
+    /// # Errors
+    /// `invalid_request` unless there is one header with one of the two media types.
+    pub fn of(headers: &HeaderMap) -> Result<Self, Error> {
+        let mut values = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(ONE_CONTENT_TYPE);
+        };
+        // The gateway joins headers of one name with commas.
+        if split(&String::from_utf8_lossy(value.as_bytes()), ',').skip(1).any(|part| part.contains('/')) {
+            return Err(ONE_CONTENT_TYPE);
+        }
+        let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        if media_type.eq_ignore_ascii_case(b"application/json") {
+            Ok(Self::Json)
+        } else if media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+            Ok(Self::Form)
+        } else {
+            let description = "The Content-Type is neither application/json nor application/x-www-form-urlencoded.";
+            Err(Error::invalid_request(description))
+        }
+    }
+
+    /// Parses a body of this type, for an endpoint that defines these parameters.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn read(self, body: &[u8], defined: Defined) -> Result<Params, Error> {
+        match self {
+            Self::Json => json::read(body, defined),
+            Self::Form => form::read(body, defined, "The body is not a well-formed form."),
+        }
+    }
+}
+
+/// Rejects a body that its `Content-Encoding` says is compressed (S-104).
+///
+/// # Errors
+/// `invalid_request`
+pub fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
+    let mut encodings =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    if encodings.all(|encoding| encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    Err(Error::invalid_request("The Content-Encoding is not identity."))
+}

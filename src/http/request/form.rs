@@ -1,0 +1,44 @@
+//! Forms (`application/x-www-form-urlencoded`, WHATWG URL section 5.1), decoded strictly: a body, or a query.
+
+use crate::error::Error;
+use crate::params::{Defined, Params};
+
+/// Rejects a query that contains a parameter of the endpoint, even an empty one. Other parameters are ignored.
+///
+/// # Errors
+/// `invalid_request`, also for a query that cannot be decoded.
+pub fn check_query(query: &str, defined: Defined) -> Result<(), Error> {
+    let params = read(query.as_bytes(), defined, "The query is not well-formed.")?;
+    params.first().map_or(Ok(()), |param| Err(param.in_query()))
+}
+
+/// Reads the parameters of a form, for an endpoint that defines these parameters. `malformed` is the description of the
+/// error if the form cannot be decoded.
+///
+/// # Errors
+/// `invalid_request`
+pub fn read(text: &[u8], defined: Defined, malformed: &'static str) -> Result<Params, Error> {
+    let mut params = Params::new(defined);
+    for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=').map(decode);
+        let mut half = || halves.next().unwrap_or_else(|| Some(String::new())).ok_or(Error::invalid_request(malformed));
+        params.insert(&half()?, Some(half()?))?;
+    }
+    Ok(params)
+}
+
+/// Decodes `application/x-www-form-urlencoded` text. Returns `None` for a `%` without two hex digits and for bytes that
+/// are not UTF-8, which the usual decoders replace.
+pub fn decode(text: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    let hex_digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => hex_digit(bytes.next())? << 4 | hex_digit(bytes.next())?,
+            other => *other,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
