@@ -1,5 +1,6 @@
 //! `countersign client`, help, completions and errors.
 
+use countersign::client::{ATTRIBUTES, Form};
 use serde_json::{Value, json};
 
 use crate::{BINARY, command_line, started};
@@ -294,6 +295,22 @@ async fn help_version_usage_and_completions_are_printed() {
         line.run(&["completions", shell]).await.assert(0, "rotate-secret");
     }
     line.run(&["client", "lst"]).await.assert(2, "'list'");
+}
+
+#[tokio::test]
+async fn each_attribute_has_a_flag_and_can_be_unset() {
+    let test = started().await;
+    let help = async |command| command_line(&test).run(&["client", command, "--help"]).await.out;
+    let (create, update) = (help("create").await, help("update").await);
+    for attribute in ATTRIBUTES.iter().filter(|attribute| attribute.name != "enabled") {
+        let name = attribute.name.replace('_', "-");
+        let flag = if attribute.form == Form::List { name.trim_end_matches('s') } else { &name };
+        assert!(create.contains(&format!("--{flag} <")), "{flag}");
+        assert!(update.contains(&format!("--{flag} <")), "{flag}");
+        let unset = ["client", "update", SERVICE.0, "--unset", &name];
+        let ran = command_line(&test).run(&unset).await;
+        assert_ne!(ran.code, 2, "{ran:?}");
+    }
 }
 
 /// Secrets in records that were written by hand may have no id.

@@ -64,17 +64,22 @@ async fn an_error_of_token_get_says_what_to_do_but_not_the_secret() {
     get(&test, &format!("{url}/other"), &[], "secret").await.assert(1, "check --url");
 }
 
+/// Returns a token of another deployment with the same issuer.
+async fn foreign_token() -> String {
+    let other = TestApp::start().await;
+    other.cloud.put_secret(&testing::p256_pem()).unwrap();
+    other.use_system_time().await;
+    let response = other.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    response.body["access_token"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn token_inspect_describes_each_problem() {
     let test = started().await;
     let url = test.serve().await;
     let good = test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
     let good = good.body["access_token"].as_str().unwrap();
-    let other = TestApp::start().await;
-    other.cloud.put_secret(&testing::p256_pem()).unwrap();
-    other.use_system_time().await;
-    let foreign = other.form(SERVICE, &[("grant_type", "client_credentials")]).await;
-    let foreign = foreign.body["access_token"].as_str().unwrap();
+    let foreign = foreign_token().await;
     let refresh = test.log_in().await;
     let day = 86_400;
     let expired = test.now() - 2 * day;
@@ -83,7 +88,7 @@ async fn token_inspect_describes_each_problem() {
     let table: [(&str, String, &str); 19] = [
         ("changed", changed(good, |_, claims| claims["sub"] = json!("root")), "The signature is wrong"),
         ("flipped", flipped, "The signature is wrong"),
-        ("foreign", foreign.to_owned(), "The key is not published"),
+        ("foreign", foreign.clone(), "The key is not published"),
         ("none", changed(good, |header, _| header["alg"] = json!("none")), "The token is not signed"),
         ("HS256", changed(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
         (
@@ -123,7 +128,7 @@ async fn token_inspect_describes_each_problem() {
         let problems = inspected.json()["problems"].to_string();
         assert!(problems.contains(said), "{name}: {problems}");
     }
-    let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], foreign).await;
+    let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], &foreign).await;
     shown.assert(3, "The token is not valid:").assert(3, "was removed");
     command_line(&test).run_with(&["token", "inspect", good], "").await.assert(2, "unexpected argument");
 }

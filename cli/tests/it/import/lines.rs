@@ -9,21 +9,21 @@ use super::{IMPORTED, assert_rejected, hashes, import, rejected, user};
 use crate::{command_line, started};
 use testing::{SCOPE, USERNAME, file};
 
-#[tokio::test]
-async fn rejected_lines_are_reported_with_number_and_reason_and_the_others_are_imported() {
-    let test = started().await;
-    let canary = "cAnArY-value";
-    let bad: [(&str, String, &str); 20] = [
+const CANARY: &str = "cAnArY-value";
+
+/// Returns lines that are rejected, each with its reason.
+fn invalid_lines() -> Vec<(String, &'static str)> {
+    let lines: [(&str, String, &str); 20] = [
         ("no JSON", "{\"username\":".to_owned(), "not a JSON object"),
         ("no object", "[1]".to_owned(), "not a JSON object"),
         ("nothing", "{}".to_owned(), "missing field `username`"),
-        ("plain password", json!({"username": "x1", "password": canary}).to_string(), "unknown field `password`"),
+        ("plain password", json!({"username": "x1", "password": CANARY}).to_string(), "unknown field `password`"),
         (
             "number",
             json!({"username": "x2", "password_hash": 98_765_432}).to_string(),
             "the type of password_hash is wrong",
         ),
-        ("plain", json!({"username": "x3", "password_hash": canary}).to_string(), "not a hash in a known form"),
+        ("plain", json!({"username": "x3", "password_hash": CANARY}).to_string(), "not a hash in a known form"),
         (
             "md5",
             json!({"username": "x4", "password_hash": "5f4dcc3b5aa765d61d8327deb882cf99"}).to_string(),
@@ -51,7 +51,7 @@ async fn rejected_lines_are_reported_with_number_and_reason_and_the_others_are_i
         ),
         ("scope", json!({"username": "y3", "scopes": ["a b"]}).to_string(), "contains a space"),
         ("scopes as text", json!({"username": "y4", "scopes": "a b"}).to_string(), "the type of scopes is wrong"),
-        ("dealer", json!({"username": "y5", "dealer": canary}).to_string(), "the type of dealer is wrong"),
+        ("dealer", json!({"username": "y5", "dealer": CANARY}).to_string(), "the type of dealer is wrong"),
         ("username", json!({"username": "a b"}).to_string(), "is not valid (RFC 8265)"),
         ("id", json!({"username": "y6", "user_id": ""}).to_string(), "the user_id is empty"),
         (
@@ -60,18 +60,25 @@ async fn rejected_lines_are_reported_with_number_and_reason_and_the_others_are_i
             "the stored user has another user_id",
         ),
     ];
+    lines.into_iter().map(|(_, line, reason)| (line, reason)).collect()
+}
+
+#[tokio::test]
+async fn rejected_lines_are_reported_with_number_and_reason_and_the_others_are_imported() {
+    let test = started().await;
+    let invalid = invalid_lines();
     let mut lines = "\u{feff}".to_owned();
-    for (number, (_, line, _)) in bad.iter().enumerate() {
+    for (number, (line, _)) in invalid.iter().enumerate() {
         writeln!(lines, "{line}\n{}\n", json!({"username": format!("good-{number}")})).unwrap();
     }
     writeln!(lines, "{}", json!({"username": "GOOD-0"})).unwrap();
     for dry in [&["--dry-run"][..], &[]] {
         let ran = import(&test, "users", &file("bad.jsonl", &lines), dry).await;
         ran.assert(3, "line 1: ");
-        assert!(!format!("{ran:?}").contains(canary) && !format!("{ran:?}").contains("98765432"));
+        assert!(!format!("{ran:?}").contains(CANARY) && !format!("{ran:?}").contains("98765432"));
         let report = ran.json();
         let mut expected: Vec<_> =
-            (0..).map(|number| 3 * number + 1).zip(bad.iter().map(|(.., reason)| *reason)).collect();
+            (0..).map(|number| 3 * number + 1).zip(invalid.iter().map(|(_, reason)| *reason)).collect();
         expected.push((61, "an earlier line has the same record (line 2)"));
         assert_rejected(&ran, &expected);
         assert_eq!(report["lines"], 41);
