@@ -1,4 +1,4 @@
-//! A function that does nothing: what ours is compared with. It does not do less than any function must.
+//! A Lambda function that does nothing: the baseline for the start and the cost of `lambda_http`.
 
 use lambda_http::{Error, Request, run, service_fn};
 

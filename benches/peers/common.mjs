@@ -6,12 +6,12 @@ import { Agent } from "node:http";
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 
-/** `{account, algorithm, issuer, key}` */
+/** `{algorithm, dynamodb, issuer, key}`: `dynamodb` is a URL, `key` is PEM. */
 export const settings = JSON.parse(process.env.COUNTERSIGN);
 export const key = createPrivateKey(settings.key);
 
 const dynamodb = new DynamoDBClient({
-  endpoint: settings.account,
+  endpoint: settings.dynamodb,
   region: "eu-west-2",
   credentials: { accessKeyId: "local", secretAccessKey: "local" },
   requestHandler: new NodeHttpHandler({ httpAgent: new Agent({ keepAlive: true, maxSockets: 64 }) }),
@@ -41,7 +41,7 @@ export function jwt(claims) {
   return `${text}.${sign("sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
 }
 
-/** Serves on a free port, prints its URL, and exits when stdin closes. */
+/** Serves on a free port of 127.0.0.1, prints its URL, and exits when stdin closes. */
 export function serve(server) {
   server.keepAliveTimeout = 60_000;
   server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));

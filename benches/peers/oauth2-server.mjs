@@ -18,8 +18,8 @@ const model = {
   getUserFromClient: (client) => ({ id: client.id }),
   async getUser(username, password) {
     const found = await read("UsersTable", { username: { S: username } });
-    const proven = found?.enabled.BOOL && (await argon2.verify(found.password_hash.S, password));
-    return proven ? { id: found.user_id.S } : undefined;
+    const isVerified = found?.enabled.BOOL && (await argon2.verify(found.password_hash.S, password));
+    return isVerified ? { id: found.user_id.S } : undefined;
   },
   validateScope: (user, client, scope) =>
     scope.every((token) =>

@@ -1,4 +1,4 @@
-//! A second implementation of argon2 beside the one that the service uses: what it would save, and whether the two agree.
+//! A second implementation of argon2: its cost, and a check that both implementations compute the same tags.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use argon2_rust::params::{Memory, TagLen};
@@ -7,9 +7,10 @@ use aws_lc_rs::rand;
 use crate::measure::Comparison;
 use testing::cloud::BoxError;
 
-const COMPARED: usize = 1_000;
+const SAMPLES: usize = 1_000;
 
-fn other(
+/// Returns argon2-rust with the same parameters.
+fn argon2_rust(
     algorithm: Algorithm,
     version: Version,
     params: &Params,
@@ -34,22 +35,22 @@ fn other(
     Ok(argon2_rust::Argon2::new(algorithm, version, params))
 }
 
-/// The hash of a password as it is stored by default, by the other one, which keeps its memory too.
-pub fn with_other_core<'a>(
-    comparison: Comparison<'a>,
-    name: &'static str,
-    params: &Params,
-) -> Result<Comparison<'a>, BoxError> {
-    let mut hasher = other(Algorithm::Argon2id, Version::V0x13, params, 32)?.hasher();
-    Ok(comparison.with_same(name, move || hasher.hash_into(b"secret-password", &[1; 16], &mut [0; 32]).unwrap()))
+/// Adds a password hash by argon2-rust, which reuses its memory, too.
+pub fn add_argon2_rust(comparison: &mut Comparison<'_>, name: &'static str, params: &Params) -> Result<(), BoxError> {
+    let mut hasher = argon2_rust(Algorithm::Argon2id, Version::V0x13, params, 32)?.hasher();
+    comparison.add(name, move || hasher.hash_into(b"secret-password", &[1; 16], &mut [0; 32]).unwrap());
+    Ok(())
 }
 
-/// Has both hash random passwords with random salts and parameters. How many they agreed on, which must be all.
-pub fn compared() -> Result<usize, BoxError> {
-    for _ in 0..COMPARED {
-        let mut dice = [0; 8];
-        rand::fill(&mut dice)?;
-        let [algorithm, version, memory, passes, lanes, salt, tag, password] = dice.map(usize::from);
+/// Hashes random passwords with random salts and parameters in both implementations. Returns the number of passwords.
+///
+/// # Errors
+/// The parameters of the first tag that differs.
+pub fn compare_tags() -> Result<usize, BoxError> {
+    for _ in 0..SAMPLES {
+        let mut random = [0; 8];
+        rand::fill(&mut random)?;
+        let [algorithm, version, memory, passes, lanes, salt, tag, password] = random.map(usize::from);
         let algorithm = [Algorithm::Argon2d, Algorithm::Argon2i, Algorithm::Argon2id][algorithm % 3];
         let version = [Version::V0x10, Version::V0x13][version % 2];
         let (lanes, passes) = (1 + lanes % 8, 1 + passes % 4);
@@ -60,12 +61,12 @@ pub fn compared() -> Result<usize, BoxError> {
         rand::fill(&mut password)?;
         let (mut one, mut two) = (vec![0; tag], vec![0; tag]);
         Argon2::new(algorithm, version, params.clone()).hash_password_into(&password, &salt, &mut one)?;
-        other(algorithm, version, &params, tag)?
+        argon2_rust(algorithm, version, &params, tag)?
             .hash_into(&password, &salt, &mut two)
             .map_err(|error| error.to_string())?;
         if one != two {
             return Err(format!("argon2 and argon2-rust disagree: {algorithm}, {version:?}, {params:?}").into());
         }
     }
-    Ok(COMPARED)
+    Ok(SAMPLES)
 }

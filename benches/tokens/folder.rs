@@ -1,16 +1,17 @@
-//! A folder for one run.
+//! Temporary folders.
 
 use std::path::PathBuf;
 use std::{env, fs, io, process};
 
-/// A temporary folder that is gone with the value.
+/// A temporary folder, deleted when this value is dropped.
 pub struct Folder {
     pub path: PathBuf,
 }
 
 impl Folder {
-    pub fn make(what: &str) -> io::Result<Self> {
-        let path = env::temp_dir().join(format!("countersign-bench-{what}-{}", process::id()));
+    /// Creates a folder whose name contains `part`.
+    pub fn create(part: &str) -> io::Result<Self> {
+        let path = env::temp_dir().join(format!("countersign-bench-{part}-{}", process::id()));
         fs::create_dir(&path)?;
         Ok(Self { path })
     }

@@ -1,4 +1,4 @@
-//! What each grant costs this process, through the router: beside its floor, and without its store.
+//! The cost of each grant in this process, through the router: as a multiple of its floor, and without its store calls.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -12,92 +12,57 @@ use jsonwebtoken::Algorithm;
 use tokio::runtime::Runtime;
 
 use crate::deployment::{
-    Ask, Routes, app, app_over, canned, client, config, config_with_cheapest_hash, pem, refresh_token, sdk, seeded,
-    username,
+    app, app_over, canned, client, config, config_with_cheapest_hash, pem, sdk, seeded_cloud, username,
 };
-use crate::floors::{MESSAGE, with_get_item, with_hash, with_signatures};
-use crate::measure::{Compared, Comparison, timed};
+use crate::floors::{MESSAGE, add_get_item, add_password_hash, add_signatures};
+use crate::measure::{Compared, Comparison};
 use crate::process::CloudProcess;
 use crate::report::{Report, at_most, figure, note, row, table};
-use testing::cloud::{BoxError, Cloud};
+use crate::request::{Routes, TokenRequest, refresh_token};
+use testing::cloud::BoxError;
 
 const TURNS: usize = 31;
 
-/// The same request again and again.
-fn with_asked<'a>(
-    comparison: Comparison<'a>,
-    name: &'static str,
-    runtime: &'a Runtime,
-    app: &Arc<App>,
-    ask: Ask,
-) -> Comparison<'a> {
-    let routes = Routes::of(app);
-    comparison.with(name, move |count| {
-        timed(count, || {
-            runtime.block_on(async {
-                for _ in 0..count {
-                    routes.ask(&ask).await;
-                }
-            });
-        })
-    })
+/// Adds a subject that sends the same request each time.
+fn add_requests(comparison: &mut Comparison<'_>, name: &'static str, app: &Arc<App>, request: TokenRequest) {
+    let routes = Routes::new(app);
+    comparison.add_async(name, async move || {
+        routes.send(&request).await;
+    });
 }
 
-/// The store call of the grant alone, or with a signature after it: no signature in a grant finds the caches as one
-/// among signatures does.
-fn with_read<'a>(
-    comparison: Comparison<'a>,
-    name: &'static str,
-    runtime: &'a Runtime,
-    app: &Arc<App>,
-    signer: Option<&Arc<App>>,
-) -> Comparison<'a> {
+/// Adds the store call of client credentials. With `signs`, a signature by the deployment's key follows: after a store
+/// call the caches are colder than between two signatures.
+fn add_read(comparison: &mut Comparison<'_>, name: &'static str, app: &Arc<App>, signs: bool) {
     let app = app.clone();
-    let keys = signer.map(|signer| runtime.block_on(signer.keyring.current()).unwrap());
-    comparison.with(name, move |count| {
-        timed(count, || {
-            runtime.block_on(async {
-                for _ in 0..count {
-                    assert!(app.store.client(client(0).0).await.unwrap().is_some());
-                    if let Some(keys) = &keys {
-                        black_box(keys.current.sign(&MESSAGE).unwrap());
-                    }
-                }
-            });
-        })
-    })
+    let keys = signs.then(|| comparison.runtime.block_on(app.keyring.current()).unwrap());
+    comparison.add_async(name, async move || {
+        assert!(app.store.client(client(0).0).await.unwrap().is_some());
+        if let Some(keys) = &keys {
+            black_box(keys.current.sign(&MESSAGE).unwrap());
+        }
+    });
 }
 
-/// Each refresh token for the next.
-fn with_refreshed<'a>(
-    comparison: Comparison<'a>,
-    name: &'static str,
-    runtime: &'a Runtime,
-    app: &Arc<App>,
-) -> Comparison<'a> {
-    let routes = Routes::of(app);
-    let mut token = refresh_token(&runtime.block_on(routes.ask(&Ask::password(None))));
-    comparison.with(name, move |count| {
-        timed(count, || {
-            runtime.block_on(async {
-                for _ in 0..count {
-                    token = refresh_token(&routes.ask(&Ask::refresh_token(&token)).await);
-                }
-            });
-        })
-    })
+/// Adds a subject that uses the refresh token of each response in the next request.
+fn add_refreshes(comparison: &mut Comparison<'_>, name: &'static str, app: &Arc<App>) {
+    let routes = Routes::new(app);
+    let mut token = refresh_token(&comparison.runtime.block_on(routes.send(&TokenRequest::password(None))));
+    comparison.add_async(name, async move || {
+        token = refresh_token(&routes.send(&TokenRequest::refresh_token(&token)).await);
+    });
 }
 
-/// The part.
+/// Runs the part.
 pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
     let stored = with_store(runtime)?;
-    let (rs256, es256, eddsa) = without_store(runtime)?;
+    let [rs256, es256, eddsa] = without_store(runtime)?;
     let rest = password(runtime)?;
     report.sum_up(
         "grants",
         &format!(
             "client_credentials ES256 {} us with its read; outside the store call x the signature: RS256 {}, ES256 {}, \
-             EdDSA {}; a password grant but its hash and store calls {} of the hash",
+             EdDSA {}; a password grant without its hash and store calls {} of the hash",
             figure(stored.cpu("client_credentials ES256")),
             at_most(rs256, "", 1.15),
             at_most(es256, "", 2.0),
@@ -108,19 +73,21 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Every grant, over the emulator in another process.
+/// Measures every grant, with the emulator in another process.
 fn with_store(runtime: &Runtime) -> Result<Compared, BoxError> {
     let emulator = CloudProcess::start()?;
-    let over = |algorithm| runtime.block_on(app_over(emulator.door(), algorithm, config()?));
+    let over = |algorithm| runtime.block_on(app_over(emulator.address(), algorithm, config()?));
     let (rs256, es256, eddsa) = (over(Algorithm::RS256)?, over(Algorithm::ES256)?, over(Algorithm::EdDSA)?);
-    let service = Ask::client_credentials(None);
-    let comparison = with_signatures(with_hash(Comparison::default(), "argon2id"))?;
-    let comparison = with_asked(comparison, "client_credentials RS256", runtime, &rs256, service.clone());
-    let comparison = with_asked(comparison, "client_credentials ES256", runtime, &es256, service.clone());
-    let comparison = with_asked(comparison, "client_credentials EdDSA", runtime, &eddsa, service);
-    let comparison = with_refreshed(comparison, "refresh_token RS256", runtime, &rs256);
-    let comparison = with_refreshed(comparison, "refresh_token ES256", runtime, &es256);
-    let comparison = with_asked(comparison, "password ES256", runtime, &es256, Ask::password(None));
+    let service = TokenRequest::client_credentials(None);
+    let mut comparison = Comparison::new(runtime);
+    add_password_hash(&mut comparison, "argon2id");
+    add_signatures(&mut comparison)?;
+    add_requests(&mut comparison, "client_credentials RS256", &rs256, service.clone());
+    add_requests(&mut comparison, "client_credentials ES256", &es256, service.clone());
+    add_requests(&mut comparison, "client_credentials EdDSA", &eddsa, service);
+    add_refreshes(&mut comparison, "refresh_token RS256", &rs256);
+    add_refreshes(&mut comparison, "refresh_token ES256", &es256);
+    add_requests(&mut comparison, "password ES256", &es256, TokenRequest::password(None));
     let measured = comparison.run(TURNS);
 
     let grants = [
@@ -140,10 +107,56 @@ fn with_store(runtime: &Runtime) -> Result<Compared, BoxError> {
     Ok(measured)
 }
 
-/// What is left of `client_credentials` when the store is taken off; in signatures, for each algorithm.
-fn without_store(runtime: &Runtime) -> Result<(f64, f64, f64), BoxError> {
-    let cloud = Cloud::open(None)?;
-    seeded(&cloud, config()?)?;
+/// Measures `client_credentials` with fixed responses of AWS. Returns the cost without the store call as a multiple of
+/// the signature, for RS256, ES256 and EdDSA.
+fn without_store(runtime: &Runtime) -> Result<[f64; 3], BoxError> {
+    let measured = measure_without_store(runtime)?;
+    let ratio = |grant: &str, algorithm: &str| measured.of_turns(|cpu| (cpu(grant) - cpu("client")) / cpu(algorithm));
+    let grants = [
+        ("RS256", "grant RS256", "client, RS256", Some(1.15)),
+        ("ES256", "grant ES256", "client, ES256", Some(2.0)),
+        ("EdDSA", "grant EdDSA", "client, EdDSA", None),
+    ];
+    let rows = grants.map(|(algorithm, grant, signed, goal)| {
+        let difference = |whole: &str, part: &str| figure(measured.of_turns(|cpu| cpu(whole) - cpu(part)));
+        let ratio = ratio(grant, algorithm);
+        row([
+            &algorithm,
+            &figure(measured.cpu(algorithm)),
+            &difference(signed, "client"),
+            &figure(measured.cpu(grant)),
+            &figure(measured.cpu("GetItem")),
+            &figure(measured.cpu("client")),
+            &difference(grant, "client"),
+            &goal.map_or_else(|| figure(ratio), |goal| at_most(ratio, "", goal)),
+            &figure(measured.of_turns(|cpu| (cpu(grant) - cpu("GetItem")) / cpu(algorithm))),
+            &difference(grant, signed),
+        ])
+    });
+    let columns = [
+        "client_credentials",
+        "signature",
+        "signature after a read",
+        "the grant",
+        "its GetItem",
+        "its store call, including the conversion of the item",
+        "outside the store call",
+        "x the signature",
+        "x the signature, including the conversion of the item",
+        "without store call and signature",
+    ];
+    table("client_credentials with fixed responses of AWS (CPU us, medians of turns)", &columns, &rows);
+    note(&format!(
+        "Of the cost without store call and signature, the router with its layers and one log line takes {} us (a \
+         request to a path without a route). Building that request takes {} us of them.",
+        figure(measured.cpu("unknown path")),
+        figure(measured.cpu("request")),
+    ));
+    Ok(grants.map(|(algorithm, grant, ..)| ratio(grant, algorithm)))
+}
+
+fn measure_without_store(runtime: &Runtime) -> Result<Compared, BoxError> {
+    let cloud = seeded_cloud(&config()?)?;
     let over = |algorithm| -> Result<Arc<App>, BoxError> {
         let canned = canned(&cloud, &pem(algorithm))?;
         runtime.block_on(async { app(&aws::load(sdk(&canned)).await, config()?).await })
@@ -151,130 +164,74 @@ fn without_store(runtime: &Runtime) -> Result<(f64, f64, f64), BoxError> {
     let (rs256, es256, eddsa) = (over(Algorithm::RS256)?, over(Algorithm::ES256)?, over(Algorithm::EdDSA)?);
     let settings = runtime.block_on(aws::load(sdk(&canned(&cloud, "")?)));
 
-    let service = Ask::client_credentials(None);
-    let comparison = with_signatures(Comparison::default())?;
-    let comparison = with_get_item(comparison, "GetItem", runtime, Client::new(&settings));
-    let comparison = with_read(comparison, "client", runtime, &es256, None);
-    let comparison = with_read(comparison, "client, RS256", runtime, &rs256, Some(&rs256));
-    let comparison = with_read(comparison, "client, ES256", runtime, &es256, Some(&es256));
-    let comparison = with_read(comparison, "client, EdDSA", runtime, &eddsa, Some(&eddsa));
-    let (nowhere, ask) = (Routes::of(&es256), service.clone());
-    let comparison = comparison.with("nowhere", move |count| {
-        timed(count, || {
-            runtime.block_on(async {
-                for _ in 0..count {
-                    nowhere.ask_nowhere(&ask).await;
-                }
-            });
-        })
+    let service = TokenRequest::client_credentials(None);
+    let mut comparison = Comparison::new(runtime);
+    add_signatures(&mut comparison)?;
+    add_get_item(&mut comparison, "GetItem", Client::new(&settings));
+    add_read(&mut comparison, "client", &es256, false);
+    add_read(&mut comparison, "client, RS256", &rs256, true);
+    add_read(&mut comparison, "client, ES256", &es256, true);
+    add_read(&mut comparison, "client, EdDSA", &eddsa, true);
+    let (routes, request) = (Routes::new(&es256), service.clone());
+    comparison.add_async("unknown path", async move || routes.send_to_unknown_path(&request).await);
+    let request = service.clone();
+    comparison.add("request", move || {
+        black_box(request.to_http(""));
     });
-    let ask = service.clone();
-    let comparison = comparison.with_same("request", move || {
-        black_box(ask.request(""));
-    });
-    let comparison = with_asked(comparison, "grant RS256", runtime, &rs256, service.clone());
-    let comparison = with_asked(comparison, "grant ES256", runtime, &es256, service.clone());
-    let measured = with_asked(comparison, "grant EdDSA", runtime, &eddsa, service).run(TURNS);
-
-    let mut rows = Vec::new();
-    let mut ratios = Vec::new();
-    for (algorithm, grant, signed, goal) in [
-        ("RS256", "grant RS256", "client, RS256", Some(1.15)),
-        ("ES256", "grant ES256", "client, ES256", Some(2.0)),
-        ("EdDSA", "grant EdDSA", "client, EdDSA", None),
-    ] {
-        let ratio = measured.of_turns(|cpu| (cpu(grant) - cpu("client")) / cpu(algorithm));
-        let less = |whole: &str, part: &str| figure(measured.of_turns(|cpu| cpu(whole) - cpu(part)));
-        rows.push(row([
-            &algorithm,
-            &figure(measured.cpu(algorithm)),
-            &less(signed, "client"),
-            &figure(measured.cpu(grant)),
-            &figure(measured.cpu("GetItem")),
-            &figure(measured.cpu("client")),
-            &less(grant, "client"),
-            &goal.map_or_else(|| figure(ratio), |goal| at_most(ratio, "", goal)),
-            &figure(measured.of_turns(|cpu| (cpu(grant) - cpu("GetItem")) / cpu(algorithm))),
-            &less(grant, signed),
-        ]));
-        ratios.push(ratio);
-    }
-    let columns = [
-        "client_credentials",
-        "signature",
-        "signature after a read",
-        "the grant",
-        "its GetItem",
-        "its store call, item to record included",
-        "outside the store call",
-        "x the signature",
-        "x the signature, with item to record",
-        "all but store call and signature",
-    ];
-    table("client_credentials with ready answers of AWS (CPU us, medians of turns)", &columns, &rows);
-    note(&format!(
-        "Of what is neither store call nor signature, the router with its layers and one log line is {} us (a request for \
-         which there is no route), of that making the request {} us.",
-        figure(measured.cpu("nowhere")),
-        figure(measured.cpu("request")),
-    ));
-    Ok((ratios[0], ratios[1], ratios[2]))
+    add_requests(&mut comparison, "grant RS256", &rs256, service.clone());
+    add_requests(&mut comparison, "grant ES256", &es256, service.clone());
+    add_requests(&mut comparison, "grant EdDSA", &eddsa, service);
+    Ok(comparison.run(TURNS))
 }
 
-/// What is left of a password grant when hash and store calls are taken off; in percent of the hash. Measured with the
-/// cheapest hash, for a hundredth of a hash drowns in what two hashes differ by.
+/// Measures a password grant with fixed responses of AWS. Returns the cost without the hash and the store calls, in
+/// percent of the hash. Uses the cheapest hash, because two default hashes differ by more than one percent.
 fn password(runtime: &Runtime) -> Result<f64, BoxError> {
-    let cloud = Cloud::open(None)?;
-    seeded(&cloud, config_with_cheapest_hash()?)?;
-    let canned = canned(&cloud, &pem(Algorithm::ES256))?;
-    let app = runtime.block_on(async { app(&aws::load(sdk(&canned)).await, config_with_cheapest_hash()?).await })?;
-    let (hasher, store) = (app.clone(), app.clone());
-    let username = Username::parse(username()).ok_or("the demo's user has no name")?;
-    let hash = runtime.block_on(app.store.user(&username))?.and_then(|user| user.password_hash);
-    // Has a family be there, of which the answers are made that follow.
-    runtime.block_on(Routes::of(&app).ask(&Ask::password(None)));
-    let family: Family = runtime.block_on(app.store.refresh_family(FamilyId::generate()))?.ok_or("no family")?;
-
-    let comparison = with_hash(Comparison::default(), "argon2id");
-    let comparison = with_asked(comparison, "grant", runtime, &app, Ask::password(None));
-    let comparison = comparison.with_same("cheapest hash", move || {
-        assert!(hasher.hasher.verify_password(hash.as_ref(), "secret-password").is_some());
-    });
-    let comparison = comparison.with("store calls", move |count| {
-        timed(count, || {
-            runtime.block_on(async {
-                for _ in 0..count {
-                    // As the grant does: the reads side by side.
-                    let (client, user) = tokio::join!(store.store.client(client(1).0), store.store.user(&username));
-                    assert!(client.unwrap().is_some() && user.unwrap().is_some());
-                    store.store.begin_refresh_family(FamilyId::generate(), &family).await.unwrap();
-                }
-            });
-        })
-    });
-    let measured = comparison.run(TURNS);
+    let measured = measure_password(runtime)?;
     let rest = |cpu: &dyn Fn(&str) -> f64| cpu("grant") - cpu("cheapest hash") - cpu("store calls");
     let percent = measured.of_turns(|cpu| 100.0 * rest(cpu) / cpu("argon2id"));
-    let cells = [
+    let cells = row([
         &figure(measured.cpu("argon2id")),
         &figure(measured.cpu("grant")),
         &figure(measured.cpu("cheapest hash")),
         &figure(measured.cpu("store calls")),
         &figure(measured.of_turns(rest)),
         &at_most(percent, "", 3.0),
-    ];
+    ]);
     let columns = [
         "the hash",
         "the grant with the cheapest hash",
-        "that hash",
+        "the cheapest hash",
         "the store calls",
-        "all but hash and store calls",
+        "without hash and store calls",
         "% of the hash",
     ];
-    table(
-        "password (ES256) with ready answers of AWS (CPU us, medians of turns)",
-        &columns,
-        &[cells.map(ToString::to_string).into()],
-    );
+    table("password (ES256) with fixed responses of AWS (CPU us, medians of turns)", &columns, &[cells]);
     Ok(percent)
+}
+
+fn measure_password(runtime: &Runtime) -> Result<Compared, BoxError> {
+    let config = config_with_cheapest_hash()?;
+    let canned = canned(&seeded_cloud(&config)?, &pem(Algorithm::ES256))?;
+    let app = runtime.block_on(async { app(&aws::load(sdk(&canned)).await, config).await })?;
+    let username = Username::parse(username()).ok_or("the username of the demo is not valid")?;
+    let hash = runtime.block_on(app.store.user(&username))?.and_then(|user| user.password_hash);
+    // The fixed responses need a family to respond with: that of the first login.
+    runtime.block_on(Routes::new(&app).send(&TokenRequest::password(None)));
+    let family: Family = runtime.block_on(app.store.refresh_family(FamilyId::generate()))?.ok_or("no family")?;
+
+    let mut comparison = Comparison::new(runtime);
+    add_password_hash(&mut comparison, "argon2id");
+    add_requests(&mut comparison, "grant", &app, TokenRequest::password(None));
+    let hasher = app.clone();
+    comparison.add("cheapest hash", move || {
+        assert!(hasher.hasher.verify_password(hash.as_ref(), "secret-password").is_some());
+    });
+    comparison.add_async("store calls", async move || {
+        // The reads run concurrently, as in the grant.
+        let (client, user) = tokio::join!(app.store.client(client(1).0), app.store.user(&username));
+        assert!(client.unwrap().is_some() && user.unwrap().is_some());
+        app.store.begin_refresh_family(FamilyId::generate(), &family).await.unwrap();
+    });
+    Ok(comparison.run(TURNS))
 }

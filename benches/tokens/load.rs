@@ -1,4 +1,4 @@
-//! The API on a socket under load: server, account and client are processes of their own, on one machine.
+//! The API over HTTP under load. The server, the emulator and the client are three processes on one machine.
 
 use std::time::Duration;
 
@@ -10,150 +10,153 @@ use jsonwebtoken::Algorithm;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::deployment::{Ask, put_key, refresh_token};
+use crate::deployment::put_key;
 use crate::measure::{cpu, microseconds, percentile, wall};
 use crate::process::{CloudProcess, Process, Server};
 use crate::report::{Report, figure, row, table};
+use crate::request::{TokenRequest, refresh_token};
 use testing::cloud::BoxError;
 
-const LASTS: Duration = Duration::from_secs(8);
-/// Connections that nobody counts, before those that are counted.
+const DURATION: Duration = Duration::from_secs(8);
+/// The duration of the load before the measured load.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// As a machine of two processors would have it.
+/// The threads of the server, as on a machine with two processors.
 const THREADS: usize = 2;
 
-/// What a load was answered with.
+/// The result of a load.
 pub struct Load {
     pub tokens_per_second: f64,
     pub p50_us: f64,
     pub p99_us: f64,
-    /// CPU of the server for one token.
+    /// The CPU time of the server for one token.
     pub cpu_us: f64,
-    /// CPU of the account, and of this process, for one token: why there are not more tokens in a second.
-    pub account_cpu_us: f64,
+    /// The CPU time of the emulator for one token. With that of the client, it limits the tokens per second.
+    pub emulator_cpu_us: f64,
+    /// The CPU time of this process for one token.
     pub client_cpu_us: f64,
 }
 
-/// Asks for tokens over so many connections, each of which is kept and asks again when it has its answer.
+/// Sends each of the requests over a connection of its own, again and again, for a duration.
 pub async fn load(
-    server: &Process,
-    url: &str,
-    account: &Process,
-    asks: &[Ask],
-    lasts: Duration,
+    server: &Server,
+    emulator: &Process,
+    requests: &[TokenRequest],
+    duration: Duration,
 ) -> Result<Load, BoxError> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client = Client::builder(TokioExecutor::new()).build(connector);
-    all(&client, url, asks, WARM_UP).await?;
-    let (wall_before, mine) = (wall(), cpu());
-    let (servers, accounts) = (server.cpu(), account.cpu());
-    let took = all(&client, url, asks, lasts).await?;
+    send_all(&client, &server.url, requests, WARM_UP).await?;
+    let wall_before = wall();
+    let cpu_before = [server.process.cpu(), emulator.cpu(), cpu()];
+    let durations = send_all(&client, &server.url, requests, duration).await?;
     let elapsed = wall() - wall_before;
-    let count = u32::try_from(took.len())?;
-    let each = |cpu: Duration| microseconds(cpu / count);
+    let count = u32::try_from(durations.len())?;
+    let cpu_after = [server.process.cpu(), emulator.cpu(), cpu()];
+    let per_token = |process: usize| microseconds((cpu_after[process] - cpu_before[process]) / count);
     Ok(Load {
         tokens_per_second: f64::from(count) / elapsed.as_secs_f64(),
-        p50_us: percentile(took.iter().copied().map(microseconds), 50),
-        p99_us: percentile(took.iter().copied().map(microseconds), 99),
-        cpu_us: each(server.cpu() - servers),
-        account_cpu_us: each(account.cpu() - accounts),
-        client_cpu_us: each(cpu() - mine),
+        p50_us: percentile(durations.iter().copied().map(microseconds), 50),
+        p99_us: percentile(durations.iter().copied().map(microseconds), 99),
+        cpu_us: per_token(0),
+        emulator_cpu_us: per_token(1),
+        client_cpu_us: per_token(2),
     })
 }
 
-async fn all(
+/// Returns the duration of each request, of all connections.
+async fn send_all(
     client: &Client<HttpConnector, Body>,
     url: &str,
-    asks: &[Ask],
-    lasts: Duration,
+    requests: &[TokenRequest],
+    duration: Duration,
 ) -> Result<Vec<Duration>, BoxError> {
-    let until = wall() + lasts;
+    let until = wall() + duration;
     let mut connections = JoinSet::new();
-    for ask in asks {
-        connections.spawn(one(client.clone(), url.to_owned(), ask.clone(), until));
+    for request in requests {
+        connections.spawn(connection(client.clone(), url.to_owned(), request.clone(), until));
     }
-    let mut took = Vec::new();
-    while let Some(one) = connections.join_next().await {
-        took.append(&mut one??);
+    let mut durations = Vec::new();
+    while let Some(connection) = connections.join_next().await {
+        durations.append(&mut connection??);
     }
-    Ok(took)
+    Ok(durations)
 }
 
-/// One connection. One that has a refresh token goes on with the next.
-async fn one(
+/// Sends a request again and again over one connection. A refresh uses the refresh token of the response before.
+async fn connection(
     client: Client<HttpConnector, Body>,
     url: String,
-    mut ask: Ask,
+    mut request: TokenRequest,
     until: Duration,
 ) -> Result<Vec<Duration>, BoxError> {
-    // Its own login, so that every run begins with a token that lives.
-    let refreshes = ask.form.starts_with("grant_type=refresh_token");
-    if refreshes {
-        let login = client.request(Ask::password(None).request(&url)).await?;
-        ask = Ask::refresh_token(&refresh_token(&to_bytes(Body::new(login.into_body()), usize::MAX).await?));
+    let is_refresh = request.is_refresh();
+    // A login for this connection, so that every load begins with an active refresh token.
+    if is_refresh {
+        let login = client.request(TokenRequest::password(None).to_http(&url)).await?;
+        let body = to_bytes(Body::new(login.into_body()), usize::MAX).await?;
+        request = TokenRequest::refresh_token(&refresh_token(&body));
     }
-    let mut took = Vec::new();
+    let mut durations = Vec::new();
     while wall() < until {
         let before = wall();
-        let answer = client.request(ask.request(&url)).await?;
-        let status = answer.status();
-        let body = to_bytes(Body::new(answer.into_body()), usize::MAX).await?;
-        took.push(wall() - before);
+        let response = client.request(request.to_http(&url)).await?;
+        let status = response.status();
+        let body = to_bytes(Body::new(response.into_body()), usize::MAX).await?;
+        durations.push(wall() - before);
         if !status.is_success() {
             return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
         }
-        if refreshes {
-            ask = Ask::refresh_token(&refresh_token(&body));
+        if is_refresh {
+            request = TokenRequest::refresh_token(&refresh_token(&body));
         }
     }
-    Ok(took)
+    Ok(durations)
 }
 
-/// The part.
+/// Runs the part.
 pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
-    let account = CloudProcess::start()?;
+    let emulator = CloudProcess::start()?;
     let mut rows = Vec::new();
     let mut line = Vec::new();
     for algorithm in [Algorithm::ES256, Algorithm::RS256] {
-        runtime.block_on(put_key(account.door(), algorithm))?;
-        let server = Server::start(account.addresses, THREADS)?;
+        runtime.block_on(put_key(emulator.address(), algorithm))?;
+        let server = Server::start(emulator.addresses, THREADS)?;
         let grants = [
-            ("client_credentials", Ask::client_credentials(None), 1),
-            ("client_credentials", Ask::client_credentials(None), 16),
-            ("refresh_token", Ask::refresh_token(""), 1),
-            ("refresh_token", Ask::refresh_token(""), 16),
-            ("password", Ask::password(None), 1),
+            ("client_credentials", TokenRequest::client_credentials(None), 1),
+            ("client_credentials", TokenRequest::client_credentials(None), 16),
+            ("refresh_token", TokenRequest::refresh_token(""), 1),
+            ("refresh_token", TokenRequest::refresh_token(""), 16),
+            ("password", TokenRequest::password(None), 1),
         ];
-        for (grant, ask, connections) in grants {
+        for (grant, request, connections) in grants {
             if algorithm == Algorithm::RS256 && grant != "client_credentials" {
                 continue;
             }
-            let asks = vec![ask; connections];
-            let loaded = load(&server.process, &server.url, &account.process, &asks, LASTS);
-            let loaded = runtime.block_on(loaded)?;
-            let rate = figure(loaded.tokens_per_second);
+            let requests = vec![request; connections];
+            let load = runtime.block_on(load(&server, &emulator.process, &requests, DURATION))?;
+            let rate = figure(load.tokens_per_second);
             rows.push(row([
                 &format!("{grant} {algorithm:?}"),
                 &connections,
                 &rate,
-                &figure(loaded.p50_us),
-                &figure(loaded.p99_us),
-                &figure(loaded.cpu_us),
-                &figure(loaded.account_cpu_us),
-                &figure(loaded.client_cpu_us),
+                &figure(load.p50_us),
+                &figure(load.p99_us),
+                &figure(load.cpu_us),
+                &figure(load.emulator_cpu_us),
+                &figure(load.client_cpu_us),
             ]));
             if connections == 16 || grant == "password" {
-                line.push(format!("{grant} {algorithm:?} {rate} tokens/s at {} us CPU", figure(loaded.cpu_us)));
+                line.push(format!("{grant} {algorithm:?} {rate} tokens/s at {} us CPU", figure(load.cpu_us)));
             }
         }
     }
     let columns =
-        ["grant", "connections", "tokens/s", "p50 us", "p99 us", "server CPU us", "account CPU us", "client CPU us"];
+        ["grant", "connections", "tokens/s", "p50 us", "p99 us", "server CPU us", "emulator CPU us", "client CPU us"];
     table(
         &format!(
-            "The API on a socket, {THREADS} threads; account and client on the same processors ({} s each)",
-            LASTS.as_secs()
+            "The API over HTTP, {THREADS} threads; emulator and client on the same processors ({} s each)",
+            DURATION.as_secs()
         ),
         &columns,
         &rows,

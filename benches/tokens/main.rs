@@ -1,24 +1,19 @@
-//! `cargo bench`: what a token costs. `cargo bench -- grants` runs one part. Tables come out in Markdown; each part has a
-//! line at the end.
+//! `cargo bench`: the cost of a token. `cargo bench -- grants` runs one part. The output is Markdown tables, and a
+//! summary with one line for each part.
 //!
-//! | part | what |
+//! | part | measures |
 //! |---|---|
-//! | `floors` | the parts of a token by themselves |
-//! | `grants` | each grant through the router, beside its floor, and without its store |
-//! | `function` | the function as it is deployed (`FUNCTION`, or what `make build` left): starts, requests, memory |
-//! | `load` | the API on a socket, with 1 and 16 connections |
-//! | `growth` | the same with up to a million clients and users (`GROWTH`) |
-//! | `peers` | two servers in Node beside ours, over the same account |
+//! | `floors` | the parts of a token, each by itself |
+//! | `grants` | each grant through the router: beside its floor, and without its store calls |
+//! | `function` | the deployed function (`FUNCTION`, or the result of `make build`): starts, requests, memory |
+//! | `load` | the API over HTTP, with 1 and 16 connections |
+//! | `growth` | requests with up to a million clients and users (`GROWTH`) |
+//! | `peers` | two servers in Node beside ours, over the same emulated AWS |
 //!
-//! All of it is on this machine: it listens on 127.0.0.1 alone, and what it starts ends with it.
+//! Nothing leaves this machine: all processes listen on 127.0.0.1 only, and end with this one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a measurement that goes wrong is none"
-)]
-#![allow(clippy::unchecked_time_subtraction, reason = "these clocks go only forward")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failed measurement has no result")]
+#![allow(clippy::unchecked_time_subtraction, reason = "these clocks are monotonic")]
 
 use std::io;
 use std::process::ExitCode;
@@ -39,12 +34,14 @@ mod measure;
 mod peers;
 mod process;
 mod report;
+mod request;
+mod role;
 mod share;
 mod tls;
 
 use report::Report;
 
-/// What measures, prints, and leaves a line for the end.
+/// Measures, prints tables, and adds a line to the summary.
 type Part = fn(&Runtime, &mut Report) -> Result<(), BoxError>;
 
 const PARTS: [(&str, Part); 6] = [
@@ -59,41 +56,41 @@ const PARTS: [(&str, Part); 6] = [
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
-        Some((first, [what, rest @ ..])) if first == process::BE => process::be(what, rest),
+        Some((option, [role, rest @ ..])) if option == role::OPTION => role::run(role, rest),
         _ => run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("countersign: {fault}");
+        Err(error) => {
+            eprintln!("countersign: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(arguments: &[String]) -> Result<(), BoxError> {
-    // cargo passes options of its own, such as --bench.
-    let words: Vec<_> = arguments.iter().map(String::as_str).filter(|word| !word.starts_with('-')).collect();
-    if let Some(wrong) = words.iter().find(|word| PARTS.iter().all(|(name, _)| name != *word)) {
+    // Cargo adds options such as --bench.
+    let selected: Vec<_> = arguments.iter().map(String::as_str).filter(|argument| !argument.starts_with('-')).collect();
+    if let Some(unknown) = selected.iter().find(|part| PARTS.iter().all(|(name, _)| name != *part)) {
         let names = PARTS.map(|(name, _)| name).join(", ");
-        return Err(format!("{wrong} is no part of the benchmarks; the parts are {names}").into());
+        return Err(format!("there is no part `{unknown}`; the parts are {names}").into());
     }
-    // As in the function: lines are made, and go nowhere. What a panic says is wanted here.
+    // Log lines are formatted as in the function, and discarded. `log::init` logs panics, which belong on stderr here.
     log::init(io::sink);
     drop(std::panic::take_hook());
-    // One thread, as the function has it.
+    // One thread, as in the function.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut report = Report::default();
     for (name, part) in PARTS {
-        if words.is_empty() || words.contains(&name) {
-            part(&runtime, &mut report).map_err(|fault| format!("{name}: {fault}"))?;
+        if selected.is_empty() || selected.contains(&name) {
+            part(&runtime, &mut report).map_err(|error| format!("{name}: {error}"))?;
         }
     }
     report.end();
     Ok(())
 }
 
-/// A setting of the run, from the environment.
+/// Returns a setting of the benchmarks from an environment variable.
 #[expect(clippy::disallowed_methods, reason = "these are not settings of the service")]
 fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -1,24 +1,25 @@
-//! Clocks and counters, and how costs are compared.
+//! Clocks and counters, and the comparison of costs.
 //!
-//! No bench framework does this: the machine is shared and its speed drifts, so that what is set against each other is
-//! measured in turns, the ratio is taken within each turn, and the median of those is told. And what counts is CPU time,
-//! of this process or of another one.
+//! No benchmark framework does this. The machine is shared and its speed drifts, so the subjects of a comparison take
+//! turns: a ratio is computed within each turn, and the median of the ratios is printed. The cost is CPU time, of this
+//! process or of another one.
 
 use std::fs;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Runtime;
 
-/// How long one turn of one subject takes, about.
+/// The approximate duration of one turn of one subject.
 const TURN: Duration = Duration::from_millis(20);
-const MOST_IN_A_TURN: u32 = 5_000;
+const MAX_RUNS_PER_TURN: u32 = 5_000;
 
-/// The time on a clock that only goes forward.
+/// Returns the time of a monotonic clock.
 pub fn wall() -> Duration {
     read(ClockId::Monotonic)
 }
 
-/// The CPU time of this process.
+/// Returns the CPU time of this process.
 pub fn cpu() -> Duration {
     read(ClockId::ProcessCPUTime)
 }
@@ -28,26 +29,26 @@ fn read(clock: ClockId) -> Duration {
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
-/// The CPU time of another process until now, in hundredths of a second.
-pub fn cpu_so_far(process: u32) -> Duration {
-    let told = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // After the name, which may hold anything, the times in user and kernel mode are the 12th and the 13th.
-    let fields = told.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
+/// Returns the CPU time of all threads of another process, in steps of 10 ms.
+pub fn cpu_of_process(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The name in parentheses may contain anything. Fields 12 and 13 after it are the times in user and kernel mode.
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
     fields.map(|ticks| Duration::from_millis(10) * ticks.parse::<u32>().unwrap()).sum()
 }
 
-/// The same to the nanosecond, but of the threads alone that it has now.
-pub fn cpu_of(process: u32) -> Duration {
+/// Returns the CPU time of the running threads of another process, to the nanosecond.
+pub fn cpu_of_threads(process: u32) -> Duration {
     let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
     let nanoseconds = |task: fs::DirEntry| -> u64 {
-        // A thread may have ended since.
-        let told = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-        told.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default()
+        // The file is missing if the thread has ended in the meantime.
+        let statistics = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        statistics.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default()
     };
     Duration::from_nanos(tasks.map(|task| nanoseconds(task.unwrap())).sum())
 }
 
-/// The memory of another process that is resident, in MiB.
+/// Returns the resident memory of another process, in MiB.
 pub fn resident_mib(process: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -55,54 +56,68 @@ pub fn resident_mib(process: u32) -> f64 {
     f64::from(kib) / 1024.0
 }
 
-/// What one of something cost.
+/// The cost of one run.
 #[derive(Clone, Copy)]
-pub struct Cost {
-    pub cpu: Duration,
-    pub wall: Duration,
+struct Cost {
+    cpu: Duration,
+    wall: Duration,
 }
 
-/// Measures work that is `count` of something.
-pub fn timed(count: u32, work: impl FnOnce()) -> Cost {
+/// Measures `work`, which consists of `count` runs. Returns the cost of one run.
+fn timed(count: u32, work: impl FnOnce()) -> Cost {
     let (cpu_before, wall_before) = (cpu(), wall());
     work();
     Cost { cpu: (cpu() - cpu_before) / count, wall: (wall() - wall_before) / count }
 }
 
-/// Does so many of something, and says what one of them cost.
+/// Runs a subject a number of times. Returns the cost of one run.
 type Turn<'a> = Box<dyn FnMut(u32) -> Cost + 'a>;
 
-/// What is compared, each by a name.
-#[derive(Default)]
+/// The subjects that are compared, each with its name.
 pub struct Comparison<'a> {
+    pub runtime: &'a Runtime,
     subjects: Vec<(&'static str, Turn<'a>)>,
 }
 
 impl<'a> Comparison<'a> {
-    /// Adds what says itself what one of it cost.
-    pub fn with(mut self, name: &'static str, turn: impl FnMut(u32) -> Cost + 'a) -> Self {
+    /// Creates a comparison whose asynchronous subjects use this runtime.
+    pub fn new(runtime: &'a Runtime) -> Self {
+        Self { runtime, subjects: Vec::new() }
+    }
+
+    /// Adds a subject.
+    pub fn add(&mut self, name: &'static str, mut work: impl FnMut() + 'a) {
+        self.subjects.push((name, Box::new(move |count| timed(count, || (0..count).for_each(|_| work())))));
+    }
+
+    /// Adds an asynchronous subject.
+    pub fn add_async(&mut self, name: &'static str, mut work: impl AsyncFnMut() + 'a) {
+        let runtime = self.runtime;
+        let turn = move |count| {
+            timed(count, || {
+                runtime.block_on(async {
+                    for _ in 0..count {
+                        work().await;
+                    }
+                });
+            })
+        };
         self.subjects.push((name, Box::new(turn)));
-        self
     }
 
-    /// Adds what is the same each time.
-    pub fn with_same(self, name: &'static str, mut work: impl FnMut() + 'a) -> Self {
-        self.with(name, move |count| timed(count, || (0..count).for_each(|_| work())))
-    }
-
-    /// Has everyone take so many turns, one after the other.
+    /// Runs each subject for a number of turns, one subject after the other within each turn.
     pub fn run(self, turns: usize) -> Compared {
         let mut subjects: Vec<_> = self
             .subjects
             .into_iter()
             .map(|(name, mut turn)| {
-                let fill = |one: Duration| {
+                let runs_per_turn = |one: Duration| {
                     let count = TURN.as_nanos() / one.as_nanos().max(10);
-                    u32::try_from(count).unwrap_or(u32::MAX).clamp(1, MOST_IN_A_TURN)
+                    u32::try_from(count).unwrap_or(u32::MAX).clamp(1, MAX_RUNS_PER_TURN)
                 };
-                // Once to warm up, once to see how many make a turn: the first few of anything are slow.
-                let count = fill(turn(2).cpu);
-                let count = fill(turn(count).cpu);
+                // The first runs are slow: measures once to warm up, and once more to choose the number of runs.
+                let count = runs_per_turn(turn(2).cpu);
+                let count = runs_per_turn(turn(count).cpu);
                 (name, turn, count, Vec::with_capacity(turns))
             })
             .collect();
@@ -116,52 +131,52 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// What each subject cost in each turn.
+/// The cost of each subject in each turn.
 pub struct Compared(Vec<(&'static str, Vec<Cost>)>);
 
 impl Compared {
-    /// The median CPU time of one, in microseconds.
+    /// Returns the median CPU time of one run, in microseconds.
     pub fn cpu(&self, name: &str) -> f64 {
         median(self.costs(name).iter().map(|cost| microseconds(cost.cpu)))
     }
 
-    /// The median time of one, in microseconds.
+    /// Returns the median duration of one run, in microseconds.
     pub fn wall(&self, name: &str) -> f64 {
         median(self.costs(name).iter().map(|cost| microseconds(cost.wall)))
     }
 
-    /// The median of a figure that is made anew of each turn's CPU times.
+    /// Computes a figure from the CPU times of each turn. Returns the median.
     pub fn of_turns(&self, figure: impl Fn(&dyn Fn(&str) -> f64) -> f64) -> f64 {
         let turns = self.0.first().unwrap().1.len();
         median((0..turns).map(|turn| figure(&|name| microseconds(self.costs(name)[turn].cpu))))
     }
 
-    /// How many times the CPU time of the other.
+    /// Returns the CPU time of one subject divided by that of another.
     pub fn ratio(&self, name: &str, other: &str) -> f64 {
         self.of_turns(|cpu| cpu(name) / cpu(other))
     }
 
     fn costs(&self, name: &str) -> &[Cost] {
-        &self.0.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("nothing is called {name}")).1
+        &self.0.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no subject is called {name}")).1
     }
 }
 
-/// In microseconds.
+/// Converts a duration to microseconds.
 pub fn microseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// In milliseconds.
+/// Converts a duration to milliseconds.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The middle one.
+/// Returns the median.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     percentile(values, 50)
 }
 
-/// The value that so many of a hundred are not above.
+/// Returns the value that `percent` of the values do not exceed.
 pub fn percentile(values: impl IntoIterator<Item = f64>, percent: usize) -> f64 {
     let mut values: Vec<_> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

@@ -1,19 +1,19 @@
-//! What is printed: tables in Markdown, and at the end one line for each part.
+//! The output: Markdown tables, and at the end a summary with one line for each part.
 
-/// What the parts have to say at the end.
+/// The lines of the summary.
 #[derive(Default)]
 pub struct Report {
     lines: Vec<String>,
 }
 
 impl Report {
-    /// Keeps a part's line for the end.
+    /// Prints the summary of a part, and keeps it for the end.
     pub fn sum_up(&mut self, part: &str, line: &str) {
         println!("{part}: {line}\n");
         self.lines.push(format!("{part}: {line}"));
     }
 
-    /// Prints what was kept.
+    /// Prints the summaries of all parts.
     pub fn end(&self) {
         println!("\n### Summary\n");
         for line in &self.lines {
@@ -31,17 +31,17 @@ pub fn table(title: &str, columns: &[&str], rows: &[Vec<String>]) {
     println!();
 }
 
-/// Prints how the figures came about, or why there are none.
+/// Prints a paragraph.
 pub fn note(text: &str) {
     println!("{text}\n");
 }
 
-/// A row of a table.
+/// Returns a row of a table.
 pub fn row<const N: usize>(cells: [&dyn ToString; N]) -> Vec<String> {
     cells.map(ToString::to_string).into()
 }
 
-/// A figure with three digits that count.
+/// Formats a figure with about three significant digits.
 pub fn figure(value: f64) -> String {
     match value.abs() {
         ..0.01 => format!("{value:.4}"),
@@ -52,12 +52,12 @@ pub fn figure(value: f64) -> String {
     }
 }
 
-/// A figure beside the most that it shall be.
+/// Formats a figure with its goal, an upper limit.
 pub fn at_most(value: f64, unit: &str, goal: f64) -> String {
     format!("{}{unit} (goal: at most {goal}, {})", figure(value), if value <= goal { "met" } else { "missed" })
 }
 
-/// A figure beside the least that it shall be.
+/// Formats a figure with its goal, a lower limit.
 pub fn at_least(value: f64, unit: &str, goal: f64) -> String {
     format!("{}{unit} (goal: at least {goal}, {})", figure(value), if value >= goal { "met" } else { "missed" })
 }

@@ -1,4 +1,4 @@
-//! TLS on 127.0.0.1, as the store has it in earnest, under a certificate that is made for one run.
+//! TLS on 127.0.0.1 with a certificate for one run, because the deployed function calls AWS over TLS.
 
 use std::fs;
 use std::io;
@@ -20,32 +20,32 @@ use tokio_rustls::server::TlsStream;
 
 use testing::cloud::BoxError;
 
-/// A certificate that is its own authority, and its key: files in PEM.
+/// The PEM files of a self-signed certificate and its key.
 pub struct Certificate {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
 impl Certificate {
-    /// Has openssl make one.
-    pub fn make(folder: &Path) -> Result<Self, BoxError> {
-        let made = Self { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") };
+    /// Creates the files with `openssl`.
+    pub fn create(folder: &Path) -> Result<Self, BoxError> {
+        let created = Self { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") };
         let status = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
             .args(["-subj", "/CN=countersign-bench", "-addext", "subjectAltName=IP:127.0.0.1"])
-            // By default it makes an authority, which no server may be.
+            // Without this, the certificate is one of an authority, which clients do not accept from a server.
             .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out"])
-            .arg(&made.certificate)
+            .arg(&created.certificate)
             .arg("-keyout")
-            .arg(&made.key)
+            .arg(&created.key)
             .stderr(Stdio::null())
             .status()
             .map_err(|error| format!("openssl: {error}"))?;
-        if status.success() { Ok(made) } else { Err("openssl makes no certificate".into()) }
+        if status.success() { Ok(created) } else { Err("openssl did not create a certificate".into()) }
     }
 }
 
-/// Serves a router by TLS for as long as the runtime lives.
+/// Serves a router over TLS on a free port of 127.0.0.1 until the runtime ends. Returns the address.
 pub async fn serve(router: Router, certificate: &Certificate) -> Result<SocketAddr, BoxError> {
     let chain = vec![CertificateDer::from_pem_slice(&fs::read(&certificate.certificate)?)?];
     let key = PrivateKeyDer::from_pem_slice(&fs::read(&certificate.key)?)?;
@@ -56,36 +56,36 @@ pub async fn serve(router: Router, certificate: &Certificate) -> Result<SocketAd
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let (sent, ready) = mpsc::channel(16);
-    // Handshakes side by side: two clients connect at the start.
+    let (accepted, connections) = mpsc::channel(16);
+    // Handshakes run concurrently, because a function opens two connections when it starts.
     tokio::spawn(async move {
         while let Ok((stream, peer)) = listener.accept().await {
-            let (acceptor, sent) = (acceptor.clone(), sent.clone());
+            let (acceptor, accepted) = (acceptor.clone(), accepted.clone());
             tokio::spawn(async move {
                 let _ = stream.set_nodelay(true);
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    let _ = sent.send((stream, peer)).await;
+                    let _ = accepted.send((stream, peer)).await;
                 }
             });
         }
     });
-    tokio::spawn(async move { axum::serve(Shaken { address, ready }, router).await });
+    tokio::spawn(async move { axum::serve(TlsListener { address, connections }, router).await });
     Ok(address)
 }
 
-/// Connections whose handshake is done.
-struct Shaken {
+/// The connections after their handshakes.
+struct TlsListener {
     address: SocketAddr,
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    connections: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
 }
 
-impl Listener for Shaken {
+impl Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.ready.recv().await {
-            Some(ready) => ready,
+        match self.connections.recv().await {
+            Some(connection) => connection,
             None => std::future::pending().await,
         }
     }

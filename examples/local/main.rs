@@ -1,5 +1,5 @@
-//! The service on one machine, which needs only Rust and a C compiler: the router of the function over an emulated AWS in
-//! this process, with a new key and a demo client of each kind.
+//! The service on one machine; needs only Rust and a C compiler. The router of the function runs over an emulated AWS
+//! in this process, with a new key, a demo client of each kind, and a demo user.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,13 +15,13 @@ use testing::cloud::{self, BoxError, Cloud};
 use testing::demo::seed;
 use tokio::net::TcpListener;
 
-/// Run countersign on this machine, with demo clients and a demo user.
+/// Run countersign on this machine with demo clients and a demo user
 #[derive(Parser)]
 struct Options {
     /// The port of 127.0.0.1 to listen on
     #[arg(long, default_value_t = 9000)]
     port: u16,
-    /// A file that keeps clients, users, refresh tokens and the key between runs
+    /// A file that stores clients, users, refresh tokens and the key between runs
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -40,33 +40,34 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<(), BoxError> {
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(|error| {
-        format!("cannot listen on port {}: {error}. Choose another port with --port.", options.port)
+        format!("cannot listen on port {}: {error}; choose another port with `--port`", options.port)
     })?;
     let issuer = format!("http://{}", listener.local_addr()?);
 
     let cloud = Cloud::open(options.data.as_deref()).map_err(|error| {
-        format!("cannot open the data file: {error}; choose a file that --data created, or a new one")
+        format!("cannot open the data file: {error}; choose a file that `--data` created, or a new one")
     })?;
     let address = cloud::serve(cloud.router().await?).await?;
     let sdk = aws::load(cloud::sdk(address)).await;
     let app = App::new(cloud::config(&issuer)?, &sdk, Clock::System)?;
-    seed(&cloud, &app)?;
+    seed(&cloud, &app.hasher)?;
     app.warm_up().await;
     introduce(&issuer, &app.keyring.current().await?.jwks);
 
     axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(interrupted()).await?;
-    println!("\nEnded.");
+    println!("\nStopped.");
     Ok(())
 }
 
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
-        // Without a signal to wait for, serve until the process is ended.
+        // Without a handler, Ctrl-C ends the process.
         std::future::pending::<()>().await;
     }
 }
 
+/// Prints requests that are ready to paste.
 fn introduce(issuer: &str, jwks: &str) {
     let introduction = include_str!("introduction.txt").replace("{token_url}", &format!("{issuer}/oauth/token"));
-    println!("{introduction}\nThe tokens verify with this public key (JWKS):\n  {jwks}\n\nCtrl-C ends it.\n");
+    println!("{introduction}\nThe public key that verifies the tokens (JWKS):\n  {jwks}\n\nStop with Ctrl-C.\n");
 }

@@ -1,4 +1,4 @@
-//! The records of the deployment, and its cloud of fixed responses.
+//! The records of the deployment, and an AWS of fixed responses that contains them.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use testing::canned::Canned;
 
 use crate::NOW;
 
-/// A client that there is. The secrets are not short: nobody finds one by chance.
+/// A client. The secrets are long, so that the fuzzer does not find one by chance.
 pub struct Client {
     pub id: &'static str,
     pub secret: &'static str,
@@ -24,7 +24,7 @@ pub struct Client {
     pub scopes: &'static [&'static str],
     pub default_scopes: &'static [&'static str],
     pub enabled: bool,
-    /// True if the secret was imported, so that it has a slow hash and raw halves of Basic prove it too.
+    /// True if the secret was imported: it has a slow hash, and Basic credentials that are not form-encoded are accepted.
     pub imported: bool,
 }
 
@@ -65,7 +65,7 @@ pub const CLIENTS: [Client; 5] = [
         enabled: false,
         imported: false,
     },
-    // The characters on which decoders differ.
+    // A secret with the characters that decoders treat differently.
     Client {
         id: "imported",
         secret: "s+e%c/r=!*~-_. &:",
@@ -79,18 +79,18 @@ pub const CLIENTS: [Client; 5] = [
 
 pub const USERNAME: &str = "john.smith@itccompliance.co.uk";
 pub const USER_ID: &str = "1042";
-/// Of letters that are the NFC form of nothing else.
+/// A password that no other text normalizes to (NFC).
 pub const PASSWORD: &str = "secret-password";
 
-/// The key of refresh tokens.
-pub const REFERENCE_KEY: [u8; 32] = [1; 32];
-/// Generations 4 to 6 of one family of `autonomy-web`, of which 5 is live and long unused.
-pub const USED: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAECLlZSBuOIb2BQ3pzuPOTK0r1O8_YikzZXr_VDVp5flw";
-pub const LIVE: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAFYZ6pLPM8QsB7bXyBMzWFXrnF3f-pX8QdLAiGYtP4aZs";
-pub const SUCCESSOR: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAGMiCZ728-5dYHEHne5Slnhftu6l_kWgB7oDzCLRINQ48";
+/// The key that authenticates refresh tokens.
+pub const REFRESH_TOKEN_KEY: [u8; 32] = [1; 32];
+/// Generations 4 to 6 of one family of `autonomy-web`. Generation 5 is active, and the grace of generation 4 is over.
+pub const USED_TOKEN: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAECLlZSBuOIb2BQ3pzuPOTK0r1O8_YikzZXr_VDVp5flw";
+pub const ACTIVE_TOKEN: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAFYZ6pLPM8QsB7bXyBMzWFXrnF3f-pX8QdLAiGYtP4aZs";
+pub const SUCCESSOR_TOKEN: &str = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAGMiCZ728-5dYHEHne5Slnhftu6l_kWgB7oDzCLRINQ48";
 pub const FAMILY_SCOPES: [&str; 2] = ["legacy:autonomy.read", "legacy:autonomy.write"];
 
-/// The one signing key: Ed25519, the quickest.
+/// The signing key: Ed25519, the fastest algorithm.
 static SIGNING_KEY: LazyLock<(SigningKey, String)> = LazyLock::new(|| {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a key");
     let der = pair.to_pkcs8v1().expect("PKCS#8");
@@ -103,23 +103,23 @@ static PUBLIC_KEY: LazyLock<ParsedPublicKey> = LazyLock::new(|| {
     ParsedPublicKey::new(&ED25519, pair.public_key()).expect("a public key")
 });
 
-/// The header and the claims of an access token, if its signature holds.
+/// Returns the header and the claims of an access token. Panics if the signature is not valid.
 pub fn verify(token: &str) -> (Value, Value) {
     let (signed, signature) = token.rsplit_once('.').expect("a JWT has three parts");
     let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
-    PUBLIC_KEY.verify_sig(signed.as_bytes(), &signature).expect("the signature holds");
+    PUBLIC_KEY.verify_sig(signed.as_bytes(), &signature).expect("the signature is valid");
     let (header, claims) = signed.split_once('.').expect("a JWT has three parts");
     let decode = |part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON");
     (decode(header), decode(claims))
 }
 
-/// The responses of the cloud.
+/// The fixed responses.
 static CANNED: LazyLock<Canned> = LazyLock::new(|| {
     let (key, pem) = &*SIGNING_KEY;
     let document = json!({
         "version": 1,
         "current": {"kid": key.kid(), "alg": "EdDSA", "private_key": pem},
-        "refresh": {"current": URL_SAFE_NO_PAD.encode(REFERENCE_KEY)},
+        "refresh": {"current": URL_SAFE_NO_PAD.encode(REFRESH_TOKEN_KEY)},
     });
     let argon2 = Argon2Params { memory_kib: 8, iterations: 1, parallelism: 1 };
     let slow_hash = |secret| Hasher::new(argon2).and_then(|hasher| hasher.hash(secret)).expect("a hash");
@@ -148,7 +148,7 @@ static CANNED: LazyLock<Canned> = LazyLock::new(|| {
             "secrets": {"L": [{"M": {"hash": {"S": hash}}}]},
             "system": {"M": {"id": {"S": "7"}}},
         });
-        // There are no empty sets in DynamoDB.
+        // DynamoDB has no empty sets.
         for (name, set) in [("grant_types", client.grant_types), ("default_scopes", client.default_scopes)] {
             if !set.is_empty() {
                 attributes[name] = json!({"SS": set});
@@ -159,7 +159,7 @@ static CANNED: LazyLock<Canned> = LazyLock::new(|| {
     Canned::new(&document.to_string(), items)
 });
 
-/// Returns the settings of the SDK for this cloud, without retries and timeouts: it is never slow or unavailable.
+/// Returns the settings of the SDK for the fixed responses, without retries and timeouts.
 pub fn sdk() -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

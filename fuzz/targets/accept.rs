@@ -1,8 +1,8 @@
-//! `Accept`: each line is one such header; the token has the version that the model works out.
+//! `Accept`. Each line of the input is one header. The version of the token is the one that the model expects.
 
 #![no_main]
 
-use countersign_fuzz::model::Asked;
+use countersign_fuzz::model::TokenRequest;
 use countersign_fuzz::{Header, post};
 use libfuzzer_sys::fuzz_target;
 
@@ -13,7 +13,7 @@ fuzz_target!(|input: &[u8]| {
     let accept: Vec<&[u8]> = input.split(|byte| *byte == b'\n').collect();
     let mut headers: Vec<Header<'_>> = vec![("content-type", b"application/x-www-form-urlencoded")];
     headers.extend(accept.iter().map(|value| ("accept", *value)));
-    if let Some(answer) = post(&headers, BODY) {
-        answer.assert(&Asked { accept, body: BODY, ..Asked::default() }.expected());
+    if let Some(response) = post(&headers, BODY) {
+        response.assert(&TokenRequest { accept, body: BODY, ..TokenRequest::default() }.expected());
     }
 });

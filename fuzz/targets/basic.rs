@@ -1,11 +1,11 @@
-//! `Authorization`: the first line is the header, once as it is and once as what Basic encodes; the other lines are the
-//! body, a form.
+//! `Authorization`. The first line of the input is the header, once as it is and once as the credentials of Basic. The
+//! other lines are the body, a form.
 
 #![no_main]
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use countersign_fuzz::model::Asked;
+use countersign_fuzz::model::TokenRequest;
 use countersign_fuzz::post;
 use libfuzzer_sys::fuzz_target;
 
@@ -14,13 +14,13 @@ fuzz_target!(|input: &[u8]| {
     let (header, body) =
         at.map_or((input, &b"grant_type=client_credentials"[..]), |at| (&input[..at], &input[at + 1..]));
     let encoded = format!("Basic {}", STANDARD.encode(header));
-    ask(header, body);
-    ask(encoded.as_bytes(), body);
+    send(header, body);
+    send(encoded.as_bytes(), body);
 });
 
-fn ask(header: &[u8], body: &[u8]) {
+fn send(header: &[u8], body: &[u8]) {
     let content_type = &b"application/x-www-form-urlencoded"[..];
-    if let Some(answer) = post(&[("content-type", content_type), ("authorization", header)], body) {
-        answer.assert(&Asked { authorization: vec![header], body, ..Asked::default() }.expected());
+    if let Some(response) = post(&[("content-type", content_type), ("authorization", header)], body) {
+        response.assert(&TokenRequest { authorization: vec![header], body, ..TokenRequest::default() }.expected());
     }
 }

@@ -4,19 +4,17 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use countersign::app::App;
-use countersign::password_hash::hash_client_secret;
+use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use crate::cloud::{BoxError, Cloud};
+use crate::deployment::pem;
 
 /// The clients and the user, with plain secrets.
 pub static FIXTURES: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("demo.json")).unwrap());
 
-/// Stores the fixtures that the account does not have yet.
-pub fn seed(cloud: &Cloud, app: &App) -> Result<(), BoxError> {
+/// Stores the fixtures that the account does not have yet. Slow hashes have the parameters of `hasher`.
+pub fn seed(cloud: &Cloud, hasher: &Hasher) -> Result<(), BoxError> {
     if cloud.secret()?.is_none() {
         cloud.put_secret(&generate_pem()?)?;
     }
@@ -24,7 +22,7 @@ pub fn seed(cloud: &Cloud, app: &App) -> Result<(), BoxError> {
         if secret.starts_with("cs_") {
             return Ok(hash_client_secret(secret));
         }
-        Ok(app.hasher.hash(secret)?.as_str().to_owned())
+        Ok(hasher.hash(secret)?.as_str().to_owned())
     };
     for (table, key, list) in [("ClientsTable", "client_id", "clients"), ("UsersTable", "username", "users")] {
         for item in items(&FIXTURES[list], hash)? {
@@ -64,5 +62,5 @@ pub fn items(
 /// Returns a new RSA key as PEM, the form of an externally managed key.
 fn generate_pem() -> Result<String, BoxError> {
     let der: Pkcs8V1Der<'_> = KeyPair::generate(KeySize::Rsa2048)?.as_der()?;
-    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref())))
+    Ok(pem(der.as_ref()))
 }

@@ -81,6 +81,7 @@ pub fn fixtures(cases: &Value) -> (Vec<Value>, Vec<Value>) {
     (items("clients"), items("users"))
 }
 
+/// Returns a PKCS#8 key as PEM.
 pub fn pem(pkcs8: &[u8]) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8))
 }

@@ -20,7 +20,7 @@ use testing::{ISSUER, LogLines, TestApp};
 /// The demo's clients and its user, of whom the events speak.
 async fn demo() -> (TestApp, SocketAddr) {
     let test = TestApp::start().await;
-    demo::seed(&test.cloud, &test.app).unwrap();
+    demo::seed(&test.cloud, &test.app.hasher).unwrap();
     let cloud = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
     (test, cloud)
 }

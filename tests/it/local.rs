@@ -71,7 +71,7 @@ impl Local {
         let pid = self.process.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
         while let Some(line) = self.output.next_line().await.unwrap() {
-            if line == "Ended." {
+            if line == "Stopped." {
                 break;
             }
         }

@@ -1,20 +1,20 @@
-//! JSON by the letter of RFC 8259, with what this API asks of it beyond: no repeated member, and no depth beyond 4.
+//! A parser for JSON (RFC 8259) with two rules of this API: no repeated members, and a depth of at most 4.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// A value, as far as it counts.
-pub enum Json {
+/// A value, with the content that a parameter may have.
+pub(super) enum Json {
     Object(Vec<(String, Self)>),
     Text(String),
-    /// As it is written.
+    /// The text of the number.
     Number(String),
     Null,
     Other,
 }
 
-/// Reads one value, with nothing after it.
-pub fn read(text: &[u8]) -> Option<Json> {
+/// Reads one value and the end of the text.
+pub(super) fn read(text: &[u8]) -> Option<Json> {
     let mut reader = Reader(std::str::from_utf8(text).ok()?.chars().peekable());
     let value = reader.value(1)?;
     reader.space();
@@ -28,7 +28,7 @@ impl Reader<'_> {
         while self.0.next_if(|one| " \t\r\n".contains(*one)).is_some() {}
     }
 
-    /// Takes this character, behind any space.
+    /// Reads this character, after any white space.
     fn take(&mut self, expected: char) -> Option<()> {
         self.space();
         self.0.next_if_eq(&expected).map(|_| ())
@@ -88,7 +88,7 @@ impl Reader<'_> {
 
     fn text(&mut self) -> Option<String> {
         self.0.next_if_eq(&'"')?;
-        // In UTF-16, as the escapes have it: half a pair is no text.
+        // Escapes are UTF-16 units. A surrogate without its other half is not text.
         let mut units = Vec::new();
         loop {
             match self.0.next()? {
@@ -141,7 +141,7 @@ impl Reader<'_> {
             number.extend(self.0.next_if(|one| matches!(one, '+' | '-')));
             self.digits(&mut number)?;
         }
-        // A number beyond what there is is none.
+        // A number beyond the range of f64 is not valid.
         number.parse::<f64>().ok()?.is_finite().then_some(Json::Number(number))
     }
 }

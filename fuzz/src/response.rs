@@ -1,4 +1,4 @@
-//! What every answer of the token endpoint must be, and whether it is the expected one.
+//! Checks of responses: those that hold for every response, and the comparison with the expected response.
 
 use axum::http::HeaderMap;
 use serde_json::Value;
@@ -6,33 +6,35 @@ use serde_json::Value;
 use crate::model::{Expected, Issued};
 use crate::{ISSUER, NOW, cloud, take_log};
 
-/// An answer as it goes over the wire.
+/// A response as it is sent over HTTP.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Value,
 }
 
-impl Answer {
+impl Response {
+    /// Creates a response from its parts. The body is `null` unless it is JSON.
     pub fn new(status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let text = |value: &[u8]| String::from_utf8(value.to_vec()).expect("headers are text");
         let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
         Self { status, headers, body: serde_json::from_slice(body).unwrap_or_default() }
     }
 
-    /// The answer as the gateway gets it.
-    pub fn from_gateway(answer: &Value) -> Self {
-        assert_eq!(answer["isBase64Encoded"], false, "{answer}");
-        assert_eq!(answer["cookies"].as_array().map_or(0, Vec::len), 0, "{answer}");
-        let headers = answer["headers"].as_object().expect("headers");
+    /// Reads a response in the format of the gateway.
+    pub fn from_gateway(response: &Value) -> Self {
+        assert_eq!(response["isBase64Encoded"], false, "{response}");
+        assert_eq!(response["cookies"].as_array().map_or(0, Vec::len), 0, "{response}");
+        let headers = response["headers"].as_object().expect("headers");
         Self {
-            status: answer["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status"),
+            status: response["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status"),
             headers: headers.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
-            body: answer["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default(),
+            body: response["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default(),
         }
     }
 
+    /// Returns the value of a header, which must not be repeated.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(known, _)| known == name);
         let value = values.next().map(|(_, value)| value.as_str());
@@ -40,13 +42,13 @@ impl Answer {
         value
     }
 
-    /// Asserts that it is the expected one, and all that holds for any.
+    /// Asserts that this is the expected response, and what holds for every response.
     pub fn assert(&self, expected: &Expected) {
         self.assert_well_formed();
         let error = self.body["error"].as_str();
         match expected {
             Expected::Issued(issued) => self.assert_issued(issued),
-            Expected::Refused(status, code) => assert_eq!((self.status, error), (*status, Some(*code)), "{self:?}"),
+            Expected::Error(status, code) => assert_eq!((self.status, error), (*status, Some(*code)), "{self:?}"),
             Expected::IssuedOrInvalidGrant(issued) if self.status == 200 => self.assert_issued(issued),
             Expected::IssuedOrInvalidGrant(_) => {
                 assert_eq!((self.status, error), (400, Some("invalid_grant")), "{self:?}");
@@ -55,7 +57,7 @@ impl Answer {
         self.assert_logged();
     }
 
-    /// What holds for every answer that is no public document: no fault of ours, no cache, and a code from the list.
+    /// Asserts what holds for every response except public documents: no server error, no caching, and a known code.
     pub fn assert_well_formed(&self) {
         self.assert_headers();
         if matches!(self.status, 200 | 204) {
@@ -76,19 +78,19 @@ impl Answer {
             413 => &["invalid_request"],
             _ => panic!("{self:?}"),
         };
-        let body = self.body.as_object().expect("a refusal is an object");
-        assert!(codes.contains(&body["error"].as_str().expect("a code")), "{self:?}");
+        let body = self.body.as_object().expect("an error response is an object");
+        assert!(codes.contains(&body["error"].as_str().expect("an error code")), "{self:?}");
         if matches!(self.status, 404 | 405) {
             assert_eq!(body.len(), 1, "{self:?}");
             return;
         }
         assert_eq!(body.len(), 2, "{self:?}");
-        let description = body["error_description"].as_str().expect("a sentence");
+        let description = body["error_description"].as_str().expect("a description");
         let allowed = |byte: u8| (0x20..=0x7e).contains(&byte) && byte != b'"' && byte != b'\\';
         assert!(!description.is_empty() && description.bytes().all(allowed), "{self:?}");
     }
 
-    /// The same, of an answer to `HEAD`, which has no body.
+    /// Asserts what holds for the headers of every response except public documents.
     pub fn assert_headers(&self) {
         assert_eq!(self.header("x-content-type-options"), Some("nosniff"), "{self:?}");
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:?}");
@@ -102,7 +104,7 @@ impl Answer {
     }
 
     fn assert_issued(&self, issued: &Issued) {
-        assert_eq!(self.status, 200, "{self:?}, and not {issued:?}");
+        assert_eq!(self.status, 200, "{self:?} instead of {issued:?}");
         let user = issued.user;
         let members = 3 + usize::from(user) + usize::from(issued.version == 2);
         assert_eq!(self.body.as_object().map(serde_json::Map::len), Some(members), "{self:?}");
@@ -115,7 +117,7 @@ impl Answer {
         if user {
             let refresh_token = self.body["refresh_token"].as_str().expect("a refresh token");
             assert!(refresh_token.starts_with("cs_rt_"));
-            assert!(!issued.refreshed || refresh_token == cloud::SUCCESSOR);
+            assert!(!issued.refreshed || refresh_token == cloud::SUCCESSOR_TOKEN);
         }
 
         let (header, claims) = cloud::verify(self.body["access_token"].as_str().expect("an access token"));
@@ -141,12 +143,13 @@ impl Answer {
         }
     }
 
-    /// One line says what was decided, and none of the secrets that there are.
+    /// Asserts that the log is one line with the status, without any secret.
     fn assert_logged(&self) {
         let log = take_log();
         let line: Value = serde_json::from_str(&log).unwrap_or_else(|_| panic!("not one line: {log}"));
         assert_eq!(line["status"], self.status, "{log}");
-        let mut secrets = cloud::CLIENTS.iter().map(|client| client.secret).chain([cloud::PASSWORD, cloud::LIVE]);
+        let tokens = [cloud::USED_TOKEN, cloud::ACTIVE_TOKEN, cloud::SUCCESSOR_TOKEN];
+        let mut secrets = cloud::CLIENTS.iter().map(|client| client.secret).chain([cloud::PASSWORD]).chain(tokens);
         assert!(!secrets.any(|secret| log.contains(secret)), "{log}");
     }
 }
