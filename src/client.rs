@@ -58,10 +58,10 @@ pub struct Client {
     pub allowed_origins: AllowedOrigins,
     /// False if the client must not authenticate.
     pub enabled: bool,
-    /// The time of creation in seconds since the epoch, for people.
+    /// The time at which the client was created, in seconds since the epoch, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub created_at: Option<u64>,
-    /// The time of the last change in seconds since the epoch, for people.
+    /// The time of the last change, in seconds since the epoch, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub updated_at: Option<u64>,
 }
@@ -74,10 +74,10 @@ pub struct Secret {
     pub id: Option<String>,
     /// The hash of the secret.
     pub hash: Hash,
-    /// The time of creation in seconds since the epoch, for people.
+    /// The time at which the secret was created, in seconds since the epoch, for people.
     #[serde(default, deserialize_with = "for_people", skip_serializing_if = "Option::is_none")]
     pub created_at: Option<u64>,
-    /// The time of expiry in seconds since the epoch. Absent means never.
+    /// The time at which the secret expires, in seconds since the epoch. Absent means never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
 }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `bin/api.rs` | the Lambda function of the API |
 //! | `bin/rotate.rs` | the Lambda function that creates and rotates the signing keys |
-//! | `cli/src/` | the command line for operators, a crate of its own; one file per command |
+//! | `cli/` (a separate package) | the CLI; one file per command |
 //! | [`config`], [`app`], [`aws`] | the settings, in `config/` one type per group; the dependencies of a request handler; connections to AWS |
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |

@@ -21,7 +21,7 @@ impl TryFrom<BTreeSet<String>> for AllowedScopes {
 }
 
 impl AllowedScopes {
-    /// Checks tokens that may end in `*`, but must not contain it at another position.
+    /// Checks tokens that may end in `*`, but must not contain another `*`.
     ///
     /// # Errors
     /// [`InvalidScope`] for the first token that is not valid.
