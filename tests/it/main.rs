@@ -13,6 +13,7 @@
 #![allow(clippy::format_collect, reason = "the speed of tests does not matter here")]
 
 mod cases;
+mod client;
 mod client_auth;
 mod config;
 mod faults;
