@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigError};
 use crate::keys::Keyring;
 use crate::password_hash::Hasher;
 use crate::store::Store;
+use crate::throttle::Throttle;
 
 /// One deployment, as this process uses it.
 pub struct App {
@@ -20,6 +21,8 @@ pub struct App {
     pub keyring: Arc<Keyring>,
     /// The password hasher.
     pub hasher: Hasher,
+    /// What this process remembers of failed guesses.
+    pub throttle: Throttle,
     /// The clock.
     pub clock: Clock,
 }
@@ -34,8 +37,10 @@ impl App {
             variable: "ARGON2_MEMORY_KIB, ARGON2_ITERATIONS or ARGON2_PARALLELISM",
             problem: "is out of bounds",
         })?;
+        let hasher = if config.max_concurrency > 1 { hasher.on_blocking_pool() } else { hasher };
         let keyring = Keyring::new(sdk, config.keys.secret_id.clone(), clock.clone(), config.keys.max_age);
-        Ok(Self { store: Store::new(sdk, &config.tables), keyring: Arc::new(keyring), hasher, config, clock })
+        let (store, throttle) = (Store::new(sdk, &config.tables), Throttle::new(config.throttle));
+        Ok(Self { store, keyring: Arc::new(keyring), hasher, throttle, config, clock })
     }
 
     /// Opens the connections and loads the keys before the first request. Errors are only logged: requests that need

@@ -13,10 +13,12 @@ use crate::scope::{AllowedScopes, Scope, ScopeError};
 mod allowed_origins;
 mod grant_type;
 mod metadata;
+mod user_address;
 
 pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
 pub use grant_type::GrantType;
 pub use metadata::{ATTRIBUTES, Attribute, ClientMetadata, Form, MetadataError};
+pub use user_address::UserAddress;
 
 /// The number of secrets that may be active simultaneously: the one in use, and its replacement while that is deployed.
 pub const MAX_ACTIVE_SECRETS: usize = 2;
@@ -56,6 +58,8 @@ pub struct Client {
     /// Browser origins whose pages may read token responses. Absent means none.
     #[serde(default, skip_serializing_if = "AllowedOrigins::is_empty")]
     pub allowed_origins: AllowedOrigins,
+    /// The place of a user's address. Absent means that the address is not known.
+    pub user_address: Option<UserAddress>,
     /// False if the client must not authenticate.
     pub enabled: bool,
     /// The time at which the client was created, in seconds since the epoch, for people.

@@ -1,9 +1,14 @@
 //! Client authentication (RFC 6749 section 2.3).
 
+use std::iter;
+use std::net::IpAddr;
+
 use crate::app::App;
-use crate::client::{Client, Secret};
+use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Grammar, Param};
+use crate::password_hash::Hash;
+use crate::throttle::{self, Network, Subject};
 
 /// `client_id` (RFC 6749 section 2.2)
 pub const CLIENT_ID: Param = Param::new("client_id", 256, Grammar::VscharOrInteger);
@@ -30,29 +35,48 @@ pub struct Pair {
     pub client_secret: String,
 }
 
-/// Authenticates a client. Every cause of failure does the same work and gets the same response (S-202).
+/// Authenticates a client, for a caller with this address. Every cause of failure does the same work and gets the same
+/// response (S-202).
 ///
 /// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that.
 /// Therefore raw halves are also accepted, but only for an imported secret (S-211).
 ///
 /// # Errors
-/// `invalid_client`; server errors.
-pub async fn authenticate(app: &App, credentials: Option<Credentials>) -> Result<Client, Error> {
+/// `invalid_client`; `temporarily_unavailable`, 429, if guesses at the client's imported secrets are throttled; server
+/// errors.
+pub async fn authenticate(
+    app: &App,
+    credentials: Option<Credentials>,
+    source: Option<IpAddr>,
+) -> Result<Client, Error> {
     let Some(Credentials { presented, raw }) = credentials else {
         return Err(Error::invalid_client("no client credentials"));
     };
+    let network = source.map(Network::from);
+    let (same_id, other_id) = match raw {
+        Some(raw) if raw.client_id == presented.client_id => (Some(raw.client_secret), None),
+        raw => (None, raw),
+    };
     let mut client = find(app, &presented.client_id).await?;
-    let mut proven = proves(app, client.as_ref(), &presented.client_secret, |_| true);
-    if let Some(raw) = raw.filter(|_| !proven) {
-        let is_same_id = raw.client_id == presented.client_id;
-        let other = if is_same_id { None } else { find(app, &raw.client_id).await? };
-        let candidate = if is_same_id { client.as_ref() } else { other.as_ref() };
-        proven = proves(app, candidate, &raw.client_secret, |secret| secret.hash.is_slow());
+    if other_id.is_none() {
+        record(client.as_ref());
+    }
+    let hashes = active_hashes(app, client.as_ref(), &presented.client_secret);
+    let mut proven = app.hasher.verify_generated_secret(&hashes, &presented.client_secret)
+        && client.as_ref().is_some_and(|client| client.enabled);
+    if let Some(client) = client.as_ref().filter(|_| !proven) {
+        let forms: Vec<_> = iter::once(presented.client_secret.as_str()).chain(same_id.as_deref()).collect();
+        proven = guess(app, client, &forms, network).await?;
+    }
+    if let Some(raw) = other_id {
+        let other = if proven { None } else { find(app, &raw.client_id).await? };
+        record(other.as_ref().or(client.as_ref()));
+        if let Some(other) = &other {
+            proven = guess(app, other, &[&raw.client_secret], network).await?;
+        }
         client = other.or(client);
     }
     let client = client.ok_or(Error::invalid_client("unknown client"))?;
-    // Only an id that exists reaches the log: an unknown one may be a secret in the wrong place.
-    tracing::Span::current().record("client_id", &client.client_id);
     match (proven, client.enabled) {
         (true, _) => Ok(client),
         (false, true) => Err(Error::invalid_client("wrong or expired secret")),
@@ -60,15 +84,35 @@ pub async fn authenticate(app: &App, credentials: Option<Credentials>) -> Result
     }
 }
 
+/// Records a client that exists. An unknown id does not reach the log, because it may be a secret in the wrong place.
+fn record(client: Option<&Client>) {
+    if let Some(client) = client {
+        tracing::Span::current().record("client_id", &client.client_id);
+    }
+}
+
 async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
     if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
 }
 
-/// Returns true if the client is enabled and the secret is one of its active secrets, of which only those are tried
-/// that `counts` accepts.
-fn proves(app: &App, client: Option<&Client>, client_secret: &str, counts: fn(&Secret) -> bool) -> bool {
+/// Returns the hashes that a secret is compared with.
+fn active_hashes<'a>(app: &App, client: Option<&'a Client>, client_secret: &str) -> Vec<&'a Hash> {
     let secrets = client.into_iter().flat_map(|client| client.active_secrets(app.clock.now()));
-    let secrets = secrets.filter(|secret| counts(secret) && !client_secret.is_empty());
-    let is_right = app.hasher.verify_secret(secrets.map(|secret| &secret.hash), client_secret);
-    is_right && client.is_some_and(|client| client.enabled)
+    secrets.filter(|_| !client_secret.is_empty()).map(|secret| &secret.hash).collect()
+}
+
+/// Guesses at the imported secrets of a client, if it has any: at most one guess, in one or two forms. Returns true if the
+/// guess is right and the client is enabled.
+async fn guess(app: &App, client: &Client, forms: &[&str], network: Option<Network>) -> Result<bool, Error> {
+    let forms: Vec<_> = forms.iter().copied().filter(|form| !form.is_empty()).collect();
+    let hashes = active_hashes(app, Some(client), forms.first().copied().unwrap_or_default());
+    if !hashes.iter().any(|hash| hash.is_slow()) {
+        return Ok(false);
+    }
+    let subject = Subject::client(&client.client_id);
+    throttle::recall(app, &subject, network)?;
+    let attempts = app.store.attempts(subject.item_id()).await;
+    let attempt = throttle::begin(app, subject, network, attempts)?;
+    let guess = app.hasher.verify_secret(attempt, &hashes, &forms).await?.only_if(client.enabled);
+    Ok(guess.settle(async |()| ()).await?.is_some())
 }

@@ -4,12 +4,14 @@ use std::ffi::OsString;
 use std::fmt;
 
 use crate::password_hash::Argon2Params;
+use crate::throttle::Budget;
 
 mod keys;
 mod lifetimes;
 mod roots;
 mod rotation;
 mod tables;
+mod throttle;
 
 pub use keys::KeySettings;
 pub use lifetimes::Lifetimes;
@@ -30,6 +32,11 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// `ARGON2_MEMORY_KIB`, `ARGON2_ITERATIONS`, `ARGON2_PARALLELISM`: the parameters of new password hashes.
     pub argon2: Argon2Params,
+    /// `FREE_ATTEMPTS`, `MAX_ATTEMPT_DELAY`: the budget of guesses.
+    pub throttle: Budget,
+    /// The number of requests that this process serves simultaneously. Lambda sets `AWS_LAMBDA_MAX_CONCURRENCY`; by
+    /// default, an execution environment serves one request at a time.
+    pub max_concurrency: u32,
 }
 
 /// An environment variable that is missing or not valid.
@@ -75,6 +82,8 @@ impl Config {
                 iterations: variables.positive("ARGON2_ITERATIONS", argon2.iterations)?,
                 parallelism: variables.positive("ARGON2_PARALLELISM", argon2.parallelism)?,
             },
+            throttle: throttle::budget(&variables)?,
+            max_concurrency: variables.positive("AWS_LAMBDA_MAX_CONCURRENCY", 1)?,
         })
     }
 

@@ -94,6 +94,12 @@ impl Error {
         Self::new(Code::InvalidGrant, description).with_reason(reason)
     }
 
+    /// Returns `temporarily_unavailable`, 429: the next guess is allowed after this number of seconds. Right and wrong
+    /// guesses, and all users, get the same response.
+    pub const fn too_many_attempts(retry_after: u32) -> Self {
+        Self::new(Code::TooManyAttempts { retry_after }, "Too many attempts. Try again later.")
+    }
+
     /// Returns `temporarily_unavailable`, 503: a dependency is down.
     pub fn temporarily_unavailable(reason: impl Into<Cow<'static, str>>) -> Self {
         let description = "The service is not available at the moment. Try again.";

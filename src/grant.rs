@@ -1,11 +1,13 @@
 //! Grants (RFC 6749 section 4): the one dispatch of token requests.
 
 use std::iter;
+use std::net::IpAddr;
 
 use crate::app::App;
-use crate::client::{Client, GrantType};
+use crate::client::{Client, GrantType, UserAddress};
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
+use crate::throttle::Network;
 use crate::token::TokenVersion;
 
 pub mod client_credentials;
@@ -38,12 +40,42 @@ pub fn take_grant_type(params: &mut Params) -> Result<GrantType, Error> {
     GrantType::parse(&params.require(GRANT_TYPE)?).ok_or(Error::unsupported_grant_type())
 }
 
-/// The authenticated client, and the token version that its request accepts.
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin {
+    /// The address of the caller, if the gateway states one.
+    pub source: Option<IpAddr>,
+    /// The address of the user that the caller states; `Some(None)` is not an address.
+    pub forwarded: Option<Option<IpAddr>>,
+}
+
+/// The authenticated client, and what its request says about the caller.
 pub struct Caller {
     /// The client.
     pub client: Client,
+    /// Where the request comes from.
+    pub origin: Origin,
     /// The version of the access token.
     pub version: TokenVersion,
+}
+
+impl Caller {
+    /// Returns the network of the user. `None` if the client's record does not say where the address is, or if the
+    /// address is missing.
+    ///
+    /// # Errors
+    /// `invalid_request` if the client forwards something that is not an address.
+    fn user_network(&self) -> Result<Option<Network>, Error> {
+        let address = match self.client.user_address {
+            None => None,
+            Some(UserAddress::Source) => self.origin.source,
+            Some(UserAddress::Forwarded) => {
+                let not_an_address = Error::invalid_request("The header countersign-user-address is not one IP address.");
+                self.origin.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?
+            }
+        };
+        Ok(address.map(Network::from))
+    }
 }
 
 /// Runs a grant. Reads the user or the refresh token family, if the grant needs one, while the client is authenticated,

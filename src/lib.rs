@@ -22,6 +22,7 @@
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
+//! | [`throttle`] | the budget of guesses; in `throttle/`: its rules, and an attempt from its beginning to its result |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
 //! | [`clock`], [`log`] | the time; the format of log lines |
 //!
@@ -37,6 +38,7 @@
 //!       grant.rs                        run: one dispatch for all grants
 //!         client_auth.rs                -> Client, may use grant   | concurrently
 //!         grant/*.rs: read              -> user or refresh family  |
+//!         throttle.rs                   before a slow hash: is the guess allowed? after it: count, then the result
 //!         grant/*.rs: issue             checks of user and scope; token.rs signs; the write, if any
 //!   Json(Issued)                        or http/error.rs
 //! ```
@@ -52,6 +54,7 @@
 //! - A refresh reads client, family and user before its one write, so a request that is rejected or fails consumes
 //!   nothing.
 //! - The client credentials grant writes nothing, and runs no slow hash for a generated secret.
+//! - A guess at a password or a slow secret has no result before it is counted: see [`throttle`].
 //! - A type that contains a secret has no `Debug`, or one that shows nothing.
 //! - `tests/it/repository/imports.rs` and `clippy.toml` list the modules that may use each external crate, the clock and the
 //!   environment.
@@ -74,5 +77,6 @@ pub mod random;
 pub mod refresh_token;
 pub mod scope;
 pub mod store;
+pub mod throttle;
 pub mod token;
 pub mod user;

@@ -22,11 +22,13 @@ mod pbkdf2;
 mod phc;
 mod phpass;
 mod scrypt;
+mod workers;
 
 pub use self::argon2::Argon2Params;
 pub use self::client_secret::{generate_client_secret, hash_client_secret, is_generated};
 pub use self::hash::{Hash, HashError};
 pub use self::hasher::{Hasher, Verified};
+pub use self::workers::{Busy, Workers};
 
 /// Returns a password in the form in which it is hashed: NFC (RFC 8265 section 4.2).
 pub fn password_form(password: &str) -> String {

@@ -5,6 +5,7 @@
 //! | clients | `client_id` | [`Client`](crate::client::Client) | `store/clients.rs` |
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
+//! | grants | `id` = `attempts#` + hash | [`Attempts`](crate::throttle::Attempts) | `store/attempts.rs` |
 //!
 //! | file | content |
 //! |---|---|
@@ -24,6 +25,7 @@ use self::item::{Item, Table, string};
 use crate::config::Tables;
 
 mod administration;
+mod attempts;
 mod call;
 mod changes;
 mod clients;
@@ -33,6 +35,7 @@ mod refresh_families;
 mod users;
 
 pub use administration::{Created, Record, Stored};
+pub use attempts::Counted;
 pub use error::StoreError;
 pub use refresh_families::Rotation;
 

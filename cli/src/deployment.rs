@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::{api, output};
 
 /// The environment variables of the function, and the output or parameter of the stack (`template.yaml`) for each.
-const VARIABLES: [(&str, &str); 16] = [
+const VARIABLES: [(&str, &str); 18] = [
     ("CLIENTS_TABLE", "ClientsTableName"),
     ("USERS_TABLE", "UsersTableName"),
     ("GRANTS_TABLE", "GrantsTableName"),
@@ -37,6 +37,8 @@ const VARIABLES: [(&str, &str); 16] = [
     ("ARGON2_MEMORY_KIB", "Argon2MemoryKib"),
     ("ARGON2_ITERATIONS", "Argon2Iterations"),
     ("ARGON2_PARALLELISM", "Argon2Parallelism"),
+    ("FREE_ATTEMPTS", "FreeAttempts"),
+    ("MAX_ATTEMPT_DELAY", "MaxAttemptDelay"),
     ("SIGNING_ALGORITHM", "SigningAlgorithm"),
     ("KEY_PUBLIC_FOR", "KeyPublicFor"),
 ];

@@ -49,7 +49,9 @@ async fn run(options: Options) -> Result<(), BoxError> {
     })?;
     let address = cloud::serve(cloud.router().await?).await?;
     let sdk = aws::load(cloud::sdk(address)).await;
-    let app = App::new(cloud::config(&issuer)?, &sdk, Clock::System)?;
+    let mut config = cloud::config(&issuer)?;
+    config.max_concurrency = u32::MAX;
+    let app = App::new(config, &sdk, Clock::System)?;
     seed(&cloud, &app.hasher)?;
     app.warm_up().await;
     introduce(&issuer, &app.keyring.current().await?.jwks);

@@ -39,7 +39,7 @@ pub enum Form {
 }
 
 /// The attributes, in the order in which they are shown. [`Client`] has a field for each.
-pub const ATTRIBUTES: [Attribute; 10] = [
+pub const ATTRIBUTES: [Attribute; 11] = [
     Attribute { name: "name", form: Form::Text },
     Attribute { name: "enabled", form: Form::Flag },
     Attribute { name: "grant_types", form: Form::List },
@@ -49,6 +49,7 @@ pub const ATTRIBUTES: [Attribute; 10] = [
     Attribute { name: "access_token_ttl", form: Form::Seconds },
     Attribute { name: "refresh_token_ttl", form: Form::Seconds },
     Attribute { name: "allowed_origins", form: Form::List },
+    Attribute { name: "user_address", form: Form::Text },
     Attribute { name: "system", form: Form::Object },
 ];
 

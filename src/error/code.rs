@@ -19,6 +19,11 @@ pub enum Code {
     InvalidScope,
     /// The username, password or refresh token is wrong.
     InvalidGrant,
+    /// The budget of guesses is used up.
+    TooManyAttempts {
+        /// The seconds until the next attempt is allowed.
+        retry_after: u32,
+    },
     /// A dependency is down. Never `invalid_grant`, because clients then discard their refresh token.
     TemporarilyUnavailable,
     /// A bug, or a deployment or record that is not valid.
@@ -44,6 +49,7 @@ impl Code {
             Self::UnsupportedResponseType => ("unsupported_response_type", 400),
             Self::InvalidScope => ("invalid_scope", 400),
             Self::InvalidGrant => ("invalid_grant", 400),
+            Self::TooManyAttempts { .. } => ("temporarily_unavailable", 429),
             Self::TemporarilyUnavailable => ("temporarily_unavailable", 503),
             Self::ServerError => ("server_error", 500),
             Self::NotFound => ("not_found", 404),

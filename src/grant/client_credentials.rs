@@ -31,7 +31,7 @@ impl Request {
 /// # Errors
 /// `invalid_scope`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version } = caller;
+    let Caller { client, version, .. } = caller;
     let scope = client.scope(request.scope.as_deref()).map_err(Error::invalid_scope)?;
     let expires_in = access_token_ttl(client, app.config.lifetimes.service_token);
     let (issuer, issued_at) = (&app.config.issuer, app.clock.now());

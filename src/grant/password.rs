@@ -3,12 +3,14 @@
 //! 1. The client is authenticated and may use the grant (section 4.3.2); the caller checked both.
 //! 2. Username and password are present (section 4.3.2).
 //! 3. The scope is one that the client may have (section 3.3).
-//! 4. The password is correct, and the user may log in. Every cause of failure costs the same hash and gets the same
-//!    response.
+//! 4. The throttle allows a guess. The password is correct, and the user may log in. Every cause of failure costs the
+//!    same hash and the same count, and gets the same response.
 //! 5. The scope is one that the user may have.
-//! 6. The access token is signed. Then the family of the login is stored, also for a client that gets no refresh token:
-//!    the `jti` of its access tokens names the family. A hash of an old scheme is replaced concurrently.
+//! 6. The access token is signed. Then the family of the login is stored while the guess is counted, also for a client
+//!    that gets no refresh token: the `jti` of its access tokens names the family. No token is returned if the guess was
+//!    not counted. Then a hash of an old scheme is replaced.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -18,11 +20,14 @@ use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::client::GrantType;
 use crate::error::Error;
+use crate::keys::{KeyError, KeySet};
 use crate::params::{Grammar, Param, Params};
 use crate::password_hash::{Hash, Verified};
 use crate::random::random_id;
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
+use crate::scope::Scope;
 use crate::store::StoreError;
+use crate::throttle::{self, Attempts, Subject};
 use crate::token::{AccessToken, Login, TokenVersion};
 use crate::user::{User, Username};
 
@@ -41,53 +46,131 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_millis(300);
 /// upgrade could exceed its deadline after the family is stored, and the login would be lost.
 const LATEST_UPGRADE: Duration = Duration::from_millis(3_500);
 
-/// The values of the grant's parameters, and the user.
+/// The values of the grant's parameters, and the records of the user.
 pub struct Request {
     scope: Option<String>,
     password: String,
     username: Option<Username>,
-    /// A server error counts only after the client's errors.
-    user: Result<Option<User>, StoreError>,
+    /// The subject of the throttle.
+    subject: Subject,
+    /// `None` if the records must not be read before the client is proven: this process remembers the account as blocked
+    /// for some network.
+    records: Option<Records>,
     /// The time at which the request began.
     began: Instant,
 }
 
+/// The records of a user. A server error counts only after the client's errors.
+struct Records {
+    user: Result<Option<User>, StoreError>,
+    attempts: Result<Attempts, StoreError>,
+}
+
+impl Records {
+    async fn read(app: &App, username: Option<&Username>, subject: &Subject) -> Self {
+        let user = async {
+            match username {
+                Some(username) => app.store.user(username).await,
+                None => Ok(None),
+            }
+        };
+        let (user, attempts) = tokio::join!(user, app.store.attempts(subject.item_id()));
+        Self { user, attempts }
+    }
+}
+
 impl Request {
-    /// Takes the parameters of the grant and reads the user.
+    /// Takes the parameters of the grant and reads the records of the user.
     ///
     /// # Errors
-    /// `invalid_request` if one is missing.
+    /// `invalid_request` if a parameter is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
         let began = Instant::now();
         let scope = params.take(SCOPE);
-        let username = params.require(USERNAME)?;
+        let received = params.require(USERNAME)?;
         let password = params.require(PASSWORD)?;
         // A username that is not valid is treated like one that does not exist.
-        let username = Username::parse(&username);
-        let user = match &username {
-            Some(username) => app.store.user(username).await,
-            None => Ok(None),
+        let username = Username::parse(&received);
+        let subject = Subject::account(username.as_ref().map_or(&received, Username::as_str));
+        let records = if app.throttle.remembers(&subject, app.clock.now()) {
+            None
+        } else {
+            Some(Records::read(app, username.as_ref(), &subject).await)
         };
-        Ok(Self { scope, password, username, user, began })
+        Ok(Self { scope, password, username, subject, records, began })
     }
 }
 
 /// Issues an access token for a user, and a refresh token if the client may use refresh tokens.
 ///
 /// # Errors
-/// `invalid_scope`, `invalid_grant`; server errors.
+/// `invalid_request`, `invalid_scope`, `invalid_grant`; `temporarily_unavailable`, 429; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version } = caller;
-    let Request { scope: requested, password, username, user, began } = request;
-    let scope = client.scope(requested.as_deref()).map_err(Error::invalid_scope)?;
-    let user = user?;
+    let Request { scope: requested, password, username, subject, records, began } = request;
+    let network = caller.user_network()?;
+    let scope = caller.client.scope(requested.as_deref()).map_err(Error::invalid_scope)?;
+    throttle::recall(app, &subject, network)?;
+    let records = match records {
+        Some(records) => records,
+        None => Records::read(app, username.as_ref(), &subject).await,
+    };
+    let attempt = throttle::begin(app, subject, network, records.attempts)?;
+    let user = records.user?;
     let keys = app.keyring.current().await;
     if let (Ok(keys), Some(username), Some(_)) = (&keys, &username, &user) {
         tracing::Span::current().record("user", keys.log_id(username));
     }
-    let proven = prove(app, username.as_ref(), user.as_ref(), &password)?;
-    let scope = proven.user.scope(scope, requested.is_some()).map_err(Error::invalid_scope)?;
 
+    // Always runs a password hash, so that the response time does not reveal the cause. The password of a disabled user is
+    // not compared, so that the caller does not learn if it is correct.
+    let hash = user.as_ref().filter(|user| user.enabled).and_then(|user| user.password_hash.as_ref());
+    let guess = app.hasher.verify_password(attempt, hash, &password).await?;
+    let (Some(username), Some(user), Some(hash)) = (&username, &user, hash) else {
+        guess.settle(async |_| ()).await?;
+        return Err(wrong(user.as_ref()));
+    };
+    let proven = Proven { username, user, hash };
+    let settled = guess
+        .settle(|verified| {
+            let issued = begin_login(app, (caller, keys), &proven, (scope, requested.is_some()));
+            async { Ok::<_, Error>((issued.await?, verified)) }
+        })
+        .await?;
+    let (issued, _risk) = settled.ok_or_else(|| wrong(Some(user)))?;
+    let (issued, verified) = issued?;
+    let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
+    // The login does not depend on the upgrade.
+    let _ = timeout_at(upgrade_ends, upgrade_hash(app, &proven, &verified)).await;
+    Ok(issued)
+}
+
+/// A user who may log in with a password.
+struct Proven<'a> {
+    username: &'a Username,
+    user: &'a User,
+    hash: &'a Hash,
+}
+
+/// Returns the error of a guess that was not right: one response for every cause.
+fn wrong(user: Option<&User>) -> Error {
+    let reason = match user {
+        None => "unknown user",
+        Some(user) if !user.enabled => "disabled user",
+        Some(user) if user.password_hash.is_none() => "user without a password",
+        Some(_) => "wrong password",
+    };
+    Error::invalid_grant(DESCRIPTION, reason)
+}
+
+/// Steps 5 and 6: signs the access token and stores the family, while the guess is counted.
+async fn begin_login(
+    app: &App,
+    (caller, keys): (&Caller, Result<Arc<KeySet>, KeyError>),
+    proven: &Proven<'_>,
+    (scope, is_requested): (Scope, bool),
+) -> Result<Issued, Error> {
+    let Caller { client, version, .. } = caller;
+    let scope = proven.user.scope(scope, is_requested).map_err(Error::invalid_scope)?;
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: proven.user, at: now, family: FamilyId::generate() };
     let expires_in =
@@ -95,49 +178,12 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
-
-    let family = new_family(app, &token, &proven, *version);
-    let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
-    let (stored, _) = tokio::join!(
-        app.store.begin_refresh_family(login.family, &family),
-        timeout_at(upgrade_ends, upgrade_hash(app, &proven)),
-    );
-    stored?;
+    app.store.begin_refresh_family(login.family, &new_family(app, &token, proven, *version)).await?;
     if !client.grant_types.contains(&GrantType::RefreshToken) {
         return Ok(issued);
     }
     let refresh_token = RefreshToken { family: login.family, generation: 0 };
     Ok(issued.with_refresh_token(refresh_token.mint(&keys.refresh_token_keys)))
-}
-
-/// A user whose password was verified.
-struct Proven<'a> {
-    username: &'a Username,
-    user: &'a User,
-    hash: &'a Hash,
-    verified: Verified,
-}
-
-/// Step 4. Always runs a password hash, so that the response time does not reveal the cause. The password of a disabled
-/// user is not compared, so that the caller does not learn if it is correct.
-fn prove<'a>(
-    app: &App,
-    username: Option<&'a Username>,
-    user: Option<&'a User>,
-    password: &str,
-) -> Result<Proven<'a>, Error> {
-    let hash = user.filter(|user| user.enabled).and_then(|user| user.password_hash.as_ref());
-    let verified = app.hasher.verify_password(hash, password);
-    let reason = match (username, user, hash, verified) {
-        (Some(username), Some(user), Some(hash), Some(verified)) => {
-            return Ok(Proven { username, user, hash, verified });
-        }
-        (_, Some(_), Some(_), _) => "wrong password",
-        (_, Some(user), None, _) if !user.enabled => "disabled user",
-        (_, Some(_), None, _) => "user without a password",
-        (_, None, _, _) => "unknown user",
-    };
-    Err(Error::invalid_grant(DESCRIPTION, reason))
 }
 
 /// Builds the family of a login that begins with this access token.
@@ -162,8 +208,8 @@ fn new_family(app: &App, token: &AccessToken<'_>, proven: &Proven<'_>, version: 
 }
 
 /// Replaces a hash of an old scheme. The login does not depend on it: the next login tries again.
-async fn upgrade_hash(app: &App, proven: &Proven<'_>) {
-    let Some(new) = app.hasher.upgrade(proven.hash, &proven.verified) else {
+async fn upgrade_hash(app: &App, proven: &Proven<'_>, verified: &Verified) {
+    let Some(new) = app.hasher.upgrade(proven.hash, verified).await else {
         return;
     };
     let upgraded = match new {

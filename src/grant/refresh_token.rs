@@ -64,7 +64,7 @@ async fn find(app: &App, token: &str) -> Result<Option<(RefreshToken, Family)>, 
 /// # Errors
 /// `invalid_grant`, `invalid_scope`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version } = caller;
+    let Caller { client, version, .. } = caller;
     let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(Error::invalid_scope)?;
     let (used, family) =

@@ -53,7 +53,11 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
         client_id = Empty,
         user = Empty,
         version = Empty,
-        kid = Empty
+        kid = Empty,
+        lane = Empty,
+        failures = Empty,
+        retry_after = Empty,
+        risk = Empty
     );
     let response = next.run(request).instrument(span.clone()).await;
     if let Some(decision) = response.extensions().get::<Decision>() {

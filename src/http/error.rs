@@ -29,6 +29,7 @@ impl IntoResponse for Error {
             Code::InvalidClient => {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"oauth\", charset=\"UTF-8\"")))
             }
+            Code::TooManyAttempts { retry_after } => Some((RETRY_AFTER, HeaderValue::from(retry_after))),
             Code::TemporarilyUnavailable => Some((RETRY_AFTER, HeaderValue::from(retry_after()))),
             Code::MethodNotAllowed { allow } => Some((ALLOW, HeaderValue::from_static(allow))),
             _ => None,

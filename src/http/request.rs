@@ -6,3 +6,4 @@ pub mod credentials;
 pub mod form;
 pub mod json;
 pub mod media_type;
+pub mod origin;

@@ -74,11 +74,12 @@ impl Argon2Hash {
     }
 }
 
-/// Runs argon2. Reuses one block of memory, because an allocation for each call makes the heap ten times as large.
+/// Runs argon2. Reuses its memory, because an allocation for each call makes the heap ten times as large.
 pub(super) struct Engine {
     /// The parameters of new hashes.
     params: Params,
-    memory: Mutex<Vec<Block>>,
+    /// The memory that is not in use: as many parts as calls ran simultaneously.
+    memory: Mutex<Vec<Vec<Block>>>,
 }
 
 impl Engine {
@@ -136,7 +137,8 @@ impl Engine {
             parallelism = params.p_cost(),
             "argon2"
         );
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let unused = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = unused().pop().unwrap_or_default();
         let needed = params.block_count();
         if memory.len() < needed {
             memory.resize(needed, Block::new());
@@ -149,6 +151,7 @@ impl Engine {
             memory.truncate(kept);
             memory.shrink_to_fit();
         }
+        unused().push(memory);
         result
     }
 }

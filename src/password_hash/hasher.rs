@@ -1,11 +1,15 @@
 //! The hashing of passwords, and the verification of passwords and client secrets.
 
 use std::iter;
+use std::sync::Arc;
 
 use super::argon2::{Argon2Params, Engine};
 use super::client_secret::Sha256Hash;
 use super::hash::{Hash, HashError, Scheme};
 use super::password_form;
+use super::workers::{Busy, Workers};
+use crate::error::Error;
+use crate::throttle::{Attempt, Guess};
 
 /// A password that a hash has verified. Has no `Debug`, because it contains the password.
 pub struct Verified {
@@ -17,11 +21,10 @@ pub struct Verified {
     in_full: bool,
 }
 
-/// Makes and verifies hashes.
-///
-/// Runs on the caller's thread, because an execution environment handles one request at a time.
+/// Makes and verifies hashes. The number of slow hashes that run simultaneously is limited.
 pub struct Hasher {
-    argon2: Engine,
+    argon2: Arc<Engine>,
+    workers: Workers,
 }
 
 impl Hasher {
@@ -30,15 +33,22 @@ impl Hasher {
     /// # Errors
     /// [`HashError`] if the parameters are not valid, or beyond the bounds of a stored hash.
     pub fn new(argon2: Argon2Params) -> Result<Self, HashError> {
-        Ok(Self { argon2: Engine::new(argon2)? })
+        Ok(Self { argon2: Arc::new(Engine::new(argon2)?), workers: Workers::for_cpus() })
     }
 
-    /// Hashes a password, in NFC, in the current scheme with a new salt.
+    /// Verifies passwords and slow secrets on tokio's blocking pool, for a process that serves several requests
+    /// simultaneously.
+    #[must_use]
+    pub fn on_blocking_pool(self) -> Self {
+        Self { workers: self.workers.on_blocking_pool(), ..self }
+    }
+
+    /// Hashes a password, in NFC, in the current scheme with a new salt. Runs on the caller's thread.
     ///
     /// # Errors
     /// [`HashError`], which cannot occur, because [`Hasher::new`] checked the parameters.
     pub fn hash(&self, password: &str) -> Result<Hash, HashError> {
-        self.argon2.hash(&password_form(password))?.try_into()
+        hash(&self.argon2, password)
     }
 
     /// Returns true if the hash is in the current scheme, with the current parameters.
@@ -47,54 +57,100 @@ impl Hasher {
     }
 
     /// Verifies a password as it was received. Tries its NFC form first, which our own hashes use. If that differs,
-    /// then tries the password itself, which another system may have hashed.
+    /// then tries the password itself, which another system may have hashed. Both forms are one guess.
     ///
     /// The response time does not reveal if there is an account: for each form of a wrong password, argon2 runs with
     /// the current parameters, also without a hash and beside an imported hash that is not argon2. The additional work
     /// of an imported hash shows until the first login has replaced it.
-    pub fn verify_password(&self, hash: Option<&Hash>, password: &str) -> Option<Verified> {
-        let nfc = password_form(password);
-        let forms = || iter::once(nfc.as_str()).chain((nfc != password).then_some(password));
-        let verified = hash.and_then(|hash| {
-            let form = forms().find(|form| self.verify(hash, form))?;
-            Some((form == nfc, hash.covers(form)))
-        });
-        if verified.is_none() && !hash.is_some_and(|hash| matches!(hash.scheme, Scheme::Argon2(_))) {
-            forms().for_each(|form| self.argon2.run_dummy(form));
-        }
-        verified.map(|(as_nfc, in_full)| Verified { password: nfc, as_nfc, in_full })
+    ///
+    /// # Errors
+    /// `temporarily_unavailable`, 503, if too many hashes are waiting. The password was not checked then.
+    pub async fn verify_password<'a>(
+        &self,
+        attempt: Attempt<'a>,
+        hash: Option<&Hash>,
+        password: &str,
+    ) -> Result<Guess<'a, Verified>, Error> {
+        let (argon2, hash, password) = (self.argon2.clone(), hash.cloned(), password.to_owned());
+        let verified = self.workers.run(move || verify_password(&argon2, hash.as_ref(), &password)).await;
+        Ok(attempt.checked(verified.map_err(busy)?))
     }
 
     /// Returns the hash that replaces this one after a login: over the NFC form, in the current scheme. `None` if this
-    /// one is current, or if it ignores a part of the password: the new hash would require that part.
-    pub fn upgrade(&self, hash: &Hash, verified: &Verified) -> Option<Result<Hash, HashError>> {
-        let is_ours = verified.as_nfc && self.is_current(hash);
-        (verified.in_full && !is_ours).then(|| self.hash(&verified.password))
+    /// one is current, or if it ignores a part of the password: the new hash would require that part. Also `None` if too
+    /// many hashes are waiting.
+    pub async fn upgrade(&self, old: &Hash, verified: &Verified) -> Option<Result<Hash, HashError>> {
+        let is_ours = verified.as_nfc && self.is_current(old);
+        if is_ours || !verified.in_full {
+            return None;
+        }
+        let (argon2, password) = (self.argon2.clone(), verified.password.clone());
+        self.workers.run(move || hash(&argon2, &password)).await.ok()
     }
 
-    /// Returns true if any of the hashes verifies the secret. Tries all of them. If there are no hashes, runs one
-    /// dummy hash.
-    pub fn verify_secret<'a>(&self, hashes: impl Iterator<Item = &'a Hash>, secret: &str) -> bool {
-        let mut tried = false;
-        let mut proven = false;
-        for hash in hashes {
-            tried = true;
-            proven |= self.verify(hash, secret);
-        }
-        if !tried {
+    /// Returns true if one of the hashes is that of a generated secret and verifies it. Tries all of them. If there are
+    /// no hashes at all, runs one dummy hash.
+    pub fn verify_generated_secret(&self, hashes: &[&Hash], secret: &str) -> bool {
+        if hashes.is_empty() {
             Sha256Hash::run_dummy(secret);
         }
-        proven
+        let generated = hashes.iter().filter_map(|hash| match &hash.scheme {
+            Scheme::Sha256(hash) => Some(hash),
+            _ => None,
+        });
+        generated.fold(false, |proven, hash| proven | hash.verify(secret))
     }
 
-    fn verify(&self, hash: &Hash, secret: &str) -> bool {
-        match &hash.scheme {
-            Scheme::Argon2(hash) => self.argon2.verify(hash, secret),
-            Scheme::Bcrypt(hash) => hash.verify(secret),
-            Scheme::Pbkdf2(hash) => hash.verify(secret),
-            Scheme::Scrypt(hash) => hash.verify(secret),
-            Scheme::Phpass(hash) => hash.verify(secret),
-            Scheme::Sha256(hash) => hash.verify(secret),
-        }
+    /// Verifies a secret that a person may have chosen: each form of it, until one is right, against all of the hashes
+    /// that are slow. All of that is one guess.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable`, 503, if too many hashes are waiting. The secret was not checked then.
+    pub async fn verify_secret<'a>(
+        &self,
+        attempt: Attempt<'a>,
+        hashes: &[&Hash],
+        forms: &[&str],
+    ) -> Result<Guess<'a, ()>, Error> {
+        let slow: Vec<Hash> = hashes.iter().filter(|hash| hash.is_slow()).map(|hash| (*hash).clone()).collect();
+        let (argon2, forms) = (self.argon2.clone(), forms.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let is_right = move || {
+            let verifies = |form: &String| slow.iter().fold(false, |proven, hash| proven | verify(&argon2, hash, form));
+            forms.iter().any(verifies)
+        };
+        let is_right = self.workers.run(is_right).await.map_err(busy)?;
+        Ok(attempt.checked(is_right.then_some(())))
+    }
+}
+
+fn busy(_: Busy) -> Error {
+    Error::temporarily_unavailable("too many slow hashes are running")
+}
+
+fn hash(argon2: &Engine, password: &str) -> Result<Hash, HashError> {
+    argon2.hash(&password_form(password))?.try_into()
+}
+
+fn verify_password(argon2: &Engine, hash: Option<&Hash>, password: &str) -> Option<Verified> {
+    let nfc = password_form(password);
+    let forms = || iter::once(nfc.as_str()).chain((nfc != password).then_some(password));
+    let verified = hash.and_then(|hash| {
+        let form = forms().find(|form| verify(argon2, hash, form))?;
+        Some((form == nfc, hash.covers(form)))
+    });
+    if verified.is_none() && !hash.is_some_and(|hash| matches!(hash.scheme, Scheme::Argon2(_))) {
+        forms().for_each(|form| argon2.run_dummy(form));
+    }
+    verified.map(|(as_nfc, in_full)| Verified { password: nfc, as_nfc, in_full })
+}
+
+fn verify(argon2: &Engine, hash: &Hash, secret: &str) -> bool {
+    match &hash.scheme {
+        Scheme::Argon2(hash) => argon2.verify(hash, secret),
+        Scheme::Bcrypt(hash) => hash.verify(secret),
+        Scheme::Pbkdf2(hash) => hash.verify(secret),
+        Scheme::Scrypt(hash) => hash.verify(secret),
+        Scheme::Phpass(hash) => hash.verify(secret),
+        Scheme::Sha256(hash) => hash.verify(secret),
     }
 }

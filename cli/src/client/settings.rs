@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use countersign::client::{ATTRIBUTES, ClientMetadata, GrantType};
+use countersign::client::{ATTRIBUTES, ClientMetadata, GrantType, UserAddress};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -39,6 +39,9 @@ pub struct Settings {
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed_origins: Vec<String>,
+    /// Where the address of a user comes from: the source of the request, or the header `countersign-user-address`
+    #[arg(long, value_name = "PLACE", value_parser = UserAddress::ALL.map(UserAddress::as_str))]
+    user_address: Option<String>,
     /// The `system` claim of tokens of version 1
     #[arg(long, value_name = "JSON", value_parser = input::object)]
     system: Option<Map<String, Value>>,

@@ -20,6 +20,7 @@ use crate::http::request::accept::token_version;
 use crate::http::request::body::{ContentType, check_encoding};
 use crate::http::request::credentials::credentials;
 use crate::http::request::form::check_query;
+use crate::http::request::origin::origin;
 use crate::params::Param;
 
 /// Returns the parameter of this name, if the endpoint defines it.
@@ -50,13 +51,14 @@ pub(super) async fn post(
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
+    let origin = origin(parts.extensions.get(), headers);
     let authenticated = async {
-        let client = authenticate(&app, credentials).await?;
+        let client = authenticate(&app, credentials, origin.source).await?;
         page.let_read(&client);
         if !client.grant_types.contains(&grant_type) {
             return Err(Error::unauthorized_client());
         }
-        Ok(Caller { client, version })
+        Ok(Caller { client, origin, version })
     };
     let issued = grant::run(&app, grant_type, params, authenticated).await?;
     Ok((Extension(Decision::Issued), Json(issued)))

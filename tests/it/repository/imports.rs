@@ -9,12 +9,12 @@ use super::{root, source_files};
 /// The modules that each module may import. A module includes its children.
 const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
-    ("app", &["clock", "config", "keys", "password_hash", "store"]),
+    ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
     ("aws", &[]),
     ("client", &["keys", "password_hash", "random", "scope"]),
-    ("client_auth", &["app", "client", "error", "params"]),
+    ("client_auth", &["app", "client", "error", "params", "password_hash", "throttle"]),
     ("clock", &[]),
-    ("config", &["aws", "password_hash"]),
+    ("config", &["aws", "password_hash", "throttle"]),
     (
         "cli",
         &[
@@ -48,6 +48,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
             "refresh_token",
             "scope",
             "store",
+            "throttle",
             "token",
             "user",
         ],
@@ -57,11 +58,12 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("lib", &[]),
     ("log", &[]),
     ("params", &["error"]),
-    ("password_hash", &["random"]),
+    ("password_hash", &["error", "random", "throttle"]),
     ("random", &[]),
     ("refresh_token", &["random", "scope"]),
     ("scope", &[]),
-    ("store", &["aws", "client", "config", "password_hash", "refresh_token", "user"]),
+    ("store", &["aws", "client", "config", "password_hash", "refresh_token", "throttle", "user"]),
+    ("throttle", &["app", "error", "random", "store"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
 ];
@@ -71,7 +73,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
 const HOMES: [(&str, &[&str]); 22] = [
     ("argon2", &["password_hash"]),
     ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
-    ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token"]),
+    ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token", "throttle"]),
     ("aws_sdk_dynamodb", &["aws", "cli", "store"]),
     ("aws_sdk_secretsmanager", &["keys"]),
     ("aws_smithy_http_client", &["aws"]),

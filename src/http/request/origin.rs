@@ -1,0 +1,19 @@
+//! Where a request comes from: the address of the caller, and the address of the user that the caller states.
+
+use axum::http::HeaderMap;
+
+use crate::grant::Origin;
+use crate::http;
+
+/// The header in which a client that forwards its users' addresses states the address of the user.
+const USER_ADDRESS: &str = "countersign-user-address";
+
+/// Reads the addresses of a request. `gateway` is what the gateway says about it.
+pub fn origin(gateway: Option<&http::Origin>, headers: &HeaderMap) -> Origin {
+    let mut stated = headers.get_all(USER_ADDRESS).iter();
+    let forwarded = stated.next().map(|value| {
+        let address = value.to_str().ok().and_then(|value| value.parse().ok());
+        address.filter(|_| stated.next().is_none())
+    });
+    Origin { source: gateway.and_then(|origin| origin.source.parse().ok()), forwarded }
+}
