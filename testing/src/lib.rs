@@ -9,6 +9,7 @@
 //! | [`function`] | the binary of a function under a small Lambda runtime API |
 //! | [`command_line`] | the binary of the CLI |
 //! | [`deployment`] | a deployment with fixtures: the router over an emulated AWS |
+//! | [`guess`] | verification of passwords and secrets without a request |
 //! | [`demo`] | the fixtures of the local example |
 //! | [`request`], [`response`] | requests; responses with the checks that every response must pass |
 //! | [`contract`] | `openapi.yaml`, which every response must follow |
@@ -45,6 +46,8 @@ pub mod flow;
 #[cfg(feature = "emulator")]
 pub mod function;
 #[cfg(feature = "emulator")]
+pub mod guess;
+#[cfg(feature = "emulator")]
 pub mod interceptor;
 #[cfg(feature = "emulator")]
 pub mod log_lines;
@@ -61,6 +64,8 @@ pub use emulator::*;
 /// The names that tests use most.
 #[cfg(feature = "emulator")]
 mod emulator {
+    use std::task::Poll;
+
     pub use crate::cloud::Cloud;
     pub use crate::command_line::{CommandLine, CommandOutput, file, fresh_path};
     pub use crate::contract::{CONTRACT, assert_documented, resolved, schema};
@@ -75,4 +80,19 @@ mod emulator {
     pub use crate::log_lines::LogLines;
     pub use crate::request::{RequestBuilder, basic, form, form_body, percent, raw_form, raw_json};
     pub use crate::response::{Claims, Response};
+
+    /// Waits for all futures, concurrently. Returns their results in order.
+    pub async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+        let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+        std::future::poll_fn(|context| {
+            for (future, output) in futures.iter_mut().filter(|(_, output)| output.is_none()) {
+                if let Poll::Ready(ready) = future.as_mut().poll(context) {
+                    *output = Some(ready);
+                }
+            }
+            if futures.iter().any(|(_, output)| output.is_none()) { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+        futures.into_iter().filter_map(|(_, output)| output).collect()
+    }
 }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use countersign::http::Origin;
 use serde_json::{Value, json};
 
 use testing::{CASES, ISSUER, Response, TestApp};
@@ -61,6 +62,9 @@ pub fn request(request: &Value) -> Request<Body> {
     let mut built = Request::builder().method(text("method")).uri(text("path"));
     for (name, value) in request["headers"].as_object().unwrap() {
         built = built.header(name, value.as_str().unwrap());
+    }
+    if let Some(source) = request["source"].as_str() {
+        built = built.extension(Origin { source: source.to_owned(), ..Origin::default() });
     }
     built.body(Body::from(body(request))).unwrap()
 }
@@ -137,9 +141,11 @@ fn expected_claims(request: &Value, version: u8) -> Value {
 
 /// Asserts that a response has all that a case or a step expects.
 pub fn check(id: &str, expect: &Value, response: &Response) {
-    let known = ["absent", "claims_length", "error", "header_present", "json", "present", "same_as", "scope", "status"];
-    let unknown =
-        expect.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()) && *key != "token_version");
+    let known = [
+        "absent", "body", "claims_length", "error", "header_present", "json", "present", "retry_after", "same_as", "scope",
+        "status", "token_version",
+    ];
+    let unknown = expect.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()));
     assert_eq!(unknown, None, "{id}");
     let status = u16::try_from(expect["status"].as_u64().unwrap()).unwrap();
     assert_eq!(response.status, status, "{id}: {:?}", response.bytes);
@@ -163,6 +169,13 @@ pub fn check(id: &str, expect: &Value, response: &Response) {
     }
     for (name, value) in expect["json"].as_object().into_iter().flatten() {
         assert_eq!(response.body[name], *value, "{id}: {name}");
+    }
+    if let Some(body) = expect["body"].as_str() {
+        assert_eq!(response.bytes, body, "{id}");
+    }
+    if let [least, most] = expect["retry_after"].as_array().map_or(&[][..], Vec::as_slice) {
+        let seconds = response.retry_after();
+        assert!((least.as_u64().unwrap()..=most.as_u64().unwrap()).contains(&seconds), "{id}: {seconds}");
     }
     if let Some(scope) = expect["scope"].as_str() {
         assert_eq!(response.body["scope"], scope, "{id}");

@@ -16,7 +16,8 @@ fn full() -> Value {
     json!({
         "name": "Full", "enabled": false, "grant_types": ["client_credentials", "password"], "scopes": ["a:*", "b"],
         "default_scopes": ["a:1", "b"], "audience": "https://api.example", "access_token_ttl": 60,
-        "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"], "system": {"id": 7, "none": null},
+        "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"],
+        "user_address": "forwarded", "system": {"id": 7, "none": null},
     })
 }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 use countersign::aws::{self, Roots};
 use countersign::config::{Config, ConfigError, RotationConfig, roots_from_variables};
 use countersign::password_hash::Argon2Params;
+use countersign::throttle::Budget;
 
 use testing::ISSUER;
 use testing::cloud::environment;
@@ -30,6 +31,13 @@ fn missing_variables_have_defaults() {
     assert_eq!((config.lifetimes.refresh_token_idle, config.lifetimes.refresh_token_max), (2_592_000, 7_776_000));
     assert_eq!(config.lifetimes.refresh_grace, 10);
     assert_eq!(config.argon2, Argon2Params { memory_kib: 19_456, iterations: 2, parallelism: 1 });
+    assert_eq!((config.throttle, config.max_concurrency), (Budget { free_attempts: 5, max_delay: 3_600 }, 1));
+    for (free_attempts, max_delay) in [(1, 60), (20, 86_400)] {
+        let budget = with("FREE_ATTEMPTS", Some(free_attempts.to_string().as_ref())).unwrap().throttle;
+        assert_eq!(budget.free_attempts, free_attempts);
+        let budget = with("MAX_ATTEMPT_DELAY", Some(max_delay.to_string().as_ref())).unwrap().throttle;
+        assert_eq!(budget.max_delay, max_delay);
+    }
     for grace in [0, 5, 60] {
         assert_eq!(with("REFRESH_GRACE", Some(grace.to_string().as_ref())).unwrap().lifetimes.refresh_grace, grace);
     }
@@ -64,6 +72,15 @@ fn the_error_names_a_missing_or_invalid_variable() {
             let error = with(name, Some(value.as_ref())).unwrap_err();
             assert_eq!(error.variable, name, "{value}");
             assert!(!error.to_string().contains("canary"));
+        }
+    }
+    for (name, values) in [
+        ("FREE_ATTEMPTS", ["0", "21", "-1", "x"]),
+        ("MAX_ATTEMPT_DELAY", ["59", "86401", "-60", "1h"]),
+        ("AWS_LAMBDA_MAX_CONCURRENCY", ["0", "-1", "x", "1.5"]),
+    ] {
+        for value in values {
+            assert_eq!(with(name, Some(value.as_ref())).unwrap_err().variable, name, "{value}");
         }
     }
     for (name, value) in [("SIGNING_ALGORITHM", "HS256"), ("KEY_PUBLIC_FOR", "soon")] {

@@ -27,6 +27,7 @@ async fn s_602_each_token_request_has_one_log_line() {
         "total_ms": lines[0]["total_ms"], "request_id": "r-1", "source": "203.0.113.7", "route": "/oauth/token",
         "grant": "password", "version": 1,
         "client_id": "autonomy-web", "user": USER_IN_LOG, "kid": kid,
+        "lane": "common", "failures": 0,
     });
     assert_eq!(lines[0], expected);
     assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'));

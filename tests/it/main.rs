@@ -33,5 +33,6 @@ mod scope;
 mod secrets;
 mod store;
 mod support;
+mod throttle;
 mod token;
 mod user;

@@ -1,45 +1,61 @@
 //! The public sequences: requests, with changes of the tables between them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::{check, request};
-use testing::{TestApp, fixtures};
+use testing::{Response, TestApp, fixtures, join_all};
 
-static SEQUENCES: LazyLock<Value> = LazyLock::new(|| {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/sequences.json");
-    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
-});
+/// A file of sequences.
+struct Sequences {
+    file: Value,
+    clients: Vec<Value>,
+    users: Vec<Value>,
+}
 
-static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| fixtures(&SEQUENCES));
+impl Sequences {
+    fn read(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name);
+        let file = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let (clients, users) = fixtures(&file);
+        Self { file, clients, users }
+    }
+}
+
+/// The responses that must be the same, by the name of their group: status, headers and body.
+type Groups = Arc<Mutex<HashMap<String, (u16, Vec<String>, Vec<u8>)>>>;
 
 #[tokio::test]
 async fn every_public_sequence_gets_its_expected_responses() {
     let mut failed = Vec::new();
-    for sequence in SEQUENCES["cases"].as_array().unwrap() {
-        if tokio::spawn(run(sequence)).await.is_err() {
-            failed.push(sequence["id"].as_str().unwrap());
+    for name in ["sequences.json", "throttle.json"] {
+        let sequences = Arc::new(Sequences::read(name));
+        let groups = Groups::default();
+        for index in 0..sequences.file["cases"].as_array().unwrap().len() {
+            if tokio::spawn(run(sequences.clone(), index, groups.clone())).await.is_err() {
+                failed.push(sequences.file["cases"][index]["id"].as_str().unwrap().to_owned());
+            }
         }
     }
     assert!(failed.is_empty(), "{failed:?}");
 }
 
-async fn run(sequence: &Value) {
-    let settings = &SEQUENCES["settings"];
+async fn run(sequences: Arc<Sequences>, index: usize, groups: Groups) {
+    let (settings, sequence) = (&sequences.file["settings"], &sequences.file["cases"][index]);
     let test = TestApp::start_with(|config| {
         settings["issuer"].as_str().unwrap().clone_into(&mut config.issuer);
         config.lifetimes.refresh_grace = settings["refresh_grace"].as_u64().unwrap().try_into().unwrap();
     })
     .await;
-    for (table, items) in [("ClientsTable", &FIXTURES.0), ("UsersTable", &FIXTURES.1)] {
+    for (table, items) in [("ClientsTable", &sequences.clients), ("UsersTable", &sequences.users)] {
         for item in items {
             test.cloud.put(table, item).unwrap();
         }
     }
-    let mut run = Run { test, saved: HashMap::new(), snapshots: HashMap::new() };
+    let mut run = Run { test, saved: HashMap::new(), snapshots: HashMap::new(), groups };
     for (number, step) in sequence["steps"].as_array().unwrap().iter().enumerate() {
         run.step(&format!("{}, step {}", sequence["id"], number + 1), step).await;
     }
@@ -52,6 +68,7 @@ struct Run {
     saved: HashMap<String, String>,
     /// Copies of the grants table, by name.
     snapshots: HashMap<String, Vec<Value>>,
+    groups: Groups,
 }
 
 impl Run {
@@ -64,7 +81,8 @@ impl Run {
         for (kind, value) in step.as_object().unwrap() {
             match kind.as_str() {
                 "request" => self.send(id, &step).await,
-                "expect" | "save" => {}
+                "expect" | "expect_counts" | "save" | "times" | "parallel" => {}
+                "wait" => self.test.advance_clock(value.as_i64().unwrap()),
                 "store" => self.store(value),
                 "snapshot" => {
                     self.snapshots.insert(value.as_str().unwrap().to_owned(), self.test.items("GrantsTable"));
@@ -76,12 +94,35 @@ impl Run {
     }
 
     async fn send(&mut self, id: &str, step: &Value) {
-        let response = self.test.send(request(&step["request"])).await;
-        check(id, &step["expect"], &response);
-        for (name, source) in step["save"].as_object().into_iter().flatten() {
-            let member = source.as_str().unwrap().strip_prefix("json:").unwrap();
-            self.saved.insert(name.clone(), response.body[member].as_str().unwrap().to_owned());
+        if let Some(count) = step["parallel"].as_u64() {
+            let responses = join_all((0..count).map(|_| self.test.send(request(&step["request"])))).await;
+            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+            for response in responses {
+                *counts.entry(response.status.to_string()).or_default() += 1;
+            }
+            assert_eq!(json!(counts), step["expect_counts"], "{id}");
+            return;
         }
+        for _ in 0..step["times"].as_u64().unwrap_or(1) {
+            let response = self.test.send(request(&step["request"])).await;
+            check(id, &step["expect"], &response);
+            if let Some(group) = step["expect"]["same_as"].as_str() {
+                self.compare(id, group, &response);
+            }
+            for (name, source) in step["save"].as_object().into_iter().flatten() {
+                let member = source.as_str().unwrap().strip_prefix("json:").unwrap();
+                self.saved.insert(name.clone(), response.body[member].as_str().unwrap().to_owned());
+            }
+        }
+    }
+
+    fn compare(&self, id: &str, group: &str, response: &Response) {
+        let headers = response.headers.iter().filter(|(name, _)| *name != "retry-after");
+        let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+        headers.sort();
+        let same = (response.status, headers, response.bytes.to_vec());
+        let mut groups = self.groups.lock().unwrap();
+        assert_eq!(groups.entry(group.to_owned()).or_insert_with(|| same.clone()), &same, "{id} differs from its group");
     }
 
     /// Adds numbers to attributes of a record.

@@ -207,7 +207,13 @@ async fn s_704_a_response_takes_less_than_four_seconds_whichever_call_hangs() {
     const GRANTS: [(Hanging, &[&[&str]]); 5] = [
         (Hanging::Service, &[&["GetItem ClientsTable"]]),
         (Hanging::ServiceWithOldKeys, &[&["GetItem ClientsTable", "GetSecretValue"]]),
-        (Hanging::Login, &[&["GetItem ClientsTable", "GetItem UsersTable"], &["PutItem GrantsTable"]]),
+        (
+            Hanging::Login,
+            &[
+                &["GetItem ClientsTable", "GetItem GrantsTable", "GetItem UsersTable"],
+                &["PutItem GrantsTable", "UpdateItem GrantsTable"],
+            ],
+        ),
         (
             Hanging::Refresh,
             &[&["GetItem ClientsTable", "GetItem GrantsTable"], &["GetItem UsersTable"], &["UpdateItem GrantsTable"]],

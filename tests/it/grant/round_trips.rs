@@ -1,6 +1,10 @@
 //! The sequential round trips of each grant. The interceptor holds calls until all concurrent calls have arrived.
 
-use testing::{CLIENT_CREDENTIALS, SERVICE, TestApp};
+use serde_json::json;
+
+use testing::{
+    APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, Response, SCOPE, SERVICE, TestApp, USERNAME, form,
+};
 
 #[tokio::test]
 async fn client_credentials_needs_one_round_trip_with_one_read() {
@@ -12,17 +16,82 @@ async fn client_credentials_needs_one_round_trip_with_one_read() {
     assert_eq!(test.interceptor.calls().len(), 1);
 }
 
-#[tokio::test]
-async fn password_needs_two_round_trips_with_two_reads_and_one_write() {
-    let test = TestApp::start().await;
+/// Holds the calls of a request, and returns them by round trip, each with its number of concurrent calls.
+async fn round_trips<const N: usize>(
+    test: &TestApp,
+    request: impl Future<Output = Response>,
+    counts: [usize; N],
+) -> (Response, Vec<Vec<String>>) {
+    test.interceptor.clear_calls();
     test.interceptor.hold();
-    let (token, (reads, writes)) = tokio::join!(test.log_in(), async {
-        (test.interceptor.let_through(2).await, test.interceptor.let_through(1).await)
-    });
-    assert!(!token.is_empty());
-    assert_eq!(reads, ["GetItem ClientsTable", "GetItem UsersTable"]);
-    assert_eq!(writes, ["PutItem GrantsTable"]);
-    assert_eq!(test.interceptor.calls().len(), 3);
+    let calls = async {
+        let mut calls = Vec::new();
+        for count in counts {
+            calls.push(test.interceptor.let_through(count).await);
+        }
+        calls
+    };
+    let (response, calls) = tokio::join!(request, calls);
+    assert_eq!(test.interceptor.calls().len(), counts.iter().sum::<usize>());
+    test.interceptor.release();
+    (response, calls)
+}
+
+const CLIENT: &str = "GetItem ClientsTable";
+const ATTEMPTS: &str = "GetItem GrantsTable";
+const USER: &str = "GetItem UsersTable";
+const COUNT: &str = "UpdateItem GrantsTable";
+const FAMILY: &str = "PutItem GrantsTable";
+
+#[tokio::test]
+async fn password_needs_two_round_trips_with_three_reads_and_two_writes() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    let (response, calls) = round_trips(&test, test.password(USERNAME, PASSWORD), [3, 2]).await;
+    response.assert_issued(2);
+    assert_eq!(calls, [vec![CLIENT, ATTEMPTS, USER], vec![FAMILY, COUNT]]);
+    let (response, calls) = round_trips(&test, test.password(USERNAME, "wrong"), [3, 1]).await;
+    response.assert_error(400, "invalid_grant");
+    assert_eq!(calls, [vec![CLIENT, ATTEMPTS, USER], vec![COUNT]]);
+    let (username, password) = IMPORTED_USER;
+    let (response, calls) = round_trips(&test, test.password(username, password), [3, 2, 1]).await;
+    response.assert_issued(2);
+    assert_eq!(calls[2], ["UpdateItem UsersTable"]);
+}
+
+#[tokio::test]
+async fn a_client_with_an_imported_secret_needs_two_round_trips_more() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    let hash = test.app.hasher.hash("imported").unwrap().as_str().to_owned();
+    test.change_client(APPLICATION.0, &json!({"secrets": [{"hash": hash}], "default_scopes": ["legacy:read"]}));
+    let imported = (APPLICATION.0, "imported");
+    let (response, calls) = round_trips(&test, test.form(imported, &CLIENT_CREDENTIALS), [1, 1, 1]).await;
+    response.assert_issued(2);
+    assert_eq!(calls, [[CLIENT], [ATTEMPTS], [COUNT]]);
+
+    let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD)];
+    let (response, calls) = round_trips(&test, test.form(imported, &params), [3, 1, 1, 2]).await;
+    response.assert_issued(2);
+    assert_eq!(calls, [vec![CLIENT, ATTEMPTS, USER], vec![ATTEMPTS], vec![COUNT], vec![FAMILY, COUNT]]);
+}
+
+#[tokio::test]
+async fn a_blocked_guess_needs_one_round_trip_and_no_write() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    test.change_client(APPLICATION.0, &json!({"user_address": "forwarded"}));
+    for _ in 0..5 {
+        test.password(USERNAME, "wrong").await.assert_error(400, "invalid_grant");
+    }
+    for (count, reads) in [(3, vec![CLIENT, ATTEMPTS, USER]), (1, vec![CLIENT])] {
+        let (response, calls) = round_trips(&test, test.password(USERNAME, PASSWORD), [count]).await;
+        response.assert_error(429, "temporarily_unavailable");
+        assert_eq!(calls, [reads]);
+    }
+    // This process remembers the account as blocked, but not for this network.
+    let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
+    let request = form(&params).basic(APPLICATION.0, APPLICATION.1).header("countersign-user-address", "192.0.2.1");
+    let (response, calls) = round_trips(&test, test.send(request.post()), [1, 2]).await;
+    response.assert_error(429, "temporarily_unavailable");
+    assert_eq!(calls, [vec![CLIENT], vec![ATTEMPTS, USER]]);
 }
 
 /// The user is read before the write, so that a request that is rejected because of the user consumes nothing.

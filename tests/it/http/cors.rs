@@ -89,8 +89,8 @@ async fn s_912_a_page_of_an_allowed_origin_reads_the_response_after_the_deadline
     test.interceptor.hold();
     let request = test.send(grant(&params, APPLICATION).header("origin", ORIGIN).post());
     // The client and the user are read. The write of the family hangs.
-    let (response, calls) = tokio::join!(request, test.interceptor.let_through(2));
-    assert_eq!(calls, ["GetItem ClientsTable", "GetItem UsersTable"]);
+    let (response, calls) = tokio::join!(request, test.interceptor.let_through(3));
+    assert_eq!(calls, ["GetItem ClientsTable", "GetItem GrantsTable", "GetItem UsersTable"]);
     response.assert_error(503, "temporarily_unavailable");
     assert_readable(&response, "a response after the deadline");
     test.interceptor.release();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{root, source_files};
 
 /// The modules that each module may import. A module includes its children.
-const MAY_IMPORT: [(&str, &[&str]); 23] = [
+const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
     ("aws", &[]),

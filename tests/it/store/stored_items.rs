@@ -32,7 +32,8 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "scopes": ["b", "a:*"], "default_scopes": ["b", "a:1"], "audience": "https://api.example",
         "system": {"text": "", "none": null, "number": 1.5, "list": [], "set": ["a", "a"], "map": {"in": {}}},
         "access_token_ttl": 60, "refresh_token_ttl": 4_294_967_295_u32,
-        "allowed_origins": ["https://b.example", "https://a.example"], "created_at": 3, "updated_at": 4,
+        "allowed_origins": ["https://b.example", "https://a.example"], "user_address": "source",
+        "created_at": 3, "updated_at": 4,
     }));
     create(&test, &full).await;
     let stored = json!({
@@ -49,7 +50,7 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
             "set": {"L": [{"S": "a"}, {"S": "a"}]}, "map": {"M": {"in": {"M": {}}}},
         }},
         "access_token_ttl": {"N": "60"}, "refresh_token_ttl": {"N": "4294967295"},
-        "allowed_origins": {"SS": ["https://a.example", "https://b.example"]},
+        "allowed_origins": {"SS": ["https://a.example", "https://b.example"]}, "user_address": {"S": "source"},
         "created_at": {"N": "3"}, "updated_at": {"N": "4"},
     });
     assert_eq!(test.cloud.item("ClientsTable", &json!({"client_id": "full"})).unwrap(), Some(stored));

@@ -1,0 +1,94 @@
+//! Guesses while the items cannot be read or written.
+
+use serde_json::json;
+
+use super::{IMPORTED, authenticate, put_imported_client, stored_attempts};
+use countersign::throttle::Subject;
+use testing::{LogLines, NOW, PASSWORD, TestApp, USERNAME};
+
+#[tokio::test]
+async fn s_310_a_password_guess_that_cannot_be_counted_gets_no_result() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    for call in ["GetItem GrantsTable", "UpdateItem GrantsTable"] {
+        test.interceptor.fail(call, 500, "InternalServerError");
+        for password in ["wrong", PASSWORD] {
+            test.password(USERNAME, password).await.assert_error(503, "temporarily_unavailable");
+        }
+        test.interceptor.stop_failing();
+    }
+    test.password(USERNAME, PASSWORD).await.assert_issued(2);
+}
+
+#[tokio::test]
+async fn s_310_a_client_secret_is_checked_while_the_counters_are_down() {
+    for call in ["GetItem GrantsTable", "UpdateItem GrantsTable"] {
+        let test = TestApp::start_with_cheap_hashes().await;
+        put_imported_client(&test);
+        test.interceptor.fail(call, 500, "InternalServerError");
+        for _ in 0..5 {
+            authenticate(&test, IMPORTED.1, "").await.assert_issued(2);
+            authenticate(&test, "wrong", "").await.assert_error(401, "invalid_client");
+        }
+        for secret in ["wrong", IMPORTED.1] {
+            authenticate(&test, secret, "").await.assert_error(503, "temporarily_unavailable");
+        }
+        test.advance_clock(60);
+        authenticate(&test, IMPORTED.1, "").await.assert_issued(2);
+        authenticate(&test, "wrong", "").await.assert_error(401, "invalid_client");
+        assert!(test.items("GrantsTable").is_empty());
+        test.interceptor.stop_failing();
+        authenticate(&test, "wrong", "").await.assert_error(401, "invalid_client");
+        assert_eq!(stored_attempts(&test)["failures"]["N"], "1");
+    }
+}
+
+#[tokio::test]
+async fn s_709_a_malformed_item_is_reported_and_never_used() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    put_imported_client(&test);
+    for (changes, attribute) in [
+        (json!({"failures": "canary"}), "failures"),
+        (json!({"failures": -1}), "failures"),
+        (json!({"failures": 9_007_199_254_740_993_u64}), "failures"),
+        (json!({"failures": 1.5}), "failures"),
+        (json!({"failures": null}), "failures"),
+        (json!({"last_at": -1}), "last_at"),
+        (json!({"last_at": null}), "last_at"),
+        (json!({"by": 1}), "by"),
+        (json!({"n:0": "canary"}), "n:0"),
+        (json!({"n:0": {"failures": "canary", "last_at": 1}}), "n:0.failures"),
+        (json!({"n:0": {"failures": 1, "last_at": -1}}), "n:0.last_at"),
+        (json!({"n:0": {"failures": 1}}), "n:0"),
+    ] {
+        for subject in [Subject::account(USERNAME), Subject::client(IMPORTED.0)] {
+            let mut item = json!({"id": subject.item_id(), "failures": 1, "last_at": NOW, "by": "x"});
+            for (name, value) in changes.as_object().unwrap() {
+                item[name] = value.clone();
+            }
+            item.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+            test.cloud.put("GrantsTable", &item).unwrap();
+        }
+        let log = LogLines::collect();
+        test.password(USERNAME, PASSWORD).await.assert_error(500, "server_error");
+        authenticate(&test, IMPORTED.1, "").await.assert_error(500, "server_error");
+        for line in log.lines() {
+            let reason = line["reason"].as_str().unwrap();
+            assert!(reason.contains("grants") && reason.contains(attribute), "{reason}");
+        }
+        assert!(!log.text().contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn s_708_an_item_whose_deletion_is_late_has_no_effect() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    for _ in 0..5 {
+        test.password(USERNAME, "wrong").await.assert_error(400, "invalid_grant");
+    }
+    let expires_at: u64 = stored_attempts(&test)["expires_at"]["N"].as_str().unwrap().parse().unwrap();
+    test.advance_clock(i64::try_from(expires_at - NOW).unwrap());
+    for _ in 0..5 {
+        test.password(USERNAME, "wrong").await.assert_error(400, "invalid_grant");
+    }
+    assert_eq!(test.password(USERNAME, "wrong").await.status, 429);
+}
