@@ -149,7 +149,9 @@ impl<'a> Update<'a> {
             self.value(&format!(":f{index}"), number(*count));
             self.value(&format!(":t{index}"), number(now.saturating_sub(*delay)));
         }
-        format!("{is_known}({})", allowed.join(" OR "))
+        let allowed = allowed.join(" OR ");
+        // DynamoDB rejects redundant parentheses.
+        if is_known.is_empty() { allowed } else { format!("{is_known}({allowed})") }
     }
 
     /// Sets the failures and the time of the lane. A known network that has no current lane gets a new map.

@@ -74,11 +74,11 @@ pub(crate) static SIGNING_KEY: LazyLock<(String, Vec<u8>)> = LazyLock::new(|| {
 });
 
 /// The clients and users of [`CASES`] as items. They are hashed once for all tests.
-static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| fixtures(&CASES));
+static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| fixtures(&CASES, Argon2Params::default()));
 
 /// Returns the clients and the users of a file of cases as items.
-pub fn fixtures(cases: &Value) -> (Vec<Value>, Vec<Value>) {
-    let hasher = Hasher::new(Argon2Params::default()).unwrap();
+pub fn fixtures(cases: &Value, argon2: Argon2Params) -> (Vec<Value>, Vec<Value>) {
+    let hasher = Hasher::new(argon2).unwrap();
     let hash = |secret: &str, scheme: Option<&str>| match scheme {
         None if secret.starts_with("cs_") => Ok(hash_client_secret(secret)),
         None | Some("argon2id") => Ok(hasher.hash(secret)?.as_str().to_owned()),
