@@ -21,7 +21,7 @@ pub struct App {
     pub keyring: Arc<Keyring>,
     /// The password hasher.
     pub hasher: Hasher,
-    /// What this process remembers of failed guesses.
+    /// The memory of failed guesses in this process.
     pub throttle: Throttle,
     /// The clock.
     pub clock: Clock,

@@ -50,6 +50,10 @@ pub enum Roots {
 /// trust. The first of them expires in 2037.
 const AMAZON_TRUST_SERVICES: &str = include_str!("aws/amazon_trust_services.pem");
 
+/// The maximum number of idle connections to a service. After a freeze all of them may be broken. Each costs a call one
+/// attempt of a second, and a third one would leave no time for an attempt over a new connection.
+const MAX_IDLE_CONNECTIONS: usize = 2;
+
 /// Builds one HTTP client for all services, with aws-lc for TLS. The SDK's default would add a second TLS stack.
 ///
 /// # Errors
@@ -61,7 +65,8 @@ pub fn https(roots: &Roots) -> Result<SharedHttpClient, Box<dyn Error + Send + S
         Roots::Pem(text) => TrustStore::empty().with_pem_certificate(text.as_str()),
     };
     let tls = TlsContext::builder().with_trust_store(store).build()?;
-    Ok(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https())
+    let client = Builder::new().pool_max_idle_per_host(MAX_IDLE_CONNECTIONS);
+    Ok(client.tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build_https())
 }
 
 /// Formats an SDK error in one line, for the log. Unlike `Debug`, does not show the response, which may contain

@@ -40,7 +40,7 @@ pub fn take_grant_type(params: &mut Params) -> Result<GrantType, Error> {
     GrantType::parse(&params.require(GRANT_TYPE)?).ok_or(Error::unsupported_grant_type())
 }
 
-/// Where a request comes from.
+/// The addresses of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origin {
     /// The address of the caller, if the gateway states one.
@@ -53,7 +53,7 @@ pub struct Origin {
 pub struct Caller {
     /// The client.
     pub client: Client,
-    /// Where the request comes from.
+    /// The addresses of the request.
     pub origin: Origin,
     /// The version of the access token.
     pub version: TokenVersion,

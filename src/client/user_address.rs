@@ -1,4 +1,4 @@
-//! Where the address of a client's user comes from.
+//! The place of the address of a client's user.
 
 use serde::{Deserialize, Serialize};
 

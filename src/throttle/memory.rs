@@ -1,4 +1,4 @@
-//! What one process remembers between requests. None of it grows with the number of callers.
+//! The memory of one process between requests. It does not grow with the number of callers.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -251,6 +251,8 @@ async fn start() -> (TestApp, String) {
         // A family does not expire before its access tokens.
         config.lifetimes.user_token = 600;
         config.argon2 = CHEAP_ARGON2;
+        // The model has no throttle.
+        config.throttle.free_attempts = u32::MAX;
     });
     let test = test.await;
     test.put_other_application();

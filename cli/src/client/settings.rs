@@ -39,7 +39,7 @@ pub struct Settings {
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed_origins: Vec<String>,
-    /// Where the address of a user comes from: the source of the request, or the header `countersign-user-address`
+    /// The place of a user's address: the source of the request, or the header `countersign-user-address`
     #[arg(long, value_name = "PLACE", value_parser = UserAddress::ALL.map(UserAddress::as_str))]
     user_address: Option<String>,
     /// The `system` claim of tokens of version 1

@@ -1,4 +1,4 @@
-//! Where a request comes from: the address of the caller, and the address of the user that the caller states.
+//! The addresses of a request: the address of the caller, and the address of the user that the caller states.
 
 use axum::http::HeaderMap;
 
@@ -8,7 +8,7 @@ use crate::http;
 /// The header in which a client that forwards its users' addresses states the address of the user.
 const USER_ADDRESS: &str = "countersign-user-address";
 
-/// Reads the addresses of a request. `gateway` is what the gateway says about it.
+/// Reads the addresses of a request. `gateway` is the gateway's description of it.
 pub fn origin(gateway: Option<&http::Origin>, headers: &HeaderMap) -> Origin {
     let mut stated = headers.get_all(USER_ADDRESS).iter();
     let forwarded = stated.next().map(|value| {

@@ -128,12 +128,18 @@ impl TestApp {
 
     /// Returns the active generation of each family that is not revoked.
     pub fn active_generations(&self) -> Vec<u32> {
-        self.items("GrantsTable").iter().filter_map(active_generation).collect()
+        self.families().iter().filter_map(active_generation).collect()
+    }
+
+    /// Returns the families, in the JSON of DynamoDB.
+    pub fn families(&self) -> Vec<Value> {
+        let is_family = |item: &Value| item["id"]["S"].as_str().unwrap().starts_with("refresh#");
+        self.items("GrantsTable").into_iter().filter(is_family).collect()
     }
 
     /// Sets `revoked` in all families.
     pub fn revoke_all(&self) {
-        for mut family in self.items("GrantsTable") {
+        for mut family in self.families() {
             family["revoked"]["BOOL"] = json!(true);
             self.restore_item("GrantsTable", &family);
         }

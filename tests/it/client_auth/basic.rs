@@ -125,17 +125,20 @@ async fn s_211_credentials_without_form_encoding_are_accepted_only_for_an_import
         // The raw and the decoded secret are the same.
         ("old-base64:wrong", 401, &["argon2"]),
         ("old-base64:wr+ong", 401, &["argon2", "argon2"]),
-        ("both:im%2Bported", 200, &["argon2", "sha256", "sha256"]),
-        ("both:ma%2Bchine", 200, &["argon2", "sha256", "sha256"]),
-        ("both:im+ported", 200, &["argon2", "sha256", "sha256", "argon2"]),
-        ("both:ma+chine", 401, &["argon2", "sha256", "sha256", "argon2"]),
+        ("both:im%2Bported", 200, &["sha256", "sha256", "argon2"]),
+        ("both:ma%2Bchine", 200, &["sha256", "sha256"]),
+        ("both:im+ported", 200, &["sha256", "sha256", "argon2", "argon2"]),
+        ("both:ma+chine", 401, &["sha256", "sha256", "argon2", "argon2"]),
         ("both:100%", 401, &["sha256", "argon2"]),
     ] {
         test.interceptor.clear_calls();
         let response = send(&test, credentials).await;
         assert_eq!(response.status, status, "{credentials}");
         assert_eq!(take_schemes(&log), schemes, "{credentials}");
-        assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{credentials}");
+        // A check of an imported secret is one counted guess, in one form or in two.
+        let calls = ["GetItem ClientsTable", "GetItem GrantsTable", "UpdateItem GrantsTable"];
+        let count = if schemes.contains(&"argon2") { 3 } else { 1 };
+        assert_eq!(test.interceptor.calls(), calls[..count], "{credentials}");
     }
     let expired = json!([{"hash": imported("a+b"), "expires_at": NOW}]);
     test.change_client("old-base64", &json!({"secrets": expired}));
@@ -156,11 +159,12 @@ async fn s_211_a_raw_id_that_differs_from_the_decoded_id_needs_a_second_read() {
         let status = send(&test, credentials).await.status;
         (status, test.interceptor.calls().len())
     };
-    assert_eq!(reads("a+b:first").await, (200, 2));
-    assert_eq!(reads("a+b:second").await, (200, 1), "the decoded id is read first");
-    assert_eq!(reads("a%2Bb:first").await, (200, 1));
-    assert_eq!(reads("50%:third").await, (200, 1), "the id cannot be decoded");
-    assert_eq!(reads("a+b:neither").await, (401, 2));
+    // A guess at an imported secret has two further calls.
+    assert_eq!(reads("a+b:first").await, (200, 6));
+    assert_eq!(reads("a+b:second").await, (200, 3), "the decoded id is read first");
+    assert_eq!(reads("a%2Bb:first").await, (200, 3));
+    assert_eq!(reads("50%:third").await, (200, 3), "the id cannot be decoded");
+    assert_eq!(reads("a+b:neither").await, (401, 6));
     assert_eq!(reads("unknown+b:first").await, (401, 2));
     assert_eq!(reads("a+b:").await, (401, 2));
 
@@ -194,7 +198,7 @@ async fn s_202_credentials_without_form_encoding_get_the_same_response_for_the_s
         test.interceptor.clear_calls();
         responses.push(send(&test, credentials).await);
         assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{credentials}");
-        assert_eq!(take_schemes(&log), ["sha256", "sha256"], "{credentials}");
+        assert_eq!(take_schemes(&log), ["sha256"], "{credentials}");
     }
     assert_same(&responses);
 }

@@ -38,7 +38,7 @@ async fn each_error_of_dynamodb_gets_503_or_500() {
             ];
             test.interceptor.stop_failing();
             for (response, calls) in
-                responses.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]])
+                responses.iter().zip([&["GetItem"][..], &["GetItem", "PutItem", "UpdateItem"], &["GetItem", "UpdateItem"]])
             {
                 if calls.contains(&call) {
                     let error = if expected == 503 { "temporarily_unavailable" } else { "server_error" };
