@@ -12,6 +12,7 @@
 #![allow(clippy::format_collect, reason = "nothing here is done often")]
 
 mod cases;
+mod client;
 mod client_auth;
 mod config;
 mod faults;

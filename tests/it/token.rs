@@ -6,6 +6,8 @@ use serde_json::json;
 
 use testing::{APPLICATION, ISSUER, NOW, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, form};
 
+mod verify;
+
 const CLIENT_CREDENTIALS: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
 const PASSWORD_GRANT: [(&str, &str); 4] =
     [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];

@@ -13,7 +13,7 @@ fn item(test: &TestApp, table: &str, key: &Value) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn s_212_no_command_makes_a_user_and_a_client_with_one_id() {
+async fn s_212_no_command_creates_a_user_and_a_client_with_one_id() {
     let test = TestApp::start().await;
     let line = command_line(&test);
     let create = ["user", "create", "new@example.com", "--no-password", "--user-id"];
@@ -47,14 +47,14 @@ async fn import(test: &TestApp, kind: &str, ids: &[&str], more: &[&str]) -> Ran 
 }
 
 #[tokio::test]
-async fn s_212_an_import_makes_no_user_and_client_with_one_id_unless_it_is_allowed() {
+async fn s_212_an_import_creates_shared_ids_only_if_allowed() {
     const WARNING: &str = "of the imported ids belong to a user and to a client";
     let test = TestApp::start().await;
     for (kind, shared) in [("users", SERVICE.0), ("clients", USER_ID)] {
         for more in [&["--dry-run"][..], &[]] {
             let ran = import(&test, kind, &[&format!("only-{kind}"), shared], more).await;
             let report = ran.assert(3, "line 2: the id is used by a user and by a client").json();
-            assert_eq!((report["bad"].as_array().unwrap().len(), &report["shared_ids"]), (1, &json!(0)), "{kind}");
+            assert_eq!((report["rejected"].as_array().unwrap().len(), &report["shared_ids"]), (1, &json!(0)), "{kind}");
         }
         let ids = [&format!("other-{kind}"), shared];
         let ran = import(&test, kind, &ids, &["--allow-shared-ids"]).await;

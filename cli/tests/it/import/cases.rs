@@ -89,7 +89,7 @@ fn report(ran: &Ran, expect: &Value) -> Vec<String> {
     let schemes = report["schemes"].as_object().unwrap().values();
     let imported: u64 =
         schemes.flat_map(|counts| [&counts["new"], &counts["replaced"]]).map(|count| count.as_u64().unwrap()).sum();
-    let rejected = report["bad"].as_array().unwrap();
+    let rejected = report["rejected"].as_array().unwrap();
     compare("imported", json!(imported), &expect["imported"]);
     compare("rejected", json!(rejected.len()), &expect["rejected"]);
     compare("exit code", json!(ran.code), &json!(if rejected.is_empty() { 0 } else { 3 }));
