@@ -12,7 +12,7 @@ use testing::{
     APPLICATION, FaultProxy, Function, OLD, PASSWORD, Ran, Response, SCOPE, SERVICE, TestApp, USERNAME, event,
 };
 
-const ANOTHER_PASSWORD: &str = "another-password";
+const ANOTHER_PASSWORD: &str = "plum-kettle-orbit-fern";
 
 /// Processes of the function that have nothing in common but the tables.
 struct Fleet {

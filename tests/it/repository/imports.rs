@@ -65,7 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 23] = [
 ];
 
 /// The homes of the crates that have one. Those that are everyone's (base64, serde, tokio, tracing) are not listed.
-const HOMES: [(&str, &[&str]); 22] = [
+const HOMES: [(&str, &[&str]); 23] = [
     ("argon2", &["password_hash"]),
     ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
     ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token"]),
@@ -88,6 +88,7 @@ const HOMES: [(&str, &[&str]); 22] = [
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
     ("url", &["client", "cli"]),
+    ("zxcvbn", &["cli"]),
 ];
 
 /// Every source file, with the module at the root that it belongs to.
