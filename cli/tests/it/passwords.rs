@@ -76,7 +76,7 @@ async fn a_weak_password_is_accepted_with_a_flag() {
     let weak = "iloveyou1999";
     line.run_with(&["user", "set-password", USERNAME], weak).await.assert(1, WEAK);
     assert_eq!(test.password(USERNAME, PASSWORD).await.status, 200, "the old password is kept");
-    test.interceptor.forget();
+    test.interceptor.clear_calls();
     let accepted = line.run_with(&["user", "set-password", USERNAME, "--accept-weak-password"], weak).await;
     accepted.assert(0, "session_generation");
     assert!(!test.interceptor.calls().contains(&"Scan ClientsTable".to_owned()), "the clients are not needed");
@@ -93,7 +93,7 @@ async fn the_number_of_clients_that_are_read_is_limited() {
         let client = json!({"client_id": format!("many-{number}"), "name": "n".repeat(1_000), "enabled": false});
         test.cloud.put("ClientsTable", &client).unwrap();
     }
-    test.interceptor.forget();
+    test.interceptor.clear_calls();
     assert!(accepts(&test, "new@example.com", STRONG).await);
     let pages = test.interceptor.calls().iter().filter(|call| *call == "Scan ClientsTable").count();
     assert!((1..=2).contains(&pages), "{pages} of 3 pages");
