@@ -70,7 +70,8 @@ impl Caller {
             None => None,
             Some(UserAddress::Source) => self.origin.source,
             Some(UserAddress::Forwarded) => {
-                let not_an_address = Error::invalid_request("The header countersign-user-address is not one IP address.");
+                let not_an_address =
+                    Error::invalid_request("The header countersign-user-address is not one IP address.");
                 self.origin.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?
             }
         };

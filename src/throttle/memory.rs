@@ -85,7 +85,8 @@ impl Throttle {
 
     /// Returns the time from which a further failure of a network is allowed, if it is not allowed now.
     pub(super) fn network_blocked_until(&self, network: Network, now: u64) -> Option<u64> {
-        let allowed_from = (self.arrival(network, now) + NETWORK_INTERVAL).saturating_sub(NETWORK_BURST * NETWORK_INTERVAL);
+        let allowed_from =
+            (self.arrival(network, now) + NETWORK_INTERVAL).saturating_sub(NETWORK_BURST * NETWORK_INTERVAL);
         (allowed_from > now).then_some(allowed_from)
     }
 

@@ -142,8 +142,18 @@ fn expected_claims(request: &Value, version: u8) -> Value {
 /// Asserts that a response has all that a case or a step expects.
 pub fn check(id: &str, expect: &Value, response: &Response) {
     let known = [
-        "absent", "body", "claims_length", "error", "header_present", "json", "present", "retry_after", "same_as", "scope",
-        "status", "token_version",
+        "absent",
+        "body",
+        "claims_length",
+        "error",
+        "header_present",
+        "json",
+        "present",
+        "retry_after",
+        "same_as",
+        "scope",
+        "status",
+        "token_version",
     ];
     let unknown = expect.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()));
     assert_eq!(unknown, None, "{id}");

@@ -124,7 +124,11 @@ impl Run {
         headers.sort();
         let same = (response.status, headers, response.bytes.to_vec());
         let mut groups = self.groups.lock().unwrap();
-        assert_eq!(groups.entry(group.to_owned()).or_insert_with(|| same.clone()), &same, "{id} differs from its group");
+        assert_eq!(
+            groups.entry(group.to_owned()).or_insert_with(|| same.clone()),
+            &same,
+            "{id} differs from its group"
+        );
     }
 
     /// Adds numbers to attributes of a record.

@@ -37,9 +37,11 @@ async fn each_error_of_dynamodb_gets_503_or_500() {
                 test.refresh(&token).await,
             ];
             test.interceptor.stop_failing();
-            for (response, calls) in
-                responses.iter().zip([&["GetItem"][..], &["GetItem", "PutItem", "UpdateItem"], &["GetItem", "UpdateItem"]])
-            {
+            for (response, calls) in responses.iter().zip([
+                &["GetItem"][..],
+                &["GetItem", "PutItem", "UpdateItem"],
+                &["GetItem", "UpdateItem"],
+            ]) {
                 if calls.contains(&call) {
                     let error = if expected == 503 { "temporarily_unavailable" } else { "server_error" };
                     response.assert_error(expected, error);

@@ -84,7 +84,11 @@ async fn s_706_a_repeated_revocation_does_not_restore_a_deleted_family() {
         table.delete_item("GrantsTable", &json!({"id": id}));
     });
     test.refresh(&first).await.assert_error(400, "invalid_grant");
-    assert_eq!(count(&test.interceptor.calls(), "UpdateItem GrantsTable"), 4, "the guess, the rotation, and the revocation twice");
+    assert_eq!(
+        count(&test.interceptor.calls(), "UpdateItem GrantsTable"),
+        4,
+        "the guess, the rotation, and the revocation twice"
+    );
     assert_eq!(test.find_family(&first), None);
 }
 

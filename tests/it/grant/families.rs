@@ -35,7 +35,16 @@ async fn a_client_without_the_refresh_token_grant_gets_no_refresh_token() {
     assert!(response.body.get("refresh_token").is_none());
     let mut calls = test.interceptor.calls();
     calls.sort();
-    assert_eq!(calls, ["GetItem ClientsTable", "GetItem GrantsTable", "GetItem UsersTable", "PutItem GrantsTable", "UpdateItem GrantsTable"]);
+    assert_eq!(
+        calls,
+        [
+            "GetItem ClientsTable",
+            "GetItem GrantsTable",
+            "GetItem UsersTable",
+            "PutItem GrantsTable",
+            "UpdateItem GrantsTable"
+        ]
+    );
 }
 
 #[tokio::test]

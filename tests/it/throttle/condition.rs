@@ -17,13 +17,34 @@ const NETWORK: &str = "n:0123456789abcdef";
 fn lanes() -> impl Strategy<Value = Option<Lane>> {
     let failures = prop_oneof![0..15_u64, 18..22_u64, Just((1 << 53) - 1)];
     let ages = prop::sample::select(vec![
-        -86_400, -61, -60, -1, 0, 1, 29, 30, 31, 59, 60, 61, 120, 240, 480, 960, 1_919, 1_920, 3_599, 3_600, 86_399, 86_400,
-        90 * 86_400 - 1, 90 * 86_400,
+        -86_400,
+        -61,
+        -60,
+        -1,
+        0,
+        1,
+        29,
+        30,
+        31,
+        59,
+        60,
+        61,
+        120,
+        240,
+        480,
+        960,
+        1_919,
+        1_920,
+        3_599,
+        3_600,
+        86_399,
+        86_400,
+        90 * 86_400 - 1,
+        90 * 86_400,
     ]);
     let ages = prop_oneof![ages, -100..100_000_i64];
-    let lane = (failures, ages).prop_map(|(failures, age)| {
-        Lane { failures, last_at: NOW.checked_add_signed(-age).unwrap() }
-    });
+    let lane =
+        (failures, ages).prop_map(|(failures, age)| Lane { failures, last_at: NOW.checked_add_signed(-age).unwrap() });
     prop::option::weighted(0.9, lane)
 }
 
@@ -38,7 +59,7 @@ fn put(test: &TestApp, item: &Attempts) {
 }
 
 /// Returns true if DynamoDB counts an attempt in this lane. The item is as before afterwards.
-async fn counts(test: &TestApp, item: &Attempts, place: Place, is_right: bool, budget: Budget) -> bool {
+async fn counts(test: &TestApp, item: &Attempts, place: Place, (is_right, budget): (bool, Budget)) -> bool {
     put(test, item);
     let network = place.network.clone();
     let count = Count::of(item, place, (network.as_deref(), is_right), NOW);
@@ -80,10 +101,10 @@ fn the_condition_accepts_what_the_pure_function_allows() {
         let is_current = place.lane.is_some();
         let (by_current, by_stale) = match lane {
             Some(_) => (
-                counts(test, &item, current, is_right, budget).await,
-                counts(test, &item, stale, is_right, budget).await,
+                counts(test, &item, current, (is_right, budget)).await,
+                counts(test, &item, stale, (is_right, budget)).await,
             ),
-            None => (false, counts(test, &item, stale, is_right, budget).await),
+            None => (false, counts(test, &item, stale, (is_right, budget)).await),
         };
         prop_assert_eq!(by_stale, !is_current);
         if is_current {

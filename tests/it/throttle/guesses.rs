@@ -3,9 +3,7 @@
 use serde_json::json;
 
 use super::{IMPORTED, assert_throttled, authenticate, login, put_imported_client, stored_attempts};
-use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, SERVICE, TestApp, USERNAME, form, join_all,
-};
+use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, SERVICE, TestApp, USERNAME, form, join_all};
 
 const READS: [&str; 3] = ["GetItem ClientsTable", "GetItem GrantsTable", "GetItem UsersTable"];
 
@@ -57,7 +55,10 @@ async fn s_306_a_blocked_guess_runs_no_hash_and_writes_nothing() {
     assert_eq!(stored_attempts(&test), before);
     let fields = |index: usize, name: &str| log.lines()[index][name].clone();
     assert_eq!((fields(4, "lane"), fields(4, "failures")), (json!("common"), json!(5)));
-    assert_eq!((fields(5, "lane"), fields(5, "failures"), fields(5, "retry_after")), ("common".into(), 5.into(), 30.into()));
+    assert_eq!(
+        (fields(5, "lane"), fields(5, "failures"), fields(5, "retry_after")),
+        ("common".into(), 5.into(), 30.into())
+    );
     assert_eq!((fields(6, "lane"), fields(6, "retry_after")), (json!("memory"), json!(30)));
 }
 

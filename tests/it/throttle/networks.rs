@@ -145,7 +145,15 @@ async fn a_login_from_a_new_network_or_after_failures_is_a_risk() {
     guess(&test, PASSWORD, HOME).await.assert_issued(2);
     let risks: Vec<_> = log.lines().iter().map(|line| line["risk"].clone()).collect();
     let none = Value::Null;
-    let expected =
-        [json!("new_network"), none.clone(), none.clone(), none.clone(), none.clone(), none.clone(), none, json!("after_failures")];
+    let expected = [
+        json!("new_network"),
+        none.clone(),
+        none.clone(),
+        none.clone(),
+        none.clone(),
+        none.clone(),
+        none,
+        json!("after_failures"),
+    ];
     assert_eq!(risks, expected);
 }
