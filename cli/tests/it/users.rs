@@ -121,12 +121,15 @@ async fn a_password_that_is_set_during_a_hash_upgrade_is_not_lost() {
     }
     test.interceptor.wait_for(1).await;
     let login = tokio::join!(test.password(username, "legacy-pass"), async {
-        test.interceptor.wait_for(3).await;
+        test.interceptor.wait_for(4).await;
         test.interceptor.let_one_through("GetItem ClientsTable");
+        test.interceptor.let_one_through("GetItem GrantsTable");
         test.interceptor.let_one_through("GetItem UsersTable");
         test.interceptor.wait_for(3).await;
         test.interceptor.let_one_through("PutItem GrantsTable");
-        // The write of the login.
+        test.interceptor.let_one_through("UpdateItem GrantsTable");
+        test.interceptor.wait_for(2).await;
+        // The upgrade of the login.
         test.interceptor.let_one_through("UpdateItem UsersTable");
     });
     assert_eq!(login.0.status, 200);
