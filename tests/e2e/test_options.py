@@ -8,6 +8,7 @@ from token_endpoint import APPLICATION, LOGIN, SERVICE, fetch_token
 
 KEY = f"arn:aws:kms:eu-west-2:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+EMAIL, TOPIC = "operators@example.com", f"arn:aws:sns:eu-west-2:{ACCOUNT}:operators"
 TAGS = {"team": "identity", "cost-center": "42"}
 
 
@@ -18,6 +19,7 @@ def adopting_stack(cloud, build_folder, shared_stack):
     parameters = {
         "ExistingClientsTable": existing["ClientsTable"], "ExistingUsersTable": existing["UsersTable"],
         "KmsKeyArn": KEY, "PermissionsBoundaryArn": BOUNDARY, "ReservedConcurrency": 5, "Tracing": "Active",
+        "AlarmEmail": EMAIL, "AlarmTopicArn": TOPIC,
     }
     tags = ["--tags", *(f"{name}={value}" for name, value in TAGS.items())]
     return stack.deploy(cloud, parameters, "countersign-options", tags)

@@ -2,5 +2,6 @@
 
 mod imports;
 mod language;
+mod metrics;
 mod promises;
 mod template;
