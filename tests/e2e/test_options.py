@@ -70,3 +70,12 @@ def test_the_other_options_take_effect(adopting_stack, cloud):
     assert secret["KmsKeyId"] == KEY
     [described] = cloud.client("cloudformation").describe_stacks(StackName=adopting_stack.name)["Stacks"]
     assert {tag["Key"]: tag["Value"] for tag in described["Tags"]}.items() >= TAGS.items()
+
+
+def test_alarms_notify_the_email_address_and_the_topic(adopting_stack, cloud):
+    own = adopting_stack.resources["AlarmTopic"]
+    [subscription] = cloud.client("sns").list_subscriptions_by_topic(TopicArn=own)["Subscriptions"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", EMAIL)
+    names = [name for logical_id, name in adopting_stack.resources.items() if logical_id.endswith("Alarm")]
+    alarms = cloud.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    assert len(alarms) == 6 and all(alarm["AlarmActions"] == [own, TOPIC] for alarm in alarms)
