@@ -1,4 +1,4 @@
-"""Metrics, alarms, saved queries and the dashboard: on the translated template and, where it has them, on the local cloud."""
+"""Metrics, alarms, saved queries and the dashboard, on the translated template and on the local cloud."""
 
 import json
 import re
@@ -16,9 +16,10 @@ OWN = "countersign/countersign"
 def own_metrics(translated):
     """Returns the metrics that the filters count, each with its dimension."""
     names = resources_of_type(translated, "AWS::Logs::MetricFilter")
-    [*metrics] = [metric for name in names for metric in resolve(translated)[name]["Properties"]["MetricTransformations"]]
+    filters = [properties for name, properties in resolve(translated).items() if name in names]
+    metrics = [metric for each in filters for metric in each["Properties"]["MetricTransformations"]]
     assert all(metric["MetricNamespace"] == OWN for metric in metrics)
-    return {metric["MetricName"]: [dimension["Key"] for dimension in metric.get("Dimensions", [])] for metric in metrics}
+    return {metric["MetricName"]: [each["Key"] for each in metric.get("Dimensions", [])] for metric in metrics}
 
 
 def alarms(translated, **parameters):
@@ -45,12 +46,11 @@ FULL = BASIC | {
     "GatewayThrottledAlarm": (OWN, "GatewayThrottled", "Sum", 300, 1, 1, ">", 100),
 }
 # Name, metric, dimensions, seconds of a period, data points that breach, periods, deviations, comparison.
+OUTSIDE = "LessThanLowerOrGreaterThanUpperThreshold"
 BANDS = {
     "LoginsUnusualAlarm": ("LoginsRejected", {}, 300, 3, 3, 4, "GreaterThanUpperThreshold"),
-    "MachineVolumeAlarm": (
-        "TokensIssued", {"grant": "client_credentials"}, 900, 3, 4, 6, "LessThanLowerOrGreaterThanUpperThreshold",
-    ),
-    "UserVolumeAlarm": ("TokensIssued", {"grant": "password"}, 900, 3, 4, 6, "LessThanLowerOrGreaterThanUpperThreshold"),
+    "MachineVolumeAlarm": ("TokensIssued", {"grant": "client_credentials"}, 900, 3, 4, 6, OUTSIDE),
+    "UserVolumeAlarm": ("TokensIssued", {"grant": "password"}, 900, 3, 4, 6, OUTSIDE),
 }
 COMPARISONS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<"}
 # The alarms that notify only through GuessingAlarm.
@@ -90,7 +90,7 @@ def test_bands_are_learned_from_the_metrics_of_the_stack(translated):
         assert own_metrics(translated)[metric] == list(dimensions)
         assert band["Expression"] == f"ANOMALY_DETECTION_BAND({count['Id']}, {deviations})"
         assert alarm["ThresholdMetricId"] == band["Id"] and alarm["ComparisonOperator"] == comparison
-        assert (alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]), alarm["EvaluationPeriods"]) == (points, periods)
+        assert alarm["EvaluationPeriods"] == periods and alarm.get("DatapointsToAlarm", periods) == points
 
 
 def test_guessing_combines_its_parts(translated):
@@ -102,7 +102,8 @@ def test_guessing_combines_its_parts(translated):
     def rings(*parts):
         return eval(python, {name: name in parts for name in PARTS})
 
-    assert rings("LoginsUnusualAlarm", "LoginsRejectedAlarm") and rings("ThrottledAlarm") and rings("GatewayThrottledAlarm")
+    assert rings("LoginsUnusualAlarm", "LoginsRejectedAlarm")
+    assert rings("ThrottledAlarm") and rings("GatewayThrottledAlarm")
     assert not rings("LoginsUnusualAlarm") and not rings("LoginsRejectedAlarm") and not rings()
 
 
@@ -132,16 +133,16 @@ def test_the_description_of_an_alarm_ends_with_its_runbook(translated):
         link = alarm["AlarmDescription"].rsplit(" ", 1)[1]
         path, anchor = link.split("#")
         assert path == "docs/deployment.md", name
-        section = re.search(rf"^### {anchor.replace('-', ' ')}\n(.*?)(?=^#)", page, re.IGNORECASE | re.MULTILINE | re.DOTALL)
+        section = re.search(rf"(?ims)^### {anchor.replace('-', ' ')}\n(.*?)(?=^#)", page)
         assert section, f"{name}: no section {anchor}"
         assert all(f"**{part}:**" in section[1] for part in ("Meaning", "First look", "Remedy")), anchor
 
 
 # The members of a line of the audit log. Those with @ are CloudWatch's.
 LINE = {
-    "@timestamp", "client_id", "error", "event", "failures", "grant", "hash_ms", "jti", "kid", "lane", "level", "outcome",
-    "reason", "request_id", "retry_after", "risk", "secret_id", "session", "source", "status", "store_ms", "timestamp",
-    "total_ms", "upgraded", "user", "user_source", "version",
+    "@timestamp", "client_id", "error", "event", "failures", "grant", "hash_ms", "jti", "kid", "lane", "level",
+    "outcome", "reason", "request_id", "retry_after", "risk", "secret_id", "session", "source", "status", "store_ms",
+    "timestamp", "total_ms", "upgraded", "user", "user_source", "version",
 }
 KEYWORDS = {"and", "as", "asc", "by", "coalesce", "count", "desc", "fields", "filter", "in", "ispresent", "limit", "max",
             "or", "sort", "stats"}
@@ -152,8 +153,9 @@ def test_saved_queries_use_the_members_of_a_line(translated):
     queries = [each for each in resolve(translated).values() if each["Type"] == "AWS::Logs::QueryDefinition"]
     assert {query["Properties"]["Name"] for query in queries} == {
         f"countersign/{name}" for name in (
-            "accounts and addresses with most failures", "clients with the password grant", "clients with token version 1",
-            "one session from login to end", "rejections by reason and client", "secrets by last use", "slowest requests",
+            "accounts and addresses with most failures", "clients with the password grant",
+            "clients with token version 1", "one session from login to end", "rejections by reason and client",
+            "secrets by last use", "slowest requests",
         )
     }
     for query in queries:
@@ -163,8 +165,8 @@ def test_saved_queries_use_the_members_of_a_line(translated):
         aliases = set(re.findall(r" as (\w+)", text))
         assert names <= LINE | KEYWORDS | aliases, text
         assert not [line for line in text.splitlines()[1:] if not line.startswith("| ")]
-    watched = resolve(translated, Watch="basic").values()
-    assert not [each for each in watched if each["Type"] in ("AWS::Logs::QueryDefinition", "AWS::CloudWatch::Dashboard")]
+    basic = {each["Type"] for each in resolve(translated, Watch="basic").values()}
+    assert not basic & {"AWS::Logs::QueryDefinition", "AWS::CloudWatch::Dashboard"}
 
 
 def widgets(translated, **parameters):
@@ -201,14 +203,17 @@ def test_the_dashboard_shows_every_metric_of_the_stack(translated):
 
 def test_filters_and_basic_alarms_are_deployed(shared_stack, translated):
     cloud, resources = shared_stack.cloud, shared_stack.resources
-    filters = cloud.client("logs").get_paginator("describe_metric_filters").paginate(metricNamespace=OWN)
-    deployed = {metric["metricName"]: filter_ for page in filters for filter_ in page["metricFilters"]
-                for metric in filter_["metricTransformations"]}
-    assert deployed.keys() == own_metrics(translated).keys()
-    for name, filter_ in deployed.items():
-        assert filter_["filterPattern"] == translated["Resources"][name]["Properties"]["FilterPattern"]
-        group = "AccessLogGroup" if name == "GatewayThrottled" else "ApiLogGroup"
-        assert filter_["logGroupName"] == resources[group]
+    deployed = {}
+    for group in ("ApiLogGroup", "AccessLogGroup"):
+        described = cloud.client("logs").describe_metric_filters(logGroupName=resources[group])["metricFilters"]
+        for each in described:
+            [metric] = each["metricTransformations"]
+            assert metric["metricNamespace"] == f"countersign/{shared_stack.name}" and "defaultValue" not in metric
+            deployed[metric["metricName"]] = (group, each["filterPattern"])
+    assert deployed == {
+        name: (properties["LogGroupName"]["Ref"], properties["FilterPattern"])
+        for name in own_metrics(translated) for properties in [translated["Resources"][name]["Properties"]]
+    }
     names = [resources[name] for name in BASIC]
     described = cloud.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
     assert {alarm["AlarmName"]: rule(alarm) for alarm in described} == {resources[name]: BASIC[name] for name in BASIC}
@@ -234,7 +239,8 @@ def test_the_dashboard_and_the_alarms_without_metric_math_are_deployed(cloud, tr
     assert [widget["properties"]["title"] for widget in shown] == [
         widget["properties"]["title"] for widget in widgets(translated)
     ]
-    tables = {metric[3] for widget in shown for metric in widget["properties"]["metrics"] if metric[0] == "AWS/DynamoDB"}
+    metrics = [metric for widget in shown for metric in widget["properties"]["metrics"]]
+    tables = {metric[3] for metric in metrics if metric[0] == "AWS/DynamoDB"}
     assert tables == {"clients", "users", deployed["GrantsTable"]} and "${" not in dashboard["DashboardBody"]
     names = [deployed[name] for name in rest if name != "Dashboard"]
     assert len(cloud.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]) == 4

@@ -16,7 +16,8 @@ def picture(heading, drawn, periods, seconds):
     height = max(widget["y"] + widget["height"] for widget, _ in drawn) * CELL_HEIGHT + 40
     parts = "".join(Panel(widget, series, periods, seconds).svg() for widget, series in drawn)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        f'font-family="sans-serif" font-size="11">\n'
         f'<rect width="{width}" height="{height}" fill="#f2f3f3"/>\n'
         f'<text x="12" y="25" font-size="14" fill="#16191f">{escape(heading)}</text>\n{parts}</svg>\n'
     )
@@ -64,7 +65,8 @@ class Panel:
         for share in (0, 0.5, 1):
             _, y = self.at(0, share * self.top).split(",")
             yield f'<path d="M{LEFT} {y}H{self.width - RIGHT}" stroke="#eaeded"/>'
-            yield f'<text x="{LEFT - 6}" y="{float(y) + 4}" text-anchor="end" fill="#687078">{share * self.top:g}</text>'
+            yield (f'<text x="{LEFT - 6}" y="{float(y) + 4}" text-anchor="end" fill="#687078">'
+                   f"{share * self.top:g}</text>")
         for period in range(0, self.periods, 6):
             x, _ = self.at(period, 0).split(",")
             yield (f'<text x="{x}" y="{self.bottom + 15}" text-anchor="middle" fill="#687078">'

@@ -1,5 +1,5 @@
-//! S-606: the metric filters of `template.yaml` over the log lines. The patterns are read from the template, and evaluated
-//! on each line like CloudWatch Logs does.
+//! S-606: the metric filters of `template.yaml` over the log lines. The patterns are read from the template, and
+//! evaluated on each line like CloudWatch Logs does.
 
 use std::collections::BTreeMap;
 
@@ -78,36 +78,42 @@ fn s_606_the_metrics_of_the_audit_log_have_at_most_13_series_and_no_value_that_a
     assert!(series <= 13, "{series}");
 }
 
+/// Returns the members of a line, and others.
+fn with(line: Value, others: &Value) -> Value {
+    let Value::Object(mut members) = line else { panic!("{line}") };
+    members.extend(others.as_object().unwrap().clone());
+    Value::Object(members)
+}
+
 #[test]
 fn each_line_is_counted_by_its_metrics() {
-    let issued = |grant: &str, version: u8| {
-        json!({"event": "token", "outcome": "issued", "status": 200, "grant": grant, "version": version})
-    };
-    let login = |other: Value| {
-        let mut line = issued("password", 2);
-        line.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-        line
-    };
+    let issued =
+        |grant: &str| json!({"event": "token", "outcome": "issued", "status": 200, "version": 2, "grant": grant});
+    let login = |others: Value| with(issued("password"), &others);
     let rejected = |grant: &str, status: u16, error: &str| {
-        json!({"event": "token", "outcome": "rejected", "status": status, "grant": grant, "error": error})
+        let line = json!({"event": "token", "outcome": "rejected", "grant": grant});
+        with(line, &json!({"status": status, "error": error}))
     };
+    let replay = with(rejected("refresh_token", 400, "invalid_grant"), &json!({"risk": "replay"}));
+    let revocation = with(rejected("", 401, "invalid_client"), &json!({"event": "revoke"}));
     for (line, metrics) in [
-        (issued("client_credentials", 2), &["TokensIssued client_credentials"][..]),
-        (issued("refresh_token", 1), &["TokenVersion1Issued", "TokensIssued refresh_token"]),
+        (issued("client_credentials"), &["TokensIssued client_credentials"][..]),
+        (issued("refresh_token"), &["TokensIssued refresh_token"]),
+        (login(json!({"version": 1})), &["TokenVersion1Issued", "TokensIssued password"]),
         (login(json!({"risk": "new_network"})), &["NewNetworks", "TokensIssued password"]),
         (login(json!({"risk": "after_failures"})), &["TokensIssued password"]),
         (login(json!({"upgraded": "bcrypt"})), &["HashesUpgraded", "TokensIssued password"]),
+        (login(json!({"outcome": "failed", "status": 503, "error": "temporarily_unavailable"})), &[]),
         (rejected("password", 400, "invalid_grant"), &["LoginsRejected"]),
         (rejected("refresh_token", 400, "invalid_grant"), &[]),
         (rejected("password", 401, "invalid_client"), &["ClientsRejected"]),
         (rejected("password", 400, "invalid_scope"), &[]),
         (rejected("password", 429, "temporarily_unavailable"), &["Throttled"]),
-        (json!({"event": "token", "outcome": "failed", "status": 503, "error": "temporarily_unavailable"}), &[]),
-        (json!({"event": "token", "outcome": "rejected", "status": 400, "error": "invalid_grant",
-                "grant": "refresh_token", "risk": "replay"}), &["RefreshReplayed"]),
-        (json!({"event": "keys", "outcome": "failed", "reason": "Secrets Manager is not reachable"}), &["KeyLoadFailures"]),
+        (replay, &["RefreshReplayed"]),
+        (json!({"event": "keys", "outcome": "failed", "reason": "no response in time"}), &["KeyLoadFailures"]),
+        (json!({"event": "keys", "outcome": "done"}), &[]),
         (json!({"event": "revoke", "outcome": "done", "status": 200}), &["SessionsEnded"]),
-        (json!({"event": "revoke", "outcome": "rejected", "status": 401, "error": "invalid_client"}), &["ClientsRejected"]),
+        (revocation, &["ClientsRejected"]),
         (json!({"event": "introspect", "outcome": "done", "status": 200}), &[]),
         (json!({"level": "ERROR", "message": "panic"}), &[]),
     ] {
@@ -121,12 +127,9 @@ fn each_line_is_counted_by_its_metrics() {
 #[test]
 fn a_429_of_the_gateway_is_counted_and_a_429_of_the_function_is_not() {
     let line = |status: &str, integration: &str| json!({"status": status, "integration_status": integration});
-    for (line, count) in [
-        (line("429", "-"), Some(1)),
-        (line("429", "200"), None),
-        (line("404", "-"), None),
-        (line("200", "200"), None),
-    ] {
+    for (line, count) in
+        [(line("429", "-"), Some(1)), (line("429", "200"), None), (line("404", "-"), None), (line("200", "200"), None)]
+    {
         assert_eq!(counts("AccessLogGroup", &[line]).get("GatewayThrottled").copied(), count);
     }
     let template = template().unwrap();
