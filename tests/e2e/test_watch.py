@@ -60,7 +60,7 @@ PARTS = {"LoginsUnusualAlarm", "LoginsRejectedAlarm", "ThrottledAlarm", "Gateway
 def rule(alarm):
     periods = alarm["EvaluationPeriods"]
     return (
-        alarm["Namespace"], alarm["MetricName"], alarm.get("Statistic") or alarm["ExtendedStatistic"], alarm["Period"],
+        alarm["Namespace"], alarm["MetricName"], alarm.get("ExtendedStatistic") or alarm["Statistic"], alarm["Period"],
         alarm.get("DatapointsToAlarm", periods), periods, COMPARISONS[alarm["ComparisonOperator"]], alarm["Threshold"],
     )
 
