@@ -11,14 +11,18 @@ use crate::random::fill_random;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 
 mod allowed_origins;
+mod grant_type;
+mod metadata;
 
 pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
+pub use grant_type::GrantType;
+pub use metadata::{ATTRIBUTES, Attribute, ClientMetadata, Form, MetadataError};
 
 /// The number of secrets that may be active simultaneously: the one in use, and its replacement while that is deployed.
 pub const MAX_ACTIVE_SECRETS: usize = 2;
 
-/// A client, one item of the table `clients`.
-#[derive(Debug, Deserialize, Serialize)]
+/// A client, one item of the table `clients`. The attributes that operators set are also listed in [`ATTRIBUTES`].
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Client {
     /// The public identifier (RFC 6749 section 2.2).
     pub client_id: String,
@@ -28,13 +32,14 @@ pub struct Client {
     /// The secrets. Each active one authenticates the client.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Secret>,
-    /// The grants that the client may use, as values of `grant_type`. Absent means none.
+    /// The grants that the client may use. Absent means none; unknown names are ignored.
     #[serde(
         default,
         skip_serializing_if = "BTreeSet::is_empty",
+        deserialize_with = "grant_type::known",
         serialize_with = "serde_dynamo::string_set::serialize"
     )]
-    pub grant_types: BTreeSet<String>,
+    pub grant_types: BTreeSet<GrantType>,
     /// The scopes that the client may have. Absent means none.
     #[serde(default, skip_serializing_if = "AllowedScopes::is_empty")]
     pub scopes: AllowedScopes,
@@ -122,24 +127,9 @@ impl Secret {
 }
 
 impl Client {
-    /// Builds a client without permissions.
+    /// Builds an enabled client without permissions.
     pub fn new(client_id: String, now: u64) -> Self {
-        Self {
-            client_id,
-            name: None,
-            secrets: Vec::new(),
-            grant_types: BTreeSet::new(),
-            scopes: AllowedScopes::default(),
-            default_scopes: None,
-            audience: None,
-            system: None,
-            access_token_ttl: None,
-            refresh_token_ttl: None,
-            allowed_origins: AllowedOrigins::default(),
-            enabled: true,
-            created_at: Some(now),
-            updated_at: Some(now),
-        }
+        Self { client_id, enabled: true, created_at: Some(now), updated_at: Some(now), ..Self::default() }
     }
 
     /// Returns the secrets that are active at `now`.

@@ -3,7 +3,7 @@
 use std::iter;
 
 use crate::app::App;
-use crate::client::Client;
+use crate::client::{Client, GrantType};
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::token::TokenVersion;
@@ -30,38 +30,12 @@ pub fn params() -> impl Iterator<Item = Param> {
     iter::once(GRANT_TYPE).chain(of_grants.into_iter().flatten().copied())
 }
 
-/// The `grant_type` of a token request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrantType {
-    /// RFC 6749 section 4.3: a first-party application acts for a user.
-    Password,
-    /// RFC 6749 section 4.4: a service acts for itself.
-    ClientCredentials,
-    /// RFC 6749 section 6: an application continues to act for a user.
-    RefreshToken,
-}
-
-impl GrantType {
-    /// All grant types, sorted by name.
-    pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::Password, Self::RefreshToken];
-
-    /// Takes the grant type from the parameters of a request.
-    ///
-    /// # Errors
-    /// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
-    pub fn take(params: &mut Params) -> Result<Self, Error> {
-        let name = params.require(GRANT_TYPE)?;
-        Self::ALL.into_iter().find(|grant_type| grant_type.as_str() == name).ok_or(Error::unsupported_grant_type())
-    }
-
-    /// Returns the value of `grant_type`, which is also the name in the list of a client.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::ClientCredentials => "client_credentials",
-            Self::RefreshToken => "refresh_token",
-        }
-    }
+/// Takes the grant type from the parameters of a request.
+///
+/// # Errors
+/// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
+pub fn take_grant_type(params: &mut Params) -> Result<GrantType, Error> {
+    GrantType::parse(&params.require(GRANT_TYPE)?).ok_or(Error::unsupported_grant_type())
 }
 
 /// The authenticated client, and the token version that its request accepts.

@@ -45,6 +45,30 @@ impl fmt::Display for ScopeError {
     }
 }
 
+/// A scope token that a record cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidScope {
+    /// The token.
+    pub token: String,
+    /// The reason.
+    pub error: ScopeError,
+}
+
+impl fmt::Display for InvalidScope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { token, error } = self;
+        match error {
+            _ if token.contains(' ') => {
+                write!(formatter, "the scope {token:?} contains a space; list each scope separately")
+            }
+            ScopeError::Wildcard => {
+                write!(formatter, "the scope {token:?} has a * in the wrong place; only an allowed scope may end in *")
+            }
+            _ => write!(formatter, "the scope {token:?} is empty or has an invalid character (RFC 6749 section 3.3)"),
+        }
+    }
+}
+
 impl Scope {
     /// Parses the scope of a request: tokens of NQCHAR with single spaces between them (RFC 6749 appendix A.4). Keeps
     /// one of a repeated token.
@@ -112,11 +136,19 @@ impl fmt::Display for Scope {
 
 /// Converts a stored set, which has no order.
 impl TryFrom<BTreeSet<String>> for Scope {
-    type Error = ScopeError;
+    type Error = InvalidScope;
 
-    fn try_from(tokens: BTreeSet<String>) -> Result<Self, ScopeError> {
-        let count = tokens.len();
-        let scope = Self::parse(&Vec::from_iter(tokens).join(" "))?;
-        if scope.0.len() == count { Ok(scope) } else { Err(ScopeError::Malformed) }
+    fn try_from(tokens: BTreeSet<String>) -> Result<Self, InvalidScope> {
+        let error = |token: &str| match Self::parse(token) {
+            Ok(_) if token.contains(' ') => Some(ScopeError::Malformed),
+            parsed => parsed.err(),
+        };
+        let invalid = |token: &str| Some(InvalidScope { token: token.to_owned(), error: error(token)? });
+        // An empty set is not a scope either.
+        match tokens.iter().map(String::as_str).find_map(invalid).or_else(|| invalid("").filter(|_| tokens.is_empty()))
+        {
+            Some(invalid) => Err(invalid),
+            None => Ok(Self(tokens.into_iter().collect())),
+        }
     }
 }

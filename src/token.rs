@@ -1,4 +1,4 @@
-//! Access tokens: the claims of token versions 1 and 2, and the signature.
+//! Access tokens: the claims of token versions 1 and 2, the signature, and its verification.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,6 +10,8 @@ use crate::random::random_id;
 use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
 use crate::user::User;
+
+pub mod verify;
 
 /// The version of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,18 @@ impl TokenVersion {
             Self::V1 => 1,
             Self::V2 => 2,
         }
+    }
+
+    /// Returns the `typ` of the header (RFC 9068 section 2.1).
+    fn header_type(self) -> &'static str {
+        match self {
+            Self::V1 => "JWT",
+            Self::V2 => "at+jwt",
+        }
+    }
+
+    fn of_type(name: &str) -> Option<Self> {
+        [Self::V1, Self::V2].into_iter().find(|version| version.header_type() == name)
     }
 }
 
@@ -96,9 +110,10 @@ impl AccessToken<'_> {
     /// [`KeyError`] if signing fails.
     pub fn sign(&self, version: TokenVersion, key: &SigningKey) -> Result<String, KeyError> {
         tracing::Span::current().record("kid", key.kid());
-        let (header, claims) = match version {
-            TokenVersion::V1 => (encode(&key.header("JWT"))?, encode(&self.claims_v1())?),
-            TokenVersion::V2 => (encode(&key.header("at+jwt"))?, encode(&self.claims_v2())?),
+        let header = encode(&key.header(version.header_type()))?;
+        let claims = match version {
+            TokenVersion::V1 => encode(&self.claims_v1())?,
+            TokenVersion::V2 => encode(&self.claims_v2())?,
         };
         let mut token = format!("{header}.{claims}");
         let signature = key.sign(token.as_bytes())?;

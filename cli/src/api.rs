@@ -1,16 +1,16 @@
-//! Requests to the API, and the one check of every URL that an operator or a deployment names.
+//! Requests to the API, and the check of every URL that an operator or a deployment names.
 
 use countersign::aws;
 use url::{Host, Url};
 
 /// Checks a URL of the API, and returns it in the form in which it is requested, without a slash at its end.
 ///
-/// Secrets and public keys travel over it, so http is only for a loopback host. The host that was checked is the host
-/// that is called, because the parser's own form of the URL is returned: the HTTP client may read `\`, `@` or a decimal
-/// address differently.
+/// Secrets and public keys travel over it, so http is only for a loopback host. Returns the parser's form of the URL,
+/// because the HTTP client may parse `\`, `@` or a decimal address differently: the checked host must be the host that is
+/// called.
 ///
 /// # Errors
-/// A sentence that says what to write.
+/// A message that says what to write.
 pub fn check_url(text: &str) -> Result<String, String> {
     let url = Url::parse(text).ok().filter(|url| ["https", "http"].contains(&url.scheme()));
     let url = url.ok_or("not a URL of an API, such as https://login.example.com")?;
@@ -40,7 +40,7 @@ fn is_loopback(url: &Url) -> bool {
 ///
 /// # Errors
 /// The reason why there is no response, in one line.
-pub async fn ask(
+pub async fn send(
     method: &str,
     url: &str,
     headers: &[(&'static str, String)],

@@ -18,7 +18,7 @@ use countersign::keys::{Keys, RotationError, RotationPolicy, Rotator};
 use countersign::password_hash::Hasher;
 use countersign::store::Store;
 
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::{api, output};
 
 /// The environment variables of the function, and the output or parameter of the stack (`template.yaml`) for each.
@@ -93,18 +93,21 @@ pub struct Stack {
 
 impl Stack {
     /// Returns the settings of the functions.
-    fn configs(&self) -> Result<(Config, RotationConfig), Fault> {
+    fn configs(&self) -> Result<(Config, RotationConfig), Error> {
         let lookup = |variable: &str| -> Option<OsString> {
             let (_, name) = VARIABLES.iter().find(|(known, _)| *known == variable)?;
             self.value(name).map(Into::into)
         };
-        let foreign = |_| {
-            Fault::new(format!(
+        let not_countersign = |_| {
+            Error::new(format!(
                 "the stack {} is not a countersign deployment: outputs are missing; check --stack",
                 self.name
             ))
         };
-        Ok((Config::from_variables(lookup).map_err(foreign)?, RotationConfig::from_variables(lookup).map_err(foreign)?))
+        Ok((
+            Config::from_variables(lookup).map_err(not_countersign)?,
+            RotationConfig::from_variables(lookup).map_err(not_countersign)?,
+        ))
     }
 
     /// Returns the value of an output or a parameter.
@@ -123,10 +126,10 @@ impl Target {
     ///
     /// # Errors
     /// The error if no deployment was named, or if it was not found.
-    pub async fn find(&self) -> Result<Deployment, Fault> {
+    pub async fn find(&self) -> Result<Deployment, Error> {
         let (sdk, stack, config, rotation_config) = match self.stack.as_ref().filter(|name| !name.is_empty()) {
             None => {
-                let unnamed = |error| Fault::new(format!("no deployment is named ({error}); add --stack NAME"));
+                let unnamed = |error| Error::new(format!("no deployment is named ({error}); add --stack NAME"));
                 let config = Config::from_env().map_err(unnamed)?;
                 // The rotation function has other environment variables.
                 (self.sdk().await?, None, config, RotationConfig::from_env())
@@ -142,9 +145,9 @@ impl Target {
         Ok(Deployment { store: Store::new(&sdk, &config.tables), sdk, config, rotation_config, url, stack })
     }
 
-    async fn sdk(&self) -> Result<SdkConfig, Fault> {
-        let https = config::roots().map_err(Fault::from)?;
-        let https = aws::https(&https).map_err(|error| Fault::new(error.to_string()))?;
+    async fn sdk(&self) -> Result<SdkConfig, Error> {
+        let https = config::roots().map_err(Error::from)?;
+        let https = aws::https(&https).map_err(|error| Error::new(error.to_string()))?;
         let mut settings = aws_config::defaults(BehaviorVersion::latest())
             .http_client(https.clone())
             // Operators connect from further away than the function does.
@@ -165,27 +168,27 @@ impl Target {
             return with_region(settings.load().await);
         };
         let sdk = with_region(settings.profile_name(profile).load().await)?;
-        // Without this, credentials in the environment would take precedence over the profile.
+        // Without this, credentials in environment variables would take precedence over the profile.
         let provider = ProviderConfig::without_region().with_region(sdk.region().cloned()).with_http_client(https);
         let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
         Ok(sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
     }
 }
 
-fn with_region(sdk: SdkConfig) -> Result<SdkConfig, Fault> {
+fn with_region(sdk: SdkConfig) -> Result<SdkConfig, Error> {
     match sdk.region() {
         Some(_) => Ok(sdk),
-        None => Err(Fault::new("no AWS region is set; add --region, or set AWS_REGION")),
+        None => Err(Error::new("no AWS region is set; add --region, or set AWS_REGION")),
     }
 }
 
-async fn describe(sdk: &SdkConfig, name: &str) -> Result<Stack, Fault> {
+async fn describe(sdk: &SdkConfig, name: &str) -> Result<Stack, Error> {
     let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-    let unknown = || Fault::new(format!("stack {name} not found in {region}; check --region, --profile and the name"));
+    let unknown = || Error::new(format!("stack {name} not found in {region}; check --region, --profile and the name"));
     let request = aws_sdk_cloudformation::Client::new(sdk).describe_stacks().stack_name(name);
     let output = request.send().await.map_err(|error| {
         let cause = aws::cause(&error);
-        if cause.starts_with("ValidationError") { unknown() } else { Fault::aws(&format!("DescribeStacks: {cause}")) }
+        if cause.starts_with("ValidationError") { unknown() } else { Error::aws(&format!("DescribeStacks: {cause}")) }
     })?;
     let stack = output.stacks.unwrap_or_default().into_iter().next().ok_or_else(unknown)?;
     let status = stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
@@ -202,17 +205,17 @@ impl Deployment {
     ///
     /// # Errors
     /// The error if AWS does not accept the credentials.
-    pub async fn announce(&self) -> Result<(), Fault> {
+    pub async fn announce(&self) -> Result<(), Error> {
         let identity = aws_sdk_sts::Client::new(&self.sdk).get_caller_identity().send().await;
-        let identity = identity.map_err(|error| Fault::aws(&format!("GetCallerIdentity: {}", aws::cause(&error))))?;
+        let identity = identity.map_err(|error| Error::aws(&format!("GetCallerIdentity: {}", aws::cause(&error))))?;
         let account = identity.account().unwrap_or("unknown").to_owned();
         let region = self.sdk.region().map(ToString::to_string).unwrap_or_default();
         let Config { tables, keys, .. } = &self.config;
-        let what = self.stack.as_ref().map_or_else(
+        let target = self.stack.as_ref().map_or_else(
             || format!("the tables {} and {} and the secret {}", tables.clients, tables.users, keys.secret_id),
             |stack| format!("the stack {}", stack.name),
         );
-        output::remark(&format!("changing {what} in account {account}, {region}"));
+        output::remark(&format!("changing {target} in account {account}, {region}"));
         Ok(())
     }
 
@@ -220,7 +223,7 @@ impl Deployment {
     ///
     /// # Errors
     /// The error if the parameters are not valid.
-    pub fn hasher(&self) -> Result<Hasher, Fault> {
+    pub fn hasher(&self) -> Result<Hasher, Error> {
         Ok(Hasher::new(self.config.argon2)?)
     }
 
@@ -236,11 +239,11 @@ impl Deployment {
     ///
     /// # Errors
     /// The error if the settings are not known, or the algorithm is not supported.
-    pub fn rotation(&self) -> Result<Rotator, Fault> {
-        let unknown = |error| Fault::new(format!("the rotation settings are not known ({error}); add --stack NAME"));
+    pub fn rotation(&self) -> Result<Rotator, Error> {
+        let unknown = |error| Error::new(format!("the rotation settings are not known ({error}); add --stack NAME"));
         let config = self.rotation_config.as_ref().map_err(unknown)?;
         let unsupported =
-            |name: &str| Fault::new(format!("the signing algorithm {name} is not supported; set SIGNING_ALGORITHM"));
+            |name: &str| Error::new(format!("the signing algorithm {name} is not supported; set SIGNING_ALGORITHM"));
         let algorithm = config.signing_algorithm.parse().map_err(|_| unsupported(&config.signing_algorithm))?;
         let policy = RotationPolicy {
             algorithm,

@@ -1,4 +1,4 @@
-//! `countersign doctor`: checks the health of a deployment. Each check yields a finding with its level and a fix, even
+//! `countersign doctor`: checks the health of a deployment. Each check returns a finding with a level and a fix, even
 //! if the check could not run. Changes nothing.
 
 use clap::Args;
@@ -6,13 +6,15 @@ use countersign::clock::Clock;
 use serde::Serialize;
 
 use crate::deployment::{Stack, Target};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::{Outcome, output};
 
+mod clients;
 mod endpoint;
 mod keys;
-mod records;
 mod tables;
+mod tally;
+mod users;
 
 /// The maximum number of records that a finding names.
 const NAMED: usize = 5;
@@ -38,7 +40,7 @@ pub enum Level {
     /// Works, but needs attention.
     Warning,
     /// Does not work.
-    Fault,
+    Error,
 }
 
 /// The result of a check, and how to fix a problem.
@@ -47,8 +49,8 @@ pub struct Finding {
     level: Level,
     check: &'static str,
     #[serde(rename = "finding")]
-    found: String,
-    mend: Option<String>,
+    description: String,
+    fix: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -57,33 +59,33 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     let now = Clock::System.now();
     let mut findings: Vec<_> = deployment.stack.as_ref().map(stack).into_iter().collect();
     // Boxed, as everywhere: the futures of so many SDK calls in one are too deep for the compiler.
-    findings.extend(Box::pin(endpoint::look(&deployment)).await);
-    findings.extend(Box::pin(keys::look(&deployment, now)).await);
-    findings.extend(Box::pin(tables::look(&deployment)).await);
-    let (found, client_ids) = Box::pin(records::clients(&deployment, now)).await;
-    findings.extend(found);
+    findings.extend(Box::pin(endpoint::check(&deployment)).await);
+    findings.extend(Box::pin(keys::check(&deployment, now)).await);
+    findings.extend(Box::pin(tables::check(&deployment)).await);
+    let (of_clients, client_ids) = Box::pin(clients::check(&deployment, now)).await;
+    findings.extend(of_clients);
     if !no_users {
-        findings.extend(Box::pin(records::users(&deployment, &client_ids)).await);
+        findings.extend(Box::pin(users::check(&deployment, &client_ids)).await);
     }
     conclude(json, &findings)
 }
 
-fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Fault> {
+fn conclude(json: bool, findings: &[Finding]) -> Result<Outcome, Error> {
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok);
     output::result(json, &Report { worst, findings }, || {
-        findings.iter().map(Finding::in_words).collect::<Vec<_>>().join("\n")
+        findings.iter().map(Finding::text).collect::<Vec<_>>().join("\n")
     })?;
     match worst {
         Level::Ok => Ok(Outcome::Done),
-        Level::Warning => Ok(Outcome::LookCloser),
-        Level::Fault => {
-            let faults = findings.iter().filter(|finding| finding.level == Level::Fault).count();
-            Err(Fault::new(format!("{}; each finding says how to fix it", counted(faults, "error"))))
+        Level::Warning => Ok(Outcome::NeedsAttention),
+        Level::Error => {
+            let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
+            Err(Error::new(format!("{}; each finding says how to fix it", counted(errors, "error"))))
         }
     }
 }
@@ -105,7 +107,7 @@ fn stack(stack: &Stack) -> Finding {
         status if status.ends_with("_IN_PROGRESS") => {
             Finding::warning(CHECK, found, "wait until it has finished, and run doctor again")
         }
-        _ => Finding::fault(
+        _ => Finding::error(
             CHECK,
             found,
             format!("see `aws cloudformation describe-stack-events --stack-name {}` for the cause", stack.name),
@@ -114,35 +116,35 @@ fn stack(stack: &Stack) -> Finding {
 }
 
 impl Finding {
-    fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { level: Level::Ok, check, found: found.into(), mend: None }
+    fn ok(check: &'static str, description: impl Into<String>) -> Self {
+        Self { level: Level::Ok, check, description: description.into(), fix: None }
     }
 
-    fn warning(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Warning, check, found: found.into(), mend: Some(mend.into()) }
+    fn warning(check: &'static str, description: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Warning, check, description: description.into(), fix: Some(fix.into()) }
     }
 
-    fn fault(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Fault, check, found: found.into(), mend: Some(mend.into()) }
+    fn error(check: &'static str, description: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Error, check, description: description.into(), fix: Some(fix.into()) }
     }
 
     /// Reports a check that could not run. The last part of an error message says what to do.
-    fn unseen(level: Level, check: &'static str, fault: Fault) -> Self {
-        let message = fault.words();
-        let (found, mend) =
-            message.rsplit_once("; ").map_or((message.as_str(), None), |(what, mend)| (what, Some(mend)));
-        Self { level, check, found: found.to_owned(), mend: mend.map(ToOwned::to_owned) }
+    fn not_run(level: Level, check: &'static str, error: Error) -> Self {
+        let message = error.message();
+        let (description, fix) =
+            message.rsplit_once("; ").map_or((message.as_str(), None), |(description, fix)| (description, Some(fix)));
+        Self { level, check, description: description.to_owned(), fix: fix.map(ToOwned::to_owned) }
     }
 
-    fn in_words(&self) -> String {
+    fn text(&self) -> String {
         let (style, level) = match self.level {
             Level::Ok => (output::GOOD, "ok"),
             Level::Warning => (output::WARNING, "warning"),
-            Level::Fault => (output::BAD, "error"),
+            Level::Error => (output::BAD, "error"),
         };
-        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.found);
-        match &self.mend {
-            Some(mend) => format!("{line}\n{:25}-> {mend}", ""),
+        let line = format!("{style}{level:<7}{style:#}  {:<14}  {}", self.check, self.description);
+        match &self.fix {
+            Some(fix) => format!("{line}\n{:25}-> {fix}", ""),
             None => line,
         }
     }

@@ -13,21 +13,25 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::task::JoinSet;
 
+mod clients;
 mod hashes;
 mod ids;
 mod lines;
 mod records;
 mod report;
+mod users;
 mod values;
 
 use crate::deployment::{Deployment, Target};
-use crate::fault::Fault;
-use crate::retry::patiently;
+use crate::error::Error;
+use crate::retry::with_retries;
 use crate::{Outcome, output};
+use clients::ImportedClient;
 use ids::Ids;
 use lines::{Format, lines};
-use records::{Became, Failed, Import, ImportedClient, ImportedUser, rehearse, write};
+use records::{Change, Failed, Import, dry_run_write, write};
 use report::Report;
+use users::ImportedUser;
 
 /// The number of writes that run concurrently.
 const CONCURRENT_WRITES: usize = 64;
@@ -86,7 +90,7 @@ pub struct Options {
     allow_shared_ids: bool,
 }
 
-pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     match command {
         Command::Users(options) => import::<ImportedUser>(deployment, json, &options).await,
@@ -95,11 +99,11 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     }
 }
 
-async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options) -> Result<Outcome, Fault> {
+async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options) -> Result<Outcome, Error> {
     let bar = ProgressBar::new_spinner();
     let style = ProgressStyle::with_template("{wide_bar} {bytes} {bytes_per_sec} {eta} left");
-    bar.set_style(style.map_err(|error| Fault::new(error.to_string()))?);
-    let lines = lines(&options.file, options.format, R::COLUMNS, &bar)?;
+    bar.set_style(style.map_err(|error| Error::new(error.to_string()))?);
+    let lines = lines(&options.file, options.format, &R::columns(), &bar)?;
     if !options.dry_run {
         deployment.announce().await?;
     }
@@ -116,28 +120,28 @@ async fn import<R: Import>(deployment: Deployment, json: bool, options: &Options
         }
         let (number, line) = match line {
             Ok(line) => line,
-            Err(fault) => {
-                run.report.stopped_by = Some(fault.words());
+            Err(error) => {
+                run.report.stopped_by = Some(error.message());
                 break;
             }
         };
         run.report.lines += 1;
-        let record = line.and_then(|line| R::read(line, &hasher)).and_then(|record| ids.take(number, record));
+        let record = line.and_then(|line| R::read(line, &hasher)).and_then(|record| ids.check(number, record));
         match record {
-            Ok(record) => run.take(number, record, options).await,
+            Ok(record) => run.start_write(number, record, options).await,
             Err(reason) => run.reject(number, reason),
         }
     }
-    while run.settle_one().await {}
+    while run.finish_one().await {}
     run.bar.finish_and_clear();
     let mut report = run.report;
-    report.bad.sort();
+    report.rejected.sort();
     report.shared_ids = ids.shared();
     conclude(json, &report, options.dry_run, stopped.load(Ordering::Relaxed))
 }
 
 /// Prints the report.
-fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Result<Outcome, Fault> {
+fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Result<Outcome, Error> {
     if report.shared_ids > 0 {
         output::remark(&format!(
             "{} of the imported ids belong to a user and to a client, whose tokens have the same sub; \
@@ -145,19 +149,19 @@ fn conclude(json: bool, report: &Report, dry_run: bool, interrupted: bool) -> Re
             report.shared_ids
         ));
     }
-    output::result(json, &report.to_json(dry_run), || report.in_words(dry_run))?;
+    output::result(json, &report.to_json(dry_run), || report.text(dry_run))?;
     match &report.stopped_by {
         None if report.lines == 0 => {
             output::remark("the file has no lines; check the file");
-            Ok(Outcome::LookCloser)
+            Ok(Outcome::NeedsAttention)
         }
-        None if report.bad.is_empty() => Ok(Outcome::Done),
-        None => Ok(Outcome::LookCloser),
+        None if report.rejected.is_empty() => Ok(Outcome::Done),
+        None => Ok(Outcome::NeedsAttention),
         Some(cause) if interrupted => {
             output::remark(&format!("stopped by {cause}; run the same command again to continue"));
             Ok(Outcome::Stopped)
         }
-        Some(cause) => Err(Fault::new(format!("the import stopped: {cause}. Run the same command again to continue"))),
+        Some(cause) => Err(Error::new(format!("the import stopped: {cause}. Run the same command again to continue"))),
     }
 }
 
@@ -171,7 +175,7 @@ fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
             output::remark("stopping after the running writes; press Ctrl-C again to stop immediately");
         }
         if tokio::signal::ctrl_c().await.is_ok() {
-            // Stdin may never end, and a read of it blocks the main thread. Each write that runs is done or not.
+            // A read of stdin blocks the main thread, and stdin may never end. Each running write is atomic.
             #[expect(clippy::exit, reason = "the main thread cannot be interrupted")]
             std::process::exit(130);
         }
@@ -182,38 +186,38 @@ fn stopped_by_ctrl_c() -> Arc<AtomicBool> {
 /// A running import.
 struct Run {
     store: Arc<Store>,
-    tasks: JoinSet<(u64, &'static str, Result<Became, Failed>)>,
+    tasks: JoinSet<(u64, &'static str, Result<Change, Failed>)>,
     report: Report,
     bar: ProgressBar,
 }
 
 impl Run {
-    /// Starts to write a record, once fewer than [`CONCURRENT_WRITES`] run.
-    async fn take<R: Import>(&mut self, number: u64, record: R, options: &Options) {
+    /// Starts to write a record. Waits while [`CONCURRENT_WRITES`] writes run.
+    async fn start_write<R: Import>(&mut self, number: u64, record: R, options: &Options) {
         while self.tasks.len() >= CONCURRENT_WRITES {
-            self.settle_one().await;
+            self.finish_one().await;
         }
         let (store, dry_run, overwrite) = (self.store.clone(), options.dry_run, options.overwrite);
         self.tasks.spawn(async move {
-            let became = patiently(Failed::is_transient, || async {
+            let change = with_retries(Failed::is_transient, || async {
                 if dry_run {
-                    rehearse(&record, &store, overwrite).await
+                    dry_run_write(&record, &store, overwrite).await
                 } else {
                     write(&record, &store, overwrite).await
                 }
             });
-            (number, record.scheme(), became.await)
+            (number, record.scheme(), change.await)
         });
     }
 
-    /// Waits for one of the running writes. Returns false if none runs.
-    async fn settle_one(&mut self) -> bool {
+    /// Waits for one of the running writes. Returns false if no write runs.
+    async fn finish_one(&mut self) -> bool {
         match self.tasks.join_next().await {
             None => return false,
-            Some(Ok((_, scheme, Ok(became)))) => self.report.count(scheme, became),
-            Some(Ok((number, _, Err(Failed::Bad(reason))))) => self.reject(number, reason),
+            Some(Ok((_, scheme, Ok(change)))) => self.report.count(scheme, change),
+            Some(Ok((number, _, Err(Failed::Rejected(reason))))) => self.reject(number, reason),
             Some(Ok((number, _, Err(Failed::Store(error))))) => {
-                let cause = Fault::from(error).words();
+                let cause = Error::from(error).message();
                 self.report.stopped_by.get_or_insert(format!("line {number}: {cause}"));
             }
             Some(Err(error)) => {
@@ -225,23 +229,23 @@ impl Run {
 
     fn reject(&mut self, number: u64, reason: String) {
         self.bar.suspend(|| output::remark(&format!("line {number}: {reason}")));
-        self.report.bad.push((number, reason));
+        self.report.rejected.push((number, reason));
     }
 }
 
-async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
+async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
     let hasher = deployment.hasher()?;
     let (mut schemes, mut users, mut malformed) = (BTreeMap::<&str, u64>::new(), 0_u64, 0_u64);
-    let see = |_, stored: Result<Stored<User>, StoreError>| {
+    let visit = |_, stored: Result<Stored<User>, StoreError>| {
         users += 1;
         match stored.map(|stored| stored.record.password_hash) {
             Ok(Some(hash)) if !hasher.is_current(&hash) => *schemes.entry(hash.scheme()).or_default() += 1,
             Ok(_) => {}
             Err(_) => malformed += 1,
         }
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
-    deployment.store.scan(see).await?;
+    deployment.store.scan(visit).await?;
     let waiting: u64 = schemes.values().sum();
     let value = json!({"users": users, "waiting": waiting, "waiting_by_scheme": schemes, "malformed": malformed});
     output::result(json, &value, || {
@@ -254,7 +258,7 @@ async fn status(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
     })?;
     if malformed > 0 {
         output::remark(&format!("{malformed} records are malformed; list them with `countersign doctor`"));
-        return Ok(Outcome::LookCloser);
+        return Ok(Outcome::NeedsAttention);
     }
     Ok(Outcome::Done)
 }

@@ -3,27 +3,27 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
 
-use crate::fault::Fault;
+use crate::error::Error;
 
-/// Asks for confirmation, unless `--yes` was given.
-pub fn confirm(yes: bool, question: &str) -> Result<(), Fault> {
+/// Prompts for confirmation, unless `--yes` was given.
+pub fn confirm(yes: bool, question: &str) -> Result<(), Error> {
     if yes {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        return Err(Fault::new(format!("{question} stdin is not a terminal; confirm with --yes")));
+        return Err(Error::new(format!("{question} stdin is not a terminal; confirm with --yes")));
     }
     write!(io::stderr(), "countersign: {question} [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    match answer.trim() {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    match line.trim() {
         "y" | "Y" | "yes" => Ok(()),
-        _ => Err(Fault::new("not confirmed; nothing was changed")),
+        _ => Err(Error::new("not confirmed; nothing was changed")),
     }
 }
 
 /// Reads a secret: from a terminal without echo, or from stdin, which must have one line.
-pub fn secret(name: &str) -> Result<String, Fault> {
+pub fn secret(name: &str) -> Result<String, Error> {
     if io::stdin().is_terminal() {
         return Ok(rpassword::prompt_password(format!("{name}: "))?);
     }
@@ -31,10 +31,10 @@ pub fn secret(name: &str) -> Result<String, Fault> {
     io::stdin().lock().take(16 * 1024).read_to_string(&mut text)?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
-        return Err(Fault::new(format!("stdin has no {}; write it to stdin, in one line", name.to_lowercase())));
+        return Err(Error::new(format!("stdin has no {}; write it to stdin, in one line", name.to_lowercase())));
     }
     if text.contains(['\r', '\n']) {
-        return Err(Fault::new(format!(
+        return Err(Error::new(format!(
             "stdin has more than one line; write only the {} to stdin",
             name.to_lowercase()
         )));
@@ -42,19 +42,19 @@ pub fn secret(name: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Reads a new secret. Asks twice on a terminal.
-pub fn new_secret(name: &str) -> Result<String, Fault> {
+/// Reads a new secret. Prompts twice on a terminal.
+pub fn new_secret(name: &str) -> Result<String, Error> {
     let first = secret(name)?;
     if io::stdin().is_terminal() && secret(&format!("{name} again"))? != first {
-        return Err(Fault::new("the two inputs differ; nothing was changed"));
+        return Err(Error::new("the two inputs differ; nothing was changed"));
     }
     Ok(first)
 }
 
 /// Parses a duration: seconds, or a number with a unit (`30m`, `12h`, `7d`).
-pub fn span(text: &str) -> Result<u64, String> {
+pub fn duration(text: &str) -> Result<u64, String> {
     let seconds =
-        text.parse().ok().or_else(|| humantime::parse_duration(text).ok().map(|span: Duration| span.as_secs()));
+        text.parse().ok().or_else(|| humantime::parse_duration(text).ok().map(|duration: Duration| duration.as_secs()));
     seconds.ok_or_else(|| "not a duration; write seconds, or a number with a unit such as 30m, 12h or 7d".to_owned())
 }
 

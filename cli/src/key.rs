@@ -5,7 +5,7 @@ use countersign::clock::Clock;
 use countersign::keys::{KeyStatus, Keys, RotationReport, RotationRequest, Stage};
 
 use crate::deployment::{Deployment, Target};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::{Outcome, input, output};
 
 /// Names the current key without its kid.
@@ -18,21 +18,21 @@ pub enum Command {
     /// Promote the next signing key, once verifiers have had time to fetch it
     #[command(after_help = "Examples:
   countersign key rotate
-  countersign key rotate --emergency            drops the current key
-  countersign key rotate --emergency=KID        drops that key
+  countersign key rotate --emergency            removes the current key
+  countersign key rotate --emergency=KID        removes this key
 
 An emergency removes the key immediately. Verifiers reject its tokens once they reload the keys.")]
     Rotate {
         /// Remove a compromised key: this key, or the current key if no KID is given
         #[arg(long, value_name = "KID", num_args = 0..=1, require_equals = true, default_missing_value = CURRENT)]
         emergency: Option<String>,
-        /// Do not ask for confirmation before an emergency
+        /// Do not prompt for confirmation before an emergency
         #[arg(long)]
         yes: bool,
     },
 }
 
-pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Fault> {
+pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     match command {
         Command::List => list(&deployment, json).await,
@@ -44,36 +44,36 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             if report.changed && report.current == before {
                 report.reason = Some("the next key had to be published first");
             }
-            tell(json, &report)
+            print(json, &report)
         }
         Command::Rotate { emergency: Some(kid), yes } => emergency(&deployment, json, &kid, yes).await,
     }
 }
 
-async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) -> Result<Outcome, Fault> {
+async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) -> Result<Outcome, Error> {
     let rotation = deployment.rotation()?;
     let keys = deployment.keys().await?;
     if !keys.are_rotated {
-        return Err(Fault::new("the secret has an externally managed key; replace the key in the secret"));
+        return Err(Error::new("the secret has an externally managed key; replace the key in the secret"));
     }
-    let named = keys.states.iter().find(|key| key.kid == kid);
-    let meant = if kid == CURRENT { current(&keys) } else { named };
-    let Some(KeyStatus { kid, .. }) = meant else {
-        return Err(Fault::new(format!("key {kid} not found; list keys with `countersign key list`")));
+    let with_kid = keys.states.iter().find(|key| key.kid == kid);
+    let key = if kid == CURRENT { current(&keys) } else { with_kid };
+    let Some(KeyStatus { kid, .. }) = key else {
+        return Err(Error::new(format!("key {kid} not found; list keys with `countersign key list`")));
     };
     deployment.announce().await?;
     input::confirm(yes, &format!("Remove the key {kid}? Verifiers will reject all tokens that it signed."))?;
     // The kid is named because `current` may be another key by then.
-    let again = |error| Fault::new(format!("{}; repeat with --emergency={kid}", Fault::from(error).words()));
-    let report = rotation.run(RotationRequest::Emergency(kid)).await.map_err(again)?;
-    tell(json, &report)
+    let with_hint = |error| Error::new(format!("{}; repeat with --emergency={kid}", Error::from(error).message()));
+    let report = rotation.run(RotationRequest::Emergency(kid)).await.map_err(with_hint)?;
+    print(json, &report)
 }
 
 fn current(keys: &Keys) -> Option<&KeyStatus> {
     keys.states.iter().find(|key| key.stage == Stage::Current)
 }
 
-fn tell(json: bool, report: &RotationReport) -> Result<Outcome, Fault> {
+fn print(json: bool, report: &RotationReport) -> Result<Outcome, Error> {
     output::result(json, report, || {
         output::record([
             ("rotated", Some(report.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")))),
@@ -82,18 +82,18 @@ fn tell(json: bool, report: &RotationReport) -> Result<Outcome, Fault> {
             ("previous", (!report.previous.is_empty()).then(|| output::list(&report.previous))),
         ])
     })?;
-    // The exit code tells the operator that no key was rotated.
-    Ok(if report.reason.is_none() { Outcome::Done } else { Outcome::LookCloser })
+    // The exit code shows that no key was rotated.
+    Ok(if report.reason.is_none() { Outcome::Done } else { Outcome::NeedsAttention })
 }
 
-async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
+async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
     let keys = deployment.keys().await?;
     let now = Clock::System.now();
     output::result(json, &keys.states, || {
         let rows = keys.states.iter().map(|key| {
-            let age = key.created_at.map_or_else(|| "-".to_owned(), |at| output::span(now.saturating_sub(at)));
+            let age = key.created_at.map_or_else(|| "-".to_owned(), |at| output::duration(now.saturating_sub(at)));
             let stage = format!("{:?}", key.stage).to_lowercase();
-            vec![key.kid.clone(), key.algorithm.clone(), stage, age, what_comes(deployment, &keys, key)]
+            vec![key.kid.clone(), key.algorithm.clone(), stage, age, next_change(deployment, &keys, key)]
         });
         output::table(&["KID", "ALGORITHM", "STAGE", "AGE", "UPCOMING"], rows)
     })?;
@@ -101,7 +101,7 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Fault> {
 }
 
 /// Describes the next change of a key, and when it happens.
-fn what_comes(deployment: &Deployment, keys: &Keys, key: &KeyStatus) -> String {
+fn next_change(deployment: &Deployment, keys: &Keys, key: &KeyStatus) -> String {
     let public_for = deployment.rotation_config.as_ref().ok().map(|config| u64::from(config.key_public_for));
     match key.stage {
         _ if !keys.are_rotated => "none: externally managed".to_owned(),

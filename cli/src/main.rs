@@ -7,7 +7,7 @@
 //! | `client`, `user`, `import`, `key`, `token`, `doctor`, `plan` | one command each |
 //! | `api` | requests to the API, and the check of its URLs |
 //! | `spec` | the attributes of a client, from flags, files and tables |
-//! | `input`, `output`, `fault` | prompts and secrets; tables and JSON; error messages |
+//! | `input`, `output`, `error` | prompts and secrets; tables and JSON; error messages |
 //! | `retry` | retries of calls that AWS throttles |
 
 use std::io::{self, Write};
@@ -18,22 +18,22 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 mod api;
+mod apply;
 mod client;
 mod deployment;
 mod doctor;
-mod fault;
+mod error;
 mod import;
 mod input;
 mod key;
 mod output;
 mod plan;
 mod retry;
-mod spec;
 mod token;
 mod user;
 
 use deployment::Target;
-use fault::Fault;
+use error::Error;
 
 /// Manage the clients, users, keys and tokens of a countersign deployment.
 #[derive(Parser)]
@@ -88,7 +88,7 @@ enum Command {
     /// Show what `apply` would change
     Plan(plan::Options),
     /// Create and update clients from a file
-    Apply(plan::ApplyOptions),
+    Apply(apply::ApplyOptions),
     /// Print a shell completion script
     #[command(after_help = "Example:
   countersign completions bash > ~/.local/share/bash-completion/completions/countersign")]
@@ -98,13 +98,13 @@ enum Command {
     },
 }
 
-/// The result of a command that did not fail.
+/// The result of a command that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// Nothing needs attention.
     Done,
-    /// The output has something to look at.
-    LookCloser,
+    /// The output contains a warning, a rejected line or a difference.
+    NeedsAttention,
     /// Ctrl-C was pressed.
     Stopped,
 }
@@ -113,27 +113,27 @@ enum Outcome {
 async fn main() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,
-        Err(error) => return misspelt(&error),
+        Err(error) => return usage_error(&error),
     };
     match run(options).await {
-        Ok(Outcome::Done) | Err(Fault::NobodyReads) => ExitCode::SUCCESS,
-        Ok(Outcome::LookCloser) => ExitCode::from(3),
+        Ok(Outcome::Done) | Err(Error::StdoutClosed) => ExitCode::SUCCESS,
+        Ok(Outcome::NeedsAttention) => ExitCode::from(3),
         Ok(Outcome::Stopped) => ExitCode::from(130),
-        Err(Fault::Told(message)) => {
-            output::complain(&message);
+        Err(Error::Message(message)) => {
+            output::error(&message);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Prints what is wrong with the command line. Does not print an unexpected argument, because it may be a secret.
-fn misspelt(error: &clap::Error) -> ExitCode {
-    let extra = match error.get(ContextKind::InvalidArg) {
+/// Prints the error in the arguments. Does not print an unexpected argument, because it may be a secret.
+fn usage_error(error: &clap::Error) -> ExitCode {
+    let is_extra = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(argument)) => !argument.starts_with('-'),
         _ => false,
     };
-    if error.kind() == ErrorKind::UnknownArgument && extra {
-        output::complain(
+    if error.kind() == ErrorKind::UnknownArgument && is_extra {
+        output::error(
             "unexpected argument (not shown, because it may be a secret); enter secrets, passwords and tokens at the \
              prompt or on stdin, and see --help for the arguments",
         );
@@ -144,7 +144,7 @@ fn misspelt(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-async fn run(Options { target, json, command }: Options) -> Result<Outcome, Fault> {
+async fn run(Options { target, json, command }: Options) -> Result<Outcome, Error> {
     match command {
         Command::Client(command) => client::run(&target, json, command).await,
         Command::User(command) => user::run(&target, json, command).await,
@@ -153,7 +153,7 @@ async fn run(Options { target, json, command }: Options) -> Result<Outcome, Faul
         Command::Token(command) => token::run(&target, json, command).await,
         Command::Doctor(options) => doctor::run(&target, json, options).await,
         Command::Plan(options) => plan::run(&target, json, options).await,
-        Command::Apply(options) => plan::apply(&target, json, options).await,
+        Command::Apply(options) => apply::run(&target, json, options).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Options::command(), "countersign", &mut script);

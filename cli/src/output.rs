@@ -8,34 +8,34 @@ use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::fault::Fault;
+use crate::error::Error;
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const WARNING: Style = AnsiColor::Yellow.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 const HEADING: Style = Style::new().bold();
 
-/// Prints a result: as JSON, or as the text that `people` returns.
-pub fn result(json: bool, value: &impl Serialize, people: impl FnOnce() -> String) -> Result<(), Fault> {
+/// Prints a result: as JSON, or as the text that `text` returns.
+pub fn result(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Error> {
     if json {
-        let text = serde_json::to_string_pretty(value).map_err(|error| Fault::new(error.to_string()))?;
-        return line(&text);
+        let json = serde_json::to_string_pretty(value).map_err(|error| Error::new(error.to_string()))?;
+        return line(&json);
     }
-    line(&people())
+    line(&text())
 }
 
 /// Prints the new secret of a client. It is not stored, so it cannot be printed again.
-pub fn secret(json: bool, client_id: &str, secret: &str) -> Result<(), Fault> {
+pub fn secret(json: bool, client_id: &str, secret: &str) -> Result<(), Error> {
     let value = json!({"client_id": client_id, "client_secret": secret});
-    let words = || record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))]);
-    result(json, &value, words).map_err(|_| {
-        let again = format!("get another one with `countersign client rotate-secret {client_id}`");
-        Fault::new(format!("the new secret of client {client_id} was stored, but could not be printed; {again}"))
+    let text = || record([("client_id", Some(client_id.to_owned())), ("client_secret", Some(secret.to_owned()))]);
+    result(json, &value, text).map_err(|_| {
+        let hint = format!("get another one with `countersign client rotate-secret {client_id}`");
+        Error::new(format!("the new secret of client {client_id} was stored, but could not be printed; {hint}"))
     })
 }
 
 /// Prints a line of a result.
-pub fn line(text: &str) -> Result<(), Fault> {
+pub fn line(text: &str) -> Result<(), Error> {
     Ok(writeln!(anstream::stdout().lock(), "{}", text.trim_end())?)
 }
 
@@ -46,7 +46,7 @@ pub fn remark(text: &str) {
 }
 
 /// Prints an error to stderr.
-pub fn complain(text: &str) {
+pub fn error(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{BAD}countersign:{BAD:#} {}", text.replace('\n', " "));
 }
 
@@ -72,7 +72,7 @@ pub fn record(rows: impl IntoIterator<Item = (&'static str, Option<String>)>) ->
     trimmed(&table)
 }
 
-/// Replaces control characters, because stored text may come from anywhere and could move the cursor of a terminal.
+/// Replaces control characters, because stored text is not trusted and could move the cursor of a terminal.
 pub fn clean(text: String) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
@@ -99,16 +99,16 @@ pub fn time(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
-/// Formats a duration in seconds with its two largest units, in the form that `input::span` reads.
-pub fn span(seconds: u64) -> String {
+/// Formats a duration in seconds with its two largest units, in the form that `input::duration` reads.
+pub fn duration(seconds: u64) -> String {
     let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
     let parts = units.iter().skip_while(|(count, _)| *count == 0).take(2).filter(|(count, _)| *count > 0);
     let words = parts.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ");
     if words.is_empty() { "0s".to_owned() } else { words }
 }
 
-/// Joins words with spaces. Returns a dash if there are none.
-pub fn list<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
-    let words: Vec<_> = words.into_iter().map(String::as_str).collect();
+/// Joins words with spaces. Returns a dash if there is no word.
+pub fn list(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let words: Vec<_> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
     if words.is_empty() { "-".to_owned() } else { words.join(" ") }
 }

@@ -1,22 +1,22 @@
-//! Retries of calls that AWS throttles, for commands that make many of them.
+//! Retries of calls that AWS throttles, for commands with many calls.
 
 use std::time::Duration;
 
-/// The maximum number of calls. The SDK retries within each call.
-const TRIES: u32 = 6;
-/// The first pause between two tries. Each pause is twice as long as the one before.
+/// The maximum number of attempts. The SDK also retries within each attempt.
+const ATTEMPTS: u32 = 6;
+/// The first pause between two attempts. Each pause is twice as long as the pause before it.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Repeats `attempt` while its error is transient, with pauses that grow.
-pub async fn patiently<T, E, F: Future<Output = Result<T, E>>>(
+pub async fn with_retries<T, E, F: Future<Output = Result<T, E>>>(
     is_transient: impl Fn(&E) -> bool,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, E> {
     let mut pause = FIRST_PAUSE;
-    for _ in 1..TRIES {
+    for _ in 1..ATTEMPTS {
         match attempt().await {
             Err(error) if is_transient(&error) => tokio::time::sleep(pause).await,
-            done => return done,
+            result => return result,
         }
         pause *= 2;
     }

@@ -14,8 +14,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::issue::{Issued, access_token_ttl, family_expires_at};
-use super::{Caller, GrantType, SCOPE};
+use super::{Caller, SCOPE};
 use crate::app::App;
+use crate::client::GrantType;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::password_hash::{Hash, Verified};
@@ -102,7 +103,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         timeout_at(upgrade_ends, upgrade_hash(app, &proven)),
     );
     stored?;
-    if !client.grant_types.contains(GrantType::RefreshToken.as_str()) {
+    if !client.grant_types.contains(&GrantType::RefreshToken) {
         return Ok(issued);
     }
     let refresh_token = RefreshToken { family: login.family, generation: 0 };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scope, ScopeError};
+use super::{InvalidScope, Scope, ScopeError};
 
 /// The scopes that a client or a user may have: exact tokens, or prefixes followed by `*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,10 +13,10 @@ pub struct AllowedScopes(#[serde(serialize_with = "serde_dynamo::string_set::ser
 
 /// Converts a stored set.
 impl TryFrom<BTreeSet<String>> for AllowedScopes {
-    type Error = ScopeError;
+    type Error = InvalidScope;
 
-    fn try_from(tokens: BTreeSet<String>) -> Result<Self, ScopeError> {
-        Self::parse(tokens).map_err(|(_, error)| error)
+    fn try_from(tokens: BTreeSet<String>) -> Result<Self, InvalidScope> {
+        Self::parse(tokens)
     }
 }
 
@@ -24,8 +24,8 @@ impl AllowedScopes {
     /// Checks tokens that may end in `*`, but must not contain another `*`.
     ///
     /// # Errors
-    /// The first token that is not valid, with its error.
-    pub fn parse(tokens: BTreeSet<String>) -> Result<Self, (String, ScopeError)> {
+    /// [`InvalidScope`] for the first token that is not valid.
+    pub fn parse(tokens: BTreeSet<String>) -> Result<Self, InvalidScope> {
         let error = |token: &str| {
             let exact = token.strip_suffix('*').unwrap_or(token);
             match Scope::parse(exact) {
@@ -36,7 +36,7 @@ impl AllowedScopes {
                 _ => Some(ScopeError::Malformed),
             }
         };
-        match tokens.iter().find_map(|token| error(token).map(|error| (token.clone(), error))) {
+        match tokens.iter().find_map(|token| Some(InvalidScope { token: token.clone(), error: error(token)? })) {
             Some(error) => Err(error),
             None => Ok(Self(tokens)),
         }

@@ -76,7 +76,7 @@ def test_rotating_a_secret_fails_no_request(cli_stack, countersign, capsys):
         requests.secret = second = json.loads(rotated.stdout)["client_secret"]
         requests.wait_for_more()
         old, new = countersign.json("client", "show", "nightly")["secrets"]
-        assert old["live"] and new["live"] and new["expires_at"] is None
+        assert old["active"] and new["active"] and new["expires_at"] is None
         countersign("client", "retire-secret", "nightly", old["id"])
         requests.wait_for_more()
     assert not requests.errors, requests.errors

@@ -30,7 +30,7 @@ def first_report(cli_stack, countersign):
     """The report on the new stack, on which the commands of all findings have been run afterwards."""
     report = countersign.json("--url", cli_stack.url, "doctor", code=3)
     for finding in problems(report):
-        run_aws_command(cli_stack, finding["mend"])
+        run_aws_command(cli_stack, finding["fix"])
     return report
 
 
@@ -68,7 +68,7 @@ def test_a_new_stack_is_healthy_after_the_suggested_commands(cli_stack, counters
     assert healthy == ["stack", "endpoint", "clock", "secret", "rotation", "published keys", "clients", "users"]
 
     report = countersign.json("--url", cli_stack.url, "doctor", "--no-users")
-    assert report["worst"] == "ok" and all(finding["mend"] is None for finding in report["findings"])
+    assert report["worst"] == "ok" and all(finding["fix"] is None for finding in report["findings"])
     text = countersign("--url", cli_stack.url, "doctor", "--no-users").stdout
     assert text.count("has the expected settings") == len(TABLES) and "->" not in text
 
@@ -79,7 +79,7 @@ def invalid_secret(deployed):
     before = secrets.get_secret_value(SecretId=name)["SecretString"]
     secrets.put_secret_value(SecretId=name, SecretString="not a key")
     try:
-        yield "fault", "secret", "replace it with a valid one"
+        yield "error", "secret", "replace it with a valid one"
     finally:
         secrets.put_secret_value(SecretId=name, SecretString=before)
 
@@ -128,11 +128,11 @@ def table_without_deletion_protection(deployed):
 def test_doctor_finds_the_defect_and_nothing_else(cli_stack, countersign, defect):
     arguments = ["--url", cli_stack.url, "doctor", "--no-users", "--json"]
     with defect(cli_stack) as (level, check, text):
-        done = countersign(*arguments, code=1 if level == "fault" else 3)
+        done = countersign(*arguments, code=1 if level == "error" else 3)
     [found] = problems(json.loads(done.stdout))
     assert (found["level"], found["check"]) == (level, check)
-    assert text in f"{found['finding']}; {found['mend']}"
-    assert ("1 error; each finding says how to fix it" in done.stderr) == (level == "fault")
+    assert text in f"{found['finding']}; {found['fix']}"
+    assert ("1 error; each finding says how to fix it" in done.stderr) == (level == "error")
     assert problems(json.loads(countersign(*arguments).stdout)) == []
 
 
@@ -141,5 +141,5 @@ def test_an_api_that_does_not_respond_is_an_error(countersign):
     report = countersign.json("--url", "http://127.0.0.1:1", "doctor", "--no-users", code=1)
     assert [finding["check"] for finding in problems(report)] == ["endpoint", "published keys"]
     for finding in problems(report):
-        assert finding["level"] == "fault"
+        assert finding["level"] == "error"
         assert "http://127.0.0.1:1/.well-known/" in finding["finding"] and "did not respond" in finding["finding"]

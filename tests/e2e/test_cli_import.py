@@ -41,7 +41,7 @@ def password_hashes():
 
 def counts(schemes, **nonzero):
     """Returns the part of an import's report with these counts for each scheme."""
-    return {scheme: {"new": 0, "replaced": 0, "was_there": 0} | nonzero for scheme in schemes}
+    return {scheme: {"new": 0, "replaced": 0, "existing": 0} | nonzero for scheme in schemes}
 
 
 def write_lines(file, records):
@@ -69,7 +69,7 @@ def test_ten_thousand_imported_users_log_in_with_their_existing_password(cli_sta
     began = time.monotonic()
     report = countersign.json("import", "users", file)
     took = time.monotonic() - began
-    assert report["schemes"] == counts(hashes, new=each) and report["bad"] == []
+    assert report["schemes"] == counts(hashes, new=each) and report["rejected"] == []
     with capsys.disabled():
         print(f"\nthe import: {USERS:,} users in {took:.1f} s, {USERS / took:,.0f} a second")
     status = countersign.json("import", "status")
@@ -87,7 +87,7 @@ def test_ten_thousand_imported_users_log_in_with_their_existing_password(cli_sta
     assert left in countersign("import", "status").stdout
 
     repeated = countersign.json("import", "users", file)
-    assert repeated["schemes"] == counts(hashes, was_there=each)
+    assert repeated["schemes"] == counts(hashes, existing=each)
     assert left in countersign("import", "status").stdout, "a repeated import keeps the replaced hashes"
 
 
@@ -107,7 +107,7 @@ def test_clients_imported_from_csv_keep_their_secrets(cli_stack, countersign, tm
     done = countersign("import", "clients", file, "--json", code=3)
     report = json.loads(done.stdout)
     assert report["schemes"] == counts(["argon2id"], new=2) | counts(["bcrypt"], new=1)
-    assert [line["reason"] for line in report["bad"]] == ["the line has both a secret and a secret_hash; remove one"]
+    assert [line["reason"] for line in report["rejected"]] == ["the line has both a secret and a secret_hash; remove one"]
     assert plain not in done.stdout + done.stderr and hashed not in done.stdout + done.stderr
     statuses = [token_status(cli_stack, client_id, secret) for client_id, secret in [
         ("passport-web", plain), ("passport-cron", old), ("passport-disabled", plain), ("passport-invalid", plain),
@@ -128,7 +128,7 @@ def test_an_invalid_csv_line_is_reported_with_its_line_number(countersign, tmp_p
     file = tmp_path / "users.csv"
     file.write_bytes(text.encode())
     report = countersign.json("import", "users", file, "--dry-run", code=3)
-    assert [line["line"] for line in report["bad"]] == [number]
+    assert [line["line"] for line in report["rejected"]] == [number]
 
 
 def test_a_user_with_empty_scopes_is_not_imported(cli_stack, countersign, tmp_path):
@@ -136,8 +136,8 @@ def test_a_user_with_empty_scopes_is_not_imported(cli_stack, countersign, tmp_pa
     file = tmp_path / "users.jsonl"
     hashed = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
     write_lines(file, [{"username": "scopeless@example.com", "password_hash": hashed, "scopes": []}])
-    [bad] = countersign.json("import", "users", file, code=3)["bad"]
-    assert "the scopes are empty" in bad["reason"]
+    [rejected] = countersign.json("import", "users", file, code=3)["rejected"]
+    assert "the scopes are empty" in rejected["reason"]
     assert stored_item(cli_stack, "UsersTable", username="scopeless@example.com") is None
 
 
@@ -148,5 +148,5 @@ def test_a_line_that_dynamodb_rejects_is_reported_and_the_others_are_imported(cl
     lines[0]["dealer"]["id"] = 1e200
     write_lines(file, lines)
     report = countersign.json("import", "users", file, code=3)
-    assert [line["line"] for line in report["bad"]] == [1]
+    assert [line["line"] for line in report["rejected"]] == [1]
     assert stored_item(cli_stack, "UsersTable", username="line-99@example.com")

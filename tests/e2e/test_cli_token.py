@@ -9,7 +9,7 @@ def test_a_fetched_token_is_valid_and_a_changed_token_is_not(cli_stack, counters
     get = [*token, "get", "--client-id", SERVICE["client_id"]]
     without_stack = countersign.on_stack(None)
     for version in ("1", "2"):
-        fetched = without_stack(*get, "--structure", version, input=f"{secret}\n", environment=without_aws)
+        fetched = without_stack(*get, "--token-version", version, input=f"{secret}\n", environment=without_aws)
         assert (fetched.stdout.count("\n"), fetched.stderr) == (1, ""), "scripts use the output"
         inspected = without_stack(*token, "inspect", input=fetched.stdout, environment=without_aws)
         assert "The token is valid." in inspected.stdout and cli_stack.outputs["Issuer"] in inspected.stdout

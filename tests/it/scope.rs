@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign::scope::{AllowedScopes, Scope, ScopeError};
+use countersign::scope::{AllowedScopes, InvalidScope, Scope, ScopeError};
 
 fn set(tokens: &[&str]) -> BTreeSet<String> {
     tokens.iter().map(ToString::to_string).collect()
@@ -61,7 +61,7 @@ fn a_stored_set_is_a_scope_if_each_member_is_one_token() {
         (set(&["a", "a a"]), ScopeError::Malformed),
         (set(&["a:*"]), ScopeError::Wildcard),
     ] {
-        assert_eq!(Scope::try_from(tokens.clone()), Err(error), "{tokens:?}");
+        assert_eq!(Scope::try_from(tokens.clone()).map_err(|invalid| invalid.error), Err(error), "{tokens:?}");
     }
 }
 
@@ -80,7 +80,7 @@ fn allowed_scopes_are_tokens_or_prefixes() {
         ("a*b", ScopeError::Wildcard),
         ("a*b*", ScopeError::Wildcard),
     ] {
-        assert_eq!(AllowedScopes::parse(set(&["a", token])), Err((token.to_owned(), error)));
+        assert_eq!(AllowedScopes::parse(set(&["a", token])), Err(InvalidScope { token: token.to_owned(), error }));
     }
 }
 

@@ -14,30 +14,30 @@ const DRIFT: u64 = 5;
 /// The clock skew in seconds above which tokens are rejected.
 const MAX_DRIFT: u64 = 60;
 
-pub async fn look(deployment: &Deployment) -> Vec<Finding> {
+pub async fn check(deployment: &Deployment) -> Vec<Finding> {
     let url = format!("{}/.well-known/oauth-authorization-server", deployment.url);
     match document(&url).await {
         Ok((document, date)) => vec![metadata(deployment, &document), clock(date)],
-        Err(cause) => vec![Finding::fault("endpoint", cause, mend(deployment))],
+        Err(cause) => vec![Finding::error("endpoint", cause, fix(deployment))],
     }
 }
 
 /// Fetches a JSON document. Returns it with the server's time, or an error message.
 pub async fn document(url: &str) -> Result<(Value, Option<u64>), String> {
-    let answer = api::ask("GET", url, &[], String::new()).await;
-    let answer = answer.map_err(|cause| format!("{url} did not respond: {cause}"))?;
-    if answer.status != 200 {
-        return Err(format!("{url} returned {}", answer.status));
+    let response = api::send("GET", url, &[], String::new()).await;
+    let response = response.map_err(|cause| format!("{url} did not respond: {cause}"))?;
+    if response.status != 200 {
+        return Err(format!("{url} returned {}", response.status));
     }
-    let document = serde_json::from_str(&answer.text).map_err(|_| format!("{url} did not return JSON"))?;
-    let made = answer.date.and_then(|date| DateTime::from_str(&date, Format::HttpDate).ok());
+    let document = serde_json::from_str(&response.text).map_err(|_| format!("{url} did not return JSON"))?;
+    let made = response.date.and_then(|date| DateTime::from_str(&date, Format::HttpDate).ok());
     let made = made.and_then(|made| u64::try_from(made.secs()).ok());
     // The Date of a cached response is older by its Age.
-    Ok((document, made.map(|made| made.saturating_add(answer.age))))
+    Ok((document, made.map(|made| made.saturating_add(response.age))))
 }
 
 /// Returns how to fix an API that does not respond.
-pub fn mend(deployment: &Deployment) -> String {
+pub fn fix(deployment: &Deployment) -> String {
     let target = deployment.stack.as_ref().and_then(|stack| stack.value("DomainTarget"));
     let dns = target.map(|target| format!("the domain's DNS record must point to {target}; ")).unwrap_or_default();
     format!("{dns}if the API has another URL, set --url; otherwise see the function's log")
@@ -54,7 +54,7 @@ fn metadata(deployment: &Deployment, metadata: &Value) -> Finding {
     let found = |name: &str| metadata.get(name).unwrap_or(&Value::Null);
     match expected.iter().find(|(name, expected)| found(name).as_str() != Some(expected.as_str())) {
         None => Finding::ok("endpoint", format!("{} has the issuer {issuer}", deployment.url)),
-        Some((name, expected)) => Finding::fault(
+        Some((name, expected)) => Finding::error(
             "endpoint",
             format!("the {name} of {} is {}, not {expected}", deployment.url, found(name)),
             "if this is another deployment, set another --url; otherwise deploy again",
@@ -77,8 +77,8 @@ fn clock(theirs: Option<u64>) -> Finding {
     if difference <= DRIFT {
         return Finding::ok(CHECK, format!("this machine's and the API's differ by at most {DRIFT}s"));
     }
-    let level = if difference > MAX_DRIFT { Level::Fault } else { Level::Warning };
+    let level = if difference > MAX_DRIFT { Level::Error } else { Level::Warning };
     let whose = if ours > theirs { "this machine's" } else { "the API's" };
-    let finding = format!("{whose} is ahead by {}", output::span(difference));
-    Finding { level, check: CHECK, found: finding, mend: Some("set this machine's clock by NTP".to_owned()) }
+    let description = format!("{whose} is ahead by {}", output::duration(difference));
+    Finding { level, check: CHECK, description, fix: Some("set this machine's clock by NTP".to_owned()) }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::endpoint::{self, document};
 use super::{Finding, Level, named};
 use crate::deployment::{DAY, Deployment};
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::output;
 
 /// The delay in seconds after which a rotation is late. The schedule runs daily, so one failed run causes no warning.
@@ -14,7 +14,7 @@ const LATE: u64 = 2 * DAY;
 /// The private members of a JWK (RFC 7518 section 6).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
+pub async fn check(deployment: &Deployment, now: u64) -> Vec<Finding> {
     let keys = Box::pin(read(deployment)).await;
     let published = published(deployment).await;
     let mut findings = Vec::new();
@@ -33,23 +33,23 @@ pub async fn look(deployment: &Deployment, now: u64) -> Vec<Finding> {
 
 async fn read(deployment: &Deployment) -> Result<Keys, Finding> {
     const CHECK: &str = "secret";
-    let unseen = |fault| Finding::unseen(Level::Fault, CHECK, fault);
+    let not_run = |error| Finding::not_run(Level::Error, CHECK, error);
     deployment.keys().await.map_err(|error| match error {
         RotationError::Nothing(reason) => {
-            Finding::fault(CHECK, reason, "`countersign key rotate` creates the first keys")
+            Finding::error(CHECK, reason, "`countersign key rotate` creates the first keys")
         }
-        error => unseen(Fault::from(error)),
+        error => not_run(Error::from(error)),
     })
 }
 
 /// Fetches the published keys.
 async fn published(deployment: &Deployment) -> Result<Vec<Value>, Finding> {
-    let unseen = |cause: String| Finding::fault("published keys", cause, endpoint::mend(deployment));
+    let error = |cause: String| Finding::error("published keys", cause, endpoint::fix(deployment));
     let url = format!("{}/.well-known/jwks.json", deployment.url);
-    let (document, _) = document(&url).await.map_err(unseen)?;
+    let (document, _) = document(&url).await.map_err(error)?;
     match document.get("keys").and_then(Value::as_array) {
         Some(keys) => Ok(keys.clone()),
-        None => Err(unseen(format!("{url} did not return a JWK set"))),
+        None => Err(error(format!("{url} did not return a JWK set"))),
     }
 }
 
@@ -59,9 +59,9 @@ fn kid(key: &Value) -> &str {
 
 fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
     let is_private = |key: &&Value| PRIVATE_MEMBERS.iter().any(|member| key.get(member).is_some());
-    let in_words = |key: &Value| {
+    let finding = |key: &Value| {
         let kid = kid(key);
-        Finding::fault(
+        Finding::error(
             "published keys",
             format!("{kid} is published with its private key: anyone can sign tokens"),
             format!(
@@ -69,13 +69,13 @@ fn private_halves(url: &str, published: &[Value]) -> Vec<Finding> {
             ),
         )
     };
-    published.iter().filter(is_private).map(in_words).collect()
+    published.iter().filter(is_private).map(finding).collect()
 }
 
 /// Compares the published keys with the keys of the secret.
 fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Finding> {
     const CHECK: &str = "published keys";
-    let caches = output::span(deployment.config.keys.max_age.into());
+    let caches = output::duration(deployment.config.keys.max_age.into());
     let wait = || format!("wait {caches} until caches expire; after that, see the function's log");
     let is_missing = |key: &&KeyStatus| !published.iter().any(|published| kid(published) == key.kid);
     let (current, others): (Vec<_>, Vec<_>) =
@@ -87,7 +87,7 @@ fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Fin
     let mut findings = Vec::new();
     for key in current {
         let finding = format!("the current key {} is not published: verifiers reject its tokens", key.kid);
-        findings.push(Finding::fault(CHECK, finding, wait()));
+        findings.push(Finding::error(CHECK, finding, wait()));
     }
     if !others.is_empty() {
         findings.push(Finding::warning(CHECK, format!("not published yet: {}", named(&others)), wait()));
@@ -97,12 +97,12 @@ fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Fin
         findings.push(Finding::warning(CHECK, finding, wait()));
     }
     for key in altered(keys, published) {
-        let mend =
+        let fix =
             "verifiers reject its tokens; check the function's log, and proxies and caches between it and its callers";
-        findings.push(Finding::fault(
+        findings.push(Finding::error(
             CHECK,
             format!("the published key {key} differs from the key in the secret"),
-            mend,
+            fix,
         ));
     }
     if findings.is_empty() {
@@ -135,7 +135,7 @@ fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
     let age = of_stage(Stage::Current).and_then(|key| key.signs_since).map(|since| now.saturating_sub(since));
     findings.extend(age.and_then(|age| lateness(deployment, age)));
     if findings.is_empty() {
-        let age = age.map(|age| format!(" for {}", output::span(age))).unwrap_or_default();
+        let age = age.map(|age| format!(" for {}", output::duration(age))).unwrap_or_default();
         findings
             .push(Finding::ok(CHECK, format!("the current key ({algorithm}) has signed{age}; the next key exists")));
     }
@@ -148,11 +148,11 @@ fn next_key(deployment: &Deployment, next: &KeyStatus) -> Option<Finding> {
     let wanted = deployment.rotation_config.as_ref().ok().map(|config| &config.signing_algorithm);
     if let Some(wanted) = wanted.filter(|wanted| **wanted != next.algorithm) {
         let finding = format!("the algorithm of the next key is {}, and SigningAlgorithm is {wanted}", next.algorithm);
-        let mend = format!("`countersign key rotate --emergency={}` replaces it; it has never signed", next.kid);
-        return Some(Finding::warning(CHECK, finding, mend));
+        let fix = format!("`countersign key rotate --emergency={}` replaces it; it has never signed", next.kid);
+        return Some(Finding::warning(CHECK, finding, fix));
     }
-    let unseen = "the next key was added by hand, and is not scheduled yet";
-    next.public_since.is_none().then(|| Finding::warning(CHECK, unseen, "`countersign key rotate` schedules it"))
+    let unscheduled = "the next key was added by hand, and is not scheduled yet";
+    next.public_since.is_none().then(|| Finding::warning(CHECK, unscheduled, "`countersign key rotate` schedules it"))
 }
 
 /// Reports a current key that has signed for longer than configured.
@@ -163,8 +163,8 @@ fn lateness(deployment: &Deployment, age: u64) -> Option<Finding> {
     }
     let function = deployment.stack.as_ref().and_then(|stack| stack.value("RotateFunctionName"));
     let function = function.unwrap_or("RotateFunction");
-    let (age, signs_for) = (output::span(age), output::span(signs_for));
+    let (age, signs_for) = (output::duration(age), output::duration(signs_for));
     let finding = format!("the current key has signed for {age}, but its limit is {signs_for}");
-    let mend = format!("check RotationAlarm and the log of {function}; `countersign key rotate` rotates now");
-    Some(Finding::warning("rotation", finding, mend))
+    let fix = format!("check RotationAlarm and the log of {function}; `countersign key rotate` rotates now");
+    Some(Finding::warning("rotation", finding, fix))
 }

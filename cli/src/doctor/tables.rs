@@ -10,7 +10,7 @@ use countersign::aws;
 
 use super::{Finding, Level};
 use crate::deployment::Deployment;
-use crate::fault::Fault;
+use crate::error::Error;
 
 /// The attribute by which DynamoDB deletes expired items.
 const EXPIRES_AT: &str = "expires_at";
@@ -24,7 +24,7 @@ struct Table<'a> {
     expires: bool,
 }
 
-pub async fn look(deployment: &Deployment) -> Vec<Finding> {
+pub async fn check(deployment: &Deployment) -> Vec<Finding> {
     let client = Client::new(&deployment.sdk);
     let config = &deployment.config;
     let tables = [
@@ -34,20 +34,20 @@ pub async fn look(deployment: &Deployment) -> Vec<Finding> {
     ];
     let mut findings = Vec::new();
     for table in tables {
-        findings.extend(Box::pin(table.look(&client)).await);
+        findings.extend(Box::pin(table.check(&client)).await);
     }
     findings
 }
 
 impl Table<'_> {
-    async fn look(&self, client: &Client) -> Vec<Finding> {
+    async fn check(&self, client: &Client) -> Vec<Finding> {
         let mut findings = match client.describe_table().table_name(self.name).send().await {
             Ok(output) => output.table().map(|description| self.settings(description)).unwrap_or_default(),
             // A warning is enough: the checks of the records show if the table can be read.
             Err(error) if error.code() == Some("AccessDeniedException") => {
-                vec![self.unseen(Level::Warning, "DescribeTable", &aws::cause(&error))]
+                vec![self.not_run(Level::Warning, "DescribeTable", &aws::cause(&error))]
             }
-            Err(error) => return vec![self.unseen(Level::Fault, "DescribeTable", &aws::cause(&error))],
+            Err(error) => return vec![self.not_run(Level::Error, "DescribeTable", &aws::cause(&error))],
         };
         findings.extend(self.backups(client).await);
         if self.expires {
@@ -59,8 +59,8 @@ impl Table<'_> {
         findings
     }
 
-    fn unseen(&self, level: Level, operation: &str, cause: &str) -> Finding {
-        Finding::unseen(level, self.check, Fault::aws(&format!("{operation}: {cause}")))
+    fn not_run(&self, level: Level, operation: &str, cause: &str) -> Finding {
+        Finding::not_run(level, self.check, Error::aws(&format!("{operation}: {cause}")))
     }
 
     fn settings(&self, description: &TableDescription) -> Vec<Finding> {
@@ -78,7 +78,7 @@ impl Table<'_> {
             status => {
                 let status = status.map(TableStatus::as_str).unwrap_or_default();
                 let finding = format!("{} is {status}", self.name);
-                findings.push(Finding::fault(
+                findings.push(Finding::error(
                     self.check,
                     finding,
                     "wait until the table is active, or restore it from a backup",
@@ -90,7 +90,7 @@ impl Table<'_> {
             [key] if key.attribute_name() == self.key && *key.key_type() == KeyType::Hash
         );
         if !is_keyed {
-            findings.push(Finding::fault(
+            findings.push(Finding::error(
                 self.check,
                 format!("the key schema of {} is not only {}", self.name, self.key),
                 "check that it is the right table; if so, create it again, because a key schema cannot be changed",
@@ -126,15 +126,15 @@ impl Table<'_> {
     }
 
     fn warning(&self, finding: &str, command: &str, option: &str) -> Finding {
-        let mend = format!("`aws dynamodb {command} --table-name {} {option}`", self.name);
-        Finding::warning(self.check, format!("{} {finding}", self.name), mend)
+        let fix = format!("`aws dynamodb {command} --table-name {} {option}`", self.name);
+        Finding::warning(self.check, format!("{} {finding}", self.name), fix)
     }
 
     /// Reports point-in-time recovery that is off, or on for the table of grants.
     async fn backups(&self, client: &Client) -> Option<Finding> {
         let output = match client.describe_continuous_backups().table_name(self.name).send().await {
             Ok(output) => output,
-            Err(error) => return Some(self.unseen(Level::Warning, "DescribeContinuousBackups", &aws::cause(&error))),
+            Err(error) => return Some(self.not_run(Level::Warning, "DescribeContinuousBackups", &aws::cause(&error))),
         };
         let status = output
             .continuous_backups_description()
@@ -158,7 +158,7 @@ impl Table<'_> {
     async fn time_to_live(&self, client: &Client) -> Option<Finding> {
         let output = match client.describe_time_to_live().table_name(self.name).send().await {
             Ok(output) => output,
-            Err(error) => return Some(self.unseen(Level::Warning, "DescribeTimeToLive", &aws::cause(&error))),
+            Err(error) => return Some(self.not_run(Level::Warning, "DescribeTimeToLive", &aws::cause(&error))),
         };
         let is_on = output.time_to_live_description().is_some_and(|description| {
             let status = description.time_to_live_status();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::records::Import;
 use crate::deployment::Deployment;
-use crate::fault::Fault;
+use crate::error::Error;
 use crate::{client, user};
 
 /// The ids in the tables and in the lines so far.
@@ -16,13 +16,13 @@ pub struct Ids {
     lines: HashMap<String, u64>,
     /// True if users and clients may share ids.
     may_share: bool,
-    /// The number of lines that share one.
+    /// The number of lines that share an id.
     shared: u64,
 }
 
 impl Ids {
     /// Scans both tables.
-    pub async fn read(deployment: &Deployment, may_share: bool) -> Result<Self, Fault> {
+    pub async fn read(deployment: &Deployment, may_share: bool) -> Result<Self, Error> {
         let (owners, clients) = (user::owners(deployment).await?, client::ids(deployment).await?);
         Ok(Self { owners, clients, lines: HashMap::new(), may_share, shared: 0 })
     }
@@ -43,7 +43,7 @@ impl Ids {
     }
 
     /// Checks the ids of a line, and keeps them for the lines after it.
-    pub fn take<R: Import>(&mut self, number: u64, record: R) -> Result<R, String> {
+    pub fn check<R: Import>(&mut self, number: u64, record: R) -> Result<R, String> {
         if let Some(first) = self.lines.insert(record.key().to_owned(), number) {
             return Err(format!("an earlier line has the same record (line {first})"));
         }

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value};
 
 use super::values::cell;
-use crate::fault::Fault;
+use crate::error::Error;
 
 /// The format of a file.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,27 +30,27 @@ pub type Numbered = (u64, Result<Line, String>);
 /// The maximum length of a line. A longer line is not a record.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
-/// Opens a file, or stdin if it is called `-`, and yields its lines. The first error ends them.
+/// Opens a file, or stdin if it is called `-`, and returns its lines. The first error is the last item.
 pub fn lines(
     file: &Path,
     format: Option<Format>,
     columns: &[&str],
     bar: &ProgressBar,
-) -> Result<Box<dyn Iterator<Item = Result<Numbered, Fault>>>, Fault> {
+) -> Result<Box<dyn Iterator<Item = Result<Numbered, Error>>>, Error> {
     let name = file.display();
     let format = match (format, file.extension().and_then(|extension| extension.to_str())) {
         (Some(format), _) => format,
         (None, Some("jsonl" | "ndjson" | "json")) => Format::Jsonl,
         (None, Some("csv")) => Format::Csv,
         (None, _) => {
-            return Err(Fault::new(format!("cannot tell the format of {name}; add --format jsonl or --format csv")));
+            return Err(Error::new(format!("the format of {name} is not known; add --format jsonl or --format csv")));
         }
     };
     let source: Box<dyn Read> = if file == Path::new("-") {
         Box::new(io::stdin())
     } else {
         let opened = File::open(file).and_then(|file| Ok((file.metadata()?, file)));
-        let (metadata, file) = opened.map_err(|error| Fault::new(format!("cannot read {name}: {error}")))?;
+        let (metadata, file) = opened.map_err(|error| Error::new(format!("cannot read {name}: {error}")))?;
         bar.set_length(metadata.len());
         Box::new(file)
     };
@@ -61,8 +61,8 @@ pub fn lines(
     })
 }
 
-/// Yields the lines of JSON Lines. The first one is read here, because a file that is one array is rejected as a whole.
-fn json_lines<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Numbered, Fault>>, Fault> {
+/// Returns the lines of JSON Lines. Reads the first line here, because a file that is one array is rejected as a whole.
+fn json_lines<R: BufRead>(source: R) -> Result<impl Iterator<Item = Result<Numbered, Error>>, Error> {
     let mut reader = JsonLines { source, number: 0, is_first: true };
     let mut lines = until_an_error(move || reader.next().transpose()).peekable();
     match lines.next_if(Result::is_err) {
@@ -80,25 +80,25 @@ struct JsonLines<R> {
 }
 
 impl<R: BufRead> JsonLines<R> {
-    fn next(&mut self) -> Result<Option<Numbered>, Fault> {
+    fn next(&mut self) -> Result<Option<Numbered>, Error> {
         loop {
             let mut bytes = Vec::new();
             self.number += 1;
             let read = self.source.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
-            let read = read.map_err(|error| Fault::new(format!("line {} cannot be read: {error}", self.number)))?;
+            let read = read.map_err(|error| Error::new(format!("line {} cannot be read: {error}", self.number)))?;
             if read == 0 {
                 return Ok(None);
             }
             // Some editors and exports begin a file with a byte order mark.
             let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes).trim_ascii();
             if self.is_first && text.starts_with(b"[") {
-                return Err(Fault::new(
+                return Err(Error::new(
                     "the file is one JSON array, and an import reads one object per line; nothing was written. \
                      Convert it with `jq -c '.[]' users.json > users.jsonl`",
                 ));
             }
             if read as u64 == MAX_LINE_BYTES {
-                return Err(Fault::new(format!("line {} is longer than 1 MiB; check the file", self.number)));
+                return Err(Error::new(format!("line {} is longer than 1 MiB; check the file", self.number)));
             }
             if text.is_empty() {
                 continue;
@@ -115,8 +115,8 @@ impl<R: BufRead> JsonLines<R> {
 
 /// Ends after the first error.
 fn until_an_error(
-    mut next: impl FnMut() -> Option<Result<Numbered, Fault>>,
-) -> impl Iterator<Item = Result<Numbered, Fault>> {
+    mut next: impl FnMut() -> Option<Result<Numbered, Error>>,
+) -> impl Iterator<Item = Result<Numbered, Error>> {
     let mut failed = false;
     std::iter::from_fn(move || {
         let item = if failed { None } else { next() };
@@ -128,23 +128,23 @@ fn until_an_error(
 fn csv_lines<R: Read + 'static>(
     source: R,
     columns: &[&str],
-) -> Result<impl Iterator<Item = Result<Numbered, Fault>> + use<R>, Fault> {
-    // With a last line that ends, each record ends at the beginning of a line, whose number is known.
+) -> Result<impl Iterator<Item = Result<Numbered, Error>> + use<R>, Error> {
+    // If the last line has an end, each record ends at the beginning of a line, whose number is known.
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::Headers)
         .flexible(true)
         .terminator(csv::Terminator::Any(b'\n'))
         .from_reader(source.chain(&b"\n"[..]));
-    let header = reader.headers().map_err(|_| Fault::new("the header of the CSV cannot be read"))?.clone();
+    let header = reader.headers().map_err(|_| Error::new("the header of the CSV cannot be read"))?.clone();
     let known = columns.join(", ");
     if header.iter().any(|name| !columns.contains(&name)) {
         // Not quoted, because a first line without a header is a record.
-        return Err(Fault::new(format!("the first line is not the header of a CSV; columns are {known}")));
+        return Err(Error::new(format!("the first line is not the header of a CSV; columns are {known}")));
     }
     if header.iter().collect::<BTreeSet<_>>().len() < header.len() {
-        return Err(Fault::new("the header has a column twice; remove one"));
+        return Err(Error::new("the header has a column twice; remove one"));
     }
-    let mut next = move || -> Result<Option<Numbered>, Fault> {
+    let mut next = move || -> Result<Option<Numbered>, Error> {
         loop {
             let mut record = csv::StringRecord::new();
             let read = reader.read_record(&mut record);
@@ -156,7 +156,7 @@ fn csv_lines<R: Read + 'static>(
                 Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
                     return Ok(Some((number, Err("not UTF-8".to_owned()))));
                 }
-                Err(error) => return Err(Fault::new(format!("line {number} cannot be read: {error}"))),
+                Err(error) => return Err(Error::new(format!("line {number} cannot be read: {error}"))),
             }
             let mut cells: Vec<_> = record.iter().collect();
             if let Some(last) = cells.last_mut() {

@@ -1,10 +1,10 @@
-//! The report of an import, or of its rehearsal.
+//! The report of an import or of a dry run.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::records::Became;
+use super::records::Change;
 use crate::output;
 
 #[derive(Default)]
@@ -14,7 +14,7 @@ pub struct Report {
     /// The results by scheme.
     schemes: BTreeMap<&'static str, Counts>,
     /// The rejected lines, with the reason.
-    pub bad: Vec<(u64, String)>,
+    pub rejected: Vec<(u64, String)>,
     /// The number of lines whose id is used by a user and a client.
     pub shared_ids: u64,
     /// The reason why the import stopped before the end of the file.
@@ -25,23 +25,23 @@ pub struct Report {
 struct Counts {
     new: u64,
     replaced: u64,
-    was_there: u64,
+    existing: u64,
 }
 
 impl Report {
-    pub fn count(&mut self, scheme: &'static str, became: Became) {
+    pub fn count(&mut self, scheme: &'static str, change: Change) {
         let counts = self.schemes.entry(scheme).or_default();
-        match became {
-            Became::New => counts.new += 1,
-            Became::Replaced => counts.replaced += 1,
-            Became::WasThere => counts.was_there += 1,
+        match change {
+            Change::New => counts.new += 1,
+            Change::Replaced => counts.replaced += 1,
+            Change::Existing => counts.existing += 1,
         }
     }
 
     /// Counts the rejected lines by reason.
     fn reasons(&self) -> BTreeMap<&str, u64> {
         let mut reasons = BTreeMap::new();
-        for (_, reason) in &self.bad {
+        for (_, reason) in &self.rejected {
             // The text in brackets differs from line to line.
             *reasons.entry(reason.split(" (").next().unwrap_or_default()).or_default() += 1;
         }
@@ -50,34 +50,34 @@ impl Report {
 
     pub fn to_json(&self, dry_run: bool) -> Value {
         let schemes = self.schemes.iter().map(|(scheme, counts)| {
-            let Counts { new, replaced, was_there } = counts;
-            ((*scheme).to_owned(), json!({"new": new, "replaced": replaced, "was_there": was_there}))
+            let Counts { new, replaced, existing } = counts;
+            ((*scheme).to_owned(), json!({"new": new, "replaced": replaced, "existing": existing}))
         });
-        let bad = self.bad.iter().map(|(line, reason)| json!({"line": line, "reason": reason}));
+        let rejected = self.rejected.iter().map(|(line, reason)| json!({"line": line, "reason": reason}));
         json!({
             "dry_run": dry_run,
             "lines": self.lines,
             "schemes": schemes.collect::<serde_json::Map<_, _>>(),
-            "bad": bad.collect::<Vec<_>>(),
+            "rejected": rejected.collect::<Vec<_>>(),
             "shared_ids": self.shared_ids,
             "stopped_by": self.stopped_by,
         })
     }
 
-    pub fn in_words(&self, dry_run: bool) -> String {
+    pub fn text(&self, dry_run: bool) -> String {
         let rows = self.schemes.iter().map(|(scheme, counts)| {
-            let numbers = [counts.new, counts.replaced, counts.was_there].map(|number| number.to_string());
+            let numbers = [counts.new, counts.replaced, counts.existing].map(|number| number.to_string());
             std::iter::once((*scheme).to_owned()).chain(numbers).collect()
         });
         let mut text = output::table(&["SCHEME", "NEW", "REPLACED", "UNCHANGED"], rows);
-        if !self.bad.is_empty() {
+        if !self.rejected.is_empty() {
             let reasons = self.reasons();
             let rows = reasons.iter().map(|(reason, count)| vec![count.to_string(), (*reason).to_owned()]);
             text = format!("{text}\n\n{}", output::table(&["LINES", "REASON"], rows));
         }
-        let (lines, bad) = (self.lines, self.bad.len());
+        let (lines, rejected) = (self.lines, self.rejected.len());
         let plural = if lines == 1 { "" } else { "s" };
         let end = if dry_run { "; nothing was written" } else { "" };
-        format!("{text}\n\n{lines} line{plural}, {bad} rejected{end}")
+        format!("{text}\n\n{lines} line{plural}, {rejected} rejected{end}")
     }
 }

@@ -1,35 +1,36 @@
-//! The values of a line: what exports write, in the form that a record has.
+//! Conversion of values from the forms of exports to the forms of records.
 
+use countersign::client::{Attribute, Form};
 use serde_json::{Value, json};
 
 use super::lines::Line;
 
-/// The cells that CSV exports of databases write for an absent value.
+/// The cells for an absent value in CSV exports of databases.
 const ABSENT: [&str; 3] = ["", "NULL", "\\N"];
-/// The cells that they write for an empty list: JSON, and an array of `PostgreSQL`.
+/// The cells for an empty list: in JSON, and as an array of `PostgreSQL`.
 const EMPTY_LISTS: [&str; 2] = ["[]", "{}"];
 
-/// Reads a cell of a CSV as its column has it. An absent value is `null`.
+/// Parses a cell of a CSV in the form of its column. An absent value is `null`.
 pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
     if ABSENT.contains(&cell.trim()) {
         return Ok(Value::Null);
     }
-    match name {
-        "allowed_origins" | "default_scopes" | "grant_types" | "scopes" if EMPTY_LISTS.contains(&cell.trim()) => {
-            Ok(json!([]))
-        }
-        "allowed_origins" | "default_scopes" | "grant_types" | "scopes" => Ok(cell.split_whitespace().collect()),
-        "dealer" | "system" | "access_token_ttl" | "refresh_token_ttl" => {
+    let form =
+        if name == "dealer" { Some(Form::Object) } else { Attribute::named(name).map(|attribute| attribute.form) };
+    match form {
+        Some(Form::List) if EMPTY_LISTS.contains(&cell.trim()) => Ok(json!([])),
+        Some(Form::List) => Ok(cell.split_whitespace().collect()),
+        Some(Form::Object | Form::Seconds) => {
             serde_json::from_str(cell).map_err(|_| format!("the {name} is not valid JSON"))
         }
-        _ => Ok(cell.into()),
+        Some(Form::Text | Form::Flag) | None => Ok(cell.into()),
     }
 }
 
-/// Brings the values of a line into the form of its record, and removes those that are absent.
+/// Converts the values of a line to the form of its record, and removes absent values.
 ///
-/// Absent scopes would mean all that the client may have, so a line that names scopes has to name some: what an export
-/// writes for "none" is rejected.
+/// Absent scopes mean all scopes of the client. So that an empty list of an export does not become that, a line that
+/// names `scopes` must list at least one.
 pub fn normalize(mut line: Line) -> Result<Line, String> {
     if let Some(scopes) = line.get_mut("scopes") {
         match scopes {

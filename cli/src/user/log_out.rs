@@ -8,27 +8,27 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::deployment::Deployment;
-use crate::fault::Fault;
-use crate::retry::patiently;
+use crate::error::Error;
+use crate::retry::with_retries;
 use crate::{Outcome, input, output};
 
-/// The number of simultaneous writes.
-const PARALLEL_WRITES: usize = 64;
+/// The number of concurrent writes.
+const CONCURRENT_WRITES: usize = 64;
 
 /// Adds `step` to the session generation of every user. An interrupted run can be repeated: a number that is added twice
 /// ends the same logins.
-pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) -> Result<Outcome, Fault> {
-    input::confirm(yes, "End all logins of all users? Everyone has to log in again.")?;
+pub async fn all(deployment: Deployment, json: bool, step: u64, yes: bool) -> Result<Outcome, Error> {
+    input::confirm(yes, "End all logins of all users? All users have to log in again.")?;
     let mut usernames = Vec::new();
-    let see = |username, _: Result<Stored<User>, StoreError>| {
+    let visit = |username, _: Result<Stored<User>, StoreError>| {
         usernames.push(username);
-        Ok::<_, Fault>(())
+        Ok::<_, Error>(())
     };
-    deployment.store.scan(see).await?;
+    deployment.store.scan(visit).await?;
     let (store, count) = (Arc::new(deployment.store), usernames.len());
     let (mut writes, mut failed) = (JoinSet::new(), Vec::new());
     for username in usernames {
-        if writes.len() >= PARALLEL_WRITES {
+        if writes.len() >= CONCURRENT_WRITES {
             failed.extend(next(&mut writes).await?);
         }
         writes.spawn(end_sessions(store.clone(), username, step));
@@ -44,23 +44,23 @@ pub async fn everyone(deployment: Deployment, json: bool, step: u64, yes: bool) 
     }
     let names = failed.join(", ");
     output::remark(&format!("not logged out: {names}; check with `countersign doctor` if the records are malformed"));
-    Ok(Outcome::LookCloser)
+    Ok(Outcome::NeedsAttention)
 }
 
 /// Ends the sessions of one user. Returns the username if DynamoDB rejected the update, which only happens if the stored
 /// number is malformed.
 async fn end_sessions(store: Arc<Store>, username: String, step: u64) -> Result<Option<String>, StoreError> {
-    match patiently(StoreError::is_transient, || store.end_sessions(&username, step)).await {
+    match with_retries(StoreError::is_transient, || store.end_sessions(&username, step)).await {
         Err(StoreError::Rejected { cause }) if cause.contains("ValidationException") => Ok(Some(username)),
-        done => done.map(|()| None),
+        result => result.map(|()| None),
     }
 }
 
 /// Waits for a write. Returns the username if it failed for this user only.
-async fn next(writes: &mut JoinSet<Result<Option<String>, StoreError>>) -> Result<Option<String>, Fault> {
+async fn next(writes: &mut JoinSet<Result<Option<String>, StoreError>>) -> Result<Option<String>, Error> {
     match writes.join_next().await {
         None => Ok(None),
         Some(Ok(written)) => Ok(written?),
-        Some(Err(error)) => Err(Fault::new(error.to_string())),
+        Some(Err(error)) => Err(Error::new(error.to_string())),
     }
 }

@@ -1,17 +1,16 @@
-//! The operators' command line, through its binary: how it speaks, and what it does to clients.
+//! `countersign client`, help, completions and errors.
 
+use countersign::client::{ATTRIBUTES, Form};
 use serde_json::{Value, json};
 
 use crate::{BINARY, command_line, started};
-use testing::{APPLICATION, ISSUER, Ran, SERVICE, TestApp, USERNAME};
-
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+use testing::{APPLICATION, CLIENT_CREDENTIALS, CommandOutput, ISSUER, SERVICE, TestApp, USERNAME};
 
 fn stored(test: &TestApp, client_id: &str) -> Value {
     test.cloud.item("ClientsTable", &json!({"client_id": client_id})).unwrap().unwrap_or_default()
 }
 
-/// Makes a client that may log in as a service, and yields its secret.
+/// Creates a client with the client credentials grant. Returns its secret.
 async fn create(test: &TestApp, client_id: &str) -> String {
     let arguments = ["client", "create", client_id, "--grant-type", "client_credentials", "--scope", "billing:*"];
     let made = command_line(test).json(&[&arguments[..], &["--default-scope", "billing:read"]].concat()).await;
@@ -20,11 +19,11 @@ async fn create(test: &TestApp, client_id: &str) -> String {
 }
 
 async fn assert_token(test: &TestApp, credentials: (&str, &str), status: u16) {
-    assert_eq!(test.form(credentials, &GRANT).await.status, status);
+    assert_eq!(test.form(credentials, &CLIENT_CREDENTIALS).await.status, status);
 }
 
 #[tokio::test]
-async fn a_new_client_gets_a_token_with_what_was_printed_once() {
+async fn client_create_prints_a_secret_that_gets_a_token() {
     let test = started().await;
     let arguments = [
         "client",
@@ -53,9 +52,9 @@ async fn a_new_client_gets_a_token_with_what_was_printed_once() {
         "changing the tables ClientsTable and UsersTable and the secret signing in account 123456789012, eu-west-2",
     );
     let secret = made.out.split_whitespace().find(|word| word.starts_with("cs_")).unwrap().to_owned();
-    assert!(!made.err.contains(&secret), "only once, and not where logs go");
+    assert!(!made.err.contains(&secret), "the secret is only on stdout");
 
-    let claims = test.form(("cron", &secret), &GRANT).await.assert_issued(2).0;
+    let claims = test.form(("cron", &secret), &CLIENT_CREDENTIALS).await.assert_issued(2).0;
     assert_eq!((&claims["aud"], &claims["scope"]), (&json!("https://api.example"), &json!("billing:read")));
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 1800);
 
@@ -77,9 +76,9 @@ async fn a_new_client_gets_a_token_with_what_was_printed_once() {
     }
 }
 
-/// What is refused changes nothing, and says in one line what to do.
+/// A rejected command changes nothing, and prints one line that says what to do.
 #[tokio::test]
-async fn whatever_is_refused_is_refused_before_the_first_write() {
+async fn invalid_commands_are_rejected_before_the_first_write() {
     let test = started().await;
     let (id, _) = SERVICE;
     let create = ["client", "create", "new-one"];
@@ -109,21 +108,21 @@ async fn whatever_is_refused_is_refused_before_the_first_write() {
         (1, &[&create[..], &["--name", ""]].concat(), "the name is empty"),
         (1, &[&create[..], &["--audience", "a\nb"]].concat(), "the audience is empty or has control characters"),
         (2, &["client", "explode"], "unrecognized subcommand"),
-        (1, &["client", "show", "nobody"], "client nobody not found"),
-        (1, &["client", "update", "nobody", "--name", "x"], "client nobody not found"),
+        (1, &["client", "show", "missing"], "client missing not found"),
+        (1, &["client", "update", "missing", "--name", "x"], "client missing not found"),
         (1, &["client", "update", id, "--remove-scope", "never:had"], "no scope \"never:had\""),
         (1, &["client", "update", id, "--unset", "scopes"], "is not among the scopes"),
         (2, &["client", "update", id, "--unset", "secrets"], "possible values"),
-        (1, &["client", "rotate-secret", "nobody"], "client nobody not found"),
+        (1, &["client", "rotate-secret", "missing"], "client missing not found"),
         (1, &["client", "retire-secret", id, "nothing"], "has no secret with this id"),
-        (1, &["client", "disable", "nobody"], "client nobody not found"),
-        (1, &["client", "delete", "nobody"], "client nobody not found"),
+        (1, &["client", "disable", "missing"], "client missing not found"),
+        (1, &["client", "delete", "missing"], "client missing not found"),
         (1, &["client", "delete", id], "confirm with --yes"),
     ];
     for (code, arguments, said) in table {
-        test.interceptor.forget();
+        test.interceptor.clear_calls();
         command_line(&test).run(arguments).await.assert(code, said);
-        // The id that is taken is found so by the one conditional write.
+        // An id that exists is detected by the conditional write.
         let may_write = said == "already exists";
         let writes = |call: &&String| !["", "GetItem ClientsTable", "Scan UsersTable"].contains(&call.as_str());
         assert_eq!(test.interceptor.calls().iter().any(|call| writes(&call)), may_write, "{arguments:?}");
@@ -133,30 +132,30 @@ async fn whatever_is_refused_is_refused_before_the_first_write() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_cannot_be_found_is_told_apart_from_one_that_may_not_be_used() {
+async fn errors_distinguish_a_missing_deployment_from_missing_permissions() {
     let test = started().await;
     let line = command_line(&test);
-    let bare = async |arguments: &[&str]| Ran::of(line.bare(arguments).spawn().unwrap(), "").await;
+    let bare = async |arguments: &[&str]| CommandOutput::of(line.bare(arguments).spawn().unwrap(), "").await;
     bare(&["client", "list"]).await.assert(1, "no deployment is named");
     bare(&["--stack", "countersing", "client", "list"]).await.assert(1, "stack countersing not found in eu-west-2");
     bare(&["--stack", "countersign", "client", "list"]).await.assert(0, "billing-cron");
     let made = bare(&["--stack", "countersign", "client", "create", "one"]).await;
     made.assert(0, "changing the stack countersign in account 123456789012, eu-west-2");
 
-    let mut homeless = line.bare(&["client", "list", "--stack", "countersign"]);
-    homeless.env_remove("AWS_REGION").env("AWS_EC2_METADATA_DISABLED", "true");
-    Ran::of(homeless.spawn().unwrap(), "").await.assert(1, "add --region, or set AWS_REGION");
+    let mut without_region = line.bare(&["client", "list", "--stack", "countersign"]);
+    without_region.env_remove("AWS_REGION").env("AWS_EC2_METADATA_DISABLED", "true");
+    CommandOutput::of(without_region.spawn().unwrap(), "").await.assert(1, "add --region, or set AWS_REGION");
 
     test.interceptor.fail("PutItem", 400, "AccessDeniedException");
-    let refused = command_line(&test).run(&["client", "create", "two"]).await;
-    refused.assert(1, "permission denied: your role lacks dynamodb:PutItem on a-table");
-    assert_eq!(refused.out, "", "no secret of a client that there is not");
+    let denied = command_line(&test).run(&["client", "create", "two"]).await;
+    denied.assert(1, "permission denied: your role lacks dynamodb:PutItem on a-table");
+    assert_eq!(denied.out, "", "no secret of a client that does not exist");
     test.interceptor.fail("GetItem", 400, "ResourceNotFoundException");
     command_line(&test).run(&["client", "show", "two"]).await.assert(1, "check --region");
 }
 
 #[tokio::test]
-async fn two_secrets_live_at_once_and_a_third_is_refused() {
+async fn two_secrets_can_be_active_and_a_third_is_rejected() {
     let test = started().await;
     let first = create(&test, "cron").await;
     let line = command_line(&test);
@@ -171,9 +170,9 @@ async fn two_secrets_live_at_once_and_a_third_is_refused() {
     line.run(&["client", "rotate-secret", "cron"]).await.assert(1, "cron has 2 active secrets");
     assert_eq!(stored(&test, "cron"), before);
 
-    test.pass(3_599);
+    test.advance_clock(3_599);
     assert_token(&test, ("cron", &first), 200).await;
-    test.pass(60);
+    test.advance_clock(60);
     assert_token(&test, ("cron", &first), 401).await;
     assert_token(&test, ("cron", &second), 200).await;
 
@@ -185,20 +184,20 @@ async fn two_secrets_live_at_once_and_a_third_is_refused() {
     assert_token(&test, ("cron", &second), 200).await;
     line.run(&["client", "retire-secret", "cron", last, "--yes"]).await.assert(0, "cron");
     assert_token(&test, ("cron", &second), 401).await;
-    // With none left, the next one is the only one.
+    // A rotation without an active secret creates one.
     let third = line.json(&["client", "rotate-secret", "cron"]).await["client_secret"].as_str().unwrap().to_owned();
     assert_token(&test, ("cron", &third), 200).await;
 }
 
-/// Two operators rotate at once: one of them is told, and there are never three.
+/// Two operators rotate simultaneously: one command fails, and there are never three secrets.
 #[tokio::test]
-async fn of_two_changes_at_once_neither_undoes_the_other() {
+async fn of_two_simultaneous_changes_one_fails_and_changes_nothing() {
     let test = started().await;
     create(&test, "cron").await;
     test.interceptor.hold();
     let line = command_line(&test);
     let both = [line.start(&["client", "rotate-secret", "cron"]), line.start(&["client", "rotate-secret", "cron"])];
-    let [one, other] = both.map(|process| tokio::spawn(Ran::of(process, "")));
+    let [one, other] = both.map(|process| tokio::spawn(CommandOutput::of(process, "")));
     assert_eq!(test.interceptor.let_through(2).await, ["GetItem ClientsTable"; 2]);
     test.interceptor.let_through(2).await;
     assert_eq!(test.interceptor.let_through(2).await, ["UpdateItem ClientsTable"; 2]);
@@ -211,7 +210,7 @@ async fn of_two_changes_at_once_neither_undoes_the_other() {
 
 /// S-706 for operators: a write whose response was lost is sent again by the SDK, and is no conflict with itself.
 #[tokio::test]
-async fn a_lost_answer_is_no_conflict() {
+async fn a_lost_response_is_not_a_conflict() {
     let test = started().await;
     test.interceptor.lose_response("PutItem ClientsTable");
     let first = create(&test, "cron").await;
@@ -223,10 +222,10 @@ async fn a_lost_answer_is_no_conflict() {
 }
 
 #[tokio::test]
-async fn a_change_touches_what_it_names_and_nothing_else() {
+async fn client_update_changes_only_the_given_attributes() {
     let test = started().await;
     let secret = create(&test, "cron").await;
-    // What we know nothing of stays, too.
+    // Attributes that countersign does not know are kept, too.
     let mut item = json!({"client_id": "cron", "team": "finance", "enabled": true, "name": 7, "grant_types": ["client_credentials"]});
     item["scopes"] = json!(["billing:*", "a", "b"]);
     item["secrets"] =
@@ -240,8 +239,8 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
     let after = stored(&test, "cron");
     assert_eq!((&after["team"]["S"], &after["name"]["S"]), (&json!("finance"), &json!("Cron")));
     assert_eq!(after["secrets"]["L"][0]["M"]["created_at"]["S"], "monday");
-    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "c")]).await.status, 200);
-    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "a")]).await.status, 400);
+    assert_eq!(test.form(("cron", &secret), &[CLIENT_CREDENTIALS[0], ("scope", "c")]).await.status, 200);
+    assert_eq!(test.form(("cron", &secret), &[CLIENT_CREDENTIALS[0], ("scope", "a")]).await.status, 400);
 
     let unset = ["client", "update", "cron", "--unset", "access-token-ttl", "--unset", "name", "--scope", "only"];
     let shown = line.json(&unset).await;
@@ -253,13 +252,13 @@ async fn a_change_touches_what_it_names_and_nothing_else() {
     line.run(&["client", "disable", "cron"]).await.assert(0, "false");
     assert_token(&test, ("cron", &secret), 401).await;
     line.run(&["client", "enable", "cron"]).await.assert(0, "true");
-    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "only")]).await.status, 200);
+    assert_eq!(test.form(("cron", &secret), &[CLIENT_CREDENTIALS[0], ("scope", "only")]).await.status, 200);
     line.run(&["client", "delete", "cron", "--yes"]).await.assert(0, "deleted client cron");
     assert_eq!(stored(&test, "cron"), Value::Null);
 }
 
 #[tokio::test]
-async fn lists_show_everything_and_a_malformed_record_does_not_hide_the_others() {
+async fn a_malformed_record_does_not_hide_the_others_in_a_list() {
     let test = started().await;
     test.cloud.put("ClientsTable", &json!({"client_id": "broken", "enabled": "yes"})).unwrap();
     let line = command_line(&test);
@@ -268,17 +267,17 @@ async fn lists_show_everything_and_a_malformed_record_does_not_hide_the_others()
     for id in [SERVICE.0, APPLICATION.0] {
         assert!(listed.out.contains(id), "{listed:?}");
     }
-    assert!(!listed.out.contains("\u{1b}["), "no colours where there is no terminal");
+    assert!(!listed.out.contains("\u{1b}["), "no colours without a terminal");
     let listed = line.run(&["user", "list", "--json"]).await;
     let users: Vec<Value> = listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == TestApp::users(), "{users:?}");
+    assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == TestApp::user_count(), "{users:?}");
     assert!(!listed.out.contains("$argon2"));
     line.run(&["client", "show", "broken"]).await.assert(1, "fix it in the table");
     line.run(&["client", "delete", "broken", "--yes"]).await.assert(0, "deleted client broken");
 }
 
 #[tokio::test]
-async fn it_speaks_as_command_lines_do() {
+async fn help_version_usage_and_completions_are_printed() {
     let test = started().await;
     let line = command_line(&test);
     for arguments in
@@ -296,9 +295,25 @@ async fn it_speaks_as_command_lines_do() {
     line.run(&["client", "lst"]).await.assert(2, "'list'");
 }
 
-/// Ids of secrets are for people, and a record that people made may have none.
 #[tokio::test]
-async fn secrets_without_an_id_are_rotated_and_retired_like_others() {
+async fn each_attribute_has_a_flag_and_can_be_unset() {
+    let test = started().await;
+    let help = async |command| command_line(&test).run(&["client", command, "--help"]).await.out;
+    let (create, update) = (help("create").await, help("update").await);
+    for attribute in ATTRIBUTES.iter().filter(|attribute| attribute.name != "enabled") {
+        let name = attribute.name.replace('_', "-");
+        let flag = if attribute.form == Form::List { name.trim_end_matches('s') } else { &name };
+        assert!(create.contains(&format!("--{flag} <")), "{flag}");
+        assert!(update.contains(&format!("--{flag} <")), "{flag}");
+        let unset = ["client", "update", SERVICE.0, "--unset", &name];
+        let ran = command_line(&test).run(&unset).await;
+        assert_ne!(ran.code, 2, "{ran:?}");
+    }
+}
+
+/// Secrets in records that were written by hand may have no id.
+#[tokio::test]
+async fn secrets_without_an_id_can_be_rotated_and_retired() {
     let test = started().await;
     let hash = |secret: &str| countersign::password_hash::hash_client_secret(secret);
     let hour = test.now() + 3_600;
@@ -307,7 +322,7 @@ async fn secrets_without_an_id_are_rotated_and_retired_like_others() {
     item["secrets"] = json!([{"hash": hash("first"), "expires_at": hour}]);
     test.cloud.put("ClientsTable", &item).unwrap();
     let line = command_line(&test);
-    // It dies in an hour, whatever is said.
+    // The secret expires in an hour; `--expires-in` does not prolong that.
     let rotated = line.run(&["client", "rotate-secret", "old", "--expires-in", "7d"]).await;
     let shown = line.json(&["client", "show", "old"]).await;
     assert_eq!(shown["secrets"][0]["expires_at"], hour);
@@ -318,37 +333,39 @@ async fn secrets_without_an_id_are_rotated_and_retired_like_others() {
     assert_token(&test, ("old", "first"), 401).await;
 }
 
-/// Whether a write that got no response was done, nobody knows; one that was refused was not.
+/// A write without a response may have succeeded; a rejected write has not.
 #[tokio::test]
-async fn what_may_have_been_done_is_told_apart_from_what_was_not() {
+async fn errors_distinguish_writes_that_may_have_succeeded() {
     let test = started().await;
     test.interceptor.fail("PutItem", 500, "InternalServerError");
     let unknown = command_line(&test).run(&["client", "create", "cron"]).await;
     unknown.assert(1, "the write may have succeeded");
     test.interceptor.fail("PutItem", 400, "ValidationException");
-    let refused = command_line(&test).run(&["client", "create", "cron"]).await;
-    assert!(!refused.assert(1, "try again").err.contains("may have succeeded"), "{refused:?}");
+    let rejected = command_line(&test).run(&["client", "create", "cron"]).await;
+    assert!(!rejected.assert(1, "try again").err.contains("may have succeeded"), "{rejected:?}");
 }
 
-/// Nobody reads what is printed once: that is no success.
+/// A secret that cannot be printed is an error, because it is not shown again.
 #[tokio::test]
-async fn a_secret_that_nobody_has_read_is_told() {
+async fn a_secret_that_cannot_be_printed_is_an_error() {
     let test = started().await;
     let line = command_line(&test);
     let script = format!(
         "{BINARY} client create cron > /dev/full; echo code $?; {BINARY} client create cron2 | true; echo code ${{PIPESTATUS[0]}}",
     );
     let mut shell = line.program("bash", &["-c", &script]);
-    let ran =
-        Ran::of(shell.env("PATH", "/usr/bin:/bin").envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "")
-            .await;
+    let ran = CommandOutput::of(
+        shell.env("PATH", "/usr/bin:/bin").envs(testing::cloud::environment(ISSUER)).spawn().unwrap(),
+        "",
+    )
+    .await;
     ran.assert(0, "the new secret of client cron was stored, but could not be printed; get another one");
     assert_eq!(ran.out, "code 1\ncode 1\n", "{ran:?}");
 }
 
-/// A word too many may be a secret that somebody took for an argument.
+/// An unexpected argument may be a secret.
 #[tokio::test]
-async fn what_is_no_argument_is_not_repeated() {
+async fn unexpected_arguments_are_not_printed() {
     let test = started().await;
     for arguments in [
         &["user", "set-password", "john", "cAnArY"][..],
@@ -362,5 +379,5 @@ async fn what_is_no_argument_is_not_repeated() {
         assert!(!format!("{ran:?}").contains("cAnArY"), "{ran:?}");
     }
     let mut piped = command_line(&test).program("bash", &["-c", &format!("{BINARY} completions bash | head -1")]);
-    Ran::of(piped.env("PATH", "/usr/bin:/bin").spawn().unwrap(), "").await.assert(0, "_countersign");
+    CommandOutput::of(piped.env("PATH", "/usr/bin:/bin").spawn().unwrap(), "").await.assert(0, "_countersign");
 }

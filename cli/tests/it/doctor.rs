@@ -1,36 +1,36 @@
-//! `countersign doctor`: each thing that can be wrong with a deployment is found, and says how to mend it.
+//! `countersign doctor`: finds each problem of a deployment, and says how to fix it.
 
 use serde_json::{Value, json};
 
 use super::keys::made;
 use crate::{command_line, started};
 use testing::p256_pem;
-use testing::{CASES, CommandLine, ISSUER, Ran, TestApp};
+use testing::{CASES, CommandLine, CommandOutput, ISSUER, TestApp};
 
 const ROTATING: [&str; 2] = ["SIGNING_ALGORITHM", "ES256"];
 
-async fn doctor(line: &CommandLine, url: &str, more: &[[&str; 2]]) -> Ran {
+async fn doctor(line: &CommandLine, url: &str, more: &[[&str; 2]]) -> CommandOutput {
     let mut command = line.bare(&["--url", url, "doctor", "--json"]);
     command.envs(testing::cloud::environment(ISSUER)).envs(more.iter().map(|[name, value]| (name, value)));
-    Ran::of(command.spawn().unwrap(), "").await
+    CommandOutput::of(command.spawn().unwrap(), "").await
 }
 
-/// The findings of a check, as level and words.
-fn of(ran: &Ran, check: &str) -> Vec<(String, String)> {
+/// Returns the findings of a check: the level, and the finding with its fix.
+fn of(ran: &CommandOutput, check: &str) -> Vec<(String, String)> {
     let report = ran.json();
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["check"] == check);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    findings.map(|one| (text(&one["level"]), format!("{} -> {}", text(&one["finding"]), text(&one["mend"])))).collect()
+    findings.map(|one| (text(&one["level"]), format!("{} -> {}", text(&one["finding"]), text(&one["fix"])))).collect()
 }
 
 #[track_caller]
-fn assert_found(ran: &Ran, check: &str, level: &str, said: &str) {
+fn assert_found(ran: &CommandOutput, check: &str, level: &str, said: &str) {
     let found = of(ran, check);
     assert!(found.iter().any(|(found, words)| found == level && words.contains(said)), "{level} {said:?}: {found:?}");
 }
 
 #[tokio::test]
-async fn what_is_well_is_said_to_be() {
+async fn healthy_parts_are_ok() {
     let test = made(5 * 86_400).await;
     let url = test.serve().await;
     let ran = doctor(&command_line(&test), &url, &[ROTATING]).await;
@@ -42,22 +42,27 @@ async fn what_is_well_is_said_to_be() {
     shown.assert(shown.code, "ok       endpoint        http://127.0.0.1").assert(shown.code, "warning  table clients");
     assert!(!shown.out.contains("\u{1b}["));
     let mut of_stack = command_line(&test).bare(&["--stack", "countersign", "--url", &url, "doctor", "--json"]);
-    assert_found(&Ran::of(of_stack.spawn().unwrap(), "").await, "stack", "ok", "countersign is UPDATE_COMPLETE");
+    assert_found(
+        &CommandOutput::of(of_stack.spawn().unwrap(), "").await,
+        "stack",
+        "ok",
+        "countersign is UPDATE_COMPLETE",
+    );
 }
 
 #[tokio::test]
-async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
+async fn an_api_that_does_not_respond_or_has_another_issuer_is_an_error() {
     let test = started().await;
     let line = command_line(&test);
-    let nobody = doctor(&line, "http://127.0.0.1:9", &[]).await;
-    assert_found(&nobody, "endpoint", "fault", "did not respond");
-    assert_eq!(nobody.code, 1);
-    assert!(nobody.err.contains("each finding says how to fix it"));
+    let silent = doctor(&line, "http://127.0.0.1:9", &[]).await;
+    assert_found(&silent, "endpoint", "error", "did not respond");
+    assert_eq!(silent.code, 1);
+    assert!(silent.err.contains("each finding says how to fix it"));
     let url = test.serve().await;
     let other = doctor(&line, &url, &[["ISSUER", "https://other.example"]]).await;
-    assert_found(&other, "endpoint", "fault", ", not https://other.example");
-    let elsewhere = doctor(&line, &format!("{url}/elsewhere"), &[]).await;
-    assert_found(&elsewhere, "endpoint", "fault", "returned 404");
+    assert_found(&other, "endpoint", "error", ", not https://other.example");
+    let wrong_path = doctor(&line, &format!("{url}/other"), &[]).await;
+    assert_found(&wrong_path, "endpoint", "error", "returned 404");
 
     test.app.warm_up().await;
     let clock = testing::cloud::serve(axum::Router::new().fallback(async || {
@@ -66,17 +71,17 @@ async fn an_api_that_does_not_answer_or_is_another_is_a_fault() {
         ([("date", "Sun, 22 Nov 2020 00:00:00 GMT")], metadata.to_string())
     }));
     let skewed = doctor(&line, &format!("http://{}", clock.await.unwrap()), &[]).await;
-    assert_found(&skewed, "clock", "fault", "this machine's is ahead by");
-    assert_found(&skewed, "published keys", "fault", "is published with its private key");
+    assert_found(&skewed, "clock", "error", "this machine's is ahead by");
+    assert_found(&skewed, "published keys", "error", "is published with its private key");
     assert_found(&skewed, "published keys", "warning", "not in the secret: x");
 }
 
 #[tokio::test]
-async fn keys_that_are_broken_unpublished_or_late_are_found() {
+async fn keys_that_are_invalid_unpublished_or_late_are_found() {
     let late = made(40 * 86_400).await;
     let url = late.serve().await;
     let mut of_stack = command_line(&late).bare(&["--stack", "countersign", "--url", &url, "doctor", "--json"]);
-    let ran = Ran::of(of_stack.spawn().unwrap(), "").await;
+    let ran = CommandOutput::of(of_stack.spawn().unwrap(), "").await;
     assert_found(&ran, "rotation", "warning", "the current key has signed for 40d, but its limit is 30d");
     let ran = doctor(&command_line(&late), &url, &[["SIGNING_ALGORITHM", "EdDSA"]]).await;
     assert_found(&ran, "rotation", "warning", "the algorithm of the next key is ES256, and SigningAlgorithm is EdDSA");
@@ -93,72 +98,74 @@ async fn keys_that_are_broken_unpublished_or_late_are_found() {
     let other = axum::Router::new().fallback(async move || published.to_string());
     let other = format!("http://{}", testing::cloud::serve(other).await.unwrap());
     let ran = doctor(&line, &other, &[]).await;
-    assert_found(&ran, "published keys", "fault", "differs from the key in the secret");
+    assert_found(&ran, "published keys", "error", "differs from the key in the secret");
     test.cloud.put_secret(&p256_pem()).unwrap();
     let ran = doctor(&line, &url, &[]).await;
     assert_found(&ran, "rotation", "ok", "externally managed");
-    assert_found(&ran, "published keys", "fault", "is not published: verifiers reject its tokens");
+    assert_found(&ran, "published keys", "error", "is not published: verifiers reject its tokens");
     for (text, said) in [("{", "replace it with a valid one"), (" ", "creates the first keys")] {
         test.cloud.put_secret(text).unwrap();
-        assert_found(&doctor(&line, &url, &[]).await, "secret", "fault", said);
+        assert_found(&doctor(&line, &url, &[]).await, "secret", "error", said);
     }
     test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
     let ran = doctor(&line, &url, &[]).await;
-    assert_found(&ran, "secret", "fault", "GetSecretValue");
+    assert_found(&ran, "secret", "error", "GetSecretValue");
 }
 
 #[tokio::test]
-async fn tables_and_records_that_are_not_as_they_should_be_are_found() {
+async fn problems_of_tables_and_records_are_found() {
     let test = started().await;
     let url = test.serve().await;
     let put = |item: Value| test.cloud.put("ClientsTable", &item).unwrap();
     put(json!({"client_id": "malformed", "enabled": "yes"}));
     put(json!({"client_id": "empty", "enabled": true}));
     let hash = countersign::password_hash::hash_client_secret("secret");
-    let dying = json!([{"hash": hash, "expires_at": test.now() + 3 * 86_400}]);
-    put(json!({"client_id": "dying", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": dying,
-               "default_scopes": ["b"], "access_token_ttl": 999_999}));
+    let expiring = json!([{"hash": hash, "expires_at": test.now() + 3 * 86_400}]);
+    put(
+        json!({"client_id": "expiring", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": expiring,
+               "default_scopes": ["b"], "access_token_ttl": 999_999}),
+    );
     test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
     let twin = json!({"username": "Twin@Example.com", "user_id": "1042", "enabled": true});
     test.cloud.put("UsersTable", &twin).unwrap();
     test.change_user(&json!({"sessions_valid_from": test.now()}));
     let ran = doctor(&command_line(&test), &url, &[]).await;
     for (level, said) in [
-        ("fault", "malformed: malformed (enabled)"),
+        ("error", "malformed: malformed (enabled)"),
         ("warning", "empty: no scopes, so no tokens"),
         ("warning", "empty, no-grants: no grant types, so no tokens"),
         ("warning", "empty: no active secret, so no tokens"),
-        ("warning", "dying: the last active secret expires within 7 days"),
-        ("warning", "dying: default scopes that are not among the scopes"),
+        ("warning", "expiring: the last active secret expires within 7 days"),
+        ("warning", "expiring: default scopes that are not among the scopes"),
         ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),
-        ("warning", "dying: an access_token_ttl above 7 days, which is limited to 7 days"),
+        ("warning", "expiring: an access_token_ttl above 7 days, which is limited to 7 days"),
     ] {
         assert_found(&ran, "clients", level, said);
     }
-    assert_found(&ran, "users", "fault", "odd");
+    assert_found(&ran, "users", "error", "odd");
     assert_found(&ran, "users", "warning", "2 of 8 users still have a hash of an old scheme (bcrypt 2)");
     assert_found(&ran, "users", "warning", "Twin@Example.com");
     assert_found(&ran, "users", "warning", "sessions_valid_from");
-    assert_found(&ran, "users", "fault", "the same user_id as");
-    // The emulator has none of these.
+    assert_found(&ran, "users", "error", "the same user_id as");
+    // The emulator does not have these settings.
     assert_found(&ran, "table clients", "warning", "is not protected from deletion");
     assert_found(&ran, "table users", "warning", "is not encrypted with a KMS key");
     assert_found(&ran, "table grants", "warning", "does not delete expired items");
 
     let mut quick = command_line(&test).bare(&["--url", &url, "doctor", "--json", "--no-users"]);
-    let quick = Ran::of(quick.envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
+    let quick = CommandOutput::of(quick.envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
     assert!(of(&quick, "users").is_empty());
     let gone = doctor(&command_line(&test), &url, &[["USERS_TABLE", "Nowhere"], ["GRANTS_TABLE", "UsersTable"]]).await;
-    assert_found(&gone, "table users", "fault", "ResourceNotFoundException");
-    assert_found(&gone, "table grants", "fault", "the key schema of UsersTable is not only id");
+    assert_found(&gone, "table users", "error", "ResourceNotFoundException");
+    assert_found(&gone, "table grants", "error", "the key schema of UsersTable is not only id");
     test.interceptor.fail("DescribeTable", 400, "AccessDeniedException");
     let blind = doctor(&command_line(&test), &url, &[]).await;
     assert_found(&blind, "table clients", "warning", "your role lacks dynamodb:DescribeTable");
 }
 
-/// As the template makes it, nothing is wrong: and exit code 0 says so.
+/// A deployment as the template creates it has no problems, and exit code 0.
 #[tokio::test]
-async fn a_new_deployment_with_a_client_of_ours_is_well() {
+async fn a_new_deployment_with_a_new_client_is_healthy() {
     let test = made(5 * 86_400).await;
     let url = test.serve().await;
     test.interceptor.describe_as_deployed();
@@ -185,12 +192,12 @@ async fn a_new_deployment_with_a_client_of_ours_is_well() {
     assert_found(&ran, "table grants", "warning", "PointInTimeRecoveryEnabled=false");
 }
 
-/// Nothing is changed, whatever is found.
+/// Doctor changes nothing, even if it finds problems.
 #[tokio::test]
-async fn it_only_reads() {
+async fn doctor_only_reads() {
     let test: TestApp = started().await;
     let url = test.serve().await;
-    test.interceptor.forget();
+    test.interceptor.clear_calls();
     doctor(&command_line(&test), &url, &[]).await;
     let reads = ["GetSecretValue", "DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive", "Scan"];
     for call in test.interceptor.calls() {

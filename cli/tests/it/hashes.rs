@@ -1,4 +1,4 @@
-//! Hashes that other systems made: which ones are imported, and that the password goes on working.
+//! Hashes of other systems: the accepted forms, and logins with the imported passwords.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::command_line;
-use testing::{CHEAP_ARGON2, Ran, TestApp, file};
+use testing::{CHEAP_ARGON2, CommandOutput, TestApp, file};
 
 /// Hashes of other systems: name, scheme, hash, password, and who made the hash.
 fn vectors() -> Vec<Value> {
@@ -25,7 +25,7 @@ async fn started() -> TestApp {
     test
 }
 
-async fn import(test: &TestApp, name: &str, lines: &str) -> Ran {
+async fn import(test: &TestApp, name: &str, lines: &str) -> CommandOutput {
     command_line(test).run(&["import", "users", file(name, lines).to_str().unwrap(), "--json"]).await
 }
 
@@ -85,16 +85,17 @@ async fn users_of_every_system_log_in_with_the_password_that_they_had() {
     assert!(schemes.iter().eq(all.iter()), "a scheme without a vector: {schemes:?}");
 }
 
-#[tokio::test]
-async fn a_hash_that_is_not_accepted_is_rejected_with_what_to_do() {
-    let test = started().await;
+const UNKNOWN: &str = "not a hash in a known form; docs/cli.md lists the forms";
+
+/// Returns hashes that are not accepted, each with its reason.
+fn unaccepted() -> Vec<(String, &'static str)> {
     let keycloak = |credential: &str| {
         let secret = json!({"value": "YWJj", "salt": "YWJj"}).to_string();
         json!({"secretData": secret, "credentialData": credential}).to_string()
     };
     let (crypt, fast, plain) = ("a hash of crypt(3)", "a fast hash like MD5 or SHA", "a secret in plain text");
-    let (costly, unknown) = ("needs too much work", "not a hash in a known form; docs/cli.md lists the forms");
-    let rejected = [
+    let (costly, unknown) = ("needs too much work", UNKNOWN);
+    let hashes = [
         ("$1$abcdefgh$G6eJ5eIzfjFWDg9S0.GG0.", crypt),
         ("$5$rounds=5000$saltsalt$rx2AgU1bh4zqtmkeHqc4mU0h8sZ5hvCVhBzlkyw2d3.", crypt),
         (
@@ -134,26 +135,36 @@ async fn a_hash_that_is_not_accepted_is_rejected_with_what_to_do() {
         ("AQAAAAMAAAD6AAAAEAhftMyfTJylOlZT+eEotFXd1elee8ih5WsjXaR3PA9M", unknown),
         ("AQAAAAEAAAD6AAAA/whftMyfTJylOlZT+eEotFXd1elee8ih5WsjXaR3PA9M", unknown),
         ("AQ==", unknown),
-        (&keycloak("{}"), unknown),
-        (&keycloak("no JSON"), unknown),
-        (&keycloak(r#"{"hashIterations": 1000, "algorithm": "pbkdf2-md5"}"#), unknown),
-        (&keycloak(r#"{"hashIterations": 5, "algorithm": "argon2", "additionalParameters": {"memory": []}}"#), unknown),
+        (&*keycloak("{}"), unknown),
+        (&*keycloak("no JSON"), unknown),
+        (&*keycloak(r#"{"hashIterations": 1000, "algorithm": "pbkdf2-md5"}"#), unknown),
+        (
+            &*keycloak(r#"{"hashIterations": 5, "algorithm": "argon2", "additionalParameters": {"memory": []}}"#),
+            unknown,
+        ),
         (r#"{"secretData": 5}"#, unknown),
     ];
-    let lines = rejected.iter().enumerate().fold(String::new(), |mut lines, (number, (hash, _))| {
+    hashes.iter().map(|(hash, reason)| ((*hash).to_owned(), *reason)).collect()
+}
+
+#[tokio::test]
+async fn a_hash_that_is_not_accepted_is_rejected_with_what_to_do() {
+    let test = started().await;
+    let unaccepted = unaccepted();
+    let lines = unaccepted.iter().enumerate().fold(String::new(), |mut lines, (number, (hash, _))| {
         writeln!(lines, "{}", line(&format!("user-{number}"), hash)).unwrap();
         lines
     });
     let ran = import(&test, "rejected.jsonl", &lines).await;
     let report = ran.assert(3, "line 1: ").json();
-    let bad = report["bad"].as_array().unwrap();
-    assert_eq!(bad.len(), rejected.len(), "{report}");
-    for ((hash, expected), bad) in rejected.iter().zip(bad) {
-        let reason = bad["reason"].as_str().unwrap();
+    let reported = report["rejected"].as_array().unwrap();
+    assert_eq!(reported.len(), unaccepted.len(), "{report}");
+    for ((hash, expected), line) in unaccepted.iter().zip(reported) {
+        let reason = line["reason"].as_str().unwrap();
         assert!(reason.contains(expected), "{hash}: {reason}");
         let says_what_to_do = reason.ends_with("leave it out, and set a new one after the import");
-        assert!(says_what_to_do || *expected == unknown, "{reason}");
-        assert!(!reason.contains(hash), "{reason}");
+        assert!(says_what_to_do || *expected == UNKNOWN, "{reason}");
+        assert!(!reason.contains(hash.as_str()), "{reason}");
     }
 }
 

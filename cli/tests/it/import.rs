@@ -1,4 +1,4 @@
-//! `countersign import`: users and clients of another system, and the passwords and secrets that they had.
+//! `countersign import`: users and clients of another system, with their passwords and secrets.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,7 +10,7 @@ use countersign::password_hash::Hasher;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{CHEAP_ARGON2, Ran, TestApp, file};
+use testing::{CHEAP_ARGON2, CommandOutput, TestApp, file};
 
 mod cases;
 mod lines;
@@ -19,21 +19,21 @@ mod runs;
 
 const IMPORTED: &str = "imported-password";
 
-async fn import(test: &TestApp, kind: &str, path: &Path, more: &[&str]) -> Ran {
+async fn import(test: &TestApp, kind: &str, path: &Path, more: &[&str]) -> CommandOutput {
     let path = path.to_str().unwrap();
     command_line(test).run(&[&["import", kind, path, "--json"], more].concat()).await
 }
 
 /// Returns the line numbers of the rejected lines, with their reasons.
-fn rejected(ran: &Ran) -> Vec<(u64, String)> {
+fn rejected(ran: &CommandOutput) -> Vec<(u64, String)> {
     let report = ran.json();
-    let rejected = report["bad"].as_array().unwrap().iter();
+    let rejected = report["rejected"].as_array().unwrap().iter();
     rejected.map(|bad| (bad["line"].as_u64().unwrap(), bad["reason"].as_str().unwrap().to_owned())).collect()
 }
 
 /// Asserts that exactly these lines were rejected, with reasons that contain these words.
 #[track_caller]
-fn assert_rejected(ran: &Ran, expected: &[(u64, &str)]) {
+fn assert_rejected(ran: &CommandOutput, expected: &[(u64, &str)]) {
     let rejected = rejected(ran);
     assert_eq!(
         rejected.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
@@ -55,7 +55,7 @@ fn pbkdf2(salt: &[u8], rounds: u32) -> Vec<u8> {
     hash.to_vec()
 }
 
-/// One hash of the same password in every form, with the scheme that it is reported as.
+/// Returns hashes of the same password in every form, each with a name and its reported scheme.
 fn hashes() -> Vec<(&'static str, &'static str, String)> {
     let bcrypt = |version| bcrypt::hash_with_salt(IMPORTED, 4, [7; 16]).unwrap().format_for_version(version);
     let salt = b"salt-of-16-bytes";
@@ -85,7 +85,7 @@ fn hashes() -> Vec<(&'static str, &'static str, String)> {
 }
 
 #[tokio::test]
-async fn users_log_in_with_the_password_that_they_had_whatever_hashed_it() {
+async fn imported_users_log_in_with_their_password_for_every_hash_scheme() {
     let test = started().await;
     let mut lines = String::new();
     for (name, _, hash) in hashes() {
@@ -96,16 +96,16 @@ async fn users_log_in_with_the_password_that_they_had_whatever_hashed_it() {
     let path = file("schemes.jsonl", &lines);
     let dry = import(&test, "users", &path, &["--dry-run"]).await;
     dry.assert(0, "");
-    assert_eq!(user(&test, "laravel"), Value::Null, "a rehearsal writes nothing");
+    assert_eq!(user(&test, "laravel"), Value::Null, "a dry run writes nothing");
     let done = import(&test, "users", &path, &[]).await;
     done.assert(0, "changing the tables");
     let report = done.json();
     for (scheme, count) in [("argon2id", 2), ("bcrypt", 4), ("pbkdf2-sha256", 4), ("no password", 1)] {
-        assert_eq!(report["schemes"][scheme], json!({"new": count, "replaced": 0, "was_there": 0}), "{scheme}");
+        assert_eq!(report["schemes"][scheme], json!({"new": count, "replaced": 0, "existing": 0}), "{scheme}");
         assert_eq!(report["schemes"], dry.json()["schemes"]);
     }
 
-    // Of the fixtures two have an old hash, too.
+    // Two users of the fixtures have an old hash, too.
     let status = command_line(&test).json(&["import", "status"]).await;
     assert_eq!(status["waiting"], 12);
     assert_eq!(status["waiting_by_scheme"], json!({"argon2id": 2, "bcrypt": 6, "pbkdf2-sha256": 4}));
@@ -119,14 +119,14 @@ async fn users_log_in_with_the_password_that_they_had_whatever_hashed_it() {
     let status = command_line(&test).json(&["import", "status"]).await;
     assert_eq!(status["waiting_by_scheme"], json!({"bcrypt": 2}));
 
-    // Again, with the same file: nothing is undone.
+    // A second import of the same file changes nothing.
     let again = import(&test, "users", &path, &[]).await;
-    assert_eq!(again.json()["schemes"]["bcrypt"], json!({"new": 0, "replaced": 0, "was_there": 4}));
+    assert_eq!(again.json()["schemes"]["bcrypt"], json!({"new": 0, "replaced": 0, "existing": 4}));
     assert_eq!(command_line(&test).json(&["import", "status"]).await["waiting"], 2);
 }
 
 #[tokio::test]
-async fn clients_come_with_their_secrets_in_the_clear_or_hashed() {
+async fn clients_are_imported_with_secrets_in_plain_text_or_hashed() {
     let test = started().await;
     let generated = countersign::password_hash::generate_client_secret();
     let common = json!({"grant_types": ["client_credentials"], "scopes": ["a"], "default_scopes": ["a"]});

@@ -1,4 +1,4 @@
-//! `countersign key`: the rotation itself is tested in `rotation.rs`; here, that the command line does it.
+//! `countersign key`: `tests/it/keys/rotation.rs` tests the rotation itself.
 
 use countersign::keys::{RotationPolicy, RotationRequest, Rotator};
 use serde_json::{Value, json};
@@ -7,11 +7,11 @@ use crate::command_line;
 use testing::TestApp;
 use testing::p256_pem;
 
-/// A deployment whose keys were made this many seconds ago.
+/// Starts a deployment whose keys were created this number of seconds ago.
 pub async fn made(seconds: i64) -> TestApp {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     test.use_system_time().await;
-    test.pass(-seconds);
+    test.advance_clock(-seconds);
     let policy =
         RotationPolicy { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
     let secret_id = test.app.config.keys.secret_id.clone();
@@ -27,7 +27,7 @@ fn kid(test: &TestApp, stage: &str) -> String {
 }
 
 #[tokio::test]
-async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
+async fn key_list_shows_the_next_change_of_each_key_but_no_private_key() {
     let test = made(5 * 86_400).await;
     let line = command_line(&test);
     let keys = line.json(&["key", "list"]).await;
@@ -37,7 +37,7 @@ async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
     listed.assert(0, "retires at the next rotation").assert(0, "may sign from 20").assert(0, "5d");
     assert!(!listed.out.contains("PRIVATE"));
     let mut of_stack = line.bare(&["--stack", "countersign", "key", "list"]);
-    testing::Ran::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
+    testing::CommandOutput::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
 
     test.cloud.put_secret(&p256_pem()).unwrap();
     line.run(&["key", "list"]).await.assert(0, "externally managed");
@@ -50,7 +50,7 @@ async fn keys_are_listed_with_what_comes_and_without_what_they_are() {
 }
 
 #[tokio::test]
-async fn a_rotation_happens_when_verifiers_can_have_seen_the_key_and_an_emergency_at_once() {
+async fn a_rotation_waits_until_verifiers_can_have_the_key_and_an_emergency_does_not() {
     let young = made(60).await;
     let (current, next) = (kid(&young, "current"), kid(&young, "next"));
     command_line(&young)
@@ -60,7 +60,7 @@ async fn a_rotation_happens_when_verifiers_can_have_seen_the_key_and_an_emergenc
     assert_eq!(kid(&young, "current"), current);
     let line = command_line(&young);
     line.run(&["key", "rotate", "--emergency"]).await.assert(1, "confirm with --yes");
-    line.run(&["key", "rotate", "--emergency=-nobody", "--yes"]).await.assert(1, "key -nobody not found");
+    line.run(&["key", "rotate", "--emergency=-missing", "--yes"]).await.assert(1, "key -missing not found");
     assert_eq!(kid(&young, "current"), current);
     line.run(&["key", "rotate", "--emergency", "--yes"]).await.assert(0, &next);
     assert_eq!(kid(&young, "current"), next);
@@ -76,18 +76,18 @@ async fn a_rotation_happens_when_verifiers_can_have_seen_the_key_and_an_emergenc
     let emergency = format!("--emergency={current}");
     let named = ["key", "rotate", &emergency, "--yes"];
     command_line(&old).run(&named).await.assert(0, "yes");
-    assert_eq!(kid(&old, "current"), next, "the one that signs stays");
+    assert_eq!(kid(&old, "current"), next, "the current key stays");
 }
 
-/// What the deployment rotates by is not guessed; and a key that had to be made first is no rotation.
+/// The settings of the rotation are not guessed, and the creation of a next key does not count as a rotation.
 #[tokio::test]
-async fn a_rotation_by_other_settings_than_the_deployments_is_refused() {
+async fn a_rotation_with_unknown_settings_is_rejected() {
     let test = made(10_801).await;
     let before = test.cloud.secret().unwrap();
     for missing in ["SIGNING_ALGORITHM", "KEY_PUBLIC_FOR"] {
         let mut command = command_line(&test).bare(&["key", "rotate"]);
         command.envs(testing::cloud::environment(testing::ISSUER)).env_remove(missing);
-        let ran = testing::Ran::of(command.spawn().unwrap(), "").await;
+        let ran = testing::CommandOutput::of(command.spawn().unwrap(), "").await;
         ran.assert(1, &format!("are not known (environment variable {missing} is missing); add --stack NAME"));
     }
     assert_eq!(test.cloud.secret().unwrap(), before);

@@ -40,7 +40,7 @@ async fn client_create_and_update_write_allowed_origins() {
 }
 
 #[tokio::test]
-async fn no_command_writes_an_origin_that_no_browser_sends() {
+async fn no_command_writes_an_invalid_origin() {
     let test = started().await;
     let many: Vec<_> = (0..21).map(|n| format!("--allowed-origin=https://{n}.example")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
@@ -71,7 +71,7 @@ async fn apply_writes_the_allowed_origins_of_the_file() {
 }
 
 #[tokio::test]
-async fn an_import_takes_allowed_origins_from_a_list_or_a_cell() {
+async fn an_import_reads_allowed_origins_from_a_list_or_a_cell() {
     let test = started().await;
     let csv = "client_id,allowed_origins\none,https://a.example https://b.example\ntwo,https://a.example/\nthree,\n";
     let lines = [
@@ -81,9 +81,9 @@ async fn an_import_takes_allowed_origins_from_a_list_or_a_cell() {
     for (name, text) in [("origins.csv", csv), ("origins.jsonl", &lines.map(|line| line.to_string()).join("\n"))] {
         let path = file(name, text);
         let ran = command_line(&test).run(&["import", "clients", path.to_str().unwrap(), "--json"]).await;
-        let bad = ran.assert(3, "").json()["bad"].clone();
-        assert_eq!(bad.as_array().unwrap().len(), 1, "{bad}");
-        assert!(bad[0]["reason"].as_str().unwrap().contains(BAD), "{bad}");
+        let rejected = ran.assert(3, "").json()["rejected"].clone();
+        assert_eq!(rejected.as_array().unwrap().len(), 1, "{rejected}");
+        assert!(rejected[0]["reason"].as_str().unwrap().contains(BAD), "{rejected}");
     }
     assert_eq!(stored(&test, "one"), json!(["https://a.example", "https://b.example"]));
     assert_eq!(stored(&test, "four"), json!(["https://a.example"]));

@@ -1,4 +1,4 @@
-//! The operators' page: each command on it is run, in their order, and prints what stands there.
+//! `docs/cli.md`: each command of the page runs, in the order of the page, and prints the output of the page.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use testing::{ISSUER, TestApp, fresh_path};
 
 const PAGE: &str = include_str!("../../../docs/cli.md");
 
-/// The fenced blocks of the page: how each is marked, and what is in it.
+/// Returns the fenced blocks of the page: the text after the fence, and the lines.
 fn blocks() -> Vec<(String, Vec<&'static str>)> {
     let mut blocks = Vec::new();
     let mut lines = PAGE.lines();
@@ -21,7 +21,7 @@ fn blocks() -> Vec<(String, Vec<&'static str>)> {
     blocks
 }
 
-/// A line, word by word, without what is different each time: secrets, ids, times and spans of time.
+/// Splits a line into words. Replaces secrets, ids, times and durations, which differ in each run.
 fn words(line: &str) -> Vec<&str> {
     let word = |word| {
         let bare = str::trim_matches(word, ['(', ')', ',', ';', '.']);
@@ -41,16 +41,16 @@ fn words(line: &str) -> Vec<&str> {
 }
 
 #[test]
-fn what_differs_each_time_is_all_that_may() {
+fn only_secrets_ids_times_and_durations_may_differ() {
     let secret = "cs_AEySRE2C5eRzfN5Lq8o0NmkXMJ69Txb3xN-E3NgnBUE1PAUaP";
-    let line = |time: &str| format!("{secret} lives for 59m 58s, until {time}, not f476fbc4");
+    let line = |time: &str| format!("{secret} expires in 59m 58s, at {time}, not f476fbc4");
     assert_eq!(words(&line("2026-11-22T01:05:07Z")), words(&line("2027-01-01T00:00:00Z").replace("59m", "3s")));
     for other in ["cs_short", "tomorrow", "59 minutes", "f476fbcx"] {
         assert_ne!(words(other), words("2026-11-22T01:05:07Z"));
     }
 }
 
-/// Runs a command as it stands there, and yields what it printed, in one stream as on a terminal.
+/// Runs a command of the page. Returns its output, stdout and stderr in one stream as on a terminal.
 async fn run(test: &TestApp, folder: &Path, url: &str, command: &str) -> Vec<String> {
     let binaries = Path::new(BINARY).parent().unwrap().display();
     let mut shell = command_line(test).program("bash", &["-c", &format!("exec 2>&1; {command}")]);
@@ -65,7 +65,7 @@ async fn run(test: &TestApp, folder: &Path, url: &str, command: &str) -> Vec<Str
 }
 
 #[tokio::test]
-async fn each_command_prints_what_stands_on_the_page() {
+async fn each_command_prints_the_output_on_the_page() {
     let test = made(5 * 86_400).await;
     let url = test.serve().await;
     test.interceptor.describe_as_deployed();
@@ -76,7 +76,7 @@ async fn each_command_prints_what_stands_on_the_page() {
     std::fs::create_dir_all(&folder).unwrap();
     let mut commands = 0;
     for (mark, lines) in blocks() {
-        // A file that the commands after it use: its name follows its language.
+        // A file for the commands after it. Its name follows its language.
         if let Some((_, name)) = mark.split_once(' ') {
             std::fs::write(folder.join(name), lines.join("\n") + "\n").unwrap();
         }
@@ -105,7 +105,7 @@ async fn each_command_prints_what_stands_on_the_page() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// A new deployment has nothing in it.
+/// Deletes all records of a table.
 async fn empty(test: &TestApp, table: &str) {
     let (kind, key) = if table == "ClientsTable" { ("client", "client_id") } else { ("user", "username") };
     let listed = command_line(test).run(&[kind, "list", "--json"]).await;

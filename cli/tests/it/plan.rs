@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{Ran, SERVICE, TestApp, file};
+use testing::{CommandOutput, SERVICE, TestApp, file};
 
 const FILE: &str = r#"
 [clients.billing-cron]
@@ -22,7 +22,7 @@ access_token_ttl = 600
 id = 7
 "#;
 
-async fn run(test: &TestApp, verb: &str, path: &Path, more: &[&str]) -> Ran {
+async fn run(test: &TestApp, verb: &str, path: &Path, more: &[&str]) -> CommandOutput {
     command_line(test).run(&[&[verb, path.to_str().unwrap()], more].concat()).await
 }
 
@@ -31,7 +31,7 @@ fn stored(test: &TestApp, client_id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do() {
+async fn apply_makes_the_clients_equal_to_the_file() {
     let test = started().await;
     let path = file("apply.toml", FILE);
     let before = stored(&test, SERVICE.0);
@@ -50,7 +50,7 @@ async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do()
     let applied = run(&test, "apply", &path, &["--yes"]).await;
     let secret =
         applied.assert(0, "2 applied").out.split_whitespace().find(|word| word.starts_with("cs_")).unwrap().to_owned();
-    assert_eq!(stored(&test, SERVICE.0)["secrets"], before["secrets"], "secrets are not of the file");
+    assert_eq!(stored(&test, SERVICE.0)["secrets"], before["secrets"], "apply does not change secrets");
     assert_eq!(stored(&test, "shop")["system"]["M"]["id"]["N"], "7");
     let password = [("grant_type", "client_credentials")];
     test.form(("shop", &secret), &password).await.assert_error(400, "unauthorized_client");
@@ -58,7 +58,7 @@ async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do()
     run(&test, "plan", &path, &[]).await.assert(0, "No changes.");
     run(&test, "apply", &path, &[]).await.assert(0, "No changes.");
 
-    // What is not said any more is not there any more.
+    // An attribute that is not in the file any more is removed.
     let path = file("apply.toml", &FILE.replace("access_token_ttl = 600\n", ""));
     let planned = run(&test, "plan", &path, &[]).await;
     planned.assert(3, "access_token_ttl: 600 -> none");
@@ -72,7 +72,7 @@ async fn the_clients_become_what_the_file_says_and_then_there_is_nothing_to_do()
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_is_refused_whole() {
+async fn an_invalid_file_is_rejected_as_a_whole() {
     let test = started().await;
     let table = [
         ("[clients.a", "line 1"),
@@ -101,9 +101,9 @@ async fn a_file_that_cannot_be_is_refused_whole() {
     run(&test, "plan", Path::new("nowhere.toml"), &[]).await.assert(1, "cannot read nowhere.toml");
 }
 
-/// It fails in the middle: what was made is told, with its secret, and the same command does the rest.
+/// The secrets of created clients are printed in spite of a later failure, and the same command does the rest.
 #[tokio::test]
-async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same_command() {
+async fn apply_continues_after_a_failure() {
     let test = started().await;
     let path = file("half.toml", "[clients.a]\n[clients.billing-cron]\n");
     test.interceptor.fail("UpdateItem ClientsTable", 400, "AccessDeniedException");
@@ -117,9 +117,9 @@ async fn what_was_done_before_a_failure_is_told_and_the_rest_is_done_by_the_same
     assert!(!rest.out.contains("cs_"));
 }
 
-/// In JSON, too: what was made before a failure is printed, with the secrets that nobody else will ever see.
+/// The secrets of created clients are not shown again, so they are printed in JSON, too.
 #[tokio::test]
-async fn scripts_get_the_secrets_of_what_was_done_before_a_failure() {
+async fn json_has_the_secrets_of_clients_that_were_created_before_a_failure() {
     let test = started().await;
     let path = file("half-json.toml", "[clients.a]\n[clients.billing-cron]\n");
     run(&test, "apply", &path, &["--json"]).await.assert(1, "add --yes");
@@ -130,12 +130,12 @@ async fn scripts_get_the_secrets_of_what_was_done_before_a_failure() {
 }
 
 #[tokio::test]
-async fn a_file_undoes_nothing_that_it_does_not_speak_of() {
+async fn a_file_does_not_change_what_it_does_not_name() {
     let test = started().await;
     command_line(&test).run(&["client", "disable", SERVICE.0]).await.assert(0, "");
     let path = file("quiet.toml", &format!("{FILE}rate = 1.0\nratio = 1.5\nlist = [2.0, {{x = 3.0}}]\n"));
     run(&test, "apply", &path, &["--yes"]).await.assert(0, "applied");
-    assert_eq!(stored(&test, SERVICE.0)["enabled"]["BOOL"], false, "disabled in a hurry");
+    assert_eq!(stored(&test, SERVICE.0)["enabled"]["BOOL"], false, "the client stays disabled");
     run(&test, "plan", &path, &[]).await.assert(0, "No changes.");
     let path = file("empty.toml", "");
     run(&test, "apply", &path, &["--prune", "--yes"]).await.assert(1, "check the file");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::command_line;
-use testing::{Ran, SERVICE, TestApp, file};
+use testing::{CommandOutput, SERVICE, TestApp, file};
 
 /// The `user_id` of the user of the fixtures.
 const USER_ID: &str = "1042";
@@ -13,7 +13,7 @@ fn item(test: &TestApp, table: &str, key: &Value) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn s_212_no_command_makes_a_user_and_a_client_with_one_id() {
+async fn s_212_no_command_creates_a_user_and_a_client_with_one_id() {
     let test = TestApp::start().await;
     let line = command_line(&test);
     let create = ["user", "create", "new@example.com", "--no-password", "--user-id"];
@@ -37,7 +37,7 @@ async fn s_212_no_command_makes_a_user_and_a_client_with_one_id() {
     line.run(&["client", "create", "free"]).await.assert(1, "the user_id of the user new@example.com");
 }
 
-async fn import(test: &TestApp, kind: &str, ids: &[&str], more: &[&str]) -> Ran {
+async fn import(test: &TestApp, kind: &str, ids: &[&str], more: &[&str]) -> CommandOutput {
     let line = |id: &&str| match kind {
         "users" => json!({"username": format!("user-{id}"), "user_id": id}).to_string(),
         _ => json!({"client_id": id}).to_string(),
@@ -47,14 +47,14 @@ async fn import(test: &TestApp, kind: &str, ids: &[&str], more: &[&str]) -> Ran 
 }
 
 #[tokio::test]
-async fn s_212_an_import_makes_no_user_and_client_with_one_id_unless_it_is_allowed() {
+async fn s_212_an_import_creates_shared_ids_only_if_allowed() {
     const WARNING: &str = "of the imported ids belong to a user and to a client";
     let test = TestApp::start().await;
     for (kind, shared) in [("users", SERVICE.0), ("clients", USER_ID)] {
         for more in [&["--dry-run"][..], &[]] {
             let ran = import(&test, kind, &[&format!("only-{kind}"), shared], more).await;
             let report = ran.assert(3, "line 2: the id is used by a user and by a client").json();
-            assert_eq!((report["bad"].as_array().unwrap().len(), &report["shared_ids"]), (1, &json!(0)), "{kind}");
+            assert_eq!((report["rejected"].as_array().unwrap().len(), &report["shared_ids"]), (1, &json!(0)), "{kind}");
         }
         let ids = [&format!("other-{kind}"), shared];
         let ran = import(&test, kind, &ids, &["--allow-shared-ids"]).await;

@@ -1,22 +1,22 @@
-//! `countersign token`: one to try things with, and what is wrong with one that was refused.
+//! `countersign token`: gets a token, and lists the problems of a token.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{APPLICATION, ISSUER, Ran, SERVICE, TestApp};
+use testing::{APPLICATION, CommandOutput, ISSUER, SERVICE, TestApp};
 
-async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> Ran {
+async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> CommandOutput {
     let arguments = ["--url", url, "token", "get", "--client-id", SERVICE.0];
     command_line(test).run_with(&[&arguments[..], more].concat(), secret).await
 }
 
-async fn inspect(test: &TestApp, url: &str, token: &str) -> Ran {
+async fn inspect(test: &TestApp, url: &str, token: &str) -> CommandOutput {
     command_line(test).run_with(&["--url", url, "token", "inspect", "--json"], token).await
 }
 
-/// The token with its header and its claims changed, and the signature that it had.
+/// Changes the header and the claims of a token, but not its signature.
 fn changed(token: &str, change: impl FnOnce(&mut Value, &mut Value)) -> String {
     let parts: Vec<&str> = token.split('.').collect();
     let decode = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
@@ -27,16 +27,16 @@ fn changed(token: &str, change: impl FnOnce(&mut Value, &mut Value)) -> String {
 }
 
 #[tokio::test]
-async fn a_token_that_was_got_is_good_in_both_structures() {
+async fn token_get_returns_a_valid_token_of_either_version() {
     let test = started().await;
     let url = test.serve().await;
-    for structure in ["1", "2"] {
-        let got = get(&test, &url, &["--structure", structure], &format!("{}\n", SERVICE.1)).await;
+    for version in ["1", "2"] {
+        let got = get(&test, &url, &["--token-version", version], &format!("{}\n", SERVICE.1)).await;
         got.assert(0, "");
-        assert_eq!((got.err.as_str(), got.out.lines().count()), ("", 1), "so that a shell can take it");
+        assert_eq!((got.err.as_str(), got.out.lines().count()), ("", 1), "a shell can use the output");
         let inspected = inspect(&test, &url, &got.out).await;
         let found = inspected.assert(0, "").json();
-        assert_eq!((&found["valid"], &found["structure"]), (&json!(true), &json!(structure.parse::<u8>().unwrap())));
+        assert_eq!((&found["valid"], &found["version"]), (&json!(true), &json!(version.parse::<u8>().unwrap())));
         assert_eq!(found["claims"]["iss"], ISSUER);
         let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], &got.out).await;
         shown.assert(0, "The token is valid. It expires in 1").assert(0, SERVICE.0);
@@ -46,7 +46,7 @@ async fn a_token_that_was_got_is_good_in_both_structures() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_to_do_and_never_the_secret() {
+async fn an_error_of_token_get_says_what_to_do_but_not_the_secret() {
     let test = started().await;
     let url = test.serve().await;
     for (more, secret, said) in [
@@ -55,26 +55,31 @@ async fn a_refusal_says_what_to_do_and_never_the_secret() {
         (&[], "", "stdin has no client secret"),
         (&["--client-id", "x"], "cAnArY-secret", "the argument '--client-id <ID>' cannot be used multiple times"),
     ] {
-        let refused = get(&test, &url, more, secret).await;
-        assert!(refused.code == 1 || refused.code == 2);
-        refused.assert(refused.code, said);
-        assert!(!format!("{refused:?}").contains("cAnArY") && !format!("{refused:?}").contains(SERVICE.1));
+        let failed = get(&test, &url, more, secret).await;
+        assert!(failed.code == 1 || failed.code == 2);
+        failed.assert(failed.code, said);
+        assert!(!format!("{failed:?}").contains("cAnArY") && !format!("{failed:?}").contains(SERVICE.1));
     }
     get(&test, "http://127.0.0.1:9", &[], "secret").await.assert(1, "did not respond");
-    get(&test, &format!("{url}/elsewhere"), &[], "secret").await.assert(1, "check --url");
+    get(&test, &format!("{url}/other"), &[], "secret").await.assert(1, "check --url");
+}
+
+/// Returns a token of another deployment with the same issuer.
+async fn foreign_token() -> String {
+    let other = TestApp::start().await;
+    other.cloud.put_secret(&testing::p256_pem()).unwrap();
+    other.use_system_time().await;
+    let response = other.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    response.body["access_token"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_token_is_said_in_words() {
+async fn token_inspect_describes_each_problem() {
     let test = started().await;
     let url = test.serve().await;
     let good = test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
     let good = good.body["access_token"].as_str().unwrap();
-    let other = TestApp::start().await;
-    other.cloud.put_secret(&testing::p256_pem()).unwrap();
-    other.use_system_time().await;
-    let foreign = other.form(SERVICE, &[("grant_type", "client_credentials")]).await;
-    let foreign = foreign.body["access_token"].as_str().unwrap();
+    let foreign = foreign_token().await;
     let refresh = test.log_in().await;
     let day = 86_400;
     let expired = test.now() - 2 * day;
@@ -83,7 +88,7 @@ async fn whatever_is_wrong_with_a_token_is_said_in_words() {
     let table: [(&str, String, &str); 19] = [
         ("changed", changed(good, |_, claims| claims["sub"] = json!("root")), "The signature is wrong"),
         ("flipped", flipped, "The signature is wrong"),
-        ("foreign", foreign.to_owned(), "The key is not published"),
+        ("foreign", foreign.clone(), "The key is not published"),
         ("none", changed(good, |header, _| header["alg"] = json!("none")), "The token is not signed"),
         ("HS256", changed(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
         (
@@ -120,17 +125,17 @@ async fn whatever_is_wrong_with_a_token_is_said_in_words() {
     for (name, token, said) in table {
         let inspected = inspect(&test, &url, &token).await;
         assert_eq!(inspected.code, 3, "{name}: {inspected:?}");
-        let faults = inspected.json()["faults"].to_string();
-        assert!(faults.contains(said), "{name}: {faults}");
+        let problems = inspected.json()["problems"].to_string();
+        assert!(problems.contains(said), "{name}: {problems}");
     }
-    let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], foreign).await;
+    let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], &foreign).await;
     shown.assert(3, "The token is not valid:").assert(3, "was removed");
     command_line(&test).run_with(&["token", "inspect", good], "").await.assert(2, "unexpected argument");
 }
 
-/// What is in it can be seen wherever one is; and whether it is good, when the issuer can be asked.
+/// The content is shown even if the issuer does not respond.
 #[tokio::test]
-async fn without_the_keys_it_is_decoded_all_the_same() {
+async fn a_token_is_decoded_without_the_keys() {
     let test = started().await;
     let url = test.serve().await;
     let token = get(&test, &url, &[], SERVICE.1).await.out;
@@ -139,7 +144,7 @@ async fn without_the_keys_it_is_decoded_all_the_same() {
     ran.assert(3, "The signature cannot be checked").assert(3, SERVICE.0);
 }
 
-/// Over http, a secret or a public key goes to a loopback host only, however the URL is written.
+/// Secrets and public keys travel over http only to a loopback host, in every notation of the URL.
 #[tokio::test]
 async fn http_is_for_loopback_hosts_only() {
     const REMOTE: &str = "http is only for loopback hosts";
@@ -180,7 +185,7 @@ async fn http_is_for_loopback_hosts_only() {
     let run = async |arguments: &[&str], name: &str| {
         let mut command = command_line(&test).bare(arguments);
         let command = command.envs(testing::cloud::environment(ISSUER)).env(name, url);
-        Ran::of(command.spawn().unwrap(), SERVICE.1).await
+        CommandOutput::of(command.spawn().unwrap(), SERVICE.1).await
     };
     run(&["token", "get", "--client-id", "x"], "COUNTERSIGN_URL").await.assert(2, REMOTE);
     run(&["token", "get", "--client-id", "x"], "ISSUER").await.assert(1, REMOTE);

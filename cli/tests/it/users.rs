@@ -1,4 +1,4 @@
-//! `countersign user`: passwords come by the input alone, and a change of one ends what was begun with the old one.
+//! `countersign user`: passwords are read from stdin, and a new password ends the logins with the old one.
 
 use serde_json::{Value, json};
 
@@ -12,9 +12,9 @@ fn stored(test: &TestApp, username: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_new_user_logs_in_with_the_password_of_the_input() {
+async fn user_create_reads_the_password_from_stdin() {
     let test = started().await;
-    // NFC: what is typed on one machine as two characters is one on another.
+    // NFC: some keyboards send two characters where others send one.
     let made = command_line(&test)
         .run_with(&["user", "create", "John@Example.COM", "--dealer", r#"{"id":7}"#, "--json"], "pa\u{308}ssword\n")
         .await;
@@ -36,7 +36,7 @@ async fn a_new_user_logs_in_with_the_password_of_the_input() {
 }
 
 #[tokio::test]
-async fn a_user_that_cannot_be_is_refused_before_the_first_write() {
+async fn invalid_users_are_rejected_before_the_first_write() {
     let test = started().await;
     let long = "a".repeat(4097);
     let create = ["user", "create", NEW];
@@ -58,17 +58,17 @@ async fn a_user_that_cannot_be_is_refused_before_the_first_write() {
     for (arguments, input, code, said) in table {
         let ran = command_line(&test).run_with(arguments, input).await;
         ran.assert(code, said);
-        assert!(!format!("{ran:?}").contains("qzxjk"), "the password is not told");
+        assert!(!format!("{ran:?}").contains("qzxjk"), "the password is not printed");
         assert_eq!(stored(&test, NEW), Value::Null, "{arguments:?}");
     }
     for verb in ["show", "set-password", "disable", "enable", "log-out", "delete"] {
-        let ran = command_line(&test).run_with(&["user", verb, "nobody@example.com"], PASSWORD).await;
-        ran.assert(1, "user nobody@example.com not found");
+        let ran = command_line(&test).run_with(&["user", verb, "missing@example.com"], PASSWORD).await;
+        ran.assert(1, "user missing@example.com not found");
     }
 }
 
 #[tokio::test]
-async fn another_password_ends_the_logins_with_the_old_one() {
+async fn a_new_password_ends_the_logins_with_the_old_one() {
     let test = started().await;
     let login = test.log_in().await;
     assert_eq!(test.refresh(&login).await.status, 200);
@@ -79,13 +79,13 @@ async fn another_password_ends_the_logins_with_the_old_one() {
     let login = test.password(USERNAME, "another-password").await.refresh_token();
     assert_eq!(test.refresh(&login).await.status, 200);
 
-    // Everything but the password stays.
+    // Only the password changes.
     let user = stored(&test, USERNAME);
     assert_eq!((&user["user_id"]["S"], &user["dealer"]["M"]["id"]["S"]), (&json!("1042"), &json!("D-77")));
 }
 
 #[tokio::test]
-async fn logging_out_disabling_and_deleting_end_what_there_is() {
+async fn log_out_disable_and_delete_end_the_logins() {
     let test = started().await;
     let line = command_line(&test);
     let login = test.log_in().await;
@@ -102,16 +102,16 @@ async fn logging_out_disabling_and_deleting_end_what_there_is() {
     assert_eq!(stored(&test, USERNAME), Value::Null);
 }
 
-/// A password that is set while the user logs in for the first time: what the login made of the old one does not win.
+/// An operator sets a password while a login replaces the hash of the old one: the new password is kept.
 #[tokio::test]
-async fn a_password_that_is_set_beside_a_hash_upgrade_is_not_lost() {
+async fn a_password_that_is_set_during_a_hash_upgrade_is_not_lost() {
     let test = TestApp::start_with_cheap_hashes().await;
     test.use_system_time().await;
     let username = "old.hash@itccompliance.co.uk";
     test.interceptor.hold();
     let process = command_line(&test).start(&["user", "set-password", username]);
-    let setting = tokio::spawn(testing::Ran::of(process, "another-password\n"));
-    // It looks, asks who it is, and looks again; then its write waits.
+    let setting = tokio::spawn(testing::CommandOutput::of(process, "another-password\n"));
+    // The command reads the user, gets the identity, and reads the user again. Then its write waits.
     for _ in 0..3 {
         test.interceptor.let_through(1).await;
     }
@@ -122,11 +122,11 @@ async fn a_password_that_is_set_beside_a_hash_upgrade_is_not_lost() {
         test.interceptor.let_one_through("GetItem UsersTable");
         test.interceptor.wait_for(3).await;
         test.interceptor.let_one_through("PutItem GrantsTable");
-        // The login's own, which came later.
+        // The write of the login.
         test.interceptor.let_one_through("UpdateItem UsersTable");
     });
     assert_eq!(login.0.status, 200);
-    // The write fails, and is made again on what is there now.
+    // The write of the command fails. The command reads the user again, and writes again.
     assert_eq!(test.interceptor.let_through(1).await, ["UpdateItem UsersTable"]);
     assert_eq!(test.interceptor.let_through(1).await, ["GetItem UsersTable"]);
     assert_eq!(test.interceptor.let_through(1).await, ["UpdateItem UsersTable"]);
@@ -136,7 +136,7 @@ async fn a_password_that_is_set_beside_a_hash_upgrade_is_not_lost() {
     assert_eq!(test.password(username, "another-password").await.status, 200);
 }
 
-/// No clock decides: a command line whose clock differs ends exactly the logins that began before.
+/// No clock decides: a CLI with another clock ends exactly the logins that began before.
 #[tokio::test]
 async fn log_out_all_ends_every_login_of_every_user() {
     let test = started().await;
@@ -147,7 +147,7 @@ async fn log_out_all_ends_every_login_of_every_user() {
     line.run(&["user", "log-out", "--all"]).await.assert(1, "confirm with --yes");
     line.run(&["user", "log-out", USERNAME, "--all"]).await.assert(2, "cannot be used with");
     line.run(&["user", "log-out"]).await.assert(2, "required");
-    let users = TestApp::users();
+    let users = TestApp::user_count();
     let all = format!("logged out {users} of {users} users");
     line.run(&["user", "log-out", "--all", "--yes"]).await.assert(0, &all);
     let after = login().await;
@@ -159,22 +159,22 @@ async fn log_out_all_ends_every_login_of_every_user() {
     }
     assert_eq!(stored(&test, others)["session_generation"]["N"], "1");
 
-    // After a restore no number comes back that was in use.
+    // After a restore, no session generation is used again.
     let ran = line.run(&["user", "log-out", "--all", "--after-restore", "--yes", "--json"]).await;
     ran.assert(0, "");
     assert_eq!(ran.json(), json!({"users": users, "logged_out": users, "failed": []}));
     assert_eq!(stored(&test, USERNAME)["session_generation"]["N"], "1001");
 
-    // A malformed record does not keep the others from being logged out.
+    // The other users are logged out in spite of a malformed record.
     test.change_user(&json!({"session_generation": "canary"}));
     let ran = line.run(&["user", "log-out", "--all", "--yes"]).await;
     ran.assert(3, &format!("not logged out: {USERNAME}"));
     assert_eq!(stored(&test, others)["session_generation"]["N"], "1002");
 }
 
-/// A person may have put a name into the table that is in no form: no login finds it, but operators do.
+/// A username that was written to the table by hand may not be in its RFC 8265 form. No login finds it, but operators do.
 #[tokio::test]
-async fn a_name_that_is_in_no_form_can_be_shown_and_deleted() {
+async fn a_username_in_another_form_can_be_shown_and_deleted() {
     let test = started().await;
     test.cloud.put("UsersTable", &json!({"username": "Odd@Example.com", "user_id": "9", "enabled": true})).unwrap();
     command_line(&test).run(&["user", "show", "Odd@Example.com"]).await.assert(0, "Odd@Example.com");

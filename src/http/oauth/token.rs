@@ -13,7 +13,7 @@ use axum::{Extension, Json};
 use crate::app::App;
 use crate::client_auth::{self, authenticate};
 use crate::error::Error;
-use crate::grant::{self, Caller, GrantType};
+use crate::grant::{self, Caller};
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
@@ -45,7 +45,7 @@ pub(super) async fn post(
     let version = token_version(headers)?;
     let mut params = content_type.read(&body, defined)?;
     let credentials = credentials(headers, &mut params)?;
-    let grant_type = GrantType::take(&mut params)?;
+    let grant_type = grant::take_grant_type(&mut params)?;
     let span = tracing::Span::current();
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
@@ -53,7 +53,7 @@ pub(super) async fn post(
     let authenticated = async {
         let client = authenticate(&app, credentials).await?;
         page.let_read(&client);
-        if !client.grant_types.contains(grant_type.as_str()) {
+        if !client.grant_types.contains(&grant_type) {
             return Err(Error::unauthorized_client());
         }
         Ok(Caller { client, version })

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::document;
 use crate::app::App;
+use crate::client::GrantType;
 use crate::error::Error;
-use crate::grant::GrantType;
 
 /// The path of RFC 8414 section 3. The path of the issuer, if there is one, is appended.
 pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{APPLICATION, CASES, Ran, TestApp, file, form};
+use testing::{APPLICATION, CASES, CommandOutput, TestApp, file, form};
 
 const LINES: &str = include_str!("../../../../tests/cases/import.jsonl");
 
@@ -69,7 +69,7 @@ fn keys(test: &TestApp, table: &str, key: &str) -> Vec<String> {
 }
 
 /// Compares the counts, the exit code and the warnings.
-fn report(ran: &Ran, expect: &Value) -> Vec<String> {
+fn report(ran: &CommandOutput, expect: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, is: Value, expected: &Value| {
         if !expected.is_null() && is != *expected {
@@ -89,7 +89,7 @@ fn report(ran: &Ran, expect: &Value) -> Vec<String> {
     let schemes = report["schemes"].as_object().unwrap().values();
     let imported: u64 =
         schemes.flat_map(|counts| [&counts["new"], &counts["replaced"]]).map(|count| count.as_u64().unwrap()).sum();
-    let rejected = report["bad"].as_array().unwrap();
+    let rejected = report["rejected"].as_array().unwrap();
     compare("imported", json!(imported), &expect["imported"]);
     compare("rejected", json!(rejected.len()), &expect["rejected"]);
     compare("exit code", json!(ran.code), &json!(if rejected.is_empty() { 0 } else { 3 }));

@@ -9,21 +9,21 @@ use super::{IMPORTED, assert_rejected, hashes, import, rejected, user};
 use crate::{command_line, started};
 use testing::{SCOPE, USERNAME, file};
 
-#[tokio::test]
-async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
-    let test = started().await;
-    let canary = "cAnArY-value";
-    let bad: [(&str, String, &str); 20] = [
+const CANARY: &str = "cAnArY-value";
+
+/// Returns lines that are rejected, each with its reason.
+fn invalid_lines() -> Vec<(String, &'static str)> {
+    let lines: [(&str, String, &str); 20] = [
         ("no JSON", "{\"username\":".to_owned(), "not a JSON object"),
         ("no object", "[1]".to_owned(), "not a JSON object"),
         ("nothing", "{}".to_owned(), "missing field `username`"),
-        ("plain password", json!({"username": "x1", "password": canary}).to_string(), "unknown field `password`"),
+        ("plain password", json!({"username": "x1", "password": CANARY}).to_string(), "unknown field `password`"),
         (
             "number",
             json!({"username": "x2", "password_hash": 98_765_432}).to_string(),
             "the type of password_hash is wrong",
         ),
-        ("plain", json!({"username": "x3", "password_hash": canary}).to_string(), "not a hash in a known form"),
+        ("plain", json!({"username": "x3", "password_hash": CANARY}).to_string(), "not a hash in a known form"),
         (
             "md5",
             json!({"username": "x4", "password_hash": "5f4dcc3b5aa765d61d8327deb882cf99"}).to_string(),
@@ -51,7 +51,7 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
         ),
         ("scope", json!({"username": "y3", "scopes": ["a b"]}).to_string(), "contains a space"),
         ("scopes as text", json!({"username": "y4", "scopes": "a b"}).to_string(), "the type of scopes is wrong"),
-        ("dealer", json!({"username": "y5", "dealer": canary}).to_string(), "the type of dealer is wrong"),
+        ("dealer", json!({"username": "y5", "dealer": CANARY}).to_string(), "the type of dealer is wrong"),
         ("username", json!({"username": "a b"}).to_string(), "is not valid (RFC 8265)"),
         ("id", json!({"username": "y6", "user_id": ""}).to_string(), "the user_id is empty"),
         (
@@ -60,18 +60,25 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
             "the stored user has another user_id",
         ),
     ];
+    lines.into_iter().map(|(_, line, reason)| (line, reason)).collect()
+}
+
+#[tokio::test]
+async fn rejected_lines_are_reported_with_number_and_reason_and_the_others_are_imported() {
+    let test = started().await;
+    let invalid = invalid_lines();
     let mut lines = "\u{feff}".to_owned();
-    for (number, (_, line, _)) in bad.iter().enumerate() {
+    for (number, (line, _)) in invalid.iter().enumerate() {
         writeln!(lines, "{line}\n{}\n", json!({"username": format!("good-{number}")})).unwrap();
     }
     writeln!(lines, "{}", json!({"username": "GOOD-0"})).unwrap();
     for dry in [&["--dry-run"][..], &[]] {
         let ran = import(&test, "users", &file("bad.jsonl", &lines), dry).await;
         ran.assert(3, "line 1: ");
-        assert!(!format!("{ran:?}").contains(canary) && !format!("{ran:?}").contains("98765432"));
+        assert!(!format!("{ran:?}").contains(CANARY) && !format!("{ran:?}").contains("98765432"));
         let report = ran.json();
         let mut expected: Vec<_> =
-            (0..).map(|number| 3 * number + 1).zip(bad.iter().map(|(.., reason)| *reason)).collect();
+            (0..).map(|number| 3 * number + 1).zip(invalid.iter().map(|(_, reason)| *reason)).collect();
         expected.push((61, "an earlier line has the same record (line 2)"));
         assert_rejected(&ran, &expected);
         assert_eq!(report["lines"], 41);
@@ -83,7 +90,7 @@ async fn a_bad_line_is_named_by_number_and_reason_and_the_others_go_in() {
 }
 
 #[tokio::test]
-async fn a_csv_says_the_same_as_json_lines() {
+async fn a_csv_is_imported_like_json_lines() {
     let test = started().await;
     let hash = &hashes()[1].2;
     let csv = format!(
@@ -110,7 +117,7 @@ async fn a_csv_says_the_same_as_json_lines() {
     assert_eq!(anna["dealer"]["M"]["id"]["S"], "D-1");
     assert_eq!(user(&test, "frida@example.com")["enabled"]["BOOL"], false);
 
-    // As spreadsheets end lines; with blank lines, a cell of two lines, and no end of the last line.
+    // Line ends of spreadsheets, blank lines, a cell with two lines, and a last line without an end.
     let csv = "username,user_id\r\nfritz,20\r\n\r\nber ta,21\r\n\"two\nlines\",22\r\nhans,23\r\nodd one,24";
     let ran = import(&test, "users", &file("lines.csv", csv), &[]).await;
     let numbers: Vec<_> = rejected(&ran).into_iter().map(|(number, _)| number).collect();
@@ -147,9 +154,9 @@ async fn a_user_id_belongs_to_one_user() {
     command_line(&test).run(&named).await.assert(1, "the user_id 1042 belongs to the user john.smith");
 }
 
-/// Absent scopes are no limit, so an export's "none" must not become that.
+/// Absent scopes mean no limit, so an empty list of an export is rejected.
 #[tokio::test]
-async fn scopes_that_list_nothing_are_rejected_and_a_star_is_no_limit() {
+async fn empty_scopes_are_rejected_and_a_star_means_no_limit() {
     const EMPTY: &str = "the scopes are empty; list the scopes, or write * for all of them";
     let test = started().await;
     let jsonl = [
@@ -190,7 +197,7 @@ async fn scopes_that_list_nothing_are_rejected_and_a_star_is_no_limit() {
         assert_eq!(user(&test, username)["username"]["S"], username);
         assert_eq!(user(&test, username)["scopes"], scopes, "{username}");
     }
-    // A client without scopes gets no token: the cell is rejected all the same, because nobody meant to import that.
+    // An empty cell is rejected for clients, too: a client without scopes gets no tokens, so it is a mistake.
     let csv = "client_id,grant_types,scopes\np,password,\nq,password,*\n";
     assert_rejected(&import(&test, "clients", &file("scopes.csv", csv), &[]).await, &[(2, EMPTY)]);
     let client = test.cloud.item("ClientsTable", &json!({"client_id": "q"})).unwrap().unwrap();
@@ -198,7 +205,7 @@ async fn scopes_that_list_nothing_are_rejected_and_a_star_is_no_limit() {
 }
 
 #[tokio::test]
-async fn values_are_read_as_exports_write_them() {
+async fn values_are_accepted_in_the_forms_of_exports() {
     let test = started().await;
     let mut jsonl = String::new();
     let (on, off) =
@@ -257,7 +264,7 @@ async fn a_file_that_is_one_array_is_rejected_as_a_whole() {
     let long = format!("[{}{{\"username\":\"late\"}}]", "{\"username\":\"\u{e4}\"},".repeat(60_000));
     for text in ["[{\"username\":\"one\"}]", "\u{feff}\n \n [\n{\"username\":\"one\"}\n]\n", "[]", &long] {
         for name in ["array.jsonl", "array.json"] {
-            test.interceptor.forget();
+            test.interceptor.clear_calls();
             let ran = import(&test, "users", &file(name, text), &[]).await;
             ran.assert(1, "one JSON array").assert(1, "jq -c '.[]' users.json > users.jsonl");
             assert_eq!((ran.out.as_str(), test.interceptor.calls()), ("", vec![]), "nothing is read or written");

@@ -1,4 +1,4 @@
-//! `import --overwrite`: it changes what a line names, and nothing else.
+//! `import --overwrite`: changes only the members that a line names.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn records_that_exist_change_only_with_overwrite() {
     let line = json!({"username": USERNAME, "password_hash": hashes()[1].2, "enabled": true, "dealer": {"id": "new"}});
     let path = file("over.jsonl", &line.to_string());
     let before = user(&test, USERNAME);
-    import(&test, "users", &path, &[]).await.assert(0, "was_there\": 1");
+    import(&test, "users", &path, &[]).await.assert(0, "existing\": 1");
     assert_eq!(user(&test, USERNAME), before);
     import(&test, "users", &path, &["--overwrite", "--dry-run"]).await.assert(0, "replaced\": 1");
     assert_eq!(user(&test, USERNAME), before);
@@ -29,7 +29,7 @@ async fn records_that_exist_change_only_with_overwrite() {
 }
 
 #[tokio::test]
-async fn a_user_keeps_what_the_line_does_not_name() {
+async fn a_user_keeps_attributes_that_the_line_does_not_name() {
     let test = started().await;
     test.change_user(&json!({"scopes": ["legacy:*"], "enabled": false}));
     let mut expected = user(&test, USERNAME);
@@ -59,7 +59,7 @@ async fn a_user_keeps_what_the_line_does_not_name() {
 }
 
 #[tokio::test]
-async fn a_csv_cell_that_is_empty_names_nothing() {
+async fn an_empty_csv_cell_changes_nothing() {
     let test = started().await;
     test.change_user(&json!({"scopes": ["legacy:*"]}));
     let before = user(&test, USERNAME);
@@ -73,7 +73,7 @@ async fn a_csv_cell_that_is_empty_names_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_keeps_what_the_line_does_not_name() {
+async fn a_client_keeps_attributes_that_the_line_does_not_name() {
     let test = started().await;
     let client = || {
         let mut client = test.cloud.item("ClientsTable", &json!({"client_id": SERVICE.0})).unwrap().unwrap();
@@ -102,7 +102,7 @@ async fn a_client_keeps_what_the_line_does_not_name() {
     assert_eq!(test.form(SERVICE, &grant).await.status, 401);
     assert_eq!(test.form((SERVICE.0, "another-secret"), &grant).await.status, 200);
 
-    // The line is checked together with what is stored.
+    // The line is checked together with the stored record.
     let path = file("over.jsonl", &json!({"client_id": SERVICE.0, "default_scopes": ["other:x"]}).to_string());
     for more in [&["--overwrite", "--dry-run"][..], &["--overwrite"]] {
         let ran = import(&test, "clients", &path, more).await;

@@ -9,11 +9,11 @@ use tokio::io::AsyncBufReadExt;
 
 use super::import;
 use crate::{command_line, started};
-use testing::{Ran, TestApp, file, form, fresh_path};
+use testing::{CommandOutput, TestApp, file, form, fresh_path};
 
-/// Ctrl-C in the middle: what is in is in, and the same command completes it.
+/// After Ctrl-C, the same command completes the import.
 #[tokio::test]
-async fn an_import_that_was_stopped_is_completed_by_the_same_command() {
+async fn the_same_command_completes_an_import_that_was_stopped() {
     const USERS: usize = 3_000;
     let test = started().await;
     let lines: String = (0..USERS)
@@ -22,7 +22,7 @@ async fn an_import_that_was_stopped_is_completed_by_the_same_command() {
     let path = file("many.jsonl", &lines);
     let process = command_line(&test).start(&["import", "users", path.to_str().unwrap(), "--json"]);
     let id = process.id().unwrap().to_string();
-    let running = tokio::spawn(Ran::of(process, ""));
+    let running = tokio::spawn(CommandOutput::of(process, ""));
     while test.interceptor.calls().iter().filter(|call| *call == "PutItem UsersTable").count() < 200 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -34,19 +34,19 @@ async fn an_import_that_was_stopped_is_completed_by_the_same_command() {
 
     let done = import(&test, "users", &path, &[]).await;
     let counts = done.assert(0, "").json()["schemes"]["no password"].clone();
-    assert_eq!(counts, json!({"new": 3_000 - first, "replaced": 0, "was_there": first}));
+    assert_eq!(counts, json!({"new": 3_000 - first, "replaced": 0, "existing": first}));
     let status = command_line(&test).json(&["import", "status"]).await;
-    assert_eq!(status["users"], USERS + TestApp::users());
+    assert_eq!(status["users"], USERS + TestApp::user_count());
 }
 
-/// AWS asks to slow down, and then has had enough: the import waits, and then says how to go on.
+/// The import retries while AWS throttles. If AWS rejects the write, the import stops and says how to continue.
 #[tokio::test]
-async fn an_import_waits_for_a_table_that_throttles_and_stops_where_it_may_not_write() {
+async fn an_import_waits_for_a_table_that_throttles_and_stops_without_permission() {
     let test = started().await;
     let path = file("few.jsonl", &json!({"username": "late"}).to_string());
     test.interceptor.fail("PutItem UsersTable", 400, "ProvisionedThroughputExceededException");
     let process = command_line(&test).start(&["import", "users", path.to_str().unwrap(), "--json"]);
-    let running = tokio::spawn(Ran::of(process, ""));
+    let running = tokio::spawn(CommandOutput::of(process, ""));
     while test.interceptor.calls().iter().filter(|call| *call == "PutItem UsersTable").count() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -55,14 +55,14 @@ async fn an_import_waits_for_a_table_that_throttles_and_stops_where_it_may_not_w
 
     test.interceptor.fail("PutItem UsersTable", 400, "AccessDeniedException");
     let path = file("more.jsonl", &json!({"username": "later"}).to_string());
-    let refused = import(&test, "users", &path, &[]).await;
-    refused.assert(1, "line 1: permission denied: your role lacks dynamodb:PutItem on a-table");
-    refused.assert(1, "Run the same command again to continue");
+    let denied = import(&test, "users", &path, &[]).await;
+    denied.assert(1, "line 1: permission denied: your role lacks dynamodb:PutItem on a-table");
+    denied.assert(1, "Run the same command again to continue");
 }
 
-/// A record that DynamoDB rejects is a bad line. Input that cannot be read ends the import.
+/// A record that DynamoDB rejects is a rejected line. A file that cannot be read ends the import.
 #[tokio::test]
-async fn what_cannot_be_stored_is_a_bad_line_and_what_cannot_be_read_is_the_end() {
+async fn a_record_that_cannot_be_stored_is_rejected_and_a_read_error_ends_the_import() {
     let test = started().await;
     test.interceptor.fail("PutItem UsersTable", 400, "ValidationException");
     let path = file("odd.jsonl", &json!({"username": "odd"}).to_string());
@@ -75,9 +75,9 @@ async fn what_cannot_be_stored_is_a_bad_line_and_what_cannot_be_read_is_the_end(
     import(&test, "users", &endless, &[]).await.assert(1, "longer than 1 MiB");
 }
 
-/// The one who writes the input may never end it: the second Ctrl-C does not wait.
+/// Stdin may never end, so the second Ctrl-C does not wait for it.
 #[tokio::test]
-async fn a_second_ctrl_c_ends_an_import_whose_input_does_not() {
+async fn a_second_ctrl_c_ends_an_import_immediately() {
     let test = started().await;
     let mut process = command_line(&test).start(&["import", "users", "-", "--format", "jsonl"]);
     let mut input = process.stdin.take().unwrap();
@@ -85,7 +85,7 @@ async fn a_second_ctrl_c_ends_an_import_whose_input_does_not() {
     let id = process.id().unwrap().to_string();
     let interrupt = || assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let mut said = tokio::io::BufReader::new(process.stderr.take().unwrap()).lines();
-    // Nobody listens for it before that.
+    // The command handles Ctrl-C after this call.
     while test.interceptor.calls().iter().all(|call| call != "Scan UsersTable") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -99,7 +99,7 @@ async fn a_second_ctrl_c_ends_an_import_whose_input_does_not() {
 }
 
 #[tokio::test]
-async fn an_imported_secret_authenticates_as_in_the_old_system() {
+async fn an_imported_secret_authenticates_encoded_and_raw() {
     let test = started().await;
     let line = json!({
         "client_id": "old", "secret": "a+b%c/=", "grant_types": ["client_credentials"], "scopes": ["a"],

@@ -1,7 +1,8 @@
-//! Error messages: one line that says what happened and what to do next. No message has a secret in it.
+//! Error messages: one line that says what happened and what to do next. No message contains a secret.
 
 use std::io;
 
+use countersign::client::MetadataError;
 use countersign::config::ConfigError;
 use countersign::keys::{KeyError, RotationError};
 use countersign::password_hash::HashError;
@@ -9,35 +10,37 @@ use countersign::store::StoreError;
 
 /// The reason why a command failed.
 #[derive(Debug)]
-pub enum Fault {
+pub enum Error {
     /// An error message.
-    Told(String),
+    Message(String),
     /// The reader of stdout has closed it (`| head`).
-    NobodyReads,
+    StdoutClosed,
 }
 
-impl Fault {
+impl Error {
     /// Creates an error with a message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self::Told(message.into())
+        Self::Message(message.into())
     }
 
     /// Returns the message.
-    pub fn words(self) -> String {
+    pub fn message(self) -> String {
         match self {
-            Self::Told(message) => message,
-            Self::NobodyReads => "stdout is closed".to_owned(),
+            Self::Message(message) => message,
+            Self::StdoutClosed => "stdout is closed".to_owned(),
         }
     }
 
     /// Creates the error of a failed AWS call, with what to do about it.
     pub fn aws(cause: &str) -> Self {
-        if let Some((_, refused)) = cause.split_once("not authorized to perform: ") {
-            let mut words = refused.split_whitespace();
+        if let Some((_, denied)) = cause.split_once("not authorized to perform: ") {
+            let mut words = denied.split_whitespace();
             let action = words.next().unwrap_or_default();
-            let resource = refused.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
+            let resource = denied.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
             let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
-            return Self::Told(format!("permission denied: your role lacks {action}{on}; add it to the role's policy"));
+            return Self::Message(format!(
+                "permission denied: your role lacks {action}{on}; add it to the role's policy"
+            ));
         }
         if cause.contains("no credentials found") {
             return Self::new("no AWS credentials found; choose a --profile, or log in with `aws sso login`");
@@ -63,11 +66,11 @@ impl Fault {
         } else {
             "; try again"
         };
-        Self::Told(format!("AWS call failed: {cause}{hint}"))
+        Self::Message(format!("AWS call failed: {cause}{hint}"))
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict { .. } => {
@@ -76,40 +79,48 @@ impl From<StoreError> for Fault {
             StoreError::Rejected { cause } | StoreError::Unavailable { cause } | StoreError::Throttled { cause } => {
                 Self::aws(&cause)
             }
-            StoreError::Malformed { .. } => Self::Told(format!("{error}; fix it in the table, or delete the record")),
+            StoreError::Malformed { .. } => {
+                Self::Message(format!("{error}; fix it in the table, or delete the record"))
+            }
         }
     }
 }
 
-impl From<RotationError> for Fault {
+impl From<RotationError> for Error {
     fn from(error: RotationError) -> Self {
         match error {
-            RotationError::Busy => Self::Told(format!("{error}; check with `countersign key list`, and try again")),
-            RotationError::Nothing(_) => Self::Told(error.to_string()),
+            RotationError::Busy => Self::Message(format!("{error}; check with `countersign key list`, and try again")),
+            RotationError::Nothing(_) => Self::Message(error.to_string()),
             RotationError::Write(cause) => Self::aws(&format!("PutSecretValue: {cause}")),
             RotationError::Keys(KeyError::Unavailable(cause)) => Self::aws(&cause),
-            RotationError::Keys(error) => Self::Told(format!("{error}; replace it with a valid one")),
+            RotationError::Keys(error) => Self::Message(format!("{error}; replace it with a valid one")),
         }
     }
 }
 
-impl From<ConfigError> for Fault {
+impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
-        Self::Told(error.to_string())
+        Self::Message(error.to_string())
     }
 }
 
-impl From<HashError> for Fault {
+impl From<MetadataError> for Error {
+    fn from(error: MetadataError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
-        Self::Told(error.to_string())
+        Self::Message(error.to_string())
     }
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::NobodyReads,
-            _ => Self::Told(error.to_string()),
+            io::ErrorKind::BrokenPipe => Self::StdoutClosed,
+            _ => Self::Message(error.to_string()),
         }
     }
 }

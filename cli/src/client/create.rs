@@ -1,0 +1,59 @@
+//! `countersign client create`.
+
+use std::collections::HashMap;
+
+use countersign::client::{Client, Secret};
+use countersign::clock::Clock;
+use countersign::store::Created;
+
+use super::{SHOWN_ONCE, Settings};
+use crate::deployment::Deployment;
+use crate::error::Error;
+use crate::{output, user};
+
+pub async fn run(deployment: &Deployment, json: bool, client_id: String, settings: &Settings) -> Result<(), Error> {
+    let now = Clock::System.now();
+    let mut client = Client::new(client_id, now);
+    settings.metadata()?.write_to(&mut client, now)?;
+    check_owner(&user::owners(deployment).await?, &client.client_id)?;
+    deployment.announce().await?;
+    let client_id = client.client_id.clone();
+    output::secret(json, &client_id, &make(deployment, client).await?)?;
+    output::remark(SHOWN_ONCE);
+    Ok(())
+}
+
+/// Creates a client with a new secret. Returns the secret.
+pub async fn make(deployment: &Deployment, mut client: Client) -> Result<String, Error> {
+    let (secret, record) = Secret::generate(Clock::System.now())?;
+    client.secrets = vec![record];
+    match deployment.store.create(&client).await? {
+        Created::New | Created::Same => Ok(secret),
+        Created::Taken(_) => Err(Error::new(format!(
+            "client {} already exists; choose another id, or change the client with `countersign client update`",
+            client.client_id
+        ))),
+    }
+}
+
+/// Rejects the id of a new client if it is the `user_id` of a user: tokens of both would have the same `sub`.
+pub fn check_owner(owners: &HashMap<String, String>, client_id: &str) -> Result<(), Error> {
+    match owners.get(client_id) {
+        Some(username) => {
+            Err(Error::new(format!("the id {client_id} is the user_id of the user {username}; choose another id")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Rejects an id that client libraries encode differently for Basic, or that no request can have.
+pub fn check_new_id(client_id: &str) -> Result<String, String> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    // An id that begins with `-` would look like an option on this command line.
+    if client_id.is_empty() || client_id.starts_with('-') || client_id.len() > 256 || !client_id.bytes().all(known) {
+        return Err(
+            "an id has 1 to 256 characters, each of A-Z, a-z, 0-9, - and _, and does not begin with -".to_owned()
+        );
+    }
+    Ok(client_id.to_owned())
+}

@@ -1,0 +1,32 @@
+//! `countersign client rotate-secret`.
+
+use countersign::client::{MAX_ACTIVE_SECRETS, Secret};
+use countersign::clock::Clock;
+
+use super::{SHOWN_ONCE, read};
+use crate::deployment::Deployment;
+use crate::error::Error;
+use crate::output;
+
+/// Adds a secret. The other secret expires in `expires_in` seconds.
+pub async fn run(deployment: &Deployment, json: bool, client_id: &str, expires_in: u64) -> Result<(), Error> {
+    let now = Clock::System.now();
+    let mut stored = read(deployment, client_id).await?;
+    let (secret, record) = Secret::generate(now)?;
+    let active: Vec<_> = stored.record.active_secrets(now).map(Secret::name).collect();
+    if !stored.record.take_secret(record, now, now.saturating_add(expires_in)) {
+        return Err(Error::new(format!(
+            "{client_id} has {MAX_ACTIVE_SECRETS} active secrets ({}); retire one with `countersign client retire-secret`",
+            active.join(", ")
+        )));
+    }
+    stored.record.updated_at = Some(now);
+    deployment.announce().await?;
+    deployment.store.replace(&stored).await?;
+    output::secret(json, client_id, &secret)?;
+    output::remark(SHOWN_ONCE);
+    for (name, expires_at) in stored.record.secrets.iter().filter_map(|one| Some((one.name(), one.expires_at?))) {
+        output::remark(&format!("the secret {name} expires at {}", output::time(expires_at)));
+    }
+    Ok(())
+}

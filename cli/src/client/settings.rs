@@ -1,0 +1,62 @@
+//! The attributes of a client as flags. The name of each field is that of the attribute.
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use countersign::client::{ATTRIBUTES, ClientMetadata, GrantType};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+use crate::input;
+
+#[derive(Args, Serialize)]
+pub struct Settings {
+    /// A descriptive name
+    #[arg(long)]
+    name: Option<String>,
+    /// An allowed grant type (repeatable)
+    #[arg(long = "grant-type", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    grant_types: Vec<String>,
+    /// An allowed scope, exact or ending in * (repeatable)
+    #[arg(id = "scope", long = "scope", value_name = "SCOPE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes: Vec<String>,
+    /// A scope that a token gets if the request has no scope (repeatable)
+    #[arg(long = "default-scope", value_name = "SCOPE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    default_scopes: Vec<String>,
+    /// The audience of tokens of version 2, if it is not the issuer
+    #[arg(long)]
+    audience: Option<String>,
+    /// The lifetime of access tokens (seconds, or 30m, 12h)
+    #[arg(long, value_name = "DURATION", value_parser = ttl)]
+    access_token_ttl: Option<u32>,
+    /// The idle lifetime of refresh tokens (seconds, or 12h, 30d)
+    #[arg(long, value_name = "DURATION", value_parser = ttl)]
+    refresh_token_ttl: Option<u32>,
+    /// A browser origin whose pages may read token responses, as a browser sends it (repeatable)
+    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allowed_origins: Vec<String>,
+    /// The `system` claim of tokens of version 1
+    #[arg(long, value_name = "JSON", value_parser = input::object)]
+    system: Option<Map<String, Value>>,
+}
+
+impl Settings {
+    /// Returns the attributes that were given.
+    pub fn metadata(&self) -> Result<ClientMetadata, Error> {
+        serde_json::from_value(json!(self)).map_err(|error| Error::new(error.to_string()))
+    }
+}
+
+/// Accepts the names of the attributes that can be absent, with hyphens.
+pub fn attribute_names() -> PossibleValuesParser {
+    let names = ATTRIBUTES.into_iter().map(|attribute| attribute.name).filter(|name| *name != "enabled");
+    PossibleValuesParser::new(names.map(|name| name.replace('_', "-")))
+}
+
+fn ttl(text: &str) -> Result<u32, String> {
+    input::duration(text)?.try_into().map_err(|_| "the duration is too long".to_owned())
+}

@@ -1,0 +1,62 @@
+//! `countersign client update`: changes only the attributes that are given.
+
+use clap::Args;
+use countersign::client::{Client, ClientMetadata};
+use countersign::clock::Clock;
+
+use super::settings::{Settings, attribute_names};
+use super::{read, write};
+use crate::deployment::Deployment;
+use crate::error::Error;
+use crate::output;
+
+#[derive(Args)]
+pub struct Options {
+    /// The id of the client
+    client_id: String,
+    #[command(flatten)]
+    settings: Settings,
+    /// Allow one more scope (repeatable)
+    #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
+    add_scope: Vec<String>,
+    /// Remove an allowed scope (repeatable)
+    #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
+    remove_scope: Vec<String>,
+    /// Remove an attribute, so that the deployment's default applies (repeatable)
+    #[arg(long, value_name = "ATTRIBUTE", value_parser = attribute_names())]
+    unset: Vec<String>,
+}
+
+pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Result<(), Error> {
+    let mut stored = read(deployment, &options.client_id).await?;
+    let before = ClientMetadata::of(&stored.record);
+    let after = options.change(&stored.record)?;
+    if after.attributes() == before.attributes() {
+        output::remark("no changes; nothing was written");
+    } else {
+        after.write_to(&mut stored.record, Clock::System.now())?;
+        deployment.announce().await?;
+    }
+    write(deployment, json, stored).await
+}
+
+impl Options {
+    /// Returns the attributes of the client with the changes.
+    fn change(&self, client: &Client) -> Result<ClientMetadata, Error> {
+        let mut metadata = ClientMetadata::of(client);
+        metadata.extend(self.settings.metadata()?);
+        let mut scopes = client.scopes.tokens().clone();
+        scopes.extend(self.add_scope.iter().cloned());
+        if let Some(unknown) = self.remove_scope.iter().find(|scope| !scopes.remove(*scope)) {
+            let client_id = &client.client_id;
+            return Err(Error::new(format!("{client_id} has no scope {unknown:?}; see `countersign client show`")));
+        }
+        if !(self.add_scope.is_empty() && self.remove_scope.is_empty()) {
+            metadata.set_list("scopes", &scopes);
+        }
+        for name in &self.unset {
+            metadata.remove(&name.replace('-', "_"));
+        }
+        Ok(metadata)
+    }
+}

@@ -1,0 +1,118 @@
+//! Verification of access tokens: an issued token is valid, and each problem of another one is found.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::token::verify::{Form, JwkSet, Part, Problem, inspect};
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+
+use testing::{CLIENT_CREDENTIALS, ISSUER, NOW, SERVICE, TestApp, form};
+
+const HOUR: u64 = 3_600;
+/// The lifetime of the service's tokens.
+const TTL: u64 = 43_200;
+
+/// Returns a token of this version.
+async fn token(test: &TestApp, version: u8) -> String {
+    let request = form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1);
+    let response = test.send(request.header("accept", &format!("version={version}")).post()).await;
+    response.body["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn keys(test: &TestApp) -> JwkSet {
+    let request = axum::http::Request::get("/.well-known/jwks.json").body(axum::body::Body::empty());
+    serde_json::from_value(test.send(request.unwrap()).await.body).unwrap()
+}
+
+/// Changes the header and the claims of a token, but not its signature.
+fn changed(token: &str, change: impl FnOnce(&mut Value, &mut Value)) -> String {
+    let parts: Vec<&str> = token.split('.').collect();
+    let decode = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+    let (mut header, mut claims) = (decode(parts[0]), decode(parts[1]));
+    change(&mut header, &mut claims);
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{}", encode(header), encode(claims), parts[2])
+}
+
+#[tokio::test]
+async fn an_issued_token_of_either_version_is_valid_until_it_expires() {
+    let test = TestApp::start().await;
+    let keys = keys(&test).await;
+    for version in [1, 2] {
+        let token = token(&test, version).await;
+        for (now, problems) in [
+            (NOW - 6, vec![Problem::NotYetValid(6)]),
+            (NOW - 5, vec![]),
+            (NOW, vec![]),
+            (NOW + TTL - 1, vec![]),
+            (NOW + TTL, vec![Problem::Expired(0)]),
+            (NOW + TTL + HOUR, vec![Problem::Expired(HOUR)]),
+        ] {
+            let inspection = inspect(&token, ISSUER, Some(&keys), now);
+            assert_eq!((inspection.is_valid(), inspection.problems), (problems.is_empty(), problems));
+            assert_eq!(inspection.version.map(countersign::token::TokenVersion::number), Some(version));
+            assert_eq!(inspection.claims.unwrap()["iss"], ISSUER);
+        }
+        assert_eq!(inspect(&token, ISSUER, None, NOW).problems, [Problem::NotVerified]);
+        let other = format!("{ISSUER}/");
+        assert_eq!(inspect(&token, &other, Some(&keys), NOW).problems, [Problem::Issuer]);
+    }
+}
+
+#[tokio::test]
+async fn each_problem_of_the_header_and_the_signature_is_found() {
+    let test = TestApp::start().await;
+    let (keys, token) = (keys(&test).await, token(&test, 2).await);
+    let set = |name: &'static str, value: Value| changed(&token, |header, _| header[name] = value);
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let (header, claims) = message.split_once('.').unwrap();
+    for (token, problems) in [
+        (set("alg", json!("none")), vec![Problem::Unsigned]),
+        (set("alg", json!("None")), vec![Problem::Unsigned]),
+        (set("alg", json!("HS256")), vec![Problem::Hmac]),
+        (set("alg", json!("PS256")), vec![Problem::OtherAlgorithm(Algorithm::ES256)]),
+        (set("alg", Value::Null), vec![Problem::NoAlgorithm]),
+        (set("kid", Value::Null), vec![Problem::NoKid]),
+        (set("kid", json!("other")), vec![Problem::UnknownKey]),
+        (set("crit", json!(["b64"])), vec![Problem::Critical, Problem::Signature]),
+        (set("typ", json!("logout+jwt")), vec![Problem::Type, Problem::Signature]),
+        (format!("{message}.!"), vec![Problem::SignatureEncoding]),
+        (format!("{message}."), vec![Problem::Signature]),
+        (format!("!.{claims}.{signature}"), vec![Problem::Encoding(Part::Header)]),
+        (format!("{header}.W10.{signature}"), vec![Problem::NotAnObject(Part::Payload), Problem::Signature]),
+        (message.to_owned(), vec![Problem::Parts(2)]),
+        (format!("{token}.{token}"), vec![Problem::Parts(6)]),
+        (String::new(), vec![Problem::Parts(1)]),
+    ] {
+        assert_eq!(inspect(&token, ISSUER, Some(&keys), NOW).problems, problems, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn each_problem_of_the_claims_is_found() {
+    let test = TestApp::start().await;
+    let keys = keys(&test).await;
+    for (version, name, form) in [
+        (2, "iss", Form::Text),
+        (2, "aud", Form::Text),
+        (2, "sub", Form::Text),
+        (2, "client_id", Form::Text),
+        (2, "scope", Form::Text),
+        (2, "jti", Form::Text),
+        (2, "iat", Form::Time),
+        (2, "nbf", Form::Time),
+        (2, "exp", Form::Time),
+        (1, "scopes", Form::Texts),
+    ] {
+        let token = token(&test, version).await;
+        let wrong = changed(&token, |_, claims| claims[name] = json!([1]));
+        let problems = inspect(&wrong, ISSUER, Some(&keys), NOW).problems;
+        assert_eq!(problems, [Problem::Signature, Problem::Form(name, form)], "{name}");
+        let missing = changed(&token, |_, claims| drop(claims.as_object_mut().unwrap().remove(name)));
+        let problems = inspect(&missing, ISSUER, Some(&keys), NOW).problems;
+        assert_eq!(problems, [Problem::Signature, Problem::Missing(name)], "{name}");
+    }
+    let backwards = changed(&token(&test, 2).await, |_, claims| claims["exp"] = json!(NOW));
+    let problems = inspect(&backwards, ISSUER, Some(&keys), NOW - 1).problems;
+    assert_eq!(problems, [Problem::Signature, Problem::ExpiresBeforeIssue]);
+}
