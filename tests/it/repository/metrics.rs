@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use countersign::grant::GrantType;
+use countersign::client::GrantType;
 use testing::cloud::template;
 
 mod flows;

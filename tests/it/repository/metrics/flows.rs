@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use testing::{FLOWS, Flow, LogLines, Response, SERVICE, Stage, form};
+use testing::{CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, Response, SERVICE, Scenario, TestApp, form};
 
 use super::counts;
 
@@ -30,7 +30,7 @@ impl Happened {
             _ => {}
         }
         match flow {
-            Flow::OldHash | Flow::ResumedOldHash => self.add("HashesUpgraded"),
+            Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
             Flow::Replay => self.add("RefreshReplayed"),
             _ => {}
         }
@@ -59,8 +59,8 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::PasswordOnly
         | Flow::WrongPassword
         | Flow::UnknownUser
-        | Flow::OldHash
-        | Flow::ResumedOldHash => "password",
+        | Flow::ImportedHash
+        | Flow::ResumeImportedHash => "password",
         Flow::Refresh
         | Flow::RefreshForLostScope
         | Flow::Retry
@@ -74,22 +74,22 @@ fn grant(flow: Flow) -> &'static str {
 /// Sends the request of a flow, and returns its lines without those of the preparation.
 async fn run(flow: Flow, happened: &mut Happened) -> Vec<Value> {
     let log = LogLines::collect();
-    let stage = Stage::set(flow).await;
+    let scenario = Scenario::prepare(flow).await;
     let before = log.lines().len();
-    let response = stage.ask().await;
+    let response = scenario.start_and_send().await;
     happened.add_response(flow, &response);
     log.lines().split_off(before)
 }
 
 /// Requests a token of version 1, and then a token while the signing keys cannot be loaded.
 async fn version_1_and_failed_load(happened: &mut Happened) -> Vec<Value> {
-    let test = testing::TestApp::start().await;
+    let test = TestApp::start().await;
     let log = LogLines::collect();
-    let request = || form(&[("grant_type", "client_credentials")]).basic(SERVICE.0, SERVICE.1);
+    let request = || form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1);
     test.send(request().header("accept", "version=1").post()).await.assert_issued(1);
     happened.add("TokenVersion1Issued");
     test.cloud.put_secret("not a document of keys").unwrap();
-    test.pass(1000);
+    test.advance_clock(1000);
     test.send(request().post()).await.assert_issued(2);
     happened.add("KeyLoadFailures");
     for _ in 0..2 {
