@@ -1,5 +1,5 @@
 //! S-606: the metric filters of `template.yaml` over the log lines. The patterns are read from the template, and
-//! evaluated on each line like CloudWatch Logs does.
+//! evaluated on each line like AWS does.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The part of the filter patterns of CloudWatch Logs for JSON ("Filter pattern syntax for metric filters") that the
+//! The part of the filter patterns of AWS for JSON logs ("Filter pattern syntax for metric filters") that the
 //! template uses: `=`, `= *` (present), `&&`, `||` and parentheses on members at the top level.
 
 use serde_json::{Value, json};
