@@ -1,4 +1,4 @@
-//! An AWS of fixed responses: the SDK does all its work, with neither a network nor a server behind it.
+//! An AWS with fixed responses: the SDK does all its work, without a network or a server.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,19 +15,19 @@ use serde_json::{Value, json};
 /// The response to a write, and to a read that finds no item.
 const NO_ITEM: &str = r#"{"ConsumedCapacity":{"TableName":"a-table","CapacityUnits":1.0}}"#;
 
-/// The response to each call that a token request makes.
+/// The responses to the calls of a token request.
 #[derive(Clone)]
 pub struct Canned {
     secret: Arc<str>,
     /// By table and key.
     items: Arc<HashMap<(String, String), Arc<str>>>,
-    /// The response to a read of an unknown key, if the first `PutItem` is remembered.
+    /// The response to reads of unknown keys: the item of the first `PutItem`.
     first_put: Option<Arc<Mutex<Option<Arc<str>>>>>,
 }
 
 impl Canned {
-    /// Responds with this text of the secret, and with these items: the table, the value of the key, the attributes as
-    /// DynamoDB represents them.
+    /// Returns an AWS with this text in the secret and these items: the table, the value of the key, and the attributes in
+    /// the JSON of DynamoDB.
     pub fn new<'a>(secret: &str, items: impl IntoIterator<Item = (&'a str, &'a str, Value)>) -> Self {
         let secret = json!({"Name": "signing", "VersionId": "1", "SecretString": secret}).to_string().into();
         let items =
@@ -35,8 +35,7 @@ impl Canned {
         Self { secret, items: Arc::new(items.collect()), first_put: None }
     }
 
-    /// Responds to reads of unknown keys with the item of the first `PutItem`, so that one login can be refreshed again
-    /// and again.
+    /// Returns the item of the first `PutItem` for reads of unknown keys, so that one login can be refreshed many times.
     #[must_use]
     pub fn remembering_first_put(self) -> Self {
         Self { first_put: Some(Arc::default()), ..self }

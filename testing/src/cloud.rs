@@ -23,14 +23,14 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-/// The table that contains the secret, so that one file contains all data.
+/// The table with the signing secret. It is in the database, so that one file contains all data.
 const SECRETS_TABLE: &str = "secrets";
 const SIGNING_SECRET: &str = "signing";
 
-/// An error, for people.
+/// An error of any kind.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The emulated account.
+/// The emulated AWS account.
 #[derive(Clone)]
 pub struct Cloud {
     /// The tables.
@@ -112,7 +112,7 @@ impl Cloud {
             cloud: self.clone(),
             dynamodb: Uri::try_from(format!("http://{}/", listener.local_addr()?))?,
             client: Client::builder(TokioExecutor::new()).build_http(),
-            writing: Arc::default(),
+            secret_write: Arc::default(),
         };
         tokio::spawn(dynoxide::server::serve_on(listener, self.database.clone()));
         Ok(Router::new().fallback(call).with_state(services))
@@ -125,7 +125,7 @@ struct Services {
     dynamodb: Uri,
     client: Client<HttpConnector, Body>,
     /// Secrets Manager writes one version at a time.
-    writing: Arc<Mutex<()>>,
+    secret_write: Arc<Mutex<()>>,
 }
 
 impl Services {
@@ -141,7 +141,7 @@ impl Services {
                 None => error("ResourceNotFoundException").into_response(),
             }),
             "PutSecretValue" => {
-                let _guard = self.writing.lock().await;
+                let _guard = self.secret_write.lock().await;
                 let (id, text) = (parameters["ClientRequestToken"].as_str(), parameters["SecretString"].as_str());
                 let (id, text) = (id.ok_or("no token")?, text.ok_or("no text")?);
                 Ok(if self.cloud.put_secret_version(id, text)? {
@@ -155,7 +155,7 @@ impl Services {
     }
 }
 
-/// Responds to one call of the SDK.
+/// Serves one call of the SDK.
 async fn call(State(services): State<Services>, mut request: Request) -> Response {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     if let Some(operation) = target.strip_prefix("secretsmanager.").map(ToOwned::to_owned) {
@@ -246,7 +246,7 @@ fn table_definitions() -> Result<Vec<(String, Value)>, BoxError> {
     Ok(definitions)
 }
 
-/// Converts plain JSON to an attribute of DynamoDB. A list of strings is a set, as in all our tables.
+/// Converts plain JSON to an attribute of DynamoDB. A list of strings becomes a set, as in all tables of countersign.
 fn attribute(value: &Value) -> Value {
     match value {
         Value::Null => json!({"NULL": true}),

@@ -1,4 +1,4 @@
-//! The CLI's binary, as an operator or a script runs it.
+//! The binary of the CLI, run like an operator or a script runs it.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use crate::cloud::environment;
 use crate::deployment::ISSUER;
 
-/// The CLI, for the deployment that environment variables name.
+/// The CLI for one deployment, which environment variables name.
 pub struct CommandLine {
     binary: PathBuf,
     cloud: SocketAddr,
@@ -21,7 +21,7 @@ pub struct CommandLine {
 
 /// The output and the exit code of a command.
 #[derive(Debug)]
-pub struct Ran {
+pub struct CommandOutput {
     pub code: i32,
     pub out: String,
     pub err: String,
@@ -29,15 +29,15 @@ pub struct Ran {
 
 /// Returns a path that no other test uses and that ends in this name.
 pub fn fresh_path(name: &str) -> PathBuf {
-    static MADE: AtomicUsize = AtomicUsize::new(0);
-    let made = MADE.fetch_add(1, Ordering::Relaxed);
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().nth(3).unwrap().join("tmp");
     std::fs::create_dir_all(&folder).unwrap();
-    folder.join(format!("{}-{made}-{name}", process::id()))
+    folder.join(format!("{}-{count}-{name}", process::id()))
 }
 
-/// Writes a file at such a path.
+/// Writes a file at a [`fresh_path`] and returns the path.
 pub fn file(name: &str, text: &str) -> PathBuf {
     let path = fresh_path(name);
     std::fs::write(&path, text).unwrap();
@@ -45,17 +45,17 @@ pub fn file(name: &str, text: &str) -> PathBuf {
 }
 
 impl CommandLine {
-    /// The CLI at this path, for a deployment whose cloud is at this address.
+    /// Returns the CLI at this path, for the emulated AWS at this address.
     pub fn new(binary: impl Into<PathBuf>, cloud: SocketAddr) -> Self {
         Self { binary: binary.into(), cloud }
     }
 
-    /// A command without a deployment, without a terminal and without the environment of this process.
+    /// Returns a command without the variables of a deployment, a terminal, or the environment of this process.
     pub fn bare(&self, arguments: &[&str]) -> Command {
         self.program(&self.binary, arguments)
     }
 
-    /// A program that uses the same cloud.
+    /// Returns another program that uses the same emulated AWS.
     pub fn program(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
@@ -78,26 +78,27 @@ impl CommandLine {
     }
 
     /// Runs a command with empty stdin.
-    pub async fn run(&self, arguments: &[&str]) -> Ran {
+    pub async fn run(&self, arguments: &[&str]) -> CommandOutput {
         self.run_with(arguments, "").await
     }
 
     /// Runs a command with this text as stdin.
-    pub async fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
-        Ran::of(self.start(arguments), input).await
+    pub async fn run_with(&self, arguments: &[&str], input: &str) -> CommandOutput {
+        CommandOutput::of(self.start(arguments), input).await
     }
 
     /// Runs a command that must succeed, and returns its JSON output.
     pub async fn json(&self, arguments: &[&str]) -> Value {
-        let ran = self.run(&[arguments, &["--json"]].concat()).await;
-        assert_eq!(ran.code, 0, "{ran:?}");
-        ran.json()
+        let output = self.run(&[arguments, &["--json"]].concat()).await;
+        assert_eq!(output.code, 0, "{output:?}");
+        output.json()
     }
 }
 
-impl Ran {
+impl CommandOutput {
+    /// Writes stdin and waits until the process has ended.
     pub async fn of(mut process: Child, input: &str) -> Self {
-        // A command that is rejected immediately does not read stdin.
+        // A command with invalid arguments does not read stdin.
         let _ = process.stdin.take().unwrap().write_all(input.as_bytes()).await;
         let output = process.wait_with_output().await.unwrap();
         Self {
@@ -107,13 +108,14 @@ impl Ran {
         }
     }
 
+    /// Parses stdout.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("{self:?}"))
     }
 
-    /// Asserts the exit code and a part of the output. A command that failed prints one line.
-    pub fn assert(&self, code: i32, said: &str) -> &Self {
-        assert!(self.code == code && format!("{}{}", self.out, self.err).contains(said), "{code} {said:?}: {self:?}");
+    /// Asserts the exit code and a part of the output. If the code is 1, asserts that stderr has one line.
+    pub fn assert(&self, code: i32, part: &str) -> &Self {
+        assert!(self.code == code && format!("{}{}", self.out, self.err).contains(part), "{code} {part:?}: {self:?}");
         if code == 1 {
             assert_eq!(
                 self.err

@@ -1,4 +1,4 @@
-//! `openapi.yaml`, to which every response that any test gets is held.
+//! `openapi.yaml`. Every response in every test must match it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,19 +15,19 @@ pub static CONTRACT: LazyLock<Value> = LazyLock::new(|| {
     serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 });
 
-/// What is documented of one response.
+/// The documentation of one response.
 struct Documented {
     headers: BTreeMap<String, Header>,
     body: Option<Validator>,
 }
 
-/// A header; it may be missing only if the document says `required: false`.
+/// A documented header. A response may lack the header only if the document says `required: false`.
 struct Header {
     value: Validator,
     is_required: bool,
 }
 
-/// By path, method and status; those of other paths and methods under empty names.
+/// The documented responses by path, method and status. Responses of unknown paths and methods have empty names.
 static RESPONSES: LazyLock<BTreeMap<(&str, &str, u16), Documented>> = LazyLock::new(|| {
     let mut responses = BTreeMap::new();
     for (path, operations) in CONTRACT["paths"].as_object().unwrap() {
@@ -38,9 +38,9 @@ static RESPONSES: LazyLock<BTreeMap<(&str, &str, u16), Documented>> = LazyLock::
             }
         }
     }
-    let elsewhere = &CONTRACT["components"]["responses"];
-    responses.insert(("", "", 404), Documented::read(&elsewhere["NotFound"]));
-    responses.insert(("", "", 405), Documented::read(&elsewhere["MethodNotAllowed"]));
+    let general = &CONTRACT["components"]["responses"];
+    responses.insert(("", "", 404), Documented::read(&general["NotFound"]));
+    responses.insert(("", "", 405), Documented::read(&general["MethodNotAllowed"]));
     responses
 });
 
@@ -57,27 +57,27 @@ impl Documented {
     }
 }
 
-/// A part of the document, or what it refers to.
+/// Returns a part of the document, or the target of its `$ref`.
 pub fn resolved(part: &'static Value) -> &'static Value {
-    part["$ref"].as_str().map_or(part, |reference| CONTRACT.pointer(reference.trim_start_matches('#')).unwrap())
+    part["$ref"].as_str().map_or(part, |path| CONTRACT.pointer(path.trim_start_matches('#')).unwrap())
 }
 
-/// A validator of a schema within the document.
+/// Returns a validator for a schema of the document.
 pub fn schema(schema: &Value) -> Validator {
     let mut whole = schema.clone();
     whole["components"] = json!({"schemas": CONTRACT["components"]["schemas"]});
     jsonschema::draft202012::new(&whole).unwrap()
 }
 
-/// Holds an response to what is documented: its status, its headers (no fewer and no more), its body.
+/// Asserts that the document has the status of a response, exactly its headers, and the schema of its body.
 #[track_caller]
 pub fn assert_documented(method: &str, path: &str, response: &Response) {
-    // An issuer's path may come after this one.
+    // The path of an issuer may follow this path.
     let well_known = "/.well-known/oauth-authorization-server";
     let path = if path.starts_with(well_known) && response.status != 404 { well_known } else { path };
-    // A path has more methods without an operation than with one, and they all get the same response.
+    // All methods without an operation get the same response.
     let is_method = response.status != 405;
-    // HEAD is answered like GET, without the body (RFC 9110 section 9.3.2).
+    // HEAD gets the response of GET without the body (RFC 9110 section 9.3.2).
     let operation = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
     let is_documented = CONTRACT["paths"].get(path).is_some_and(|operations| operations.get(&operation).is_some());
     let key = if is_documented && is_method {
@@ -87,10 +87,10 @@ pub fn assert_documented(method: &str, path: &str, response: &Response) {
     };
     let documented =
         RESPONSES.get(&key).unwrap_or_else(|| panic!("{method} {path}: {} is not documented", response.status));
-    // What carries an response adds these, and the gateway its own.
-    let carried = ["content-type", "content-length"];
+    // The document lists only the headers that the service decides.
+    let implied = ["content-type", "content-length"];
     let given: BTreeSet<_> =
-        response.headers.keys().map(axum::http::HeaderName::as_str).filter(|n| !carried.contains(n)).collect();
+        response.headers.keys().map(axum::http::HeaderName::as_str).filter(|n| !implied.contains(n)).collect();
     let (required, optional): (Vec<_>, Vec<_>) = documented.headers.iter().partition(|(_, header)| header.is_required);
     let missing: Vec<_> = required.iter().filter(|(name, _)| !given.contains(name.as_str())).map(|(n, _)| n).collect();
     assert!(missing.is_empty(), "{method} {path}: {} without {missing:?}", response.status);
@@ -105,8 +105,8 @@ pub fn assert_documented(method: &str, path: &str, response: &Response) {
     }
     match &documented.body {
         Some(body) if method != "HEAD" => {
-            let fault = body.validate(&response.body).err().map(|fault| fault.to_string());
-            assert_eq!(fault, None, "{} {:?}", response.status, response.bytes);
+            let error = body.validate(&response.body).err().map(|error| error.to_string());
+            assert_eq!(error, None, "{} {:?}", response.status, response.bytes);
         }
         _ => assert!(response.bytes.is_empty(), "{:?}", response.bytes),
     }

@@ -13,7 +13,7 @@ use crate::deployment::pem;
 /// The clients and the user, with plain secrets.
 pub static FIXTURES: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("demo.json")).unwrap());
 
-/// Stores the fixtures that the account does not have yet. Slow hashes have the parameters of `hasher`.
+/// Stores the fixtures that the account does not contain. Slow hashes have the parameters of `hasher`.
 pub fn seed(cloud: &Cloud, hasher: &Hasher) -> Result<(), BoxError> {
     if cloud.secret()?.is_none() {
         cloud.put_secret(&generate_pem()?)?;
@@ -34,8 +34,8 @@ pub fn seed(cloud: &Cloud, hasher: &Hasher) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Converts clients or users with plain secrets into items with hashes. `hash` gets a secret and the name of its scheme,
-/// if the fixture has one.
+/// Converts clients or users with plain secrets to items with hashes. `hash` gets a secret, and the name of its scheme if
+/// the fixture has one.
 pub fn items(
     fixtures: &Value,
     hash: impl Fn(&str, Option<&str>) -> Result<String, BoxError>,

@@ -1,4 +1,4 @@
-//! What the tests share: a deployment for each of them.
+//! A deployment for one test: the router over an emulated AWS with the fixtures, and a clock that the test advances.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,38 +35,48 @@ use crate::response::Response;
 
 mod records;
 
+pub(crate) use records::active_generation;
+
+/// The issuer of every deployment.
 pub const ISSUER: &str = "https://auth.example";
-/// When every test begins, in seconds since the epoch.
+/// The time at which every test begins, in seconds since the epoch.
 pub const NOW: u64 = 1_900_000_000;
 
+/// A client with the grant `client_credentials`: its id and secret.
 pub const SERVICE: (&str, &str) = ("billing-cron", "cs_billing-cron-secret-000000000000000000000000001");
+/// A client with all grants: its id and secret.
 pub const APPLICATION: (&str, &str) = ("autonomy-web", "cs_autonomy-web-secret-00000000000000000000000002");
+/// A user of the fixtures.
 pub const USERNAME: &str = "john.smith@itccompliance.co.uk";
+/// The password of the user.
 pub const PASSWORD: &str = "secret-password";
-/// A second application, which tests store when they need it.
-pub const OTHER: (&str, &str) = ("other-app", "other-secret");
-/// A user with an imported hash, and the password.
-pub const OLD: (&str, &str) = ("old.hash@itccompliance.co.uk", "legacy-pass");
-/// Parameters of a password hash that costs next to nothing.
+/// Another application, its id and secret. `TestApp::put_other_application` stores it.
+pub const OTHER_APPLICATION: (&str, &str) = ("other-app", "other-secret");
+/// A user with an imported password hash: the username and the password.
+pub const IMPORTED_USER: (&str, &str) = ("old.hash@itccompliance.co.uk", "legacy-pass");
+/// Parameters of cheap argon2id hashes.
 pub const CHEAP_ARGON2: Argon2Params = Argon2Params { memory_kib: 64, iterations: 1, parallelism: 1 };
+/// The scope of the logins.
 pub const SCOPE: &str = "legacy:autonomy.write legacy:autonomy.read";
+/// The parameters of a client credentials request.
+pub const CLIENT_CREDENTIALS: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
-/// The public cases and the fixtures that they are asked of.
+/// The public cases and their fixtures.
 pub static CASES: LazyLock<Value> = LazyLock::new(|| {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases/token-endpoint.json");
     serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
 });
 
-/// The key of most tests: P-256, the quickest to make.
+/// The signing key of most tests, in PEM, and its public key. P-256 keys are generated fastest.
 pub(crate) static SIGNING_KEY: LazyLock<(String, Vec<u8>)> = LazyLock::new(|| {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     (pem(pair.to_pkcs8v1().unwrap().as_ref()), pair.public_key().as_ref().to_vec())
 });
 
-/// The fixtures of [`CASES`] as items: hashed once, for all tests.
+/// The clients and users of [`CASES`] as items. They are hashed once for all tests.
 static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| fixtures(&CASES));
 
-/// The clients and the users of a file of cases, as items of their tables.
+/// Returns the clients and the users of a file of cases as items.
 pub fn fixtures(cases: &Value) -> (Vec<Value>, Vec<Value>) {
     let hasher = Hasher::new(Argon2Params::default()).unwrap();
     let hash = |secret: &str, scheme: Option<&str>| match scheme {
@@ -86,31 +96,31 @@ pub fn pem(pkcs8: &[u8]) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8))
 }
 
-/// Returns a new P-256 key.
+/// Returns a new P-256 key as PEM.
 pub fn p256_pem() -> String {
     pem(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap().to_pkcs8v1().unwrap().as_ref())
 }
 
-/// A document of signing keys, as the secret holds it.
+/// Returns a document of signing keys, as the signing secret contains it.
 pub fn key_document(current_pem: &str) -> Value {
     json!({"version": 1, "current": key_record(current_pem), "refresh": {"current": URL_SAFE_NO_PAD.encode([1; 32])}})
 }
 
-/// One key of such a document.
+/// Returns one key of such a document.
 pub fn key_record(pem: &str) -> Value {
     let der = pem.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
     let key = SigningKey::from_pkcs8(&STANDARD.decode(der).unwrap()).unwrap();
     json!({"kid": key.kid(), "alg": key.header("JWT").alg, "private_key": pem, "created_at": NOW})
 }
 
-/// The SDK's settings with time enough for a machine that is busy: a call that is given up and sent again would be
-/// counted twice.
-async fn patient(cloud: SocketAddr) -> SdkConfig {
+/// Returns SDK settings with long timeouts. On a busy machine the usual timeouts would send calls twice, and tests count
+/// the calls.
+async fn sdk_with_long_timeouts(cloud: SocketAddr) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build();
     aws::load(cloud::sdk(cloud)).await.into_builder().timeout_config(timeouts).build()
 }
 
-/// One deployment with the fixtures in it, and a clock that stands.
+/// A deployment with the fixtures and a fixed clock.
 pub struct TestApp {
     pub app: Arc<App>,
     pub cloud: Cloud,
@@ -121,30 +131,33 @@ pub struct TestApp {
 }
 
 impl TestApp {
+    /// Starts a deployment with the default settings.
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
+    /// Starts a deployment with changed settings.
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let test = Self::start_cold(change).await;
+        let test = Self::start_without_keys(change).await;
         test.cloud.put_secret(&key_document(&SIGNING_KEY.0).to_string()).unwrap();
         test.app.keyring.load().await.unwrap();
-        test.interceptor.forget();
+        test.interceptor.clear_calls();
         test
     }
 
-    /// Starts a deployment whose hashes cost next to nothing, for tests of the order of calls: on a busy machine an upgrade
-    /// with the usual parameters takes longer than its 300 ms, and is given up.
+    /// Starts a deployment with cheap hashes, for tests of the order of calls. On a busy machine an upgrade with the usual
+    /// parameters exceeds its limit of 300 ms.
     pub async fn start_with_cheap_hashes() -> Self {
         let test = Self::start_with(|config| config.argon2 = CHEAP_ARGON2).await;
-        let old = bcrypt::hash_with_salt(OLD.1, 4, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY);
-        test.change("UsersTable", &json!({"username": OLD.0}), &json!({"password_hash": old}));
+        let imported =
+            bcrypt::hash_with_salt(IMPORTED_USER.1, 4, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY);
+        test.change_imported_user(&json!({"password_hash": imported}));
         test.change_user(&json!({"password_hash": test.app.hasher.hash(PASSWORD).unwrap().as_str()}));
         test
     }
 
-    /// A deployment that has read nothing yet, and whose secret is empty.
-    pub async fn start_cold(change: impl FnOnce(&mut Config)) -> Self {
+    /// Starts a deployment that has loaded nothing, with an empty signing secret.
+    pub async fn start_without_keys(change: impl FnOnce(&mut Config)) -> Self {
         LogLines::install();
         let cloud = Cloud::open(None).unwrap();
         for client in &FIXTURES.0 {
@@ -158,65 +171,69 @@ impl TestApp {
         let mut config = cloud::config(ISSUER).unwrap();
         change(&mut config);
         let clock = Arc::new(AtomicU64::new(NOW));
-        let app = Arc::new(App::new(config, &patient(address).await, Clock::Fixed(clock.clone())).unwrap());
+        let app =
+            Arc::new(App::new(config, &sdk_with_long_timeouts(address).await, Clock::Fixed(clock.clone())).unwrap());
         Self { router: router(app.clone()), app, cloud, interceptor, address, clock }
     }
 
-    /// The same deployment in another environment of the function: nothing in common but the cloud and the time.
-    pub async fn another_environment(&self) -> Self {
-        self.environment(&patient(self.address).await)
+    /// Returns another execution environment of the deployment. It shares only the emulated AWS and the clock.
+    pub async fn another_execution_environment(&self) -> Self {
+        self.execution_environment(&sdk_with_long_timeouts(self.address).await)
     }
 
-    /// Another environment of the function that has the cloud behind a proxy, and a function's own patience with it.
+    /// Returns another execution environment, which calls AWS through a proxy and with the timeouts of the function.
     pub async fn behind(&self, proxy: &FaultProxy) -> Self {
-        self.environment(&aws::load(cloud::sdk(proxy.address())).await)
+        self.execution_environment(&aws::load(cloud::sdk(proxy.address())).await)
     }
 
-    fn environment(&self, sdk: &SdkConfig) -> Self {
+    fn execution_environment(&self, sdk: &SdkConfig) -> Self {
         let app = Arc::new(App::new(self.app.config.clone(), sdk, self.clock()).unwrap());
         let (cloud, interceptor, clock) = (self.cloud.clone(), self.interceptor.clone(), self.clock.clone());
         Self { router: router(app.clone()), app, cloud, interceptor, address: self.address, clock }
     }
 
-    /// Returns the address of the cloud.
+    /// Returns the address of the emulated AWS.
     pub fn cloud_address(&self) -> SocketAddr {
         self.address
     }
 
+    /// Returns settings for an SDK client of the emulated AWS.
     pub async fn sdk(&self) -> SdkConfig {
-        patient(self.address).await
+        sdk_with_long_timeouts(self.address).await
     }
 
-    /// Serves the API on a port, and yields its URL.
+    /// Serves the API on a port, and returns its URL.
     pub async fn serve(&self) -> String {
         format!("http://{}", cloud::serve(self.router.clone()).await.unwrap())
     }
 
-    /// Has it be the machine's time, by which programs go that are not in this process.
-    #[expect(clippy::disallowed_methods, reason = "the machine's time is what this is about")]
+    /// Sets the clock to the system time, which other processes use.
+    #[expect(clippy::disallowed_methods, reason = "the system time is what other processes use")]
     pub async fn use_system_time(&self) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         self.clock.store(now, Ordering::SeqCst);
-        // As if it had always been so: nothing is to be read again for the step.
+        // Loads the keys at the new time, so that the step does not cause a reload in a request.
         if self.cloud.secret().unwrap().is_some() {
             self.app.keyring.load().await.unwrap();
         }
     }
 
+    /// Returns the clock of the deployment.
     pub fn clock(&self) -> Clock {
         Clock::Fixed(self.clock.clone())
     }
 
+    /// Returns the time of the clock, in seconds since the epoch.
     pub fn now(&self) -> u64 {
         self.clock.load(Ordering::SeqCst)
     }
 
-    /// Moves the clock on, or back.
-    pub fn pass(&self, seconds: i64) {
+    /// Advances the clock. A negative number sets it back.
+    pub fn advance_clock(&self, seconds: i64) {
         self.clock.store(self.now().checked_add_signed(seconds).unwrap(), Ordering::SeqCst);
     }
 
-    /// Sends a request. Whatever the response, it is as documented.
+    /// Sends a request, and asserts that `openapi.yaml` documents the response.
     pub async fn send(&self, request: Request<Body>) -> Response {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
@@ -228,26 +245,28 @@ impl TestApp {
         response
     }
 
-    /// Asks with a form, the credentials by Basic.
+    /// Sends a form to the token endpoint, with Basic credentials.
     pub async fn form(&self, (id, secret): (&str, &str), params: &[(&str, &str)]) -> Response {
         self.send(form(params).basic(id, secret).post()).await
     }
 
-    /// Logs the fixtures' user in, and yields the refresh token.
+    /// Logs the user [`USERNAME`] in, and returns the refresh token.
     pub async fn log_in(&self) -> String {
         self.password(USERNAME, PASSWORD).await.refresh_token()
     }
 
+    /// Sends a password request for [`SCOPE`].
     pub async fn password(&self, username: &str, password: &str) -> Response {
         let params = [("grant_type", "password"), ("username", username), ("password", password), ("scope", SCOPE)];
         self.form(APPLICATION, &params).await
     }
 
+    /// Sends a refresh request without a scope.
     pub async fn refresh(&self, refresh_token: &str) -> Response {
         self.form(APPLICATION, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
     }
 
-    /// The same for a scope of its own.
+    /// Sends a refresh request for a scope.
     pub async fn refresh_for(&self, refresh_token: &str, scope: &str) -> Response {
         let params = [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("scope", scope)];
         self.form(APPLICATION, &params).await

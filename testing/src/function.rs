@@ -1,4 +1,4 @@
-//! A function's binary under a small Lambda runtime API, with one invocation at a time.
+//! The binary of a function under a small Lambda runtime API, with one invocation at a time.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use crate::deployment::ISSUER;
 use crate::request::{basic, form_body};
 use crate::response::Response;
 
-/// The limit of the time for each step of a function.
+/// The time limit of each step of a function.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The part of Lambda's runtime API that a function needs.
@@ -34,6 +34,7 @@ struct RuntimeApi {
     responses: mpsc::UnboundedSender<(Instant, Value)>,
 }
 
+/// Waits for the next event.
 async fn next(State(api): State<RuntimeApi>) -> impl IntoResponse {
     let _ = api.polls.send(Instant::now());
     let event = api.events.lock().await.recv().await;
@@ -46,6 +47,7 @@ async fn next(State(api): State<RuntimeApi>) -> impl IntoResponse {
     (headers, event.map(|event| event.to_string()).unwrap_or_default())
 }
 
+/// Receives the response to an event.
 async fn responded(
     State(api): State<RuntimeApi>,
     UrlPath((_, kind)): UrlPath<(String, String)>,
@@ -57,7 +59,7 @@ async fn responded(
     StatusCode::ACCEPTED
 }
 
-/// Returns the command that starts a function of the deployment at this address, as Lambda starts it.
+/// Returns the command that starts a function like Lambda does, for the emulated AWS at this address.
 pub fn command(binary: impl AsRef<OsStr>, cloud: SocketAddr) -> Command {
     let mut command = Command::new(binary);
     command
@@ -78,7 +80,7 @@ pub fn command(binary: impl AsRef<OsStr>, cloud: SocketAddr) -> Command {
 /// A process that runs a function. It ends when this value is dropped.
 pub struct Function {
     process: Child,
-    /// The time immediately before the process was started.
+    /// The time immediately before the start of the process.
     pub started: Instant,
     events: mpsc::Sender<Value>,
     polls: mpsc::UnboundedReceiver<Instant>,
@@ -107,7 +109,7 @@ impl Function {
         self.process.id().unwrap()
     }
 
-    /// Waits until the function requests its next invocation. Returns when it did.
+    /// Waits until the function requests its next invocation. Returns the time of the request.
     pub async fn polled(&mut self) -> Result<Instant, BoxError> {
         Ok(timeout(TIMEOUT, self.polls.recv()).await?.ok_or("the function ended")?)
     }
@@ -117,7 +119,7 @@ impl Function {
         self.events.send(event).await.unwrap();
     }
 
-    /// Returns the response to the event that was sent, and when it came.
+    /// Waits for the response to the event. Returns the time of the response and the response.
     pub async fn responded(&mut self) -> Result<(Instant, Value), BoxError> {
         Ok(timeout(TIMEOUT, self.responses.recv()).await?.ok_or("the function ended")?)
     }
@@ -128,13 +130,13 @@ impl Function {
         self.responded().await.unwrap().1
     }
 
-    /// Sends an event and returns the response as the gateway sends it over HTTP.
+    /// Sends an event and returns the response as API Gateway sends it over HTTP.
     pub async fn invoke(&mut self, event: Value) -> Response {
         self.send(event).await;
         self.response().await
     }
 
-    /// Returns the response to the event that was sent, as the gateway sends it over HTTP.
+    /// Waits for the response to the event, and returns it as API Gateway sends it over HTTP.
     pub async fn response(&mut self) -> Response {
         let (_, response) = self.responded().await.unwrap();
         let status = u16::try_from(response["statusCode"].as_u64().unwrap_or_else(|| panic!("{response}"))).unwrap();
@@ -162,7 +164,7 @@ impl Function {
     }
 }
 
-/// Returns the gateway's event for a token request with a form and Basic credentials.
+/// Returns the event of API Gateway for a token request with a form and Basic credentials.
 pub fn event((id, secret): (&str, &str), params: &[(&str, &str)]) -> Value {
     let mut event: Value = serde_json::from_str(include_str!("../../events/client_credentials.json")).unwrap();
     event["headers"]["authorization"] = json!(basic(id, secret));

@@ -1,4 +1,4 @@
-//! The interceptor between the service and its cloud: counts the calls, holds them, or responses in the cloud's place.
+//! The interceptor between the service and AWS: it counts, holds and fails calls.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -15,45 +15,48 @@ use tokio::sync::oneshot;
 
 use crate::stack;
 
-type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// An event that happens while a response is lost.
+type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// The interceptor. Clones share one state.
 #[derive(Clone, Default)]
 pub struct Interceptor(Arc<Mutex<Inside>>);
 
 #[derive(Default)]
 struct Inside {
     calls: Vec<String>,
-    /// Calls that wait to be let through, while calls are held.
+    /// The held calls; `None` if calls are not held.
     held: Option<Vec<(String, oneshot::Sender<()>)>>,
-    /// A call that begins like this is answered with this status and error code.
-    fault: Option<(&'static str, u16, &'static str)>,
-    /// The next call that begins like this is done, and its response lost while something else happens.
-    lost: Option<(&'static str, Meanwhile)>,
-    /// Whether tables are described as the template has them, with what the emulator does not know.
+    /// The start of the name of failing calls, their status and their error code.
+    failure: Option<(&'static str, u16, &'static str)>,
+    /// The start of the name of the next call whose response is lost, and an event that happens then.
+    lost: Option<(&'static str, Event)>,
+    /// True if the descriptions of tables are those of the template, which has more than the emulator.
     as_deployed: bool,
 }
 
 impl Interceptor {
-    /// Stands before a cloud.
+    /// Puts the interceptor in front of an emulated AWS.
     pub fn before(&self, cloud: Router) -> Router {
-        cloud.layer(from_fn_with_state(self.clone(), pass))
+        cloud.layer(from_fn_with_state(self.clone(), intercept))
     }
 
-    /// The calls so far, as `Operation Table`.
+    /// Returns the calls since [`clear_calls`](Self::clear_calls), as `Operation Table`.
     pub fn calls(&self) -> Vec<String> {
         self.0.lock().unwrap().calls.clone()
     }
 
-    pub fn forget(&self) {
+    /// Removes the calls so far from the list.
+    pub fn clear_calls(&self) {
         self.0.lock().unwrap().calls.clear();
     }
 
-    /// From now on, holds each call until it is let through.
+    /// Holds each call from now on, until [`let_through`](Self::let_through).
     pub fn hold(&self) {
         self.0.lock().unwrap().held = Some(Vec::new());
     }
 
-    /// Waits until this many calls are held, and lets them through.
+    /// Waits until this number of calls is held, and lets all held calls through. Returns their names, sorted.
     pub async fn let_through(&self, count: usize) -> Vec<String> {
         self.wait_for(count).await;
         let held = self.0.lock().unwrap().held.replace(Vec::new()).unwrap();
@@ -65,7 +68,7 @@ impl Interceptor {
         names
     }
 
-    /// Lets the latest call of this name through.
+    /// Lets the latest held call of this name through.
     pub fn let_one_through(&self, call: &str) {
         let mut inside = self.0.lock().unwrap();
         let held = inside.held.as_mut().unwrap();
@@ -73,14 +76,14 @@ impl Interceptor {
         held.remove(latest).1.send(()).unwrap();
     }
 
-    /// Lets everything through that is held and whose caller still waits. From now on, holds none.
+    /// Lets all held calls through, and holds no more calls.
     pub fn release(&self) {
         for (_, pass) in self.0.lock().unwrap().held.take().into_iter().flatten() {
             let _ = pass.send(());
         }
     }
 
-    /// Waits until this many calls are held.
+    /// Waits until this number of calls is held.
     pub async fn wait_for(&self, count: usize) {
         for _ in 0..1000 {
             if self.0.lock().unwrap().held.as_ref().unwrap().len() >= count {
@@ -88,36 +91,36 @@ impl Interceptor {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("{count} calls side by side never came; so far: {:?}", self.calls());
+        panic!("{count} concurrent calls did not arrive; so far: {:?}", self.calls());
     }
 
-    /// From now on, responses calls that begin like this (`GetItem ClientsTable`) with an error.
+    /// From now on, fails the calls whose names begin with this text (`GetItem ClientsTable`).
     pub fn fail(&self, call: &'static str, status: u16, code: &'static str) {
-        self.0.lock().unwrap().fault = Some((call, status, code));
+        self.0.lock().unwrap().failure = Some((call, status, code));
     }
 
-    /// Lets the next call that begins like this do its work, and loses the response.
+    /// Executes the next call whose name begins with this text, and loses the response, so that the SDK sends it again.
     pub fn lose_response(&self, call: &'static str) {
         self.lose_response_while(call, async {});
     }
 
-    /// The same, and something else happens before the caller notices and sends the call again.
-    pub fn lose_response_while(&self, call: &'static str, meanwhile: impl Future<Output = ()> + Send + 'static) {
-        self.0.lock().unwrap().lost = Some((call, Box::pin(meanwhile)));
+    /// Loses a response like [`lose_response`](Self::lose_response). The event happens before the SDK sends the call again.
+    pub fn lose_response_while(&self, call: &'static str, event: impl Future<Output = ()> + Send + 'static) {
+        self.0.lock().unwrap().lost = Some((call, Box::pin(event)));
     }
 
-    /// From now on, describes the tables as they would be on AWS.
+    /// From now on, describes the tables with all properties of the template.
     pub fn describe_as_deployed(&self) {
         self.0.lock().unwrap().as_deployed = true;
     }
 
-    /// From now on, lets everything through again.
+    /// Ends [`fail`](Self::fail).
     pub fn stop_failing(&self) {
-        self.0.lock().unwrap().fault = None;
+        self.0.lock().unwrap().failure = None;
     }
 }
 
-async fn pass(State(interceptor): State<Interceptor>, request: Request, next: Next) -> Response {
+async fn intercept(State(interceptor): State<Interceptor>, request: Request, next: Next) -> Response {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let (parts, body) = request.into_parts();
@@ -127,29 +130,29 @@ async fn pass(State(interceptor): State<Interceptor>, request: Request, next: Ne
         Some(table) => format!("{operation} {table}"),
         None => operation.clone(),
     };
-    // What every read of ours must be.
+    // The service reads only strongly consistent.
     if call.starts_with("GetItem") {
         assert_eq!(sent["ConsistentRead"], true);
     }
-    let (fault, lost, turn, as_deployed) = {
+    let (failure, lost, turn, as_deployed) = {
         let mut inside = interceptor.0.lock().unwrap();
         inside.calls.push(call.clone());
-        let fault = inside.fault.filter(|(start, ..)| call.starts_with(start));
+        let failure = inside.failure.filter(|(start, ..)| call.starts_with(start));
         let lost = inside.lost.take_if(|(start, _)| call.starts_with(*start));
         let turn = inside.held.as_mut().map(|held| {
             let (pass, turn) = oneshot::channel();
             held.push((call, pass));
             turn
         });
-        (fault, lost, turn, inside.as_deployed)
+        (failure, lost, turn, inside.as_deployed)
     };
     if let Some(turn) = turn {
         turn.await.unwrap();
     }
-    if let Some((_, status, code)) = fault {
-        // As IAM words it.
+    if let Some((_, status, code)) = failure {
+        // The text of IAM.
         let message = format!("User: operator is not authorized to perform: dynamodb:{operation} on resource: a-table");
-        let message = if code == "AccessDeniedException" { &message } else { "a fault" };
+        let message = if code == "AccessDeniedException" { &message } else { "an injected error" };
         let body = Json(json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message}));
         return (StatusCode::from_u16(status).unwrap(), body).into_response();
     }
@@ -161,8 +164,8 @@ async fn pass(State(interceptor): State<Interceptor>, request: Request, next: Ne
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     match lost {
-        Some((_, meanwhile)) => {
-            meanwhile.await;
+        Some((_, event)) => {
+            event.await;
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
         None => response,

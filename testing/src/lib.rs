@@ -1,18 +1,18 @@
-//! The test kit: what tests, benchmarks, the fuzz targets and the local example share. Nothing of it is deployed.
+//! The test kit, which the tests, benchmarks, fuzz targets and the local example share. It is not deployed.
 //!
 //! | module | content |
 //! |---|---|
-//! | [`cloud`] | an emulated AWS: DynamoDB, Secrets Manager, and what operators ask STS and CloudFormation |
-//! | [`canned`] | an AWS of fixed responses without a socket, for measurements and fuzzing |
-//! | [`interceptor`] | between the service and its cloud: counts, holds and replaces calls |
-//! | [`fault_proxy`] | between the service and its cloud: breaks connections and delays calls |
-//! | [`function`] | a function's binary under a small Lambda runtime API |
-//! | [`command_line`] | the CLI's binary |
-//! | [`deployment`] | one deployment with fixtures: the router over an emulated AWS |
+//! | [`cloud`] | an emulated AWS: DynamoDB and Secrets Manager |
+//! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
+//! | [`interceptor`] | between the service and AWS: counts, holds and fails calls; STS and CloudFormation for the CLI |
+//! | [`fault_proxy`] | between the service and AWS: breaks connections and delays calls |
+//! | [`function`] | the binary of a function under a small Lambda runtime API |
+//! | [`command_line`] | the binary of the CLI |
+//! | [`deployment`] | a deployment with fixtures: the router over an emulated AWS |
 //! | [`demo`] | the fixtures of the local example |
-//! | [`request`], [`response`] | requests, and the checks that hold for every response |
+//! | [`request`], [`response`] | requests; responses with the checks that every response must pass |
 //! | [`contract`] | `openapi.yaml`, which every response must follow |
-//! | [`flow`] | every kind of request, each with a deployment in the state for it |
+//! | [`flow`] | each kind of request, with a deployment in the state that it needs |
 //! | [`log_lines`] | the log of a test |
 
 #![allow(
@@ -23,9 +23,9 @@
     clippy::string_slice,
     clippy::missing_panics_doc,
     clippy::missing_errors_doc,
-    reason = "a test fails by it"
+    reason = "a panic fails the test"
 )]
-#![allow(missing_docs, reason = "most names say what they are")]
+#![allow(missing_docs, reason = "documented where the name does not say it")]
 
 pub mod canned;
 #[cfg(feature = "emulator")]
@@ -62,14 +62,14 @@ pub use emulator::*;
 #[cfg(feature = "emulator")]
 mod emulator {
     pub use crate::cloud::Cloud;
-    pub use crate::command_line::{CommandLine, Ran, file, fresh_path};
+    pub use crate::command_line::{CommandLine, CommandOutput, file, fresh_path};
     pub use crate::contract::{CONTRACT, assert_documented, resolved, schema};
     pub use crate::deployment::{
-        APPLICATION, CASES, CHEAP_ARGON2, ISSUER, NOW, OLD, OTHER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME,
-        fixtures, key_document, key_record, p256_pem, pem,
+        APPLICATION, CASES, CHEAP_ARGON2, CLIENT_CREDENTIALS, IMPORTED_USER, ISSUER, NOW, OTHER_APPLICATION, PASSWORD,
+        SCOPE, SERVICE, TestApp, USERNAME, fixtures, key_document, key_record, p256_pem, pem,
     };
-    pub use crate::fault_proxy::{Fault, FaultProxy, Verb};
-    pub use crate::flow::{FLOWS, Flow, Stage, active_generation, calls, recorded};
+    pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
+    pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};
     pub use crate::function::{Function, event};
     pub use crate::interceptor::Interceptor;
     pub use crate::log_lines::LogLines;

@@ -1,7 +1,7 @@
-//! The log of a test, and the hashes that ran in it.
+//! The log of a test, and the hashes that it computed.
 //!
-//! One subscriber serves all tests, and keeps for each thread what it asks for: subscribers that come and go would
-//! race for what `tracing` remembers of who is interested in what.
+//! One subscriber serves all tests and collects the lines of each thread. A subscriber for each test would race with the
+//! others, because `tracing` caches the interest of subscribers globally.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -16,25 +16,25 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 thread_local! {
-    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    static COLLECTED: RefCell<Option<Collected>> = const { RefCell::new(None) };
 }
 
 #[derive(Default)]
-struct Kept {
+struct Collected {
     text: Vec<u8>,
     hashes: Vec<HashRun>,
     panics: bool,
 }
 
-/// A hash that ran: its scheme, and its parameters.
+/// A computed hash: its scheme and its parameters.
 pub type HashRun = (String, Vec<(String, u64)>);
 
-/// Collects what this thread logs, as long as it lives.
+/// Collects the log lines and the hashes of this thread until it is dropped.
 pub struct LogLines(());
 
-#[allow(clippy::unused_self, reason = "what is kept is kept while this lives")]
+#[allow(clippy::unused_self, reason = "the thread collects while the value exists")]
 impl LogLines {
-    /// Has the lines of all tests go where each of them asks for.
+    /// Installs the subscriber of all tests.
     pub fn install() {
         static INSTALL: Once = Once::new();
         INSTALL.call_once(|| {
@@ -45,21 +45,23 @@ impl LogLines {
         });
     }
 
+    /// Begins to collect.
     pub fn collect() -> Self {
-        KEPT.set(Some(Kept::default()));
+        COLLECTED.set(Some(Collected::default()));
         Self(())
     }
 
     /// Makes the next hash panic.
     pub fn panic_once(&self) {
-        KEPT.with_borrow_mut(|kept| kept.as_mut().unwrap().panics = true);
+        COLLECTED.with_borrow_mut(|collected| collected.as_mut().unwrap().panics = true);
     }
 
+    /// Returns the log so far.
     pub fn text(&self) -> String {
-        KEPT.with_borrow(|kept| String::from_utf8(kept.as_ref().unwrap().text.clone()).unwrap())
+        COLLECTED.with_borrow(|collected| String::from_utf8(collected.as_ref().unwrap().text.clone()).unwrap())
     }
 
-    /// Returns the lines. Each has what Lambda needs to pass it on unchanged and by its level (`LogFormat: JSON`).
+    /// Returns the lines so far. Asserts that each has the members that Lambda needs with `LogFormat: JSON`.
     pub fn lines(&self) -> Vec<Value> {
         let lines: Vec<Value> = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         for line in &lines {
@@ -70,15 +72,15 @@ impl LogLines {
         lines
     }
 
-    /// Takes the hashes that ran since the last time.
+    /// Returns the hashes that were computed since the last call.
     pub fn take_hashes(&self) -> Vec<HashRun> {
-        KEPT.with_borrow_mut(|kept| std::mem::take(&mut kept.as_mut().unwrap().hashes))
+        COLLECTED.with_borrow_mut(|collected| std::mem::take(&mut collected.as_mut().unwrap().hashes))
     }
 }
 
 impl Drop for LogLines {
     fn drop(&mut self) {
-        KEPT.set(None);
+        COLLECTED.set(None);
     }
 }
 
@@ -86,7 +88,11 @@ struct ToThread;
 
 impl Write for ToThread {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        KEPT.with_borrow_mut(|kept| kept.iter_mut().for_each(|kept| kept.text.extend_from_slice(bytes)));
+        COLLECTED.with_borrow_mut(|collected| {
+            if let Some(collected) = collected {
+                collected.text.extend_from_slice(bytes);
+            }
+        });
         Ok(bytes.len())
     }
 
@@ -102,10 +108,10 @@ impl<S: Subscriber> Layer<S> for HashCounter {
         if event.metadata().target().starts_with("countersign::password_hash") {
             let mut run = Run::default();
             event.record(&mut run);
-            let panics = KEPT.with_borrow_mut(|kept| {
-                let Some(kept) = kept else { return false };
-                kept.hashes.push(run.0);
-                std::mem::take(&mut kept.panics)
+            let panics = COLLECTED.with_borrow_mut(|collected| {
+                let Some(collected) = collected else { return false };
+                collected.hashes.push(run.0);
+                std::mem::take(&mut collected.panics)
             });
             assert!(!panics, "on purpose");
         }

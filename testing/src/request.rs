@@ -1,11 +1,11 @@
-//! Requests, written as a test needs them.
+//! Requests, valid and invalid.
 
 use axum::body::Body;
 use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A request to be.
+/// A request that is not sent yet.
 #[derive(Default)]
 pub struct RequestBuilder {
     headers: Vec<(String, String)>,
@@ -13,32 +13,35 @@ pub struct RequestBuilder {
     body: Vec<u8>,
 }
 
+/// Returns a request with a form body.
 pub fn form(params: &[(&str, &str)]) -> RequestBuilder {
     raw_form(form_body(params))
 }
 
+/// Encodes a form.
 pub fn form_body(params: &[(&str, &str)]) -> String {
     let pairs: Vec<_> = params.iter().map(|(name, value)| format!("{name}={}", percent(value))).collect();
     pairs.join("&")
 }
 
-/// The value of `Authorization` for a client.
+/// Returns the value of `Authorization` for a client (RFC 6749 section 2.3.1).
 pub fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{}:{}", percent(id), percent(secret))))
 }
 
-/// A form body to the letter.
+/// Returns a request with these bytes as a form body.
 pub fn raw_form(body: impl Into<Vec<u8>>) -> RequestBuilder {
     RequestBuilder { body: body.into(), ..RequestBuilder::default() }
         .header("content-type", "application/x-www-form-urlencoded")
 }
 
-/// A JSON body to the letter.
+/// Returns a request with these bytes as a JSON body.
 pub fn raw_json(body: impl Into<Vec<u8>>) -> RequestBuilder {
     RequestBuilder { body: body.into(), ..RequestBuilder::default() }.header("content-type", "application/json")
 }
 
 impl RequestBuilder {
+    /// Adds a header. A second header with the same name does not replace the first.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -50,15 +53,18 @@ impl RequestBuilder {
         self.header("authorization", &basic(id, secret))
     }
 
+    /// Sets the query, with its `?`.
     #[must_use]
     pub fn query(self, query: &str) -> Self {
         Self { query: query.to_owned(), ..self }
     }
 
+    /// Returns the request to the token endpoint.
     pub fn post(self) -> Request<Body> {
         self.to("POST", "/oauth/token")
     }
 
+    /// Returns the request with this method and path.
     pub fn to(self, method: &str, path: &str) -> Request<Body> {
         let mut request = Request::builder().method(method).uri(format!("{path}{}", self.query));
         for (name, value) in self.headers {
@@ -68,9 +74,9 @@ impl RequestBuilder {
     }
 }
 
-/// Form-encodes a text, as most libraries do: letters, digits and `*-._` stay as they are.
+/// Form-encodes a text like most libraries: everything except letters, digits and `*-._` is encoded.
 pub fn percent(text: &str) -> String {
-    let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
-    let encode = |byte: u8| if stays(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
+    let encode = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(encode).collect()
 }

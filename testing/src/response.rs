@@ -1,4 +1,4 @@
-//! What every response must be, whatever else a test asks of it.
+//! Responses, with the checks that every response must pass.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use crate::deployment::{ISSUER, SIGNING_KEY};
 
-/// An response as it came over the wire.
+/// A response as it was sent.
 pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub bytes: Bytes,
+    /// The parsed body; null if the body is not JSON.
     pub body: Value,
 }
 
@@ -22,7 +23,7 @@ impl Response {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// What holds for every response there is.
+    /// Asserts the headers that every response has.
     #[track_caller]
     fn assert_common(&self) {
         assert_eq!(self.header("content-type"), Some("application/json"));
@@ -31,7 +32,7 @@ impl Response {
         assert_eq!(self.header("x-content-type-options"), Some("nosniff"));
     }
 
-    /// Asserts a whole error response: status, headers, and a body of exactly two members.
+    /// Asserts the whole error response: status, headers, and a body with exactly two members.
     #[track_caller]
     pub fn assert_error(&self, status: u16, error: &str) {
         assert_eq!((self.status, &self.body["error"]), (status, &Value::from(error)), "{:?}", self.bytes);
@@ -50,7 +51,8 @@ impl Response {
         assert_eq!(retry_after.is_some(), matches!(status, 429 | 503));
     }
 
-    /// A token, whole: status, headers, the members in their order, and the access token by key and claim by claim.
+    /// Asserts the whole token response: status, headers, the order of the members, and the signature and the claims of the
+    /// access token. Returns the claims.
     #[track_caller]
     pub fn assert_issued(&self, version: u8) -> Claims {
         assert_eq!(self.status, 200, "{:?}", self.bytes);
@@ -73,6 +75,7 @@ impl Response {
         claims
     }
 
+    /// Returns the refresh token of a token response.
     #[track_caller]
     pub fn refresh_token(&self) -> String {
         assert_eq!(self.status, 200, "{:?}", self.bytes);
@@ -80,19 +83,21 @@ impl Response {
     }
 }
 
-/// The claims of an access token whose signature, header and shape hold.
+/// The claims of a verified access token.
 pub struct Claims(pub Value);
 
 impl Claims {
+    /// Verifies a token of a deployment with the usual signing key.
     #[track_caller]
     pub fn verify(token: &str, version: u8) -> Self {
         Self::verify_with(token, version, Algorithm::ES256, &DecodingKey::from_ec_der(&SIGNING_KEY.1))
     }
 
+    /// Verifies the signature, the header and the names of the claims. Does not compare times with the clock.
     #[track_caller]
     pub fn verify_with(token: &str, version: u8, algorithm: Algorithm, key: &DecodingKey) -> Self {
         let mut validation = Validation::new(algorithm);
-        // The clock of the tests stands elsewhere: times are compared below.
+        // The clock of a deployment is not the system time.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
@@ -109,19 +114,20 @@ impl Claims {
             assert!(!claims.0[name].is_null(), "{name} is missing");
         }
         for name in claims.0.as_object().unwrap().keys() {
-            assert!(required.contains(&name.as_str()) || optional.contains(&name.as_str()), "{name} is too much");
+            assert!(required.contains(&name.as_str()) || optional.contains(&name.as_str()), "{name} is not expected");
         }
         assert_eq!(claims.number("nbf"), claims.number("iat"));
         assert!(claims.number("exp") > claims.number("iat"));
-        // A user's `jti` names the family of the login besides.
+        // The `jti` of a user's token contains the id of the family, too.
         let is_service = claims.0["sub"] == claims.0[if version == 1 { "aud" } else { "client_id" }];
         let jti = URL_SAFE_NO_PAD.decode(claims.0["jti"].as_str().unwrap()).unwrap();
         assert_eq!(jti.len(), if is_service { 16 } else { 32 });
         claims
     }
 
+    /// Returns an integer claim.
     #[track_caller]
     pub fn number(&self, name: &str) -> u64 {
-        self.0[name].as_u64().unwrap_or_else(|| panic!("{name} is no integer"))
+        self.0[name].as_u64().unwrap_or_else(|| panic!("{name} is not an integer"))
     }
 }

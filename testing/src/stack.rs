@@ -1,4 +1,4 @@
-//! What AWS says of the account and of the stack, which is called `countersign`.
+//! The responses of AWS about the account, the tables, and the stack, whose name is `countersign`.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::cloud::{environment, template};
 use crate::deployment::ISSUER;
 
-/// Answers a call of STS or CloudFormation (AWS's query protocol); `None` if it is of another service.
+/// Returns the response to a call of STS or CloudFormation (AWS query protocol), or `None` for other services.
 pub fn response(body: &[u8]) -> Option<Response> {
     let body = str::from_utf8(body).ok()?;
-    let asked = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    match asked("Action")? {
+    let parameter = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    match parameter("Action")? {
         "GetCallerIdentity" => Some(xml(StatusCode::OK, "GetCallerIdentity", "<Account>123456789012</Account>")),
-        "DescribeStacks" if asked("StackName") == Some("countersign") => {
+        "DescribeStacks" if parameter("StackName") == Some("countersign") => {
             Some(xml(StatusCode::OK, "DescribeStacks", &format!("<Stacks><member>{}</member></Stacks>", stack())))
         }
         "DescribeStacks" => {
@@ -22,13 +22,13 @@ pub fn response(body: &[u8]) -> Option<Response> {
             let text = format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>");
             Some((StatusCode::BAD_REQUEST, [("content-type", "text/xml")], text).into_response())
         }
-        other => panic!("nobody responses {other}"),
+        other => panic!("there is no response to {other}"),
     }
 }
 
-/// What DynamoDB says of a table that was made by the template; `None` if it is asked for something else.
-pub fn description(operation: &str, sent: &Value) -> Option<Value> {
-    let name = sent["TableName"].as_str()?;
+/// Returns the description of a table that the template created, or `None` for other operations.
+pub fn description(operation: &str, parameters: &Value) -> Option<Value> {
+    let name = parameters["TableName"].as_str()?;
     let table = template().unwrap()["Resources"][name]["Properties"].take();
     let status = |enabled: &Value| if *enabled == true { "ENABLED" } else { "DISABLED" };
     match operation {

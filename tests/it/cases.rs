@@ -1,4 +1,4 @@
-//! The public cases: each request has one right response.
+//! The public cases: requests with their expected responses.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use testing::{CASES, ISSUER, Response, TestApp};
 mod sequences;
 
 #[tokio::test]
-async fn every_public_case_has_its_one_right_response() {
+async fn every_public_case_gets_its_expected_response() {
     let mut failed = Vec::new();
     let mut groups: HashMap<&str, (u16, Vec<String>, Vec<u8>)> = HashMap::new();
     for case in CASES["cases"].as_array().unwrap() {
@@ -34,7 +34,7 @@ async fn every_public_case_has_its_one_right_response() {
     assert!(groups.len() >= 2);
 }
 
-/// Runs a case in a deployment of its own: its grants table is empty, and no case before it has replaced a hash.
+/// Runs a case in a separate deployment, so that its grants table is empty and no other case has replaced a hash.
 async fn run(id: &str, case: &Value) -> Response {
     let test = TestApp::start().await;
     let response = test.send(request(&case["request"])).await;
@@ -55,7 +55,7 @@ async fn run(id: &str, case: &Value) -> Response {
     response
 }
 
-/// The request of a case or of a step.
+/// Returns the request of a case or of a step.
 pub fn request(request: &Value) -> Request<Body> {
     let text = |name: &str| request[name].as_str().unwrap();
     let mut built = Request::builder().method(text("method")).uri(text("path"));
@@ -72,7 +72,7 @@ fn body(request: &Value) -> Vec<u8> {
     }
 }
 
-/// The parameters of a request that gets a token, the credentials of Basic among them.
+/// Returns the parameters of a request, including the client id in Basic credentials.
 fn params(request: &Value) -> HashMap<String, String> {
     let text = String::from_utf8(body(request)).unwrap();
     let mut params: HashMap<_, _> = match serde_json::from_str::<HashMap<String, Value>>(&text) {
@@ -91,7 +91,7 @@ fn params(request: &Value) -> HashMap<String, String> {
     params
 }
 
-/// The pairs of a form.
+/// Decodes the pairs of a form.
 pub fn pairs(form: &str) -> HashMap<String, String> {
     form.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), decoded(value))).collect()
 }
@@ -106,7 +106,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8(decoded).unwrap()
 }
 
-/// The claims that a request's token must have, by the request and the fixtures; times and `jti` aside.
+/// Returns the expected claims of a request, from the request and the fixtures, without times and `jti`.
 fn expected_claims(request: &Value, version: u8) -> Value {
     let params = params(request);
     let fixture = |list: &str, key: &str, value: &str| {
@@ -135,7 +135,7 @@ fn expected_claims(request: &Value, version: u8) -> Value {
     claims
 }
 
-/// Asserts that a response is as a case or a step says.
+/// Asserts that a response has all that a case or a step expects.
 pub fn check(id: &str, expect: &Value, response: &Response) {
     let known = ["absent", "claims_length", "error", "header_present", "json", "present", "same_as", "scope", "status"];
     let unknown =

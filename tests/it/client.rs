@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign::client::{ATTRIBUTES, Client, ClientMetadata, GrantType};
 use serde_json::{Value, json};
 
-use testing::{SERVICE, TestApp, form};
+use testing::{CLIENT_CREDENTIALS, SERVICE, TestApp, form};
 
 fn metadata(attributes: &Value) -> Result<ClientMetadata, serde_json::Error> {
     serde_json::from_value(attributes.clone())
@@ -118,7 +118,7 @@ fn metadata_has_the_known_attributes_in_their_form() {
 async fn an_unknown_grant_type_in_a_record_is_ignored_and_kept() {
     let test = TestApp::start().await;
     test.change_client(SERVICE.0, &json!({"grant_types": ["client_credentials", "urn:later", "Password"]}));
-    test.form(SERVICE, &[("grant_type", "client_credentials")]).await.assert_issued(2);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
     let password = form(&[("grant_type", "password"), ("username", "a"), ("password", "b")]);
     test.send(password.basic(SERVICE.0, SERVICE.1).post()).await.assert_error(400, "unauthorized_client");
 

@@ -1,4 +1,4 @@
-//! The environment of the function: read once, whole, or the start stops with one line.
+//! `src/config`: the environment variables, their defaults, and the errors of invalid values.
 
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
@@ -10,21 +10,21 @@ use countersign::password_hash::Argon2Params;
 use testing::ISSUER;
 use testing::cloud::environment;
 
-/// The environment that is good, with one variable changed; `None` takes it away.
+/// Returns the settings of valid variables of which one is changed, or removed by `None`.
 fn with(name: &'static str, value: Option<&OsStr>) -> Result<Config, ConfigError> {
-    Config::from_variables(|asked| {
-        if asked == name { value.map(OsStr::to_owned) } else { environment(ISSUER).get(asked).map(Into::into) }
+    Config::from_variables(|variable| {
+        if variable == name { value.map(OsStr::to_owned) } else { environment(ISSUER).get(variable).map(Into::into) }
     })
 }
 
 fn rotation_with(name: &'static str, value: Option<&OsStr>) -> Result<RotationConfig, ConfigError> {
-    RotationConfig::from_variables(|asked| {
-        if asked == name { value.map(OsStr::to_owned) } else { environment(ISSUER).get(asked).map(Into::into) }
+    RotationConfig::from_variables(|variable| {
+        if variable == name { value.map(OsStr::to_owned) } else { environment(ISSUER).get(variable).map(Into::into) }
     })
 }
 
 #[test]
-fn defaults_stand_for_what_is_not_set() {
+fn missing_variables_have_defaults() {
     let config = with("", None).unwrap();
     assert_eq!((config.lifetimes.user_token, config.lifetimes.service_token), (3_600, 43_200));
     assert_eq!((config.lifetimes.refresh_token_idle, config.lifetimes.refresh_token_max), (2_592_000, 7_776_000));
@@ -33,7 +33,7 @@ fn defaults_stand_for_what_is_not_set() {
     for grace in [0, 5, 60] {
         assert_eq!(with("REFRESH_GRACE", Some(grace.to_string().as_ref())).unwrap().lifetimes.refresh_grace, grace);
     }
-    // Shorter than the SDK's retries: a response that it heals would end the login.
+    // A grace that is shorter than the retries of the SDK would turn its retries into replays.
     for grace in ["1", "4"] {
         let error = with("REFRESH_GRACE", Some(grace.as_ref())).unwrap_err();
         assert_eq!(error.to_string(), "environment variable REFRESH_GRACE must be 0 or at least 5");
@@ -42,15 +42,24 @@ fn defaults_stand_for_what_is_not_set() {
 }
 
 #[test]
-fn a_variable_that_is_missing_or_cannot_be_used_is_named() {
+fn the_error_names_a_missing_or_invalid_variable() {
     for name in environment(ISSUER).into_keys() {
         for value in [None, Some("".as_ref())] {
-            // The function that rotates has an environment of its own.
+            // Some variables are only settings of the rotation function.
             let error = with(name, value).err().or_else(|| rotation_with(name, value).err()).unwrap();
             assert_eq!(error.to_string(), format!("environment variable {name} is missing"));
         }
     }
-    for name in ["USER_TOKEN_TTL", "SERVICE_TOKEN_TTL", "REFRESH_TOKEN_IDLE_TTL", "REFRESH_TOKEN_MAX_TTL"] {
+    for name in [
+        "USER_TOKEN_TTL",
+        "SERVICE_TOKEN_TTL",
+        "REFRESH_TOKEN_IDLE_TTL",
+        "REFRESH_TOKEN_MAX_TTL",
+        "KEYS_MAX_AGE",
+        "ARGON2_MEMORY_KIB",
+        "ARGON2_ITERATIONS",
+        "ARGON2_PARALLELISM",
+    ] {
         for value in ["0", "-1", "1.5", "1h", " 1", "4294967296", "canary"] {
             let error = with(name, Some(value.as_ref())).unwrap_err();
             assert_eq!(error.variable, name, "{value}");
@@ -60,14 +69,14 @@ fn a_variable_that_is_missing_or_cannot_be_used_is_named() {
     for (name, value) in [("SIGNING_ALGORITHM", "HS256"), ("KEY_PUBLIC_FOR", "soon")] {
         assert_eq!(rotation_with(name, Some(value.as_ref())).unwrap_err().variable, name);
     }
-    for name in ["REFRESH_GRACE", "ARGON2_MEMORY_KIB", "ARGON2_ITERATIONS", "ARGON2_PARALLELISM"] {
-        assert_eq!(with(name, Some("x".as_ref())).unwrap_err().variable, name);
+    for value in ["-1", "1.5", "4294967296", "canary"] {
+        assert_eq!(with("REFRESH_GRACE", Some(value.as_ref())).unwrap_err().variable, "REFRESH_GRACE", "{value}");
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_utf_8_is_named() {
+fn the_error_names_a_variable_that_is_not_utf_8() {
     use std::os::unix::ffi::OsStringExt;
     let value = OsString::from_vec(vec![b'1', 0xff]);
     for name in ["CLIENTS_TABLE", "REFRESH_GRACE", "USER_TOKEN_TTL"] {
@@ -79,7 +88,7 @@ fn a_variable_that_is_not_utf_8_is_named() {
 }
 
 #[test]
-fn an_issuer_is_a_url_to_the_letter() {
+fn an_issuer_is_a_url_in_exactly_one_form() {
     for issuer in ["https://auth.example", "https://auth.example/tenant/a", "http://127.0.0.1:9000"] {
         assert_eq!(with("ISSUER", Some(issuer.as_ref())).unwrap().issuer, issuer);
     }
@@ -101,7 +110,7 @@ fn an_issuer_is_a_url_to_the_letter() {
 }
 
 #[test]
-fn the_function_does_not_start_and_says_so_in_one_line() {
+fn a_function_with_invalid_settings_prints_one_line_and_stops() {
     let start = |changes: &[(&str, &str)]| {
         let mut function = Command::new(env!("CARGO_BIN_EXE_api"));
         function.env_clear().env("AWS_REGION", "eu-west-2");
@@ -119,9 +128,11 @@ fn the_function_does_not_start_and_says_so_in_one_line() {
 }
 
 #[test]
-fn certificates_are_trusted_by_where_the_function_calls() {
+fn the_trusted_certificates_depend_on_the_endpoint() {
     let roots = |variables: &[(&str, &str)]| {
-        roots_from_variables(|asked| variables.iter().find(|(name, _)| *name == asked).map(|(_, value)| value.into()))
+        roots_from_variables(|variable| {
+            variables.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.into())
+        })
     };
     let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
     assert_eq!(roots(&[lambda, ("AWS_REGION", "eu-west-2")]), Ok(Roots::Amazon));

@@ -1,4 +1,4 @@
-//! Outages, delays, clock steps and races: what a request returns, and what it leaves in the store.
+//! Injected faults: outages, delays, clock steps and races. The tests check responses and the stored state.
 
 mod clock_steps;
 mod outages;

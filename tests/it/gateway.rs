@@ -1,4 +1,4 @@
-//! The function itself: its binary under a Lambda runtime API, answering the gateway events of `events/`.
+//! The binary of the API function under a Lambda runtime API, with the API Gateway events of `events/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use testing::cloud::{self, environment};
 use testing::demo;
 use testing::{ISSUER, LogLines, TestApp};
 
-/// The demo's clients and its user, of whom the events speak.
+/// Starts a deployment with the clients and the user of the events. Returns the address of its AWS.
 async fn demo() -> (TestApp, SocketAddr) {
     let test = TestApp::start().await;
     demo::seed(&test.cloud, &test.app.hasher).unwrap();
@@ -25,7 +25,7 @@ async fn demo() -> (TestApp, SocketAddr) {
     (test, cloud)
 }
 
-/// Every event of `events/`, by name.
+/// Returns the events of `events/` by name.
 fn events() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     fs::read_dir(folder)
@@ -39,7 +39,7 @@ fn events() -> BTreeMap<String, Value> {
 }
 
 #[tokio::test]
-async fn every_event_has_its_answer() {
+async fn every_sample_event_gets_its_response() {
     let (_test, cloud) = demo().await;
     let mut function = start_api(cloud, &[]).await;
     for (name, event) in events() {
@@ -73,16 +73,16 @@ async fn every_event_has_its_answer() {
             }
             "not_found" => response.assert_error(404, "not_found"),
             "too_large" => response.assert_error(413, "invalid_request"),
-            other => panic!("no response is known to the event {other}"),
+            other => panic!("the test has no response for the event {other}"),
         }
     }
     let output = function.end().await;
     for line in output.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
-        assert_eq!(line["source"], "203.0.113.7", "from the gateway's context");
+        assert_eq!(line["source"], "203.0.113.7", "the source address is in the context of the event");
         assert!(!line["request_id"].as_str().unwrap().is_empty());
     }
-    // Documents, the health check and preflights decide nothing: only the access log has them.
+    // Documents, the health check and preflights have no log line.
     assert_eq!(output.lines().count(), events().len() - 4);
 }
 
@@ -96,7 +96,7 @@ async fn a_refresh_token_from_one_event_is_used_by_the_next() {
     function.invoke(serde_json::from_str(&refresh).unwrap()).await.assert_issued(2);
 }
 
-/// An event with another value at a place.
+/// Returns an event with another value at a JSON pointer.
 fn with(event: &Value, pointer: &str, value: Value) -> Value {
     let mut event = event.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -104,7 +104,7 @@ fn with(event: &Value, pointer: &str, value: Value) -> Value {
     event
 }
 
-/// An event without a member.
+/// Returns an event without a member.
 fn without(event: &Value, pointer: &str) -> Value {
     let mut event = event.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -113,7 +113,7 @@ fn without(event: &Value, pointer: &str) -> Value {
 }
 
 #[tokio::test]
-async fn s_105_an_event_needs_no_more_than_its_request() {
+async fn s_105_an_event_with_unusual_or_missing_context_gets_a_token() {
     let (_test, cloud) = demo().await;
     let mut function = start_api(cloud, &[]).await;
     let good = &events()["client_credentials"];
@@ -154,7 +154,7 @@ async fn s_105_an_event_needs_no_more_than_its_request() {
 }
 
 #[tokio::test]
-async fn headers_of_one_name_are_joined_and_cookies_are_not() {
+async fn repeated_headers_are_joined_and_cookies_are_not() {
     let headers = [("vary", "a"), ("set-cookie", "x=1"), ("vary", "b"), ("set-cookie", "y=2")];
     let response =
         headers.into_iter().fold(Response::builder().status(400), |built, (name, value)| built.header(name, value));
@@ -179,7 +179,7 @@ async fn s_102_the_query_of_an_event_is_passed_on_or_rejected() {
     for query in ["scope=", "a=1&%73cope=admin", "%", "%ff", "%zz", &long].into_iter().chain(characters) {
         function.invoke(with_query("client_credentials", query)).await.assert_error(400, "invalid_request");
     }
-    // Longer than a URI can be.
+    // This query exceeds the maximum length of a URI.
     let event = with_query("client_credentials", &"a".repeat(70_000));
     function.invoke(event).await.assert_error(404, "not_found");
     for query in ["scope=", "%", "\u{fc}"] {
@@ -190,7 +190,7 @@ async fn s_102_the_query_of_an_event_is_passed_on_or_rejected() {
 }
 
 #[tokio::test]
-async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
+async fn s_103_an_event_with_another_path_is_not_found() {
     let (_test, cloud) = demo().await;
     let mut function = start_api(cloud, &[]).await;
     let good = &events()["client_credentials"];
@@ -221,6 +221,15 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
     }
     function.invoke(with(good, "/rawPath", Value::Null)).await.assert_error(404, "not_found");
     function.invoke(without(good, "/rawPath")).await.assert_error(404, "not_found");
+    let output = function.end().await;
+    assert!(!output.contains("panic"), "{output}");
+}
+
+#[tokio::test]
+async fn s_103_an_event_that_http_cannot_represent_is_rejected() {
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[]).await;
+    let good = &events()["client_credentials"];
     for (body, is_base64) in [("=", true), ("a", true), ("Z3Jh\n", true), ("\u{fc}", true), ("", true), ("", false)] {
         let event = with(&with(good, "/body", json!(body)), "/isBase64Encoded", json!(is_base64));
         function.invoke(event).await.assert_error(400, "invalid_request");
@@ -247,7 +256,7 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
     ] {
         let response = function.invoke(event).await;
         response.assert_error(400, "invalid_request");
-        assert_eq!(response.header("vary"), Some("Origin"), "as every response of this path");
+        assert_eq!(response.header("vary"), Some("Origin"), "every response of this path has the header");
     }
     let at_any_path = with(&with(good, "/headers/x", json!("\0")), "/rawPath", json!("/other"));
     function.invoke(at_any_path).await.assert_error(400, "invalid_request");
@@ -258,7 +267,7 @@ async fn s_103_an_event_that_http_cannot_represent_gets_a_response() {
 }
 
 #[tokio::test]
-async fn s_103_any_other_json_gets_a_response() {
+async fn s_103_json_that_is_not_an_event_gets_a_response() {
     let (_test, cloud) = demo().await;
     let mut function = start_api(cloud, &[]).await;
     let good = &events()["client_credentials"];
@@ -305,10 +314,10 @@ async fn s_103_any_other_json_gets_a_response() {
 }
 
 #[tokio::test]
-async fn s_601_a_panic_says_where_and_not_what() {
+async fn s_601_the_log_line_of_a_panic_has_its_location_without_its_message() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
     command.env_clear().env("AWS_REGION", "eu-west-2").env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
-    // The runtime panics for want of the function's name.
+    // The runtime panics because the name of the function is missing.
     command
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
         .env("AWS_ACCESS_KEY_ID", "a")
@@ -323,7 +332,7 @@ async fn s_601_a_panic_says_where_and_not_what() {
 }
 
 #[tokio::test]
-async fn s_707_the_function_starts_without_its_secret_and_heals_by_itself() {
+async fn s_707_the_function_starts_without_its_secret_and_recovers() {
     LogLines::install();
     let (test, cloud) = demo().await;
     let good = test.cloud.secret().unwrap().unwrap();

@@ -1,6 +1,8 @@
-//! The grants.
+//! `src/grant`: one file per grant, and their shared promises.
 
+mod client_credentials;
 mod families;
+mod hash_upgrades;
 mod password;
 mod refresh_token;
 mod revoked;

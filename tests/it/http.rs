@@ -1,4 +1,4 @@
-//! The HTTP API.
+//! `src/http`: the endpoints.
 
 mod bodies;
 mod cors;

@@ -1,5 +1,6 @@
-//! The signing keys.
+//! `src/keys`: the signing keys.
 
 mod rotate_function;
 mod rotation;
+mod rotation_rules;
 pub mod secret;

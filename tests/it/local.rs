@@ -1,4 +1,4 @@
-//! The local run, as a new user meets it: started, used, ended, started again.
+//! `examples/local`, as a new user runs it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,12 +13,12 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-// What the introduction says.
+// The credentials in the text that the example prints at its start.
 const SERVICE: (&str, &str) = ("demo-service", "cs_ZeMCredNtsx-jo-PBup0nRutWeco3c1iwWNMiqPiopYlTe8wH");
 const APPLICATION: (&str, &str) = ("demo-app", "cs_4HG7xuHUrZdtD1g5wSJxgKB__alGAihun5X5vSILKkwG6pDgn");
 const USER: (&str, &str) = ("john.smith@itccompliance.co.uk", "secret-password");
 
-/// The example's binary, which `cargo test` builds beside this one.
+/// Returns the binary of the example, which `cargo test` builds.
 fn binary() -> PathBuf {
     let target = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
     target.join("examples/local")
@@ -40,7 +40,7 @@ impl Local {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true);
-        let mut process = command.spawn().expect("`cargo test` builds the example too");
+        let mut process = command.spawn().expect("the example, which `cargo test` builds");
         let mut output = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut introduction = String::new();
         while !introduction.contains("Ctrl-C") {
@@ -55,7 +55,7 @@ impl Local {
         self.introduction.lines().find(|line| line.contains("\"keys\"")).unwrap()
     }
 
-    async fn ask(&self, (id, secret): (&str, &str), body: String) -> (u16, Value) {
+    async fn request(&self, (id, secret): (&str, &str), body: String) -> (u16, Value) {
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
         let request = Request::post(&self.url)
             .header("content-type", "application/x-www-form-urlencoded")
@@ -66,7 +66,7 @@ impl Local {
         (status, serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap())
     }
 
-    /// Ends it as Ctrl-C does.
+    /// Ends the process like Ctrl-C.
     async fn interrupt(mut self) {
         let pid = self.process.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
@@ -80,19 +80,19 @@ impl Local {
 }
 
 #[tokio::test]
-async fn what_a_run_keeps_the_next_one_has() {
+async fn the_data_of_a_run_is_available_in_the_next_run() {
     let data = std::env::temp_dir().join(format!("countersign-{}.db", std::process::id()));
     let _ = std::fs::remove_file(&data);
 
     let first = Local::start(&data).await;
-    let (status, service) = first.ask(SERVICE, "grant_type=client_credentials".to_owned()).await;
+    let (status, service) = first.request(SERVICE, "grant_type=client_credentials".to_owned()).await;
     assert_eq!((status, &service["token_type"]), (200, &Value::from("Bearer")));
     let login = format!("grant_type=password&username={}&password={}", USER.0, USER.1);
-    let (_, user) = first.ask(APPLICATION, login).await;
+    let (_, user) = first.request(APPLICATION, login).await;
     let refresh = format!("grant_type=refresh_token&refresh_token={}", user["refresh_token"].as_str().unwrap());
-    let (status, response) = first.ask(APPLICATION, "grant_type=password&username=x&password=x".to_owned()).await;
+    let (status, response) = first.request(APPLICATION, "grant_type=password&username=x&password=x".to_owned()).await;
     assert_eq!((status, &response["error"]), (400, &Value::from("invalid_grant")));
-    // One request for each grant, ready to paste.
+    // The introduction has one command for each grant.
     let curls: Vec<_> = first.introduction.lines().filter(|line| line.trim().starts_with("curl ")).collect();
     for (curl, grant_type) in curls.iter().zip(["client_credentials", "password", "refresh_token"]) {
         assert!(curl.contains(grant_type) && curl.contains(&first.url), "{curl}");
@@ -105,14 +105,14 @@ async fn what_a_run_keeps_the_next_one_has() {
 
     let second = Local::start(&data).await;
     assert_eq!(second.keys(), keys);
-    let (status, response) = second.ask(APPLICATION, refresh).await;
+    let (status, response) = second.request(APPLICATION, refresh).await;
     assert_eq!(status, 200, "{response}");
     second.interrupt().await;
     std::fs::remove_file(&data).unwrap();
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told_in_one_line() {
+async fn a_port_that_is_in_use_is_reported_in_one_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = Command::new(binary()).args(["--port", &port]).output().await.unwrap();

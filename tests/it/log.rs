@@ -1,15 +1,15 @@
-//! S-602: what the log says.
+//! Log lines (S-602).
 
 use serde_json::json;
 
-use testing::{APPLICATION, LogLines, PASSWORD, SCOPE, TestApp, USERNAME, form};
+use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, SCOPE, TestApp, USERNAME, form};
 
 /// HMAC-SHA-256 of the username, 64 bits, with HKDF-SHA256(the refresh token key of the tests, "countersign log v1");
-/// computed by another program.
+/// computed with another implementation.
 const USER_IN_LOG: &str = "2b8ff1bbd77a00c0";
 
 #[tokio::test]
-async fn s_602_one_line_says_what_was_decided() {
+async fn s_602_each_token_request_has_one_log_line() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
     let origin = countersign::http::Origin { request_id: "r-1".into(), source: "203.0.113.7".into() };
@@ -31,17 +31,17 @@ async fn s_602_one_line_says_what_was_decided() {
     assert_eq!(lines[0], expected);
     assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'));
     assert!(lines[0]["total_ms"].as_u64().unwrap() < 10_000);
-    // Each member once: readers disagree on which of two counts.
+    // No member is repeated, because JSON parsers differ for repeated members.
     assert_eq!(log.text().matches("\":").count(), expected.as_object().unwrap().len());
 }
 
 #[tokio::test]
-async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
+async fn s_602_only_the_log_has_the_reason_of_a_rejection() {
     let test = TestApp::start().await;
     for (username, reason, user) in [
         (USERNAME, "wrong password", Some(USER_IN_LOG)),
-        // Users type their passwords into the field of the username.
-        ("nobody@itccompliance.co.uk", "unknown user", None),
+        // Users sometimes enter their password as the username.
+        ("unknown@itccompliance.co.uk", "unknown user", None),
         ("a password", "unknown user", None),
         ("off@itccompliance.co.uk", "disabled user", Some("5b8c70d89dc75008")),
         ("nopassword@itccompliance.co.uk", "user without a password", Some("8f34a7f790e8130a")),
@@ -54,10 +54,10 @@ async fn s_602_a_refusal_has_its_reason_in_the_log_alone() {
         assert_eq!((&lines[0]["error"], &lines[0]["reason"]), (&json!("invalid_grant"), &json!(reason)));
         assert_eq!(lines[0]["grant"], "password");
         assert_eq!(lines[0]["user"], json!(user), "{username}");
-        assert!(!log.text().contains('@'), "a user is named by hash");
+        assert!(!log.text().contains('@'), "the log has only a hash of the username");
     }
     let log = LogLines::collect();
-    test.form(("an unknown client", "x"), &[("grant_type", "client_credentials")]).await;
+    test.form(("an unknown client", "x"), &CLIENT_CREDENTIALS).await;
     assert_eq!(log.lines()[0]["reason"], "unknown client");
     assert!(log.lines()[0].get("client_id").is_none());
 }
@@ -87,7 +87,7 @@ async fn s_602_values_are_escaped() {
     let client = json!({"client_id": id, "enabled": false});
     test.cloud.put("ClientsTable", &client).unwrap();
     let log = LogLines::collect();
-    test.form((id, "x"), &[("grant_type", "client_credentials")]).await.assert_error(401, "invalid_client");
+    test.form((id, "x"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     assert_eq!(log.lines().len(), 1);
     assert_eq!(log.lines()[0]["client_id"], id);
 }

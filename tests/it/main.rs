@@ -1,5 +1,6 @@
-//! The tests, through the real router and over an in-process DynamoDB. A name that begins with `s_` and a number is the
-//! promise of that number in `docs/security.md`.
+//! The tests: requests to the real router over an emulated AWS, and tables of the pure rules. The folders mirror `src`.
+//!
+//! A test whose name begins with `s_` and a number proves the promise of that number in `docs/security.md`.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,9 +8,9 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    reason = "a test fails by it"
+    reason = "a panic fails the test"
 )]
-#![allow(clippy::format_collect, reason = "nothing here is done often")]
+#![allow(clippy::format_collect, reason = "the speed of tests does not matter here")]
 
 mod cases;
 mod client;
@@ -33,3 +34,4 @@ mod secrets;
 mod store;
 mod support;
 mod token;
+mod user;

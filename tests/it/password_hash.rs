@@ -1,4 +1,4 @@
-//! Stored hashes: what verifies, what is rejected, and the work that a hostile one cannot demand.
+//! `src/password_hash`: verification, malformed hashes, the limits of their cost, and upgrades.
 
 use std::num::NonZeroU32;
 use std::sync::mpsc;
@@ -60,16 +60,16 @@ fn each_scheme_verifies_its_secret_and_no_other() {
     assert!(hasher.verify_password(None, "").is_none());
 }
 
-/// Vectors of others, so that not only what we made verifies.
+/// Test vectors of other implementations.
 #[test]
-fn hashes_that_others_made_verify() {
+fn hashes_of_other_implementations_are_verified() {
     let hasher = hasher();
     for (text, password) in [
-        // Of the test suite of argon2's reference implementation.
+        // From the test suite of the C implementation of argon2.
         ("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password"),
         ("$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA", "password"),
         ("$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ", "password"),
-        // Of the test suite that bcrypt implementations share.
+        // From the test suite that bcrypt implementations share.
         ("$2a$06$If6bvum7DFjUnE9p2uDeDu0YHzrHM6tf.iqN8.yx.jNN1ILEf7h0i", "abc"),
     ] {
         assert!(verifies(&hash(text), password), "{text}");
@@ -102,14 +102,14 @@ fn scrypt(params: &str) -> String {
     format!("$scrypt${params}${OUTPUT}")
 }
 
-/// With a start that names the function and the rounds.
+/// Returns a phpass hash with this start, which contains the function and the rounds.
 fn phpass(start: &str) -> String {
     let characters = if start.starts_with("$S") { 51 } else { 30 };
     format!("{start}{}", "a".repeat(characters))
 }
 
 #[test]
-fn s_304_a_stored_hash_cannot_ask_for_more_than_any_honest_one() {
+fn s_304_a_hash_with_excessive_cost_is_rejected() {
     let argon2 = |params: &str| format!("$argon2id$v=19${params}${OUTPUT}");
     for costly in [
         argon2("m=4194304,t=1,p=1"),
@@ -139,27 +139,27 @@ fn s_304_a_stored_hash_cannot_ask_for_more_than_any_honest_one() {
     ] {
         assert_eq!(Hash::try_from(costly.clone()).err(), Some(HashError::TooCostly), "{costly}");
     }
-    // What frameworks make by default is well within.
-    for honest in ["m=65536,t=4,p=1", "m=65536,t=3,p=4", "m=262144,t=3,p=1", "m=19456,t=2,p=1"] {
-        assert!(Hash::try_from(argon2(honest)).is_ok(), "{honest}");
+    // The defaults of common frameworks are accepted.
+    for default in ["m=65536,t=4,p=1", "m=65536,t=3,p=4", "m=262144,t=3,p=1", "m=19456,t=2,p=1"] {
+        assert!(Hash::try_from(argon2(default)).is_ok(), "{default}");
     }
-    for honest in ["ln=16,r=8,p=1", "ln=15,r=8,p=3", "ln=14,r=8,p=5", "ln=13,r=8,p=10", "ln=14,r=16,p=1"] {
-        assert!(Hash::try_from(scrypt(honest)).is_ok(), "{honest}");
+    for default in ["ln=16,r=8,p=1", "ln=15,r=8,p=3", "ln=14,r=8,p=5", "ln=13,r=8,p=10", "ln=14,r=16,p=1"] {
+        assert!(Hash::try_from(scrypt(default)).is_ok(), "{default}");
     }
-    for honest in [pbkdf2("sha1", 2_000_000), phpass("$P$I"), phpass("$S$I")] {
-        assert!(Hash::try_from(honest.clone()).is_ok(), "{honest}");
+    for default in [pbkdf2("sha1", 2_000_000), phpass("$P$I"), phpass("$S$I")] {
+        assert!(Hash::try_from(default.clone()).is_ok(), "{default}");
     }
 }
 
-/// Each block of PBKDF2's output costs all iterations: a long output must not multiply them. Multiplied, the work would
-/// take many minutes.
+/// Each block of a PBKDF2 output needs all iterations. If a long output multiplied the iterations, the test would take many
+/// minutes.
 #[test]
 fn s_304_a_long_output_or_password_does_not_multiply_the_rounds() {
     let output = STANDARD_NO_PAD.encode(vec![0; 600_000]);
     let long = hash(format!("$pbkdf2-sha1$i=100000$c29tZXNhbHQ${output}"));
     assert!(!ends(move || verifies(&long, "password")));
-    let most_rounds = hash(phpass("$S$I"));
-    assert!(!ends(move || verifies(&most_rounds, &"x".repeat(4096))));
+    let maximum = hash(phpass("$S$I"));
+    assert!(!ends(move || verifies(&maximum, &"x".repeat(4096))));
 }
 
 /// Returns the result of a computation that ends within a minute.
@@ -170,7 +170,7 @@ fn ends<T: Send + 'static>(compute: impl FnOnce() -> T + Send + 'static) -> T {
 }
 
 #[test]
-fn a_text_in_no_known_form_is_no_hash() {
+fn a_text_in_an_unknown_form_is_rejected() {
     for text in [
         "",
         "secret",
@@ -191,7 +191,7 @@ fn a_text_in_no_known_form_is_no_hash() {
         "$argon2id$v=19$m=19456,t=2,p=0$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         "$pbkdf2-sha256$i=0,l=32$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
         "$pbkdf2-md5$i=1000$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-        // An output of few bytes, which many passwords have.
+        // A short output, which many passwords produce.
         "$pbkdf2-sha256$i=1000$c29tZXNhbHQ$YWJj",
         "$scrypt$ln=10,r=8,p=1$c29tZXNhbHQ$YWJj",
         "$pbkdf2-sha256$i=1000,l=31$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
@@ -225,7 +225,7 @@ fn s_203_two_hashes_of_one_password_differ_and_debug_shows_neither() {
     assert_eq!(format!("{one:?}"), "Hash(..)");
 }
 
-/// Checks if a login with this password replaces the hash, and what the new one verifies.
+/// Returns the hash with which a login with this password replaces a hash, if it does.
 fn upgraded(hash: &Hash, password: &str) -> Option<Hash> {
     let hasher = Hasher::new(CHEAP_ARGON2).unwrap();
     let verified = hasher.verify_password(Some(hash), password).unwrap();
@@ -235,7 +235,7 @@ fn upgraded(hash: &Hash, password: &str) -> Option<Hash> {
 #[test]
 fn s_313_a_hash_that_ignores_a_part_of_the_password_is_never_replaced() {
     let bcrypt = |password: &str| hash(bcrypt::hash(password, 4).unwrap());
-    // bcrypt uses 72 bytes: an enrolled password that is longer is verified by any other end.
+    // bcrypt uses 72 bytes, so it accepts any other end of a longer password.
     let enrolled = format!("{}-and-this-end", "a".repeat(72));
     for sent in [enrolled.as_str(), &"a".repeat(72), &"a".repeat(80)] {
         assert!(verifies(&bcrypt(&enrolled), sent));
@@ -243,21 +243,21 @@ fn s_313_a_hash_that_ignores_a_part_of_the_password_is_never_replaced() {
     }
     assert!(!verifies(&bcrypt(&enrolled), &"a".repeat(71)));
     assert!(verifies(&upgraded(&bcrypt(&"a".repeat(71)), &"a".repeat(71)).unwrap(), &"a".repeat(71)));
-    // Bytes decide, not characters.
+    // The limit is in bytes, not in characters.
     assert!(upgraded(&bcrypt(&"\u{e4}".repeat(36)), &"\u{e4}".repeat(36)).is_none());
-    // A pre-hash uses all of the password, and no more than 72 bytes of it reach bcrypt.
+    // A pre-hash uses the whole password, and is shorter than 72 bytes.
     let long = "a".repeat(100);
     let pre_hashed =
         digest(&SHA256, long.as_bytes()).as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let django = hash(format!("bcrypt_sha256${}", bcrypt::hash(pre_hashed, 4).unwrap()));
     assert!(!verifies(&django, &"a".repeat(99)));
     assert!(verifies(&upgraded(&django, &long).unwrap(), &long));
-    // WordPress trims. PHP made this hash, of "  outer spaces\t".
+    // WordPress trims passwords. PHP computed this hash of "  outer spaces\t".
     let wordpress = hash("$wp$2y$04$YPxyJbTyMeHQW8AbLdhJOOLLCerC29G.YxZFNTC8GxKcW8P/kl2pi");
     assert!(upgraded(&wordpress, "  outer spaces\t").is_none());
     assert!(upgraded(&wordpress, " outer spaces").is_none());
     assert!(upgraded(&wordpress, "outer spaces").is_some());
-    // Zeros at the end of an HMAC key change nothing, and bcrypt repeats a short password after a zero.
+    // HMAC ignores zeros at the end of a key, and bcrypt repeats a short password after a zero.
     let pbkdf2 = hash(pbkdf2_hash("pbkdf2-sha256", pbkdf2::PBKDF2_HMAC_SHA256, "secret"));
     assert!(upgraded(&pbkdf2, "secret\0").is_none());
     assert!(upgraded(&bcrypt("secret"), "secret\0secret").is_none());
@@ -265,8 +265,8 @@ fn s_313_a_hash_that_ignores_a_part_of_the_password_is_never_replaced() {
 }
 
 #[test]
-fn s_313_an_imported_hash_accepts_the_bytes_that_it_was_made_of_and_their_nfc_form() {
-    // NFD; a Bengali letter that NFC splits; the sign of the unit, which NFC makes the letter.
+fn s_313_an_imported_hash_accepts_its_enrolled_bytes_and_its_upgrade_also_their_nfc_form() {
+    // NFD; a Bengali letter that NFC splits; the angstrom sign, which NFC replaces with a letter.
     for raw in ["pa\u{308}sswo\u{308}rd", "\u{9df}-password", "12 \u{212b}ngstrom"] {
         let nfc = password_form(raw);
         assert_ne!(raw, nfc);
@@ -280,11 +280,11 @@ fn s_313_an_imported_hash_accepts_the_bytes_that_it_was_made_of_and_their_nfc_fo
                 assert!(verifies(&upgraded, raw) && verifies(&upgraded, &nfc));
             }
         }
-        let ours = Hasher::new(CHEAP_ARGON2).unwrap().hash(raw).unwrap();
-        assert!(verifies(&ours, raw) && verifies(&ours, &nfc));
-        assert!(upgraded(&ours, raw).is_none(), "current");
+        let current = Hasher::new(CHEAP_ARGON2).unwrap().hash(raw).unwrap();
+        assert!(verifies(&current, raw) && verifies(&current, &nfc));
+        assert!(upgraded(&current, raw).is_none(), "the hash is current");
     }
-    // argon2id of another system over NFD, by chance with our parameters: only the form that verifies shows it.
+    // An argon2id hash of NFD by another system with the current parameters. Only the verified form shows the difference.
     let (salt, mut output) = (b"salt-of-16-bytes", [0; 32]);
     let params = argon2::Params::new(64, 1, 1, None).unwrap();
     let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);

@@ -1,5 +1,6 @@
-//! Whatever happens to refresh families, in whatever order: each step is answered, and leaves the store, as a model of the
-//! rules says, which shares no code with the service. What was used or has ended never comes back, whatever the model says.
+//! Random sequences of events for refresh token families. After each step the response and the store must match a model
+//! of the rules, which shares no code with the service. Independently of the model, no used token and no revoked family
+//! becomes valid again.
 
 use std::collections::BTreeSet;
 
@@ -11,58 +12,57 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use self::model::{Asked, Expected, GRACE, IDLE, MAX, Model, Presented, Trouble, Use};
-use testing::OTHER;
-use testing::{APPLICATION, CHEAP_ARGON2, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, form};
+use self::model::{Expected, GRACE, IDLE, InjectedFault, MAX, Model, Presented, RequestedScope, Use};
+use testing::{APPLICATION, CHEAP_ARGON2, NOW, OTHER_APPLICATION, PASSWORD, Response, SCOPE, TestApp, USERNAME, form};
 
 mod model;
 
 const CASES: u32 = 48;
-/// The half that nobody asks for by name.
-const HALF_OF_SCOPE: &str = "legacy:autonomy.write";
+/// The part of [`SCOPE`] that a narrowed user has. No request names it.
+const NARROWED_SCOPE: &str = "legacy:autonomy.write";
 
-/// What happens in one step.
+/// One step.
 #[derive(Clone, Debug)]
 enum Operation {
     LogIn,
     Refresh(Use),
-    Pass(i64),
+    AdvanceClock(i64),
     EnableUser(bool),
-    /// The user may have half of the scopes, or all.
+    /// Reduces the scopes of the user to [`NARROWED_SCOPE`], or restores them.
     NarrowUser(bool),
-    /// The user is logged out everywhere.
+    /// Logs the user out everywhere.
     EndSessions,
     EnableClient(bool),
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let token = prop_oneof![
-        8 => Just(Presented::Live),
+        8 => Just(Presented::Active),
         6 => Just(Presented::Previous),
         2 => (0..4usize).prop_map(Presented::Older),
         1 => Just(Presented::Ahead),
         1 => Just(Presented::Forged),
     ];
     let scope = prop_oneof![
-        12 => Just(Asked::Nothing),
-        2 => Just(Asked::Narrower),
-        1 => Just(Asked::Wider),
-        1 => Just(Asked::NotTheClients),
+        12 => Just(RequestedScope::Unspecified),
+        2 => Just(RequestedScope::Narrower),
+        1 => Just(RequestedScope::Wider),
+        1 => Just(RequestedScope::NotAllowed),
     ];
     let family = prop_oneof![3 => Just(0), 1 => 0..3usize];
-    let trouble = prop_oneof![
-        18 => Just(Trouble::Nothing),
-        1 => Just(Trouble::LostAnswer),
-        1 => Just(Trouble::Outage),
+    let fault = prop_oneof![
+        18 => Just(InjectedFault::None),
+        1 => Just(InjectedFault::LostResponse),
+        1 => Just(InjectedFault::Outage),
     ];
-    let refresh = (family, token, prop::bool::weighted(0.05), scope, trouble);
+    let refresh = (family, token, prop::bool::weighted(0.05), scope, fault);
     let steps = vec![1, 5, GRACE, GRACE + 1, 300, 999, 1_000, -1, -GRACE, -GRACE - 1, -300, -1_500];
     let operation = prop_oneof![
         4 => Just(Operation::LogIn),
-        24 => refresh.prop_map(|(family, token, foreign, scope, trouble)| {
-            Operation::Refresh(Use { family, token, foreign, scope, trouble })
+        24 => refresh.prop_map(|(family, token, by_other_client, scope, fault)| {
+            Operation::Refresh(Use { family, token, by_other_client, scope, fault })
         }),
-        7 => prop::sample::select(steps).prop_map(Operation::Pass),
+        7 => prop::sample::select(steps).prop_map(Operation::AdvanceClock),
         2 => prop::bool::weighted(0.8).prop_map(Operation::EnableUser),
         2 => prop::bool::ANY.prop_map(Operation::NarrowUser),
         1 => Just(Operation::EndSessions),
@@ -71,14 +71,14 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
     prop::collection::vec(operation, 1..40)
 }
 
-/// What has been seen of a family: whatever the model says, this never goes back.
+/// The last stored state of a family, which must never go back.
 #[derive(Default)]
 struct Seen {
     generation: u64,
-    ended: bool,
+    revoked: bool,
 }
 
-/// One case, with the deployment that it runs on.
+/// One case with its deployment.
 struct World<'a> {
     test: &'a TestApp,
     password_hash: &'a str,
@@ -88,7 +88,7 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(test: &'a TestApp, password_hash: &'a str) -> Self {
-        test.pass(NOW.cast_signed() - test.now().cast_signed());
+        test.advance_clock(NOW.cast_signed() - test.now().cast_signed());
         let model = Model {
             now: NOW,
             client_enabled: true,
@@ -109,7 +109,7 @@ impl<'a> World<'a> {
             "password_hash": self.password_hash,
             "enabled": model.user_enabled,
             "session_generation": model.session_generation,
-            "scopes": if model.user_narrowed { [HALF_OF_SCOPE].as_slice() } else { &["legacy:*"] },
+            "scopes": if model.user_narrowed { [NARROWED_SCOPE].as_slice() } else { &["legacy:*"] },
         }));
     }
 
@@ -118,17 +118,19 @@ impl<'a> World<'a> {
             Operation::LogIn => return Some(self.log_in().await),
             Operation::Refresh(_) if self.model.families.is_empty() => return Some(self.log_in().await),
             Operation::Refresh(presented) => {
-                match presented.trouble {
-                    Trouble::Nothing => {}
-                    Trouble::LostAnswer => self.test.interceptor.lose_response("UpdateItem GrantsTable"),
-                    Trouble::Outage => self.test.interceptor.fail("GetItem UsersTable", 500, "InternalServerError"),
+                match presented.fault {
+                    InjectedFault::None => {}
+                    InjectedFault::LostResponse => self.test.interceptor.lose_response("UpdateItem GrantsTable"),
+                    InjectedFault::Outage => {
+                        self.test.interceptor.fail("GetItem UsersTable", 500, "InternalServerError");
+                    }
                 }
                 let expected = self.refresh(presented).await;
                 self.test.interceptor.stop_failing();
                 return Some(expected);
             }
-            Operation::Pass(seconds) => {
-                self.test.pass(seconds);
+            Operation::AdvanceClock(seconds) => {
+                self.test.advance_clock(seconds);
                 self.model.now = self.test.now();
                 return None;
             }
@@ -158,17 +160,17 @@ impl<'a> World<'a> {
 
     async fn refresh(&mut self, presented: Use) -> Expected {
         let index = (self.model.families.len() - 1).saturating_sub(presented.family);
-        let Use { token, foreign, scope, .. } = presented;
+        let Use { token, by_other_client, scope, .. } = presented;
         let family = &self.model.families[index];
         let generation = family.index(token);
         let used_before = generation + 1 < family.tokens.len();
         let text = match token {
-            Presented::Ahead => self.ahead(family.tokens.last().unwrap()).await,
+            Presented::Ahead => self.successor_of(family.tokens.last().unwrap()).await,
             Presented::Forged => forged(family.tokens.last().unwrap()),
             _ => family.tokens[generation].clone(),
         };
         let expected = self.model.refresh(index, presented);
-        let client = if foreign { OTHER } else { APPLICATION };
+        let client = if by_other_client { OTHER_APPLICATION } else { APPLICATION };
         let params = [("grant_type", "refresh_token"), ("refresh_token", text.as_str()), ("scope", scope.text())];
         let response = self.test.send(form(&params).basic(client.0, client.1).post()).await;
 
@@ -176,11 +178,11 @@ impl<'a> World<'a> {
             response.assert_error(status, error);
             return expected;
         }
-        assert!(!self.seen[index].ended, "a family that has ended is back");
+        assert!(!self.seen[index].revoked, "a revoked family is valid again");
         let logged_in_at = self.model.families[index].logged_in_at;
         let granted = match scope {
-            Asked::Nothing if self.model.user_narrowed => HALF_OF_SCOPE,
-            Asked::Nothing => SCOPE,
+            RequestedScope::Unspecified if self.model.user_narrowed => NARROWED_SCOPE,
+            RequestedScope::Unspecified => SCOPE,
             _ => scope.text(),
         };
         self.assert_claims(&response, logged_in_at, granted);
@@ -188,7 +190,7 @@ impl<'a> World<'a> {
         if used_before {
             let known = &self.model.families[index].tokens;
             assert_eq!(Some(&successor), known.get(generation + 1), "a used token has another successor");
-            assert_eq!(generation + 2, known.len(), "a token revives whose successor was used");
+            assert_eq!(generation + 2, known.len(), "a token is valid after its successor was used");
         } else {
             assert!(self.model.families.iter().all(|family| !family.tokens.contains(&successor)));
             *self.model.families[index].tokens.last_mut().unwrap() = successor;
@@ -196,52 +198,51 @@ impl<'a> World<'a> {
         expected
     }
 
-    /// The token after this one, which its holder cannot make.
-    async fn ahead(&self, token: &str) -> String {
+    /// Returns the successor of a token. The client cannot compute it.
+    async fn successor_of(&self, token: &str) -> String {
         let keys = self.test.app.keyring.current().await.unwrap();
-        self.test.decoded(token).await.successor().mint(&keys.refresh_token_keys)
+        self.test.parse_refresh_token(token).await.successor().mint(&keys.refresh_token_keys)
     }
 
     fn assert_claims(&self, response: &Response, auth_time: u64, scope: &str) {
         let claims = response.assert_issued(2);
         assert_eq!((claims.number("auth_time"), claims.number("iat")), (auth_time, self.model.now));
         assert_eq!((&claims.0["sub"], &claims.0["client_id"]), (&json!("1042"), &json!(APPLICATION.0)));
-        // A set, once it has been stored.
+        // The order of the tokens is not stored.
         let tokens = |text: &str| text.split(' ').map(ToOwned::to_owned).collect::<BTreeSet<_>>();
         assert_eq!(tokens(claims.0["scope"].as_str().unwrap()), tokens(scope));
     }
 
-    /// What is stored is what the rules say, and never goes back.
+    /// Asserts that the store matches the model, and that no family went back.
     fn assert_stored(&mut self) {
         for (family, seen) in self.model.families.iter().zip(&mut self.seen) {
             let stored = self.test.family(&family.tokens[0]);
             let number = |name: &str| stored[name]["N"].as_str().unwrap().parse::<u64>().unwrap();
             let generation = number("generation");
             assert_eq!(generation, u64::try_from(family.tokens.len()).unwrap() - 1);
-            assert_eq!(stored["revoked"]["BOOL"], Value::from(family.ended));
+            assert_eq!(stored["revoked"]["BOOL"], Value::from(family.revoked));
             assert_eq!(number("auth_time"), family.logged_in_at);
             assert_eq!(number("rotated_at"), family.rotated_at);
             assert_eq!(number("expires_at"), family.expires_at);
-            assert_eq!(number("absolute_expires_at"), family.ends_at);
+            assert_eq!(number("absolute_expires_at"), family.absolute_expires_at);
             assert_eq!(stored["client_id"]["S"], APPLICATION.0);
 
-            let ended = stored["revoked"]["BOOL"] == true;
-            assert!(generation >= seen.generation && (ended || !seen.ended), "a family went back");
+            let revoked = stored["revoked"]["BOOL"] == true;
+            assert!(generation >= seen.generation && (revoked || !seen.revoked), "a family went back");
             assert!(generation <= seen.generation + 1, "more than one generation in one step");
-            *seen = Seen { generation, ended };
+            *seen = Seen { generation, revoked };
         }
     }
 }
 
-/// A token with one bit of its signature turned.
+/// Returns a token with a flipped bit in its signature.
 fn forged(token: &str) -> String {
     let mut bytes = URL_SAFE_NO_PAD.decode(&token["cs_rt_".len()..]).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     format!("cs_rt_{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// A deployment whose tokens die soon, and a hash of the user's password that costs nothing: hashing is not what this is
-/// about.
+/// Starts a deployment with short lifetimes. Returns a cheap hash of the user's password, too.
 async fn start() -> (TestApp, String) {
     let test = TestApp::start_with(|config| {
         config.lifetimes.refresh_grace = u32::try_from(GRACE).unwrap();
@@ -256,96 +257,103 @@ async fn start() -> (TestApp, String) {
     (test, Hasher::new(CHEAP_ARGON2).unwrap().hash(PASSWORD).unwrap().as_str().to_owned())
 }
 
-/// The live token of the last login, for its whole scope, with nothing wrong.
-const LIVE: Use =
-    Use { family: 0, token: Presented::Live, foreign: false, scope: Asked::Nothing, trouble: Trouble::Nothing };
+/// A use of the active token of the last login, without a scope and without a fault.
+const ACTIVE: Use = Use {
+    family: 0,
+    token: Presented::Active,
+    by_other_client: false,
+    scope: RequestedScope::Unspecified,
+    fault: InjectedFault::None,
+};
 
-fn refresh(token: Presented) -> Operation {
-    Operation::Refresh(Use { token, ..LIVE })
+const fn refresh(token: Presented) -> Operation {
+    Operation::Refresh(Use { token, ..ACTIVE })
 }
 
-fn refresh_for(scope: Asked) -> Operation {
-    Operation::Refresh(Use { scope, ..LIVE })
+const fn refresh_for(scope: RequestedScope) -> Operation {
+    Operation::Refresh(Use { scope, ..ACTIVE })
 }
 
-fn refresh_in(trouble: Trouble, scope: Asked) -> Operation {
-    Operation::Refresh(Use { scope, trouble, ..LIVE })
+const fn refresh_with_fault(fault: InjectedFault, scope: RequestedScope) -> Operation {
+    Operation::Refresh(Use { scope, fault, ..ACTIVE })
 }
 
-/// Once each, so that chance need not come by.
+/// Each rule at least once: operations in this order, and their results.
+const RULES: [(Operation, Option<Expected>); 56] = [
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
+    (Operation::AdvanceClock(GRACE), None),
+    (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
+    (Operation::Refresh(Use { by_other_client: true, ..ACTIVE }), Some(Expected::OtherClient)),
+    (refresh(Presented::Forged), Some(Expected::ForgedToken)),
+    (refresh_for(RequestedScope::Wider), Some(Expected::InvalidScope)),
+    (refresh_for(RequestedScope::NotAllowed), Some(Expected::InvalidScope)),
+    (refresh_for(RequestedScope::Narrower), Some(Expected::Rotated)),
+    (Operation::NarrowUser(true), None),
+    (Operation::LogIn, Some(Expected::InvalidScope)),
+    (refresh_for(RequestedScope::Narrower), Some(Expected::InvalidScope)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (Operation::NarrowUser(false), None),
+    (refresh_with_fault(InjectedFault::LostResponse, RequestedScope::Unspecified), Some(Expected::Rotated)),
+    (Operation::AdvanceClock(-GRACE - 1), None),
+    (refresh(Presented::Previous), Some(Expected::Undecided)),
+    (Operation::AdvanceClock(1), None),
+    (refresh(Presented::Previous), Some(Expected::SameSuccessor)),
+    (Operation::AdvanceClock(2 * GRACE + 1), None),
+    (refresh(Presented::Previous), Some(Expected::Replayed)),
+    (refresh(Presented::Active), Some(Expected::RevokedFamily)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh(Presented::Older(0)), Some(Expected::Replayed)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (Operation::AdvanceClock(IDLE.cast_signed()), None),
+    (refresh(Presented::Active), Some(Expected::Expired)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (Operation::AdvanceClock(IDLE.cast_signed() - 1), None),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (Operation::AdvanceClock((MAX - IDLE).cast_signed()), None),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (Operation::AdvanceClock(1), None),
+    (refresh(Presented::Previous), Some(Expected::Expired)),
+    (refresh(Presented::Active), Some(Expected::Expired)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (Operation::EnableClient(false), None),
+    (refresh(Presented::Active), Some(Expected::InvalidClient)),
+    (Operation::EnableClient(true), None),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh_with_fault(InjectedFault::Outage, RequestedScope::Narrower), Some(Expected::Unavailable)),
+    (refresh_with_fault(InjectedFault::Outage, RequestedScope::Unspecified), Some(Expected::Unavailable)),
+    (Operation::AdvanceClock(300), None),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (refresh(Presented::Ahead), Some(Expected::RolledBack)),
+    (refresh(Presented::Active), Some(Expected::RevokedFamily)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (Operation::EndSessions, None),
+    (refresh(Presented::Active), Some(Expected::LoginEnded)),
+    (Operation::LogIn, Some(Expected::LoggedIn)),
+    (refresh(Presented::Active), Some(Expected::Rotated)),
+    (Operation::EnableUser(false), None),
+    (Operation::LogIn, Some(Expected::LoginRejected)),
+];
+
 #[tokio::test]
-async fn the_rules_of_refresh_families_each_by_itself() {
+async fn each_rule_of_refresh_token_families_holds() {
     let (test, password_hash) = start().await;
     let mut world = World::new(&test, &password_hash);
-    for (operation, expected) in [
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (refresh(Presented::Previous), Some(Expected::GivenAgain)),
-        (Operation::Pass(GRACE), None),
-        (refresh(Presented::Previous), Some(Expected::GivenAgain)),
-        (Operation::Refresh(Use { foreign: true, ..LIVE }), Some(Expected::Foreign)),
-        (refresh(Presented::Forged), Some(Expected::NotOurs)),
-        (refresh_for(Asked::Wider), Some(Expected::InvalidScope)),
-        (refresh_for(Asked::NotTheClients), Some(Expected::InvalidScope)),
-        (refresh_for(Asked::Narrower), Some(Expected::Rotated)),
-        (Operation::NarrowUser(true), None),
-        (Operation::LogIn, Some(Expected::InvalidScope)),
-        (refresh_for(Asked::Narrower), Some(Expected::InvalidScope)),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (Operation::NarrowUser(false), None),
-        (refresh_in(Trouble::LostAnswer, Asked::Nothing), Some(Expected::Rotated)),
-        (Operation::Pass(-GRACE - 1), None),
-        (refresh(Presented::Previous), Some(Expected::NobodyKnows)),
-        (Operation::Pass(1), None),
-        (refresh(Presented::Previous), Some(Expected::GivenAgain)),
-        (Operation::Pass(2 * GRACE + 1), None),
-        (refresh(Presented::Previous), Some(Expected::Replayed)),
-        (refresh(Presented::Live), Some(Expected::Over)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (refresh(Presented::Older(0)), Some(Expected::Replayed)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (Operation::Pass(IDLE.cast_signed()), None),
-        (refresh(Presented::Live), Some(Expected::Expired)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (Operation::Pass(IDLE.cast_signed() - 1), None),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (Operation::Pass((MAX - IDLE).cast_signed()), None),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (Operation::Pass(1), None),
-        (refresh(Presented::Previous), Some(Expected::Expired)),
-        (refresh(Presented::Live), Some(Expected::Expired)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (Operation::EnableClient(false), None),
-        (refresh(Presented::Live), Some(Expected::InvalidClient)),
-        (Operation::EnableClient(true), None),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (refresh_in(Trouble::Outage, Asked::Narrower), Some(Expected::NoAnswer)),
-        (refresh_in(Trouble::Outage, Asked::Nothing), Some(Expected::NoAnswer)),
-        (Operation::Pass(300), None),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (refresh(Presented::Ahead), Some(Expected::RolledBack)),
-        (refresh(Presented::Live), Some(Expected::Over)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (Operation::EndSessions, None),
-        (refresh(Presented::Live), Some(Expected::UserGone)),
-        (Operation::LogIn, Some(Expected::LoggedIn)),
-        (refresh(Presented::Live), Some(Expected::Rotated)),
-        (Operation::EnableUser(false), None),
-        (Operation::LogIn, Some(Expected::NoLogin)),
-    ] {
+    for (operation, expected) in RULES {
         assert_eq!(world.step(&operation).await, expected, "{operation:?}");
         world.assert_stored();
     }
 }
 
 #[test]
-fn whatever_happens_to_refresh_families_goes_by_the_rules() {
+fn the_rules_of_refresh_token_families_hold_in_any_order_of_events() {
     let runtime = Runtime::new().unwrap();
     let (test, password_hash) = runtime.block_on(start());
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-    let outcome = TestRunner::new(config).run(&operations(), |operations| {
+    let result = TestRunner::new(config).run(&operations(), |operations| {
         runtime.block_on(async {
             let mut world = World::new(&test, &password_hash);
             for operation in &operations {
@@ -355,5 +363,5 @@ fn whatever_happens_to_refresh_families_goes_by_the_rules() {
         });
         Ok(())
     });
-    outcome.unwrap();
+    result.unwrap();
 }

@@ -1,4 +1,4 @@
-//! S-601: what callers send, and what is secret, is nowhere but in the response to the caller whose it is.
+//! No log, response or item contains a secret, or a text that a caller sends (S-601).
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::support::start_api;
 use testing::{
-    APPLICATION, LogLines, PASSWORD, RequestBuilder, Response, SCOPE, SERVICE, TestApp, USERNAME, event, form, percent,
-    raw_form, raw_json,
+    APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, RequestBuilder, Response, SCOPE, SERVICE, TestApp, USERNAME,
+    event, form, percent, raw_form, raw_json,
 };
 
-/// One that survives every encoding as it is, and one that every encoding changes.
+/// A text that no encoding changes, and a text that every encoding changes.
 const CANARIES: [&str; 2] = ["CANARY0secret", "C4nary \"\\/<\u{e9}>%&+='"];
 
-/// Returns the ways to write a text down: as it is, escaped and encoded, in lower case.
+/// Returns all representations of a text, in lower case: unchanged, escaped and encoded.
 fn forms(text: &str) -> Vec<String> {
     let bytes = text.as_bytes();
     let hex = |before: &str| bytes.iter().map(|byte| format!("{before}{byte:02x}")).collect::<String>();
@@ -30,7 +30,7 @@ fn forms(text: &str) -> Vec<String> {
         hex("\\x"),
         format!("{bytes:?}").trim_matches(['[', ']']).to_owned(),
     ];
-    // The halves of a Basic header are percent-encoded before.
+    // Basic credentials are percent-encoded before base64.
     for text in [text, &percent(text)] {
         forms.extend((0..3).flat_map(|position| {
             [STANDARD.encode(shifted(text, position)), URL_SAFE.encode(shifted(text, position))]
@@ -44,18 +44,18 @@ fn shifted(text: &str, position: usize) -> Vec<u8> {
     [&b"\0\0"[..position], text.as_bytes()].concat()
 }
 
-/// Returns the characters of base64 that only the text decides, if it is at this position of what was encoded.
+/// Returns the base64 characters that depend only on the text, if the text begins at this position of the encoded bytes.
 fn of_the_text(encoded: &str, position: usize, length: usize) -> &str {
     &encoded[(position * 8).div_ceil(6)..(position + length) * 8 / 6]
 }
 
-/// Returns the form in which a text contains a secret, if it does.
+/// Returns the representation in which a text contains a secret, if there is one.
 fn form_in(text: &str, secret: &str) -> Option<String> {
     let text = text.to_lowercase();
     forms(secret).into_iter().find(|form| text.contains(form))
 }
 
-/// Asserts that a text contains none of these in any form.
+/// Asserts that a text contains no secret in any representation.
 #[track_caller]
 fn assert_free(place: &str, text: &str, secrets: &[impl AsRef<str>]) {
     for secret in secrets {
@@ -64,13 +64,14 @@ fn assert_free(place: &str, text: &str, secrets: &[impl AsRef<str>]) {
     }
 }
 
+/// Returns all items of all tables.
 fn everything_stored(test: &TestApp) -> String {
     let tables = ["ClientsTable", "UsersTable", "GrantsTable"];
     tables.map(|table| Value::from(test.items(table)).to_string()).concat()
 }
 
 #[test]
-fn s_601_a_canary_is_found_in_whatever_form() {
+fn s_601_a_canary_is_found_in_every_representation() {
     for canary in CANARIES {
         let basic = form(&[]).basic("an id", canary).post().headers()["authorization"].to_str().unwrap().to_owned();
         let encoded = [
@@ -91,7 +92,7 @@ fn s_601_a_canary_is_found_in_whatever_form() {
     }
 }
 
-/// Requests with a canary in every place that a caller can write to.
+/// Returns requests with a canary in every place that a caller controls.
 fn poisoned(canary: &str) -> Vec<RequestBuilder> {
     let names = ["grant_type", "client_id", "client_secret", "username", "password", "scope", "refresh_token", canary];
     let complete = [
@@ -99,8 +100,8 @@ fn poisoned(canary: &str) -> Vec<RequestBuilder> {
         ("password", APPLICATION, vec![("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)]),
         ("refresh_token", APPLICATION, vec![("refresh_token", "cs_rt_x")]),
     ];
-    let service = || form(&[("grant_type", "client_credentials")]);
-    let mut asks = vec![
+    let service = || form(&CLIENT_CREDENTIALS);
+    let mut requests = vec![
         raw_form(canary),
         raw_form(format!("{canary}=%zz")),
         raw_json(canary),
@@ -128,17 +129,17 @@ fn poisoned(canary: &str) -> Vec<RequestBuilder> {
             let mut params = whole.clone();
             params.retain(|(known, _)| *known != name);
             params.push((name, canary));
-            asks.push(form(&params));
+            requests.push(form(&params));
             let members: serde_json::Map<_, _> =
                 params.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
-            asks.push(raw_json(Value::Object(members).to_string()));
+            requests.push(raw_json(Value::Object(members).to_string()));
         }
     }
-    asks
+    requests
 }
 
 #[tokio::test]
-async fn s_601_what_a_caller_sends_is_in_no_log_no_response_and_no_item() {
+async fn s_601_no_log_response_or_item_contains_what_a_caller_sends() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
     for fault in [None, Some((500, "InternalServerError")), Some((400, "AccessDeniedException"))] {
@@ -146,11 +147,11 @@ async fn s_601_what_a_caller_sends_is_in_no_log_no_response_and_no_item() {
             test.interceptor.fail("", status, code);
         }
         for canary in CANARIES {
-            for ask in poisoned(canary) {
-                assert_response_is_free(&test.send(ask.post()).await, canary);
+            for request in poisoned(canary) {
+                assert_response_is_free(&test.send(request.post()).await, canary);
             }
-            let elsewhere = test.send(raw_form("").to("POST", &format!("/{}", percent(canary)))).await;
-            elsewhere.assert_error(404, "not_found");
+            let unknown_path = test.send(raw_form("").to("POST", &format!("/{}", percent(canary)))).await;
+            unknown_path.assert_error(404, "not_found");
         }
         test.send(raw_form("").to("CANARY0secret", "/oauth/token")).await.assert_error(405, "method_not_allowed");
     }
@@ -165,7 +166,7 @@ fn assert_response_is_free(response: &Response, canary: &str) {
     assert_free("a header", &format!("{:?}", response.headers), &[canary]);
 }
 
-/// The secrets of a deployment, with a password and a client secret of human choice.
+/// The secrets of a deployment, including a password and a client secret that people chose.
 struct Secrets {
     test: TestApp,
     client: (&'static str, &'static str),
@@ -192,12 +193,12 @@ impl Secrets {
         Self { test, client, user, values }
     }
 
-    /// The parameters of a login that the client and the user prove with their canaries.
+    /// Returns the parameters of a login with the canary of the user.
     fn login(&self) -> [(&'static str, &'static str); 4] {
         [("grant_type", "password"), ("username", self.user.0), ("password", self.user.1), ("scope", SCOPE)]
     }
 
-    /// Keeps the tokens of a response.
+    /// Adds the tokens of a response to the secrets.
     fn keep(&mut self, response: &Response) {
         for name in ["access_token", "refresh_token"] {
             self.values.extend(response.body[name].as_str().map(ToOwned::to_owned));
@@ -209,7 +210,7 @@ impl Secrets {
 async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
     let mut all = Secrets::new().await;
     let log = LogLines::collect();
-    let service = all.test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    let service = all.test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     all.keep(&service);
     let login = all.test.form(all.client, &all.login()).await;
     all.keep(&login);
@@ -219,19 +220,19 @@ async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
         refreshed.assert_issued(2);
         all.keep(&refreshed);
     }
-    all.test.pass(60);
+    all.test.advance_clock(60);
     all.test.form(all.client, &refresh).await.assert_error(400, "invalid_grant");
-    all.test.form((SERVICE.0, APPLICATION.1), &[("grant_type", "client_credentials")]).await;
-    all.test.pass(300);
-    all.test.form(SERVICE, &[("grant_type", "client_credentials")]).await.assert_issued(2);
+    all.test.form((SERVICE.0, APPLICATION.1), &CLIENT_CREDENTIALS).await;
+    all.test.advance_clock(300);
+    all.test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
 
     assert!(all.values.len() > 12);
     assert_free("a table", &everything_stored(&all.test), &all.values);
     assert_free("the log", &log.text(), &all.values);
-    // A log names users by a hash only.
+    // The log identifies users by a hash.
     assert_free("the log", &log.text(), &[USERNAME, all.user.0]);
     let store = &all.test.app.store;
-    let family = all.test.decoded(&login.refresh_token()).await.family;
+    let family = all.test.parse_refresh_token(&login.refresh_token()).await.family;
     let debug = format!(
         "{:?} {:?} {:?} {:?}",
         store.client(all.client.0).await.unwrap().unwrap(),
@@ -240,12 +241,12 @@ async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
         all.test.app.config,
     );
     assert_free("Debug", &debug, &all.values);
-    assert!(!debug.contains("argon2id") && !debug.contains("sha256"), "a hash is not in Debug: {debug}");
+    assert!(!debug.contains("argon2id") && !debug.contains("sha256"), "Debug contains a hash: {debug}");
 }
 
-/// The same of the binary: all that it writes, whatever it is called with.
+/// Checks the whole output of the binary.
 #[tokio::test]
-async fn s_601_no_secret_is_in_what_the_binary_writes() {
+async fn s_601_no_secret_is_in_the_output_of_the_binary() {
     let mut all = Secrets::new().await;
     let mut function = start_api(all.test.cloud_address(), &[]).await;
     let login = function.invoke(event(all.client, &all.login())).await;
@@ -260,14 +261,14 @@ async fn s_601_no_secret_is_in_what_the_binary_writes() {
         for client in [(SERVICE.0, canary), (canary, canary), all.client] {
             assert_response_is_free(&function.invoke(event(client, &wrong)).await, canary);
         }
-        let mut raw = event(SERVICE, &[("grant_type", "client_credentials")]);
+        let mut raw = event(SERVICE, &CLIENT_CREDENTIALS);
         raw["rawQueryString"] = json!(format!("client_secret={}", percent(canary)));
         raw["headers"]["cookie"] = json!(format!("a={}", percent(canary)));
         raw["headers"]["authorization"] = json!(format!("Basic {}", percent(canary)));
         raw["body"] = json!(canary);
         assert_response_is_free(&function.invoke(raw).await, canary);
     }
-    // The secret of the keys is broken, and says so.
+    // The signing secret is invalid.
     all.test.cloud.put_secret(CANARIES[0]).unwrap();
     let mut without_keys = start_api(all.test.cloud_address(), &[]).await;
     without_keys.invoke(event(all.client, &all.login())).await.assert_error(503, "temporarily_unavailable");

@@ -1,4 +1,4 @@
-//! The tables.
+//! `src/store`: the tables.
 
 mod conditional_writes;
 mod stored_items;

@@ -1,4 +1,4 @@
-//! The processes of this package's binaries.
+//! Processes of the functions and the CLI.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -6,9 +6,8 @@ use std::path::Path;
 use testing::function::command;
 use testing::{CommandLine, Function, TestApp};
 
-/// Starts the API's function: the binary that `FUNCTION` names, for example the deployed one, or else the one that was
-/// built for the tests.
-#[expect(clippy::disallowed_methods, reason = "not a setting of the service")]
+/// Starts the API function. The environment variable `FUNCTION` can name another binary, for example the deployed one.
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests")]
 pub async fn start_api(cloud: SocketAddr, settings: &[(&str, &str)]) -> Function {
     let binary = std::env::var("FUNCTION").unwrap_or_else(|_| env!("CARGO_BIN_EXE_api").to_owned());
     let mut command = command(binary, cloud);
@@ -16,12 +15,12 @@ pub async fn start_api(cloud: SocketAddr, settings: &[(&str, &str)]) -> Function
     Function::start(command).await.unwrap()
 }
 
-/// Starts the function that rotates the keys.
+/// Starts the key rotation function.
 pub async fn start_rotate(cloud: SocketAddr) -> Function {
     Function::start(command(env!("CARGO_BIN_EXE_rotate"), cloud)).await.unwrap()
 }
 
-/// Returns the CLI for a deployment. `cargo test` builds it beside the functions.
+/// Returns the CLI for a deployment. `cargo test` builds its binary.
 pub fn command_line(test: &TestApp) -> CommandLine {
     let binary = Path::new(env!("CARGO_BIN_EXE_api")).with_file_name("countersign");
     assert!(binary.exists(), "{} is missing: build it with `cargo build -p countersign-cli`", binary.display());

@@ -1,4 +1,4 @@
-//! S-501: every claim of both structures.
+//! The claims of both token versions (S-501).
 
 use std::collections::HashSet;
 
@@ -8,11 +8,11 @@ use testing::{APPLICATION, ISSUER, NOW, PASSWORD, SCOPE, SERVICE, TestApp, USERN
 
 mod verify;
 
-const CLIENT_CREDENTIALS: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
+const SERVICE_GRANT: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
 const PASSWORD_GRANT: [(&str, &str); 4] =
     [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
 
-/// The claims without the one that is new in each token.
+/// Returns the claims without `jti`, which is different in each token.
 fn without_jti(claims: &serde_json::Value) -> serde_json::Value {
     let mut claims = claims.clone();
     claims.as_object_mut().unwrap().remove("jti");
@@ -20,9 +20,9 @@ fn without_jti(claims: &serde_json::Value) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn s_501_a_service_token_of_structure_2() {
+async fn s_501_the_claims_of_a_service_token_of_version_2() {
     let test = TestApp::start().await;
-    let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
+    let response = test.form(SERVICE, &SERVICE_GRANT).await;
     let claims = response.assert_issued(2).0;
     let expected = json!({
         "iss": ISSUER, "aud": ISSUER, "sub": "billing-cron", "client_id": "billing-cron",
@@ -33,10 +33,10 @@ async fn s_501_a_service_token_of_structure_2() {
 }
 
 #[tokio::test]
-async fn s_501_a_service_token_of_structure_1() {
+async fn s_501_the_claims_of_a_service_token_of_version_1() {
     let test = TestApp::start().await;
-    let ask = form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1).header("accept", "version=1");
-    let claims = test.send(ask.post()).await.assert_issued(1).0;
+    let request = form(&SERVICE_GRANT).basic(SERVICE.0, SERVICE.1).header("accept", "version=1");
+    let claims = test.send(request.post()).await.assert_issued(1).0;
     let expected = json!({
         "iss": ISSUER, "aud": "billing-cron", "sub": "billing-cron", "scopes": ["legacy:autonomy.read"],
         "iat": NOW, "nbf": NOW, "exp": NOW + 43_200, "system": {"id": "7", "name": "Billing"},
@@ -45,7 +45,7 @@ async fn s_501_a_service_token_of_structure_1() {
 }
 
 #[tokio::test]
-async fn s_501_a_user_token_of_structure_2() {
+async fn s_501_the_claims_of_a_user_token_of_version_2() {
     let test = TestApp::start().await;
     let claims = test.form(APPLICATION, &PASSWORD_GRANT).await.assert_issued(2).0;
     let expected = json!({
@@ -56,11 +56,11 @@ async fn s_501_a_user_token_of_structure_2() {
 }
 
 #[tokio::test]
-async fn s_501_a_user_token_of_structure_1() {
+async fn s_501_the_claims_of_a_user_token_of_version_1() {
     let test = TestApp::start().await;
     let log_in = async || {
-        let ask = form(&PASSWORD_GRANT).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1");
-        test.send(ask.post()).await.assert_issued(1).0
+        let request = form(&PASSWORD_GRANT).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1");
+        test.send(request.post()).await.assert_issued(1).0
     };
     let mut expected = json!({
         "iss": ISSUER, "aud": "autonomy-web", "sub": "1042",
@@ -68,7 +68,7 @@ async fn s_501_a_user_token_of_structure_1() {
         "dealer": {"id": "D-77", "name": "Smith Motors"}, "system": {"id": "3", "name": "Autonomy"},
     });
     assert_eq!(without_jti(&log_in().await), expected);
-    // Whatever the record holds, it is an object in the token, with its types.
+    // The claim has the JSON of the record, with its types.
     let dealer = json!({"id": 77, "rate": 1.5, "tags": ["a", "b"], "open": true, "none": null, "in": {"a": [1, "b"]}});
     test.change_user(&json!({"dealer": dealer}));
     expected["dealer"] = dealer;
@@ -84,16 +84,16 @@ async fn s_501_no_two_tokens_have_the_same_jti() {
     let test = TestApp::start().await;
     let mut seen = HashSet::new();
     for _ in 0..50 {
-        let claims = test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+        let claims = test.form(SERVICE, &SERVICE_GRANT).await.assert_issued(2);
         assert!(seen.insert(claims.0["jti"].as_str().unwrap().to_owned()));
     }
 }
 
 #[tokio::test]
-async fn s_501_nothing_of_a_request_gets_into_a_registered_claim() {
+async fn s_501_request_parameters_do_not_set_registered_claims() {
     let test = TestApp::start().await;
     let forged =
         [("iss", "evil"), ("sub", "evil"), ("aud", "evil"), ("audience", "evil"), ("exp", "1"), ("jti", "evil")];
-    let claims = test.form(SERVICE, &[&CLIENT_CREDENTIALS[..], &forged].concat()).await.assert_issued(2);
+    let claims = test.form(SERVICE, &[&SERVICE_GRANT[..], &forged].concat()).await.assert_issued(2);
     assert!(!claims.0.to_string().contains("evil"));
 }

@@ -1,20 +1,20 @@
-//! The designs of a refresh: the one that is built, the one before it, and mutants that each break one promise.
+//! The designs of a refresh: the built design, the previous design, and mutants that each break a promise.
 
 /// A design of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Design {
     /// The design of `src/grant/refresh_token.rs`.
     Built,
-    /// The design before it: it rotates and reads the user simultaneously, marks the family if the user cannot be read,
-    /// and takes a rotation that came too late for a replay.
+    /// The previous design. It rotates and reads the user simultaneously, marks the family if the user cannot be read, and
+    /// treats a rotation that lost a race as a replay.
     Before,
     /// Reads the user after the rotation.
     RotatesBeforeTheUserIsRead,
-    /// Ends the family if a rotation finds that its token was used, and its successor too.
+    /// Revokes the family if a rotation finds that its token and the successor were used.
     EndsTheFamilyAfterALostRotation,
     /// Does not compare `rotated_by`.
     IgnoresItsOwnWrite,
-    /// Does not look at `revoked` when it compares `rotated_by`.
+    /// Ignores `revoked` when it compares `rotated_by`.
     AcceptsItsOwnRevokedWrite,
     /// The condition of the rotation does not contain `revoked`.
     RotatesRevokedFamilies,
@@ -24,13 +24,13 @@ pub enum Design {
     OverwritesTheFamily,
     /// Does not compare `session_generation`.
     IgnoresLogOut,
-    /// Rejects a replay without ending the family.
+    /// Rejects a replay without revoking the family.
     OnlyRejectsReplays,
-    /// Judges every used token as a retry.
+    /// Treats every used token as a retry.
     AcceptsEveryUsedToken,
-    /// Judges a token that is used in the future, by the clock, as a replay.
+    /// Treats a token as a replay if the clock is before its use.
     IgnoresTheClockBehind,
-    /// Makes a further generation for a retry.
+    /// Rotates again for a retry.
     RotatesForRetries,
     /// Responds without waiting for the write.
     RespondsBeforeTheWrite,
@@ -42,7 +42,7 @@ impl Design {
         matches!(self, Self::Before | Self::RotatesBeforeTheUserIsRead)
     }
 
-    /// Returns true if a rotation that finds a replay ends the family.
+    /// Returns true if a rotation that finds a replay revokes the family.
     pub fn ends_after_lost_rotation(self) -> bool {
         matches!(self, Self::Before | Self::EndsTheFamilyAfterALostRotation)
     }

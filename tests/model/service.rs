@@ -21,7 +21,7 @@ enum Response {
 }
 
 impl World {
-    /// The first round trip of a refresh: the family, judged by the clock of now. A login reads nothing.
+    /// The first round trip of a refresh: reads the family, and decides with the current clock. A login reads nothing.
     pub fn read_family(&self, state: &mut State, request: Request) {
         let Some(token) = request.token else { return };
         let Some(family) = state.family else {
@@ -29,7 +29,7 @@ impl World {
         };
         let now = state.now();
         let rotation = |used| Some(Write::Rotate { used, now });
-        let phase = match family.standing(self.design, token, now, self.grace) {
+        let phase = match family.standing(self, token, now) {
             Standing::Active if self.design.rotates_before_user() => {
                 Phase::WritingBeforeUser(Write::Rotate { used: token, now })
             }
@@ -53,7 +53,7 @@ impl World {
         state.go(request, phase);
     }
 
-    /// The second round trip: the user. `write` is what the request does with a valid one.
+    /// The second round trip: reads the user. If the user is valid, the request sends `write`.
     pub fn read_user(&self, state: &mut State, request: Request, write: Option<Write>) {
         let Some(token) = request.token else {
             return state.go(request, Phase::Writing(Write::Begin { session: state.session }));
@@ -71,8 +71,8 @@ impl World {
         state.go(request, phase);
     }
 
-    /// The user cannot be read. Only [`Design::Before`] has something to write then.
-    pub fn miss_user(&self, state: &mut State, request: Request) {
+    /// The read of the user fails. Only [`Design::Before`] writes after that.
+    pub fn fail_user_read(&self, state: &mut State, request: Request) {
         match (self.design, request.token) {
             (Design::Before, Some(used)) => {
                 let write = Write::TolerateRetries { used, until: state.now() + TOLERATED };
@@ -82,12 +82,12 @@ impl World {
         }
     }
 
-    /// The write reaches the store, and its response the request.
+    /// The write reaches the store, and the request gets its response.
     pub fn write(&self, state: &mut State, request: Request, write: Write) {
         let applied = state.apply(self.design, write, request.id);
         let request = state.request(request.id);
         match write {
-            // A family that exists is the login's own write, sent twice.
+            // An existing family is the result of the same write, which was sent twice.
             Write::Begin { .. } => state.go(request, Phase::Responding(0)),
             Write::Revoke => self.respond(state, request, Response::Rejected),
             Write::TolerateRetries { .. } => self.respond(state, request, Response::Dropped),
@@ -96,7 +96,7 @@ impl World {
         }
     }
 
-    /// The condition of the rotation failed: the family that it found decides.
+    /// Handles a rotation whose condition failed, with the family that it found.
     fn lost_rotation(&self, state: &mut State, request: Request, (used, now): (u8, u8)) {
         let Some(found) = state.family else {
             return self.respond(state, request, Response::Rejected);
@@ -115,11 +115,10 @@ impl World {
     }
 
     fn ends_after_lost_rotation(&self, found: Stored, used: u8, now: u8) -> bool {
-        self.design.ends_after_lost_rotation()
-            && found.standing(self.design, used, now, self.grace) == Standing::Replayed
+        self.design.ends_after_lost_rotation() && found.standing(self, used, now) == Standing::Replayed
     }
 
-    /// The deadline drops the request, or the SDK gives up. A write that was sent may still arrive.
+    /// Ends a request at the deadline or after the last attempt of the SDK. Its write may still arrive.
     pub fn drop_request(&self, state: &mut State, request: Request) {
         if let Phase::Writing(write) | Phase::WritingBeforeUser(write) = request.phase {
             state.send_late(request.id, write);
@@ -129,7 +128,7 @@ impl World {
         self.respond(state, request, Response::Dropped);
     }
 
-    /// Responds without a token, which ends the request: its client learns nothing from it.
+    /// Ends the request with a response without a token, which does not change the client.
     fn respond(&self, state: &mut State, request: Request, response: Response) {
         state.break_if(request.applied && !request.is_rotating(), Promise::RejectedConsumesNothing);
         let has_newer = state.token.is_some_and(|newest| Some(newest) > request.token);
@@ -142,7 +141,7 @@ impl World {
             Response::Undecided => false,
             Response::Dropped => true,
         };
-        state.break_if(self.is_without_thief_and_clock() && !expected, Promise::ErrorHasACause);
+        state.break_if(self.has_no_attacker_and_a_correct_clock() && !expected, Promise::ErrorHasACause);
         state.end(request.id);
     }
 }
@@ -156,11 +155,11 @@ impl State {
         self.go(request, phase);
     }
 
-    /// The response with a refresh token reaches the client, or is lost.
+    /// Delivers a response with a refresh token, or loses it.
     pub fn deliver(&mut self, request: Request, (token, lost): (u8, bool)) {
         if lost {
             self.unsure |= self.is_newest(request);
-        } else if request.sender == Sender::Thief {
+        } else if request.sender == Sender::Attacker {
             self.stolen = self.stolen.max(token);
         } else if self.token.is_none_or(|newest| newest < token) {
             self.token = Some(token);

@@ -1,19 +1,21 @@
-//! The state of the modelled world, small enough to keep millions of them.
+//! The state of the model. It is small, because the checker keeps millions of states.
 
 use countersign::refresh_token::{Family, LostRotation, Standing};
 use countersign::scope::Scope;
 
+use crate::World;
 use crate::design::Design;
 
-/// The requests that run simultaneously, each in an execution environment of its own.
+/// The requests that run simultaneously, each in a separate execution environment.
 pub const ENVIRONMENTS: usize = 3;
-/// The late copies of writes that may be under way.
+/// The late copies of writes that may be in flight.
 pub const LATE: usize = 3;
 /// The time of the login, in seconds.
 pub const START: u8 = 100;
-/// Longer than the grace.
+/// A time that is longer than the grace, in seconds.
 pub const LONG: u8 = 11;
-/// A step of the clock: back by it, a rotation is more than the grace ahead even after [`LONG`].
+/// A step of the clock, in seconds. After a step back, a rotation is more than the grace in the future, even after
+/// [`LONG`].
 pub const STEP: i8 = 22;
 pub const CLIENT: &str = "app";
 const NEVER: u64 = 1_000_000;
@@ -24,10 +26,10 @@ pub struct Stored {
     pub session: u8,
     pub generation: u8,
     pub rotated_at: u8,
-    /// The id of the request that rotated it; 0 for one that has ended and has no copy under way.
+    /// The id of the request that rotated the family; 0 if the request has ended and no copy of its write is in flight.
     pub rotated_by: u8,
     pub revoked: bool,
-    /// Only in [`Design::Before`]: until when the used token is accepted again.
+    /// Only in [`Design::Before`]: the time until which the used token is accepted again.
     pub retry_until: u8,
 }
 
@@ -56,10 +58,10 @@ impl Stored {
         Self { generation: used + 1, rotated_at: now, rotated_by: by, retry_until: 0, ..self }
     }
 
-    /// Judges a presented generation with the service's own function.
-    pub fn standing(self, design: Design, generation: u8, now: u8, grace: u32) -> Standing {
-        let standing = self.family().standing(generation.into(), CLIENT, now.into(), grace);
-        match (design, standing) {
+    /// Decides on a presented generation with the function of the service.
+    pub fn standing(self, world: &World, generation: u8, now: u8) -> Standing {
+        let standing = self.family().standing(generation.into(), CLIENT, now.into(), world.grace);
+        match (world.design, standing) {
             (Design::Before, Standing::Replayed) if generation + 1 == self.generation && now < self.retry_until => {
                 Standing::Retried
             }
@@ -69,7 +71,7 @@ impl Stored {
         }
     }
 
-    /// Judges this state, found by a rotation whose condition failed, with the service's own function.
+    /// Decides on a rotation whose condition failed and that found this state, with the function of the service.
     pub fn after_lost_rotation(self, design: Design, (used, now, by): (u8, u8, u8), grace: u32) -> LostRotation {
         let next = self.next(used, now, by).family();
         let found = match design {
@@ -88,24 +90,24 @@ pub enum Write {
     Begin { session: u8 },
     /// A refresh makes the successor of the generation `used` the active one.
     Rotate { used: u8, now: u8 },
-    /// A request ends the family.
+    /// A request revokes the family.
     Revoke,
-    /// Only in [`Design::Before`]: the used token is accepted again until then.
+    /// Only in [`Design::Before`]: the used token is accepted again until this time.
     TolerateRetries { used: u8, until: u8 },
 }
 
 /// The progress of a request. Between two phases it waits for the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
-    /// It has read nothing.
+    /// The request has read nothing.
     Arrived,
-    /// It has judged the token, and reads the user. Then it sends the write, if there is one.
+    /// The request reads the user. Then it sends the write, if there is one.
     UserNext(Option<Write>),
-    /// Only in designs that rotate before they know the user: the write is under way, then the user is read.
+    /// Only in designs that rotate before they know the user: the write is in flight, then the user is read.
     WritingBeforeUser(Write),
-    /// The write is under way.
+    /// The write is in flight.
     Writing(Write),
-    /// A response with this refresh token is under way to the client.
+    /// A response with this refresh token is in flight to the client.
     Responding(u8),
 }
 
@@ -113,31 +115,31 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Sender {
     Client,
-    Thief,
+    Attacker,
 }
 
-/// A request that runs.
+/// A running request.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact that a promise needs")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Request {
     /// A number that no other request and no late copy has.
     pub id: u8,
     pub sender: Sender,
-    /// The presented generation; none for a login.
+    /// The presented generation; `None` for a login.
     pub token: Option<u8>,
     pub phase: Phase,
-    /// Its rotation was applied.
+    /// True if the rotation was applied.
     pub applied: bool,
-    /// It began after the login had ended.
+    /// True if the request began after the end of the login.
     pub after_end: bool,
-    /// It began when its token had been used for too long to be a retry.
+    /// True if the token was too old for a retry when the request began.
     pub stale: bool,
-    /// It was judged as a replay.
+    /// True if the token is a replay.
     pub replay: bool,
 }
 
 impl Request {
-    /// Returns true if its rotation is under way.
+    /// Returns true if the rotation of the request is in flight.
     pub fn is_rotating(&self) -> bool {
         let (Phase::Writing(write) | Phase::WritingBeforeUser(write)) = self.phase else { return false };
         matches!(write, Write::Rotate { .. })
@@ -154,15 +156,17 @@ pub struct Copied {
 /// The events that may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Budget {
-    /// Refresh requests of the client, and of the thief.
+    /// Refresh requests of the client.
     pub client: u8,
-    pub thief: u8,
+    /// Refresh requests of the attacker.
+    pub attacker: u8,
     /// Lost, duplicated and late messages, and dropped requests.
     pub faults: u8,
-    /// Times that the grace passes.
-    pub passes: u8,
-    /// One step of the clock, if it may go back, if it may go forward.
+    /// The number of times that the grace passes.
+    pub graces: u8,
+    /// True if the clock may step back. The clock steps once.
     pub back: bool,
+    /// True if the clock may step forward.
     pub forward: bool,
     /// Log-outs and revocations by an operator.
     pub ends: u8,
@@ -181,7 +185,7 @@ pub enum Promise {
     ErrorHasACause,
 }
 
-/// The whole world.
+/// The state of the store, the requests, the client, the attacker and the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub family: Option<Stored>,
@@ -194,16 +198,16 @@ pub struct State {
     pub late: [Option<Copied>; LATE],
     /// The newest token of the client, which its tabs share.
     pub token: Option<u8>,
-    /// The response to a request that may have used that token was lost.
+    /// True if the response to a request that may have used that token was lost.
     pub unsure: bool,
-    /// The newest token of the thief, who also keeps a copy of generation 0.
+    /// The newest token of the attacker, who also has a copy of generation 0.
     pub stolen: u8,
     pub left: Budget,
     /// The highest generation so far.
     pub highest: u8,
-    /// The login was ended.
+    /// True if the login has ended.
     pub over: bool,
-    /// The successors in responses, one bit for each generation, for each presented generation.
+    /// The successors in responses, for each presented generation: one bit for each successor.
     pub given: [u8; 6],
     /// The broken promises, one bit each.
     pub broken: u8,
@@ -233,7 +237,7 @@ impl State {
             || self.family.is_some_and(|family| family.rotated_by == id)
     }
 
-    /// Adds a request under the lowest free id. The caller has seen that an execution environment is free.
+    /// Adds a request with the lowest free id. An execution environment must be free.
     pub fn begin(&mut self, request: Request) {
         let taken = |id| self.requests().any(|other| other.id == id) || self.is_referenced(id);
         let id = (1..=u8::MAX).find(|id| !taken(*id)).unwrap();
@@ -257,7 +261,7 @@ impl State {
         self.family.is_some() || self.requests().any(reads) || self.late.iter().flatten().any(|copy| begins(copy.write))
     }
 
-    /// Puts a copy of a write under way, if there is room: it arrives later, or never.
+    /// Puts a copy of a write in flight if there is room. The copy arrives later, or never.
     pub fn send_late(&mut self, by: u8, write: Write) {
         if let Some(slot) = self.late.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some(Copied { by, write });
@@ -265,7 +269,7 @@ impl State {
         self.sort();
     }
 
-    /// Brings the state into its one form: the order of requests and copies, and the id of an ended request, mean nothing.
+    /// Normalizes the state: the order of requests and copies, and the id of an ended request, have no meaning.
     pub fn sort(&mut self) {
         self.requests.sort_unstable_by_key(|slot| slot.map_or(u8::MAX, |request| request.id));
         self.late.sort_unstable_by_key(|slot| (slot.is_none(), *slot));
@@ -288,7 +292,7 @@ impl State {
         self.broken & (1 << promise as u8) == 0
     }
 
-    /// Has the store apply a write of the request `by`. Returns false if the condition failed.
+    /// Applies a write of the request `by` to the store. Returns false if the condition failed.
     pub fn apply(&mut self, design: Design, write: Write, by: u8) -> bool {
         let applied = self.store(design, write, by);
         if let Some(family) = self.family.filter(|_| applied) {
@@ -343,7 +347,7 @@ impl State {
             Design::RotatesAnyGeneration => Stored { generation: used, ..found },
             _ => found,
         };
-        // DynamoDB's condition; `tests/it/conditional_writes.rs` compares the two.
+        // The condition of the write. `tests/it/store/conditional_writes.rs` compares it with the expression of DynamoDB.
         let may = compared.family().standing(used.into(), CLIENT, now.into(), 0) == Standing::Active;
         if may {
             self.break_if(found.revoked, Promise::NothingRotatesAfterTheEnd);

@@ -1,4 +1,4 @@
-//! Everything that can happen, in any order, and what must hold always.
+//! The events, which happen in any order, and the properties of every state.
 
 use countersign::refresh_token::Standing;
 use stateright::{Model, Property};
@@ -11,26 +11,26 @@ use crate::state::{
 // The names are short because the checker hashes them for every state.
 /// At most one refresh token is active, and none becomes active again.
 pub const ACTIVE: &str = "one active token";
-/// A request that begins after the end of the login gets no token, and one that finds the login revoked gets none either.
+/// A request gets no token if it begins after the end of the login or finds the login revoked.
 pub const END_IS_FINAL: &str = "end is final";
 /// A revoked login is not rotated, and a request that begins after the end of the login sends no rotation.
 pub const NO_ROTATION: &str = "no rotation after end";
-/// A request that is rejected or dropped while its rotation is not under way has not used its token.
+/// A request that is rejected or dropped has not used its token, unless its rotation is in flight.
 pub const CONSUMES: &str = "error consumes nothing";
 /// A replay is rejected only after the login has ended.
 pub const REPLAY_ENDS: &str = "replay ends login";
-/// A token that was used before the grace, or whose successor was used, yields no token.
+/// A token that was used before the grace, or whose successor was used, gets no token.
 pub const OLD: &str = "old token is useless";
 /// All responses for a token contain the same successor, and the store has it.
 pub const SUCCESSOR: &str = "same successor";
-/// Without a thief and a wrong clock, an error is caused by a fault, by a newer token or by the end of the login.
+/// Without an attacker and with a correct clock, an error has a cause: a fault, a newer token or the end of the login.
 pub const CAUSE: &str = "error has a cause";
-/// Without a thief, an operator and a clock that steps forward, the login is never ended.
+/// Without an attacker, an operator and a clock that steps forward, the login never ends.
 pub const NOT_ENDED: &str = "no false replay";
-/// A client that only faults happen to can refresh now: its token is active, or a retry within the grace.
-pub const GOES_ON: &str = "client goes on";
+/// The client can refresh if only faults happen: its token is active, or a retry within the grace.
+pub const CONTINUES: &str = "client continues";
 
-/// The service, its store, and all who use them.
+/// The service and its store, the client, the attacker and the operator.
 #[derive(Clone, Copy, Debug)]
 pub struct World {
     pub design: Design,
@@ -55,17 +55,17 @@ pub enum Action {
     Respond(u8),
     /// A late copy of a write reaches the store.
     Arrive(Copied),
-    /// Fault: the SDK sends the write again, because the response is late. The first copy arrives later, or never: this is
-    /// a lost write, a lost response and a duplicate in one.
+    /// Fault: the SDK repeats the write, because the response is late. The first copy arrives later, or never. This covers a
+    /// lost write, a lost response and a duplicate.
     Delay(u8),
     /// Fault: the deadline drops the request, or a read fails.
     Drop(u8),
-    /// Fault: the user cannot be read. Only in [`Design::Before`], which has something to do then.
-    MissUser(u8),
+    /// Fault: the user cannot be read. Only in [`Design::Before`], which writes after that.
+    FailUserRead(u8),
     /// Fault: the response does not reach the client.
     LoseResponse(u8),
-    /// More than the grace passes. No request runs for so long, because of the deadline.
-    Pass,
+    /// More than the grace passes. The deadline ends every request before that.
+    PassGrace,
     StepBack,
     StepForward,
     /// An operator logs the user out everywhere.
@@ -75,25 +75,25 @@ pub enum Action {
 }
 
 impl World {
-    /// Returns true if the client is the only one with a token, and the clock is right.
-    pub fn is_without_thief_and_clock(&self) -> bool {
-        self.left.thief == 0 && !self.left.forward && !self.left.back
+    /// Returns true if only the client has a token, and the clock is correct.
+    pub fn has_no_attacker_and_a_correct_clock(&self) -> bool {
+        self.left.attacker == 0 && !self.left.forward && !self.left.back
     }
 
-    /// Returns true if faults are all that happens to the client.
-    fn client_is_by_itself(&self) -> bool {
-        self.is_without_thief_and_clock() && self.left.ends == 0
+    /// Returns true if only faults happen.
+    fn only_faults_happen(&self) -> bool {
+        self.has_no_attacker_and_a_correct_clock() && self.left.ends == 0
     }
 
-    /// Returns true if there is no reason to end the login. A clock that steps back is none.
+    /// Returns true if there is no reason to end the login. A clock that steps back is not a reason.
     fn client_is_innocent(&self) -> bool {
-        self.left.thief == 0 && !self.left.forward && self.left.ends == 0
+        self.left.attacker == 0 && !self.left.forward && self.left.ends == 0
     }
 
     fn request_actions(&self, state: &State, actions: &mut Vec<Action>) {
         let faults = state.left.faults > 0;
         for (index, request) in state.requests().enumerate() {
-            // Requests that differ only in their id are interchangeable: one of them moves first.
+            // Requests that differ only in their id are interchangeable, so only the first of them moves.
             let alike = |other: &&Request| Request { id: request.id, ..**other } == *request;
             let mut before = state.requests().take(index);
             if before.any(|other| alike(&other) && !state.is_referenced(other.id) && !state.is_referenced(request.id)) {
@@ -114,7 +114,7 @@ impl World {
                 Action::Respond(_) => actions.push(Action::LoseResponse(id)),
                 Action::Write(_) => actions.extend([Action::Delay(id), Action::Drop(id)]),
                 Action::ReadUser(_) if self.design == Design::Before => {
-                    actions.extend([Action::MissUser(id), Action::Drop(id)]);
+                    actions.extend([Action::FailUserRead(id), Action::Drop(id)]);
                 }
                 _ => actions.push(Action::Drop(id)),
             }
@@ -131,13 +131,13 @@ impl World {
             }
             return;
         };
-        if free && state.left.thief > 0 {
-            actions.push(Action::Refresh(Sender::Thief, 0));
+        if free && state.left.attacker > 0 {
+            actions.push(Action::Refresh(Sender::Attacker, 0));
             if state.stolen > 0 {
-                actions.push(Action::Refresh(Sender::Thief, state.stolen));
+                actions.push(Action::Refresh(Sender::Attacker, state.stolen));
             }
         }
-        // Without a grace a client has to use one token after the other, and to log in if it does not know the result.
+        // Without a grace a client uses its tokens one after the other, and logs in again after a lost response.
         let may = if self.grace == 0 {
             own.next().is_none() && !state.unsure
         } else {
@@ -169,7 +169,7 @@ impl World {
         match (sender, token) {
             (_, None) => state.over = false,
             (Sender::Client, _) => state.left.client -= 1,
-            (Sender::Thief, _) => state.left.thief -= 1,
+            (Sender::Attacker, _) => state.left.attacker -= 1,
         }
         state.begin(request);
     }
@@ -183,7 +183,7 @@ impl World {
                 }
             }
             Action::Drop(id) => self.drop_request(state, state.request(id)),
-            Action::MissUser(id) => self.miss_user(state, state.request(id)),
+            Action::FailUserRead(id) => self.fail_user_read(state, state.request(id)),
             Action::LoseResponse(id) => {
                 if let Phase::Responding(token) = state.request(id).phase {
                     state.deliver(state.request(id), (token, true));
@@ -193,13 +193,13 @@ impl World {
         }
     }
 
-    /// Time passes, or the clock steps.
+    /// Passes the grace, or steps the clock.
     fn pass(state: &mut State, action: Action) {
         let left = &mut state.left;
-        if action == Action::Pass {
-            left.passes -= 1;
+        if action == Action::PassGrace {
+            left.graces -= 1;
             state.time += LONG;
-            // A message is late by less than the grace.
+            // Messages are late by less than the grace.
             state.late = [None; LATE];
         } else {
             (left.back, left.forward) = (false, false);
@@ -217,11 +217,11 @@ impl World {
         }
     }
 
-    fn goes_on(&self, state: &State) -> bool {
-        let (true, Some(token), Some(family)) = (self.client_is_by_itself(), state.token, state.family) else {
+    fn continues(&self, state: &State) -> bool {
+        let (true, Some(token), Some(family)) = (self.only_faults_happen(), state.token, state.family) else {
             return true;
         };
-        let standing = family.standing(self.design, token, state.now(), self.grace);
+        let standing = family.standing(self, token, state.now());
         let known = state.requests().next().is_none() && !state.unsure;
         match standing {
             Standing::Active => true,
@@ -262,8 +262,8 @@ impl Model for World {
         actions.extend(copies.into_iter().map(Action::Arrive));
         let left = state.left;
         let quiet = state.requests().next().is_none() && state.family.is_some();
-        if left.passes > 0 && quiet && !(self.client_is_innocent() && state.unsure) {
-            actions.push(Action::Pass);
+        if left.graces > 0 && quiet && !(self.client_is_innocent() && state.unsure) {
+            actions.push(Action::PassGrace);
         }
         for (may, action) in [(left.back, Action::StepBack), (left.forward, Action::StepForward)] {
             if may {
@@ -291,10 +291,10 @@ impl Model for World {
                 *slot = None;
                 next.apply(self.design, copy.write, copy.by);
             }
-            Action::Delay(_) | Action::Drop(_) | Action::MissUser(_) | Action::LoseResponse(_) => {
+            Action::Delay(_) | Action::Drop(_) | Action::FailUserRead(_) | Action::LoseResponse(_) => {
                 self.fault(&mut next, action);
             }
-            Action::Pass | Action::StepBack | Action::StepForward => Self::pass(&mut next, action),
+            Action::PassGrace | Action::StepBack | Action::StepForward => Self::pass(&mut next, action),
             Action::LogOut => {
                 next.left.ends -= 1;
                 next.over |= next.is_login_begun();
@@ -322,7 +322,7 @@ impl Model for World {
             Property::always(NOT_ENDED, |world: &World, state: &State| {
                 !world.client_is_innocent() || state.family.is_none_or(|family| !family.revoked)
             }),
-            Property::always(GOES_ON, |world: &World, state: &State| world.goes_on(state)),
+            Property::always(CONTINUES, |world: &World, state: &State| world.continues(state)),
         ]
     }
 }

@@ -4,9 +4,7 @@ use countersign::client::{ATTRIBUTES, Form};
 use serde_json::{Value, json};
 
 use crate::{BINARY, command_line, started};
-use testing::{APPLICATION, ISSUER, Ran, SERVICE, TestApp, USERNAME};
-
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+use testing::{APPLICATION, CLIENT_CREDENTIALS, CommandOutput, ISSUER, SERVICE, TestApp, USERNAME};
 
 fn stored(test: &TestApp, client_id: &str) -> Value {
     test.cloud.item("ClientsTable", &json!({"client_id": client_id})).unwrap().unwrap_or_default()
@@ -21,7 +19,7 @@ async fn create(test: &TestApp, client_id: &str) -> String {
 }
 
 async fn assert_token(test: &TestApp, credentials: (&str, &str), status: u16) {
-    assert_eq!(test.form(credentials, &GRANT).await.status, status);
+    assert_eq!(test.form(credentials, &CLIENT_CREDENTIALS).await.status, status);
 }
 
 #[tokio::test]
@@ -56,7 +54,7 @@ async fn client_create_prints_a_secret_that_gets_a_token() {
     let secret = made.out.split_whitespace().find(|word| word.starts_with("cs_")).unwrap().to_owned();
     assert!(!made.err.contains(&secret), "the secret is only on stdout");
 
-    let claims = test.form(("cron", &secret), &GRANT).await.assert_issued(2).0;
+    let claims = test.form(("cron", &secret), &CLIENT_CREDENTIALS).await.assert_issued(2).0;
     assert_eq!((&claims["aud"], &claims["scope"]), (&json!("https://api.example"), &json!("billing:read")));
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 1800);
 
@@ -122,7 +120,7 @@ async fn invalid_commands_are_rejected_before_the_first_write() {
         (1, &["client", "delete", id], "confirm with --yes"),
     ];
     for (code, arguments, said) in table {
-        test.interceptor.forget();
+        test.interceptor.clear_calls();
         command_line(&test).run(arguments).await.assert(code, said);
         // An id that exists is detected by the conditional write.
         let may_write = said == "already exists";
@@ -137,7 +135,7 @@ async fn invalid_commands_are_rejected_before_the_first_write() {
 async fn errors_distinguish_a_missing_deployment_from_missing_permissions() {
     let test = started().await;
     let line = command_line(&test);
-    let bare = async |arguments: &[&str]| Ran::of(line.bare(arguments).spawn().unwrap(), "").await;
+    let bare = async |arguments: &[&str]| CommandOutput::of(line.bare(arguments).spawn().unwrap(), "").await;
     bare(&["client", "list"]).await.assert(1, "no deployment is named");
     bare(&["--stack", "countersing", "client", "list"]).await.assert(1, "stack countersing not found in eu-west-2");
     bare(&["--stack", "countersign", "client", "list"]).await.assert(0, "billing-cron");
@@ -146,7 +144,7 @@ async fn errors_distinguish_a_missing_deployment_from_missing_permissions() {
 
     let mut without_region = line.bare(&["client", "list", "--stack", "countersign"]);
     without_region.env_remove("AWS_REGION").env("AWS_EC2_METADATA_DISABLED", "true");
-    Ran::of(without_region.spawn().unwrap(), "").await.assert(1, "add --region, or set AWS_REGION");
+    CommandOutput::of(without_region.spawn().unwrap(), "").await.assert(1, "add --region, or set AWS_REGION");
 
     test.interceptor.fail("PutItem", 400, "AccessDeniedException");
     let denied = command_line(&test).run(&["client", "create", "two"]).await;
@@ -172,9 +170,9 @@ async fn two_secrets_can_be_active_and_a_third_is_rejected() {
     line.run(&["client", "rotate-secret", "cron"]).await.assert(1, "cron has 2 active secrets");
     assert_eq!(stored(&test, "cron"), before);
 
-    test.pass(3_599);
+    test.advance_clock(3_599);
     assert_token(&test, ("cron", &first), 200).await;
-    test.pass(60);
+    test.advance_clock(60);
     assert_token(&test, ("cron", &first), 401).await;
     assert_token(&test, ("cron", &second), 200).await;
 
@@ -199,7 +197,7 @@ async fn of_two_simultaneous_changes_one_fails_and_changes_nothing() {
     test.interceptor.hold();
     let line = command_line(&test);
     let both = [line.start(&["client", "rotate-secret", "cron"]), line.start(&["client", "rotate-secret", "cron"])];
-    let [one, other] = both.map(|process| tokio::spawn(Ran::of(process, "")));
+    let [one, other] = both.map(|process| tokio::spawn(CommandOutput::of(process, "")));
     assert_eq!(test.interceptor.let_through(2).await, ["GetItem ClientsTable"; 2]);
     test.interceptor.let_through(2).await;
     assert_eq!(test.interceptor.let_through(2).await, ["UpdateItem ClientsTable"; 2]);
@@ -241,8 +239,8 @@ async fn client_update_changes_only_the_given_attributes() {
     let after = stored(&test, "cron");
     assert_eq!((&after["team"]["S"], &after["name"]["S"]), (&json!("finance"), &json!("Cron")));
     assert_eq!(after["secrets"]["L"][0]["M"]["created_at"]["S"], "monday");
-    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "c")]).await.status, 200);
-    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "a")]).await.status, 400);
+    assert_eq!(test.form(("cron", &secret), &[CLIENT_CREDENTIALS[0], ("scope", "c")]).await.status, 200);
+    assert_eq!(test.form(("cron", &secret), &[CLIENT_CREDENTIALS[0], ("scope", "a")]).await.status, 400);
 
     let unset = ["client", "update", "cron", "--unset", "access-token-ttl", "--unset", "name", "--scope", "only"];
     let shown = line.json(&unset).await;
@@ -254,7 +252,7 @@ async fn client_update_changes_only_the_given_attributes() {
     line.run(&["client", "disable", "cron"]).await.assert(0, "false");
     assert_token(&test, ("cron", &secret), 401).await;
     line.run(&["client", "enable", "cron"]).await.assert(0, "true");
-    assert_eq!(test.form(("cron", &secret), &[GRANT[0], ("scope", "only")]).await.status, 200);
+    assert_eq!(test.form(("cron", &secret), &[CLIENT_CREDENTIALS[0], ("scope", "only")]).await.status, 200);
     line.run(&["client", "delete", "cron", "--yes"]).await.assert(0, "deleted client cron");
     assert_eq!(stored(&test, "cron"), Value::Null);
 }
@@ -272,7 +270,7 @@ async fn a_malformed_record_does_not_hide_the_others_in_a_list() {
     assert!(!listed.out.contains("\u{1b}["), "no colours without a terminal");
     let listed = line.run(&["user", "list", "--json"]).await;
     let users: Vec<Value> = listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == TestApp::users(), "{users:?}");
+    assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == TestApp::user_count(), "{users:?}");
     assert!(!listed.out.contains("$argon2"));
     line.run(&["client", "show", "broken"]).await.assert(1, "fix it in the table");
     line.run(&["client", "delete", "broken", "--yes"]).await.assert(0, "deleted client broken");
@@ -356,9 +354,11 @@ async fn a_secret_that_cannot_be_printed_is_an_error() {
         "{BINARY} client create cron > /dev/full; echo code $?; {BINARY} client create cron2 | true; echo code ${{PIPESTATUS[0]}}",
     );
     let mut shell = line.program("bash", &["-c", &script]);
-    let ran =
-        Ran::of(shell.env("PATH", "/usr/bin:/bin").envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "")
-            .await;
+    let ran = CommandOutput::of(
+        shell.env("PATH", "/usr/bin:/bin").envs(testing::cloud::environment(ISSUER)).spawn().unwrap(),
+        "",
+    )
+    .await;
     ran.assert(0, "the new secret of client cron was stored, but could not be printed; get another one");
     assert_eq!(ran.out, "code 1\ncode 1\n", "{ran:?}");
 }
@@ -379,5 +379,5 @@ async fn unexpected_arguments_are_not_printed() {
         assert!(!format!("{ran:?}").contains("cAnArY"), "{ran:?}");
     }
     let mut piped = command_line(&test).program("bash", &["-c", &format!("{BINARY} completions bash | head -1")]);
-    Ran::of(piped.env("PATH", "/usr/bin:/bin").spawn().unwrap(), "").await.assert(0, "_countersign");
+    CommandOutput::of(piped.env("PATH", "/usr/bin:/bin").spawn().unwrap(), "").await.assert(0, "_countersign");
 }

@@ -5,18 +5,18 @@ use serde_json::{Value, json};
 use super::keys::made;
 use crate::{command_line, started};
 use testing::p256_pem;
-use testing::{CASES, CommandLine, ISSUER, Ran, TestApp};
+use testing::{CASES, CommandLine, CommandOutput, ISSUER, TestApp};
 
 const ROTATING: [&str; 2] = ["SIGNING_ALGORITHM", "ES256"];
 
-async fn doctor(line: &CommandLine, url: &str, more: &[[&str; 2]]) -> Ran {
+async fn doctor(line: &CommandLine, url: &str, more: &[[&str; 2]]) -> CommandOutput {
     let mut command = line.bare(&["--url", url, "doctor", "--json"]);
     command.envs(testing::cloud::environment(ISSUER)).envs(more.iter().map(|[name, value]| (name, value)));
-    Ran::of(command.spawn().unwrap(), "").await
+    CommandOutput::of(command.spawn().unwrap(), "").await
 }
 
 /// Returns the findings of a check: the level, and the finding with its fix.
-fn of(ran: &Ran, check: &str) -> Vec<(String, String)> {
+fn of(ran: &CommandOutput, check: &str) -> Vec<(String, String)> {
     let report = ran.json();
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["check"] == check);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -24,7 +24,7 @@ fn of(ran: &Ran, check: &str) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn assert_found(ran: &Ran, check: &str, level: &str, said: &str) {
+fn assert_found(ran: &CommandOutput, check: &str, level: &str, said: &str) {
     let found = of(ran, check);
     assert!(found.iter().any(|(found, words)| found == level && words.contains(said)), "{level} {said:?}: {found:?}");
 }
@@ -42,7 +42,12 @@ async fn healthy_parts_are_ok() {
     shown.assert(shown.code, "ok       endpoint        http://127.0.0.1").assert(shown.code, "warning  table clients");
     assert!(!shown.out.contains("\u{1b}["));
     let mut of_stack = command_line(&test).bare(&["--stack", "countersign", "--url", &url, "doctor", "--json"]);
-    assert_found(&Ran::of(of_stack.spawn().unwrap(), "").await, "stack", "ok", "countersign is UPDATE_COMPLETE");
+    assert_found(
+        &CommandOutput::of(of_stack.spawn().unwrap(), "").await,
+        "stack",
+        "ok",
+        "countersign is UPDATE_COMPLETE",
+    );
 }
 
 #[tokio::test]
@@ -76,7 +81,7 @@ async fn keys_that_are_invalid_unpublished_or_late_are_found() {
     let late = made(40 * 86_400).await;
     let url = late.serve().await;
     let mut of_stack = command_line(&late).bare(&["--stack", "countersign", "--url", &url, "doctor", "--json"]);
-    let ran = Ran::of(of_stack.spawn().unwrap(), "").await;
+    let ran = CommandOutput::of(of_stack.spawn().unwrap(), "").await;
     assert_found(&ran, "rotation", "warning", "the current key has signed for 40d, but its limit is 30d");
     let ran = doctor(&command_line(&late), &url, &[["SIGNING_ALGORITHM", "EdDSA"]]).await;
     assert_found(&ran, "rotation", "warning", "the algorithm of the next key is ES256, and SigningAlgorithm is EdDSA");
@@ -148,7 +153,7 @@ async fn problems_of_tables_and_records_are_found() {
     assert_found(&ran, "table grants", "warning", "does not delete expired items");
 
     let mut quick = command_line(&test).bare(&["--url", &url, "doctor", "--json", "--no-users"]);
-    let quick = Ran::of(quick.envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
+    let quick = CommandOutput::of(quick.envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
     assert!(of(&quick, "users").is_empty());
     let gone = doctor(&command_line(&test), &url, &[["USERS_TABLE", "Nowhere"], ["GRANTS_TABLE", "UsersTable"]]).await;
     assert_found(&gone, "table users", "error", "ResourceNotFoundException");
@@ -192,7 +197,7 @@ async fn a_new_deployment_with_a_new_client_is_healthy() {
 async fn doctor_only_reads() {
     let test: TestApp = started().await;
     let url = test.serve().await;
-    test.interceptor.forget();
+    test.interceptor.clear_calls();
     doctor(&command_line(&test), &url, &[]).await;
     let reads = ["GetSecretValue", "DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive", "Scan"];
     for call in test.interceptor.calls() {

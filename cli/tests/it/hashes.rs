@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::command_line;
-use testing::{CHEAP_ARGON2, Ran, TestApp, file};
+use testing::{CHEAP_ARGON2, CommandOutput, TestApp, file};
 
 /// Hashes of other systems: name, scheme, hash, password, and who made the hash.
 fn vectors() -> Vec<Value> {
@@ -25,7 +25,7 @@ async fn started() -> TestApp {
     test
 }
 
-async fn import(test: &TestApp, name: &str, lines: &str) -> Ran {
+async fn import(test: &TestApp, name: &str, lines: &str) -> CommandOutput {
     command_line(test).run(&["import", "users", file(name, lines).to_str().unwrap(), "--json"]).await
 }
 

@@ -10,7 +10,7 @@ use countersign::password_hash::Hasher;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{CHEAP_ARGON2, Ran, TestApp, file};
+use testing::{CHEAP_ARGON2, CommandOutput, TestApp, file};
 
 mod cases;
 mod lines;
@@ -19,13 +19,13 @@ mod runs;
 
 const IMPORTED: &str = "imported-password";
 
-async fn import(test: &TestApp, kind: &str, path: &Path, more: &[&str]) -> Ran {
+async fn import(test: &TestApp, kind: &str, path: &Path, more: &[&str]) -> CommandOutput {
     let path = path.to_str().unwrap();
     command_line(test).run(&[&["import", kind, path, "--json"], more].concat()).await
 }
 
 /// Returns the line numbers of the rejected lines, with their reasons.
-fn rejected(ran: &Ran) -> Vec<(u64, String)> {
+fn rejected(ran: &CommandOutput) -> Vec<(u64, String)> {
     let report = ran.json();
     let rejected = report["rejected"].as_array().unwrap().iter();
     rejected.map(|bad| (bad["line"].as_u64().unwrap(), bad["reason"].as_str().unwrap().to_owned())).collect()
@@ -33,7 +33,7 @@ fn rejected(ran: &Ran) -> Vec<(u64, String)> {
 
 /// Asserts that exactly these lines were rejected, with reasons that contain these words.
 #[track_caller]
-fn assert_rejected(ran: &Ran, expected: &[(u64, &str)]) {
+fn assert_rejected(ran: &CommandOutput, expected: &[(u64, &str)]) {
     let rejected = rejected(ran);
     assert_eq!(
         rejected.iter().map(|(line, _)| *line).collect::<Vec<_>>(),

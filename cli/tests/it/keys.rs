@@ -9,9 +9,9 @@ use testing::p256_pem;
 
 /// Starts a deployment whose keys were created this number of seconds ago.
 pub async fn made(seconds: i64) -> TestApp {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     test.use_system_time().await;
-    test.pass(-seconds);
+    test.advance_clock(-seconds);
     let policy =
         RotationPolicy { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
     let secret_id = test.app.config.keys.secret_id.clone();
@@ -37,7 +37,7 @@ async fn key_list_shows_the_next_change_of_each_key_but_no_private_key() {
     listed.assert(0, "retires at the next rotation").assert(0, "may sign from 20").assert(0, "5d");
     assert!(!listed.out.contains("PRIVATE"));
     let mut of_stack = line.bare(&["--stack", "countersign", "key", "list"]);
-    testing::Ran::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
+    testing::CommandOutput::of(of_stack.spawn().unwrap(), "").await.assert(0, "retires on 20");
 
     test.cloud.put_secret(&p256_pem()).unwrap();
     line.run(&["key", "list"]).await.assert(0, "externally managed");
@@ -87,7 +87,7 @@ async fn a_rotation_with_unknown_settings_is_rejected() {
     for missing in ["SIGNING_ALGORITHM", "KEY_PUBLIC_FOR"] {
         let mut command = command_line(&test).bare(&["key", "rotate"]);
         command.envs(testing::cloud::environment(testing::ISSUER)).env_remove(missing);
-        let ran = testing::Ran::of(command.spawn().unwrap(), "").await;
+        let ran = testing::CommandOutput::of(command.spawn().unwrap(), "").await;
         ran.assert(1, &format!("are not known (environment variable {missing} is missing); add --stack NAME"));
     }
     assert_eq!(test.cloud.secret().unwrap(), before);

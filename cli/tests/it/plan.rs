@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{Ran, SERVICE, TestApp, file};
+use testing::{CommandOutput, SERVICE, TestApp, file};
 
 const FILE: &str = r#"
 [clients.billing-cron]
@@ -22,7 +22,7 @@ access_token_ttl = 600
 id = 7
 "#;
 
-async fn run(test: &TestApp, verb: &str, path: &Path, more: &[&str]) -> Ran {
+async fn run(test: &TestApp, verb: &str, path: &Path, more: &[&str]) -> CommandOutput {
     command_line(test).run(&[&[verb, path.to_str().unwrap()], more].concat()).await
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::command_line;
-use testing::{Ran, SERVICE, TestApp, file};
+use testing::{CommandOutput, SERVICE, TestApp, file};
 
 /// The `user_id` of the user of the fixtures.
 const USER_ID: &str = "1042";
@@ -37,7 +37,7 @@ async fn s_212_no_command_creates_a_user_and_a_client_with_one_id() {
     line.run(&["client", "create", "free"]).await.assert(1, "the user_id of the user new@example.com");
 }
 
-async fn import(test: &TestApp, kind: &str, ids: &[&str], more: &[&str]) -> Ran {
+async fn import(test: &TestApp, kind: &str, ids: &[&str], more: &[&str]) -> CommandOutput {
     let line = |id: &&str| match kind {
         "users" => json!({"username": format!("user-{id}"), "user_id": id}).to_string(),
         _ => json!({"client_id": id}).to_string(),

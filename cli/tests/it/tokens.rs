@@ -5,14 +5,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{APPLICATION, ISSUER, Ran, SERVICE, TestApp};
+use testing::{APPLICATION, CommandOutput, ISSUER, SERVICE, TestApp};
 
-async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> Ran {
+async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> CommandOutput {
     let arguments = ["--url", url, "token", "get", "--client-id", SERVICE.0];
     command_line(test).run_with(&[&arguments[..], more].concat(), secret).await
 }
 
-async fn inspect(test: &TestApp, url: &str, token: &str) -> Ran {
+async fn inspect(test: &TestApp, url: &str, token: &str) -> CommandOutput {
     command_line(test).run_with(&["--url", url, "token", "inspect", "--json"], token).await
 }
 
@@ -185,7 +185,7 @@ async fn http_is_for_loopback_hosts_only() {
     let run = async |arguments: &[&str], name: &str| {
         let mut command = command_line(&test).bare(arguments);
         let command = command.envs(testing::cloud::environment(ISSUER)).env(name, url);
-        Ran::of(command.spawn().unwrap(), SERVICE.1).await
+        CommandOutput::of(command.spawn().unwrap(), SERVICE.1).await
     };
     run(&["token", "get", "--client-id", "x"], "COUNTERSIGN_URL").await.assert(2, REMOTE);
     run(&["token", "get", "--client-id", "x"], "ISSUER").await.assert(1, REMOTE);

@@ -110,7 +110,7 @@ async fn a_password_that_is_set_during_a_hash_upgrade_is_not_lost() {
     let username = "old.hash@itccompliance.co.uk";
     test.interceptor.hold();
     let process = command_line(&test).start(&["user", "set-password", username]);
-    let setting = tokio::spawn(testing::Ran::of(process, "another-password\n"));
+    let setting = tokio::spawn(testing::CommandOutput::of(process, "another-password\n"));
     // The command reads the user, gets the identity, and reads the user again. Then its write waits.
     for _ in 0..3 {
         test.interceptor.let_through(1).await;
@@ -147,7 +147,7 @@ async fn log_out_all_ends_every_login_of_every_user() {
     line.run(&["user", "log-out", "--all"]).await.assert(1, "confirm with --yes");
     line.run(&["user", "log-out", USERNAME, "--all"]).await.assert(2, "cannot be used with");
     line.run(&["user", "log-out"]).await.assert(2, "required");
-    let users = TestApp::users();
+    let users = TestApp::user_count();
     let all = format!("logged out {users} of {users} users");
     line.run(&["user", "log-out", "--all", "--yes"]).await.assert(0, &all);
     let after = login().await;

@@ -1,26 +1,27 @@
-//! The records of a deployment: reading and changing what is stored.
+//! Access to the stored records of a deployment.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::password_hash::hash_client_secret;
 use countersign::refresh_token::RefreshToken;
 use serde_json::{Value, json};
 
-use super::{FIXTURES, OLD, OTHER, TestApp, USERNAME};
+use super::{FIXTURES, IMPORTED_USER, OTHER_APPLICATION, TestApp, USERNAME};
 
 impl TestApp {
-    /// The number of users in the fixtures.
-    pub fn users() -> usize {
+    /// Returns the number of users in the fixtures.
+    pub fn user_count() -> usize {
         FIXTURES.1.len()
     }
 
-    /// Changes attributes of a stored item; `null` takes one away.
-    pub fn change(&self, table: &str, key: &Value, changes: &Value) {
-        let stored = match table {
+    /// Stores a fixture with changed attributes; `null` removes an attribute. Earlier changes of the record are lost.
+    fn change_record(&self, table: &str, key: &Value, changes: &Value) {
+        let fixtures = match table {
             "ClientsTable" => &FIXTURES.0,
             _ => &FIXTURES.1,
         };
         let (name, value) = key.as_object().unwrap().iter().next().unwrap();
-        let mut item = stored.iter().find(|item| item[name] == *value).unwrap().as_object().unwrap().clone();
+        let mut item = fixtures.iter().find(|item| item[name] == *value).unwrap().as_object().unwrap().clone();
         for (name, value) in changes.as_object().unwrap() {
             match value {
                 Value::Null => item.remove(name),
@@ -30,53 +31,87 @@ impl TestApp {
         self.cloud.put(table, &Value::Object(item)).unwrap();
     }
 
+    /// Stores a client of the fixtures with changed attributes.
     pub fn change_client(&self, client_id: &str, changes: &Value) {
-        self.change("ClientsTable", &json!({"client_id": client_id}), changes);
+        self.change_record("ClientsTable", &json!({"client_id": client_id}), changes);
     }
 
+    /// Stores the user [`USERNAME`] with changed attributes.
     pub fn change_user(&self, changes: &Value) {
-        self.change("UsersTable", &json!({"username": USERNAME}), changes);
+        self.change_record("UsersTable", &json!({"username": USERNAME}), changes);
     }
 
-    /// The stored state of the family that a refresh token belongs to, as DynamoDB writes it.
+    /// Stores the user [`IMPORTED_USER`] with changed attributes.
+    pub fn change_imported_user(&self, changes: &Value) {
+        self.change_record("UsersTable", &json!({"username": IMPORTED_USER.0}), changes);
+    }
+
+    /// Sets another password for the imported user, like `countersign user set-password`. Returns the hash.
+    pub fn set_imported_users_password(&self, password: &str) -> String {
+        let hash = self.app.hasher.hash(password).unwrap().as_str().to_owned();
+        self.change_imported_user(&json!({"password_hash": hash}));
+        hash
+    }
+
+    /// Returns the stored password hash of a user.
+    pub fn password_hash_of(&self, username: &str) -> String {
+        let user = self.cloud.item("UsersTable", &json!({"username": username})).unwrap().unwrap();
+        user["password_hash"]["S"].as_str().unwrap().to_owned()
+    }
+
+    /// Stores the client [`OTHER_APPLICATION`].
+    pub fn put_other_application(&self) {
+        let hash = hash_client_secret(OTHER_APPLICATION.1);
+        let client = json!({
+            "client_id": OTHER_APPLICATION.0, "enabled": true, "grant_types": ["password", "refresh_token"],
+            "scopes": ["legacy:*"], "secrets": [{"id": "1", "hash": hash, "created_at": 1}],
+        });
+        self.cloud.put("ClientsTable", &client).unwrap();
+    }
+
+    /// Returns the items of a table, in the JSON of DynamoDB.
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let scan = serde_json::from_value(json!({"TableName": table})).unwrap();
+        let found = serde_json::to_value(self.cloud.database.scan(scan).unwrap()).unwrap();
+        found["Items"].as_array().unwrap().clone()
+    }
+
+    /// Stores an earlier copy of an item, in the JSON of DynamoDB.
+    pub fn restore_item(&self, table: &str, item: &Value) {
+        let request = json!({"TableName": table, "Item": item});
+        self.cloud.database.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    }
+
+    /// Deletes an item, like DynamoDB's TTL. The key is in the JSON of DynamoDB.
+    pub fn delete_item(&self, table: &str, key: &Value) {
+        let request = json!({"TableName": table, "Key": key});
+        self.cloud.database.delete_item(serde_json::from_value(request).unwrap()).unwrap();
+    }
+
+    /// Returns the stored family of a refresh token, in the JSON of DynamoDB.
     pub fn family(&self, refresh_token: &str) -> Value {
         self.find_family(refresh_token).unwrap()
     }
 
-    /// The same, if the store has it.
+    /// Returns the stored family of a refresh token, if there is one.
     pub fn find_family(&self, refresh_token: &str) -> Option<Value> {
         let bytes = URL_SAFE_NO_PAD.decode(refresh_token.strip_prefix("cs_rt_").unwrap()).unwrap();
         self.find_family_by_id(&bytes[1..17])
     }
 
-    /// The stored state of the family with this id, if the store has it.
+    /// Returns the stored family with this id, if there is one.
     pub fn find_family_by_id(&self, id: &[u8]) -> Option<Value> {
         let id = format!("refresh#{}", URL_SAFE_NO_PAD.encode(id));
         self.cloud.item("GrantsTable", &json!({"id": id})).unwrap()
     }
 
-    /// Puts an item, as DynamoDB writes it, into a table: the table is rolled back to an earlier state.
-    pub fn put_back(&self, table: &str, item: &Value) {
-        let request = json!({"TableName": table, "Item": item});
-        self.cloud.database.put_item(serde_json::from_value(request).unwrap()).unwrap();
+    /// Returns the stored family that the `jti` of a user's access token names.
+    pub fn family_of_access_token(&self, jti: &str) -> Value {
+        self.find_family_by_id(&URL_SAFE_NO_PAD.decode(jti).unwrap()[..16]).unwrap()
     }
 
-    pub fn put_other_application(&self) {
-        let hash = countersign::password_hash::hash_client_secret(OTHER.1);
-        let other = json!({
-            "client_id": OTHER.0, "enabled": true, "grant_types": ["password", "refresh_token"], "scopes": ["legacy:*"],
-            "secrets": [{"id": "1", "hash": hash, "created_at": 1}],
-        });
-        self.cloud.put("ClientsTable", &other).unwrap();
-    }
-
-    pub async fn decoded(&self, refresh_token: &str) -> RefreshToken {
-        let keys = self.app.keyring.current().await.unwrap();
-        RefreshToken::read(&keys.refresh_token_keys, refresh_token).unwrap()
-    }
-
-    /// The stored state of a family, as `Cloud::put` takes it.
-    pub fn stored_family(&self, refresh_token: &str) -> Value {
+    /// Returns the stored family of a refresh token as plain JSON, which [`Cloud::put`](crate::Cloud::put) takes.
+    pub fn plain_family(&self, refresh_token: &str) -> Value {
         let family = self.family(refresh_token);
         let plain = family.as_object().unwrap().iter().map(|(name, typed)| {
             let (kind, value) = typed.as_object().unwrap().iter().next().unwrap();
@@ -86,44 +121,33 @@ impl TestApp {
         Value::Object(plain.collect())
     }
 
-    /// The family that the `jti` of a user's access token names.
-    pub fn family_of_access_token(&self, jti: &str) -> Value {
-        let bytes = URL_SAFE_NO_PAD.decode(jti).unwrap();
-        let id = format!("refresh#{}", URL_SAFE_NO_PAD.encode(&bytes[..16]));
-        self.cloud.item("GrantsTable", &json!({"id": id})).unwrap().unwrap()
+    /// Returns the active generation in the family of a refresh token, or `None` if the family is revoked.
+    pub fn active_generation(&self, refresh_token: &str) -> Option<u32> {
+        active_generation(&self.family(refresh_token))
     }
 
-    /// The generation that is live, or nothing if the family has ended.
-    pub fn live_generation(&self, refresh_token: &str) -> Option<u32> {
-        let family = self.family(refresh_token);
-        let generation = family["generation"]["N"].as_str().unwrap().parse().unwrap();
-        (family["revoked"]["BOOL"] == false).then_some(generation)
+    /// Returns the active generation of each family that is not revoked.
+    pub fn active_generations(&self) -> Vec<u32> {
+        self.items("GrantsTable").iter().filter_map(active_generation).collect()
     }
 
-    /// The items of a table, as DynamoDB writes them.
-    pub fn items(&self, table: &str) -> Vec<Value> {
-        let scan = serde_json::from_value(json!({"TableName": table})).unwrap();
-        let found = serde_json::to_value(self.cloud.database.scan(scan).unwrap()).unwrap();
-        found["Items"].as_array().unwrap().clone()
-    }
-
-    /// Revokes all families as an operator would who writes to the table.
+    /// Sets `revoked` in all families.
     pub fn revoke_all(&self) {
         for mut family in self.items("GrantsTable") {
             family["revoked"]["BOOL"] = json!(true);
-            self.put_back("GrantsTable", &family);
+            self.restore_item("GrantsTable", &family);
         }
     }
 
-    pub fn hash_of(&self, username: &str) -> String {
-        let user = self.cloud.item("UsersTable", &json!({"username": username})).unwrap().unwrap();
-        user["password_hash"]["S"].as_str().unwrap().to_owned()
+    /// Returns the parts of a refresh token.
+    pub async fn parse_refresh_token(&self, refresh_token: &str) -> RefreshToken {
+        let keys = self.app.keyring.current().await.unwrap();
+        RefreshToken::read(&keys.refresh_token_keys, refresh_token).unwrap()
     }
+}
 
-    /// Gives the user of the imported hash another password, as an operator does.
-    pub fn set_old_users_password(&self, password: &str) -> String {
-        let hash = self.app.hasher.hash(password).unwrap().as_str().to_owned();
-        self.change("UsersTable", &json!({"username": OLD.0}), &json!({"password_hash": hash}));
-        hash
-    }
+/// Returns the active generation of a stored family, or `None` if the family is revoked.
+pub(crate) fn active_generation(family: &Value) -> Option<u32> {
+    let generation = family["generation"]["N"].as_str().unwrap().parse().unwrap();
+    (family["revoked"]["BOOL"] == false).then_some(generation)
 }

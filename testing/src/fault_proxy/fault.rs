@@ -1,61 +1,68 @@
-//! Faults: which calls are broken, and how.
+//! The faults that the proxy injects.
 
-/// What becomes of a call.
+/// The effect of a fault on a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// Nobody listens any more: this connection and all others are reset, new ones refused. For a moment, if it is once.
-    Refuse,
-    /// The connection is reset, and the call not done.
+pub enum FaultKind {
+    /// The proxy resets all connections and closes its listener: permanently, or for 120 ms if the fault is not lasting.
+    CloseListener,
+    /// The call is not executed. The connection is reset.
     ResetBefore,
-    /// The call is done, and the connection reset.
+    /// The call is executed. The connection is reset before the response.
     ResetAfter,
-    /// The call is done, and half of its response arrives.
+    /// The call is executed. The connection is reset within the response.
     CutResponse,
-    /// The call is not done, and there is no response for as long as the caller waits.
+    /// The call is not executed. The caller gets no response until it closes the connection.
     Hang,
-    /// The call is done, and there is no response for as long as the caller waits.
+    /// The call is executed. The caller gets no response until it closes the connection.
     HangAfter,
-    /// The call is done when the caller has given it up.
+    /// The call is executed after the caller has closed the connection.
     Late,
-    /// The call is done, and its response arrives after so many milliseconds.
+    /// The call is executed. Its response arrives after this number of milliseconds.
     Slow(u64),
-    /// The call is done when the proxy lets everything through again.
+    /// The call is executed after [`stop_failing`](super::FaultProxy::stop_failing).
     Postponed,
-    /// The call is not done, and answered with this status and error code.
+    /// The call is not executed. The response has this status and error code.
     Error(u16, &'static str),
-    /// The call is not done, and answered with these bytes.
+    /// The call is not executed. The response consists of these bytes.
     Bytes(&'static str),
-    /// A read that is not consistent is answered as it was the last time.
+    /// A read that is not strongly consistent gets the previous response.
     Stale,
-    /// The clock steps by so many seconds, and the call is done.
-    Step(i64),
+    /// The clock of the deployment steps by this number of seconds. Then the call is executed.
+    ClockStep(i64),
 }
 
-/// Which calls are broken, and how.
+/// An injected fault: which calls it affects, and its kind.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// The operation and its table: `GetItem ClientsTable`.
     pub call: String,
-    /// Which of them, from 1.
+    /// The position among the calls of that name, from 1.
     pub nth: usize,
-    pub verb: Verb,
-    /// Whether those after it are broken too.
+    pub kind: FaultKind,
+    /// True if the fault also affects all later calls of that name.
     pub lasting: bool,
 }
 
 impl Fault {
-    pub fn is_of_a_write(&self) -> bool {
+    pub fn is_write(&self) -> bool {
         !self.call.starts_with("Get")
     }
 
-    /// Returns true if the call replaces the hash of a password.
-    pub fn is_of_an_upgrade(&self) -> bool {
+    /// Returns true if the call replaces a password hash.
+    pub fn is_hash_upgrade(&self) -> bool {
         self.call == "UpdateItem UsersTable"
     }
 
-    /// Returns true if the call that is broken is not done.
-    pub fn prevents(&self) -> bool {
-        let done = [Verb::ResetAfter, Verb::CutResponse, Verb::HangAfter, Verb::Late, Verb::Slow(900), Verb::Stale];
-        !done.contains(&self.verb)
+    /// Returns true if the affected call is not executed.
+    pub fn prevents_call(&self) -> bool {
+        let executed = [
+            FaultKind::ResetAfter,
+            FaultKind::CutResponse,
+            FaultKind::HangAfter,
+            FaultKind::Late,
+            FaultKind::Slow(900),
+            FaultKind::Stale,
+        ];
+        !executed.contains(&self.kind)
     }
 }

@@ -1,4 +1,4 @@
-//! The public sequences: requests, and what happens to the tables between them.
+//! The public sequences: requests, with changes of the tables between them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ static SEQUENCES: LazyLock<Value> = LazyLock::new(|| {
 static FIXTURES: LazyLock<(Vec<Value>, Vec<Value>)> = LazyLock::new(|| fixtures(&SEQUENCES));
 
 #[tokio::test]
-async fn every_public_sequence_gets_its_right_responses() {
+async fn every_public_sequence_gets_its_expected_responses() {
     let mut failed = Vec::new();
     for sequence in SEQUENCES["cases"].as_array().unwrap() {
         if tokio::spawn(run(sequence)).await.is_err() {
@@ -45,7 +45,7 @@ async fn run(sequence: &Value) {
     }
 }
 
-/// A sequence under way.
+/// A running sequence.
 struct Run {
     test: TestApp,
     /// The values of responses that later steps use, by name.
@@ -61,13 +61,15 @@ impl Run {
             text = text.replace(&format!("{{{{{name}}}}}"), value);
         }
         let step: Value = serde_json::from_str(&text).unwrap();
-        for (kind, what) in step.as_object().unwrap() {
+        for (kind, value) in step.as_object().unwrap() {
             match kind.as_str() {
                 "request" => self.send(id, &step).await,
                 "expect" | "save" => {}
-                "store" => self.store(what),
-                "snapshot" => drop(self.snapshots.insert(what.as_str().unwrap().to_owned(), self.grants())),
-                "restore" => self.restore(&self.snapshots[what.as_str().unwrap()]),
+                "store" => self.store(value),
+                "snapshot" => {
+                    self.snapshots.insert(value.as_str().unwrap().to_owned(), self.test.items("GrantsTable"));
+                }
+                "restore" => self.restore(&self.snapshots[value.as_str().unwrap()]),
                 other => panic!("{id}: there is no {other}"),
             }
         }
@@ -82,18 +84,18 @@ impl Run {
         }
     }
 
-    /// Adds numbers to attributes of a record, in one update.
-    fn store(&self, what: &Value) {
-        let (table, key) = match what["table"].as_str().unwrap() {
+    /// Adds numbers to attributes of a record.
+    fn store(&self, change: &Value) {
+        let (table, key) = match change["table"].as_str().unwrap() {
             "users" => ("UsersTable", "username"),
             "clients" => ("ClientsTable", "client_id"),
             other => panic!("there is no table {other}"),
         };
-        assert_eq!(what.as_object().unwrap().keys().collect::<Vec<_>>(), ["add", "key", "table"]);
-        for (name, number) in what["add"].as_object().unwrap() {
+        assert_eq!(change.as_object().unwrap().keys().collect::<Vec<_>>(), ["add", "key", "table"]);
+        for (name, number) in change["add"].as_object().unwrap() {
             let update = json!({
                 "TableName": table,
-                "Key": {key: {"S": what["key"]}},
+                "Key": {key: {"S": change["key"]}},
                 "UpdateExpression": "ADD #name :number",
                 "ExpressionAttributeNames": {"#name": name},
                 "ExpressionAttributeValues": {":number": {"N": number.to_string()}},
@@ -102,24 +104,14 @@ impl Run {
         }
     }
 
-    /// The items of the grants table.
-    fn grants(&self) -> Vec<Value> {
-        let scan = serde_json::from_value(json!({"TableName": "GrantsTable"})).unwrap();
-        let scanned = serde_json::to_value(self.test.cloud.database.scan(scan).unwrap()).unwrap();
-        scanned["Items"].as_array().unwrap().clone()
-    }
-
-    /// Makes these the items of the grants table.
+    /// Replaces the items of the grants table.
     fn restore(&self, items: &[Value]) {
-        let database = &self.test.cloud.database;
-        for item in self.grants() {
-            let delete = json!({"TableName": "GrantsTable", "Key": {"id": item["id"]}});
-            database.delete_item(serde_json::from_value(delete).unwrap()).unwrap();
+        for item in self.test.items("GrantsTable") {
+            self.test.delete_item("GrantsTable", &json!({"id": item["id"]}));
         }
         for item in items {
-            let put = json!({"TableName": "GrantsTable", "Item": item});
-            database.put_item(serde_json::from_value(put).unwrap()).unwrap();
+            self.test.restore_item("GrantsTable", item);
         }
-        assert_eq!(self.grants().len(), items.len());
+        assert_eq!(self.test.items("GrantsTable").len(), items.len());
     }
 }

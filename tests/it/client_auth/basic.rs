@@ -1,4 +1,4 @@
-//! S-201, S-202, S-211: how `Authorization: Basic` is decoded, and when its raw halves prove a client.
+//! `Authorization: Basic`: decoding, and imported secrets that a caller does not form-encode (S-201, S-202, S-211).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,20 +6,18 @@ use countersign::password_hash::{Hasher, hash_client_secret};
 use serde_json::{Value, json};
 
 use super::assert_same;
-use testing::{CHEAP_ARGON2, LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
+use testing::{CHEAP_ARGON2, CLIENT_CREDENTIALS, LogLines, NOW, RequestBuilder, Response, SERVICE, TestApp, form};
 
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
-
-/// A request with these halves to the letter.
-fn basic(halves: &str) -> RequestBuilder {
-    form(&GRANT).header("authorization", &format!("Basic {}", STANDARD.encode(halves)))
+/// Returns a request with this id and secret, which are not form-encoded.
+fn basic(credentials: &str) -> RequestBuilder {
+    form(&CLIENT_CREDENTIALS).header("authorization", &format!("Basic {}", STANDARD.encode(credentials)))
 }
 
-async fn send(test: &TestApp, halves: &str) -> Response {
-    test.send(basic(halves).post()).await
+async fn send(test: &TestApp, credentials: &str) -> Response {
+    test.send(basic(credentials).post()).await
 }
 
-/// A client whose secrets have these hashes.
+/// Returns a client with these secret hashes.
 fn client(id: &str, hashes: &[String]) -> Value {
     let secrets: Vec<_> = hashes.iter().map(|hash| json!({"hash": hash})).collect();
     json!({
@@ -28,7 +26,7 @@ fn client(id: &str, hashes: &[String]) -> Value {
     })
 }
 
-/// The hash of an imported secret, as cheap as a hash can be.
+/// Returns a cheap hash of an imported secret.
 fn imported(secret: &str) -> String {
     Hasher::new(CHEAP_ARGON2).unwrap().hash(secret).unwrap().as_str().to_owned()
 }
@@ -43,14 +41,14 @@ async fn s_201_basic_is_decoded_strictly() {
     let (id, secret) = SERVICE;
     for scheme in ["Basic ", "basic ", "BASIC ", "bAsIc  "] {
         let header = format!("{scheme}{}", STANDARD.encode(format!("{id}:{secret}")));
-        test.send(form(&GRANT).header("authorization", &header).post()).await.assert_issued(2);
+        test.send(form(&CLIENT_CREDENTIALS).header("authorization", &header).post()).await.assert_issued(2);
     }
-    // Form-decoded once, as RFC 6749 section 2.3.1 has it, and split at the first colon.
+    // The header is split at the first colon. Both parts are form-decoded once (RFC 6749 section 2.3.1).
     send(&test, &format!("billing%2Dcron:{secret}")).await.assert_issued(2);
     send(&test, "imported:s%2Be%25c%2Fr%3D%21%2A~-_.").await.assert_issued(2);
     for wrong in ["imported:s%252Be", "a:b:c", "a:", &"a".repeat(256), &format!("a:{}", "b".repeat(1024))] {
-        let halves = if wrong.contains(':') { wrong.to_owned() } else { format!("{wrong}:b") };
-        send(&test, &halves).await.assert_error(401, "invalid_client");
+        let credentials = if wrong.contains(':') { wrong.to_owned() } else { format!("{wrong}:b") };
+        send(&test, &credentials).await.assert_error(401, "invalid_client");
     }
     let long_when_encoded = format!("a:{}", "%62".repeat(342));
     for malformed in [
@@ -82,16 +80,18 @@ async fn s_201_basic_is_decoded_strictly() {
         "Basic YTpi,Basic YTpi",
         &not_utf_8,
     ] {
-        test.send(form(&GRANT).header("authorization", header).post()).await.assert_error(400, "invalid_request");
+        test.send(form(&CLIENT_CREDENTIALS).header("authorization", header).post())
+            .await
+            .assert_error(400, "invalid_request");
     }
 }
 
 #[tokio::test]
-async fn s_201_a_half_that_cannot_be_decoded_proves_nothing_and_is_no_error() {
+async fn s_201_credentials_that_are_not_form_encoded_are_rejected_as_invalid_client() {
     let test = TestApp::start().await;
-    // The table of clients contains an item that is no client, and whose key only a decoded half could name.
+    // The table of clients contains an item that is not a client. Only a decoded id can contain its key.
     test.cloud.put("ClientsTable", &json!({"client_id": "\u{a7}scopes", "texts": {"a": "b"}})).unwrap();
-    for halves in [
+    for credentials in [
         "a%:b",
         "a:%zz",
         "%zz:%zz",
@@ -104,25 +104,25 @@ async fn s_201_a_half_that_cannot_be_decoded_proves_nothing_and_is_no_error() {
         "%:",
         "billing-cron:%",
     ] {
-        send(&test, halves).await.assert_error(401, "invalid_client");
+        send(&test, credentials).await.assert_error(401, "invalid_client");
     }
 }
 
 #[tokio::test]
-async fn s_211_raw_halves_prove_a_client_by_an_imported_secret_only() {
+async fn s_211_credentials_without_form_encoding_are_accepted_only_for_an_imported_secret() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
     let both = [imported("im+ported"), hash_client_secret("ma+chine"), hash_client_secret("100%")];
     test.cloud.put("ClientsTable", &client("both", &both)).unwrap();
     log.take_hashes();
-    for (halves, status, schemes) in [
-        // A plus is a space once decoded; a single percent sign cannot be decoded.
+    for (credentials, status, schemes) in [
+        // Form-decoding turns a plus into a space. A single percent sign cannot be decoded.
         ("old-base64:q7Zs+0xT/4Vb9mLkPw2yRg==", 200, &["argon2", "argon2"][..]),
         ("imported:s+e%c/r=!*~-_.", 200, &["sha256", "argon2"]),
-        // The decoded halves prove the client, so that the raw ones are not tried.
+        // The decoded secret is valid, so the raw secret is not verified.
         ("old-base64:q7Zs%2B0xT%2F4Vb9mLkPw2yRg%3D%3D", 200, &["argon2"]),
         ("old-base64:q7Zs%2b0xT/4Vb9mLkPw2yRg==", 200, &["argon2"]),
-        // Raw and decoded halves are the same.
+        // The raw and the decoded secret are the same.
         ("old-base64:wrong", 401, &["argon2"]),
         ("old-base64:wr+ong", 401, &["argon2", "argon2"]),
         ("both:im%2Bported", 200, &["argon2", "sha256", "sha256"]),
@@ -131,11 +131,11 @@ async fn s_211_raw_halves_prove_a_client_by_an_imported_secret_only() {
         ("both:ma+chine", 401, &["argon2", "sha256", "sha256", "argon2"]),
         ("both:100%", 401, &["sha256", "argon2"]),
     ] {
-        test.interceptor.forget();
-        let response = send(&test, halves).await;
-        assert_eq!(response.status, status, "{halves}");
-        assert_eq!(take_schemes(&log), schemes, "{halves}");
-        assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{halves}");
+        test.interceptor.clear_calls();
+        let response = send(&test, credentials).await;
+        assert_eq!(response.status, status, "{credentials}");
+        assert_eq!(take_schemes(&log), schemes, "{credentials}");
+        assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{credentials}");
     }
     let expired = json!([{"hash": imported("a+b"), "expires_at": NOW}]);
     test.change_client("old-base64", &json!({"secrets": expired}));
@@ -146,34 +146,34 @@ async fn s_211_raw_halves_prove_a_client_by_an_imported_secret_only() {
 }
 
 #[tokio::test]
-async fn s_211_a_raw_id_that_differs_costs_one_read_more() {
+async fn s_211_a_raw_id_that_differs_from_the_decoded_id_needs_a_second_read() {
     let test = TestApp::start().await;
     for (id, secret) in [("a+b", "first"), ("a b", "second"), ("50%", "third")] {
         test.cloud.put("ClientsTable", &client(id, &[imported(secret)])).unwrap();
     }
-    let reads = async |halves: &str| {
-        test.interceptor.forget();
-        let status = send(&test, halves).await.status;
+    let reads = async |credentials: &str| {
+        test.interceptor.clear_calls();
+        let status = send(&test, credentials).await.status;
         (status, test.interceptor.calls().len())
     };
     assert_eq!(reads("a+b:first").await, (200, 2));
-    assert_eq!(reads("a+b:second").await, (200, 1), "the decoded id comes first");
+    assert_eq!(reads("a+b:second").await, (200, 1), "the decoded id is read first");
     assert_eq!(reads("a%2Bb:first").await, (200, 1));
-    assert_eq!(reads("50%:third").await, (200, 1), "there is no decoded id to read");
+    assert_eq!(reads("50%:third").await, (200, 1), "the id cannot be decoded");
     assert_eq!(reads("a+b:neither").await, (401, 2));
     assert_eq!(reads("unknown+b:first").await, (401, 2));
     assert_eq!(reads("a+b:").await, (401, 2));
 
-    // The body may name the client of either reading.
+    // The client id in the body may be the raw id or the decoded id.
     for (id, status) in [("a+b", 200), ("a b", 200), ("a%2Bb", 400)] {
-        let ask = form(&[GRANT[0], ("client_id", id)]);
+        let request = form(&[CLIENT_CREDENTIALS[0], ("client_id", id)]);
         let header = format!("Basic {}", STANDARD.encode("a+b:first"));
-        assert_eq!(test.send(ask.header("authorization", &header).post()).await.status, status, "{id}");
+        assert_eq!(test.send(request.header("authorization", &header).post()).await.status, status, "{id}");
     }
 }
 
 #[tokio::test]
-async fn s_202_raw_halves_too_fail_with_the_same_bytes_and_work() {
+async fn s_202_credentials_without_form_encoding_get_the_same_response_for_the_same_work() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
     let expired = json!([{"hash": hash_client_secret("a+b"), "expires_at": NOW}]);
@@ -181,8 +181,8 @@ async fn s_202_raw_halves_too_fail_with_the_same_bytes_and_work() {
     test.change_client("switched-off", &json!({"secrets": [{"hash": hash_client_secret("a+b")}]}));
     test.change_client("no-grants", &json!({"secrets": null}));
     let mut responses = Vec::new();
-    for halves in [
-        "nobody:a+b",
+    for credentials in [
+        "unknown:a+b",
         "billing-cron:a+b",
         "two-secrets:a+b",
         "two-secrets:a%2Bb",
@@ -191,10 +191,10 @@ async fn s_202_raw_halves_too_fail_with_the_same_bytes_and_work() {
         "no-grants:a+b",
         "billing-cron:%",
     ] {
-        test.interceptor.forget();
-        responses.push(send(&test, halves).await);
-        assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{halves}");
-        assert_eq!(take_schemes(&log), ["sha256", "sha256"], "{halves}");
+        test.interceptor.clear_calls();
+        responses.push(send(&test, credentials).await);
+        assert_eq!(test.interceptor.calls(), ["GetItem ClientsTable"], "{credentials}");
+        assert_eq!(take_schemes(&log), ["sha256", "sha256"], "{credentials}");
     }
     assert_same(&responses);
 }

@@ -1,81 +1,86 @@
-//! A clock that steps between any two calls, forwards and back: no token that has expired already, nothing used revives,
-//! and nothing dies of it.
+//! A clock that steps forward or back between any two calls or requests (S-404). No issued token is already expired, no
+//! used token becomes valid, and no login ends because of a step back.
 
 use tokio::task::JoinSet;
 
-use testing::{FLOWS, Fault, Flow, Response, Stage, TestApp, Verb, calls};
+use testing::{FLOWS, Fault, FaultKind, Flow, Response, Scenario, TestApp, calls_of};
 
 const SECOND: i64 = 1;
 const FIVE_MINUTES: i64 = 300;
 const DAY: i64 = 86_400;
 const STEPS: [i64; 6] = [SECOND, FIVE_MINUTES, DAY, -SECOND, -FIVE_MINUTES, -DAY];
 
-/// The flows that use a refresh token as they may.
+/// The flows with a valid use of a refresh token.
 const USES: [Flow; 2] = [Flow::Refresh, Flow::Retry];
 
-/// Asserts of one response what holds whatever the clock does.
+/// Asserts that a response is correct at any clock.
 fn assert_sound(flow: Flow, response: &Response, what: &str) {
     if response.status == 200 {
-        assert_eq!(flow.error_response(), None, "{what}: what was used revives");
+        assert_eq!(flow.error_response(), None, "{what}: a used token is valid again");
         let claims = response.assert_issued(2);
         assert!(claims.number("exp") > claims.number("iat"), "{what}");
         return;
     }
-    if flow.is_right(response) {
+    if flow.is_expected(response) {
         return;
     }
-    // Only a use that may be a retry, by a clock that is behind the use before it, cannot be judged.
+    // A used token is undecided if the clock is before its use.
     assert!(USES.contains(&flow) || flow == Flow::Replay, "{what}: {:?}", response.bytes);
     response.assert_error(503, "temporarily_unavailable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s_404_a_clock_that_steps_between_any_two_calls_does_no_harm() {
+async fn s_404_a_clock_step_between_any_two_calls_is_safe() {
     let flows: JoinSet<_> = FLOWS.into_iter().map(step_between_calls).collect();
     let combinations: usize = flows.join_all().await.into_iter().sum();
     println!("faults: S-404 steps of the clock between calls: {combinations} combinations");
 }
 
-/// Tries every step before every call of a flow; how many that were.
+/// Runs a flow with every step before every call. Returns the number of runs.
 async fn step_between_calls(flow: Flow) -> usize {
     let mut combinations = 0;
-    for (call, nth) in calls(flow).await {
+    for (call, nth) in calls_of(flow).await {
         for seconds in STEPS {
             let what = format!("{flow:?}: {seconds:+} s before {call} no. {nth}");
-            // As if the time had passed, for all that anyone can tell.
+            // A step forward by more than the grace is the same as that much time.
             let may_replay = seconds > SECOND && USES.contains(&flow);
-            let stage = Stage::set(flow).await;
-            stage.proxy.arm(Some(Fault { call: call.clone(), nth, verb: Verb::Step(seconds), lasting: false }));
-            let response = stage.ask().await;
+            let scenario = Scenario::prepare(flow).await;
+            scenario.proxy.arm(Some(Fault {
+                call: call.clone(),
+                nth,
+                kind: FaultKind::ClockStep(seconds),
+                lasting: false,
+            }));
+            let response = scenario.start_and_send().await;
             combinations += 1;
             if flow == Flow::Retry && may_replay && response.status == 400 {
                 continue;
             }
             assert_sound(flow, &response, &what);
-            // By the clock as it is now, and, if that has not ended the family, by the right one.
-            let next = stage.request_again().await;
+            // The next request at the stepped clock, then the state at the correct clock.
+            let next = scenario.send().await;
             if may_replay && next.status == 400 {
                 continue;
             }
             assert_sound(flow, &next, &what);
             if flow.error_response().is_none() {
-                stage.test.pass(-seconds);
-                assert_eq!(stage.aftermath(&[&response, &next]).await, None, "{what}");
+                scenario.test.advance_clock(-seconds);
+                assert_eq!(scenario.check_state(&[&response, &next]).await, None, "{what}");
             }
         }
     }
     combinations
 }
 
-/// Between requests, too: each token of a chain is good for its successor, whatever the clock did in between.
+/// Each refresh token gets its successor after any two steps.
 #[tokio::test]
-async fn s_404_a_clock_that_steps_between_requests_costs_nobody_the_login() {
+async fn s_404_clock_steps_between_requests_do_not_end_the_login() {
     let test = TestApp::start().await;
     for first in STEPS {
         for second in STEPS {
             let mut token = test.log_in().await;
             for seconds in [first, second, -first, -second] {
-                test.pass(seconds);
+                test.advance_clock(seconds);
                 let response = test.refresh(&token).await;
                 let claims = response.assert_issued(2);
                 assert!(claims.number("exp") > claims.number("iat"));
@@ -86,18 +91,18 @@ async fn s_404_a_clock_that_steps_between_requests_costs_nobody_the_login() {
 }
 
 #[tokio::test]
-async fn s_404_what_was_used_long_ago_does_not_revive_by_a_clock_that_is_set_back() {
+async fn s_404_a_clock_that_is_set_back_does_not_make_a_used_token_valid() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
-    test.pass(DAY);
+    test.advance_clock(DAY);
     let second = test.refresh(&first).await.refresh_token();
     for seconds in [-DAY, DAY - FIVE_MINUTES] {
-        test.pass(seconds);
+        test.advance_clock(seconds);
         test.refresh(&first).await.assert_error(503, "temporarily_unavailable");
     }
-    // That has cost nobody anything.
+    // The login continues.
     test.refresh(&second).await.assert_issued(2);
-    // Older than that is a theft by any clock.
+    // An older token is a replay at any clock.
     test.refresh(&first).await.assert_error(400, "invalid_grant");
     test.refresh(&second).await.assert_error(400, "invalid_grant");
 }

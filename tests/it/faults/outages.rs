@@ -1,5 +1,4 @@
-//! What becomes of faults that are not the client's: 503 or 500, never an `invalid_grant`, and nothing of the cause on
-//! the wire.
+//! Outages and server errors: the response is 503 or 500, never a client error, and does not reveal the cause.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,12 +8,12 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use testing::{APPLICATION, Fault, FaultProxy, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME, Verb};
-
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+use testing::{
+    APPLICATION, CLIENT_CREDENTIALS, Fault, FaultKind, FaultProxy, LogLines, NOW, PASSWORD, SERVICE, TestApp, USERNAME,
+};
 
 #[tokio::test]
-async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
+async fn each_error_of_dynamodb_gets_503_or_500() {
     let test = TestApp::start().await;
     for (status, code, expected) in [
         (500, "InternalServerError", 503),
@@ -32,8 +31,11 @@ async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
         for call in ["GetItem", "PutItem", "UpdateItem"] {
             let token = test.log_in().await;
             test.interceptor.fail(call, status, code);
-            let responses =
-                [test.form(SERVICE, &GRANT).await, test.password(USERNAME, PASSWORD).await, test.refresh(&token).await];
+            let responses = [
+                test.form(SERVICE, &CLIENT_CREDENTIALS).await,
+                test.password(USERNAME, PASSWORD).await,
+                test.refresh(&token).await,
+            ];
             test.interceptor.stop_failing();
             for (response, calls) in
                 responses.iter().zip([&["GetItem"][..], &["GetItem", "PutItem"], &["GetItem", "UpdateItem"]])
@@ -45,18 +47,18 @@ async fn each_kind_of_store_fault_has_an_answer_of_its_own() {
                     response.assert_issued(2);
                 }
             }
-            // Whatever happened, the token has not been lost by it.
+            // The error did not use the refresh token.
             test.refresh(&token).await.assert_issued(2);
         }
     }
 }
 
 #[tokio::test]
-async fn a_fault_while_a_stolen_family_is_ended_is_no_invalid_grant() {
+async fn an_outage_during_the_revocation_after_a_replay_is_a_503() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
     test.refresh(&first).await.assert_issued(2);
-    test.pass(60);
+    test.advance_clock(60);
     test.interceptor.fail("UpdateItem", 500, "InternalServerError");
     test.refresh(&first).await.assert_error(503, "temporarily_unavailable");
     test.interceptor.stop_failing();
@@ -64,7 +66,7 @@ async fn a_fault_while_a_stolen_family_is_ended_is_no_invalid_grant() {
 }
 
 #[tokio::test]
-async fn the_clients_own_fault_is_told_before_ours() {
+async fn a_client_error_is_returned_before_an_outage() {
     let test = TestApp::start().await;
     test.interceptor.fail("GetItem UsersTable", 500, "InternalServerError");
     let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", "legacy:a")];
@@ -81,14 +83,14 @@ async fn the_clients_own_fault_is_told_before_ours() {
     test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
 }
 
-/// Clients that meet an outage at the same time do not all come back in the same second.
+/// Clients of the same outage must not all retry in the same second.
 #[tokio::test]
 async fn the_retry_after_of_a_503_is_a_random_number_of_2_to_5_seconds() {
     let test = TestApp::start().await;
     test.interceptor.fail("GetItem", 500, "InternalServerError");
     let mut seen = BTreeSet::new();
     for _ in 0..200 {
-        let response = test.form(SERVICE, &GRANT).await;
+        let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
         response.assert_error(503, "temporarily_unavailable");
         seen.insert(response.header("retry-after").unwrap().to_owned());
         if seen.len() == 4 {
@@ -99,14 +101,14 @@ async fn the_retry_after_of_a_503_is_a_random_number_of_2_to_5_seconds() {
 }
 
 #[tokio::test]
-async fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing_however_long_the_outage() {
+async fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing_in_an_outage_of_any_length() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     let before = test.family(&token);
     for call in ["GetItem UsersTable", "GetItem GrantsTable", "GetItem ClientsTable", "UpdateItem GrantsTable"] {
         test.interceptor.fail(call, 500, "InternalServerError");
         test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
-        test.pass(3_500);
+        test.advance_clock(3_500);
         test.interceptor.stop_failing();
         assert_eq!(test.family(&token), before, "{call}");
     }
@@ -114,29 +116,31 @@ async fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing_however_lo
     test.refresh(&successor).await.assert_issued(2);
 }
 
-/// The SDK gives up on a read after a second and sends it again; a read of the user that hangs then takes the rest of the
-/// request's time.
+/// The SDK repeats the read of the client after a second. Then the read of the user hangs until the deadline.
 #[tokio::test]
-async fn s_411_a_slow_read_and_an_outage_of_the_users_table_cost_nobody_the_login() {
+async fn s_411_a_slow_read_and_an_outage_of_the_users_table_do_not_end_the_login() {
     let start = TestApp::start().await;
     let proxy = FaultProxy::before(&start).await;
     let test = start.behind(&proxy).await;
     test.app.warm_up().await;
     let token = test.log_in().await;
     let before = test.family(&token);
-    let fault = |call: &str, verb, lasting| Fault { call: call.to_owned(), nth: 1, verb, lasting };
-    proxy.arm([fault("GetItem ClientsTable", Verb::Hang, false), fault("GetItem UsersTable", Verb::Hang, true)]);
+    let fault = |call: &str, kind, lasting| Fault { call: call.to_owned(), nth: 1, kind, lasting };
+    proxy.arm([
+        fault("GetItem ClientsTable", FaultKind::Hang, false),
+        fault("GetItem UsersTable", FaultKind::Hang, true),
+    ]);
     let began = Instant::now();
     test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     proxy.stop_failing().await;
     assert_eq!(test.family(&token), before, "nothing is consumed");
-    test.pass(60);
+    test.advance_clock(60);
     test.refresh(&token).await.assert_issued(2);
 }
 
 #[tokio::test]
-async fn s_709_a_malformed_record_is_refused_and_reported() {
+async fn s_709_a_malformed_record_is_a_server_error_and_is_logged() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     for (changes, attribute) in [
@@ -158,7 +162,7 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
         (json!({"allowed_origins": ["https://canary.example/"]}), "allowed_origins"),
     ] {
         test.change_client(SERVICE.0, &changes);
-        assert_reported("clients", attribute, async || test.form(SERVICE, &GRANT).await).await;
+        assert_reported("clients", attribute, async || test.form(SERVICE, &CLIENT_CREDENTIALS).await).await;
     }
     for (changes, attribute) in [
         (json!({"user_id": null}), "user_id"),
@@ -186,9 +190,9 @@ async fn s_709_a_malformed_record_is_refused_and_reported() {
     assert_reported("grants", "revoked", async || test.refresh(&token).await).await;
 }
 
-async fn assert_reported(table: &str, attribute: &str, ask: impl AsyncFn() -> testing::Response) {
+async fn assert_reported(table: &str, attribute: &str, request: impl AsyncFn() -> testing::Response) {
     let log = LogLines::collect();
-    let response = ask().await;
+    let response = request().await;
     assert_eq!(response.status, 500, "{attribute}: {:?}", response.bytes);
     response.assert_error(500, "server_error");
     let line: &Value = &log.lines()[0];
@@ -197,10 +201,9 @@ async fn assert_reported(table: &str, attribute: &str, ask: impl AsyncFn() -> te
     assert!(!log.text().contains("canary"), "{reason}");
 }
 
-/// Whatever a request waits for, and however far it has come. The SDK of the tests has no timeouts that are shorter, so
-/// only the deadline of the request ends the wait.
+/// Each call of each request hangs. The timeouts of this SDK are longer, so that only the deadline of the request ends it.
 #[tokio::test]
-async fn s_704_whatever_hangs_there_is_a_response_within_four_seconds() {
+async fn s_704_a_response_takes_less_than_four_seconds_whichever_call_hangs() {
     const GRANTS: [(Hanging, &[&[&str]]); 5] = [
         (Hanging::Service, &[&["GetItem ClientsTable"]]),
         (Hanging::ServiceWithOldKeys, &[&["GetItem ClientsTable", "GetSecretValue"]]),
@@ -211,23 +214,27 @@ async fn s_704_whatever_hangs_there_is_a_response_within_four_seconds() {
         ),
         (Hanging::Replay, &[&["GetItem ClientsTable", "GetItem GrantsTable"], &["UpdateItem GrantsTable"]]),
     ];
-    let cases = GRANTS.into_iter().flat_map(|(grant, waits)| (0..waits.len()).map(move |hang| (grant, waits, hang)));
+    let cases = GRANTS
+        .into_iter()
+        .flat_map(|(grant, round_trips)| (0..round_trips.len()).map(move |hang| (grant, round_trips, hang)));
     let mut open: Vec<_> = cases.collect();
     assert_eq!(open.len(), 9);
-    // The load of the machine has a say in the time: what was late is tried again.
+    // On a busy machine a response can be late. Late cases are repeated.
     for _ in 0..3 {
-        // Side by side, because each waits for as long as a request may.
+        // The cases run simultaneously, because each takes the full time of a request.
         let requests: JoinSet<_> = open
             .into_iter()
-            .map(async |(grant, waits, hang)| ((grant, waits, hang), hang_at(grant, waits, hang).await))
+            .map(async |(grant, round_trips, hang)| {
+                ((grant, round_trips, hang), hang_at(grant, round_trips, hang).await)
+            })
             .collect();
         let late = requests.join_all().await.into_iter().filter(|(_, took)| *took >= Duration::from_secs(4));
         open = late.map(|(case, _)| case).collect();
     }
-    assert!(open.is_empty(), "later than that: {open:?}");
+    assert!(open.is_empty(), "late: {open:?}");
 }
 
-/// The requests of which a call hangs.
+/// The requests with a hanging call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Hanging {
     Service,
@@ -237,15 +244,15 @@ enum Hanging {
     Replay,
 }
 
-/// Sends a request, lets its calls through step by step, and has those of one step hang. Returns how long it took.
-async fn hang_at(grant: Hanging, waits: &[&[&str]], hang: usize) -> Duration {
+/// Sends a request whose calls hang in one of its round trips. Returns the duration of the request.
+async fn hang_at(grant: Hanging, round_trips: &[&[&str]], hang: usize) -> Duration {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     match grant {
-        Hanging::ServiceWithOldKeys => test.pass(1_000),
+        Hanging::ServiceWithOldKeys => test.advance_clock(1_000),
         Hanging::Replay => {
             test.refresh(&token).await.assert_issued(2);
-            test.pass(60);
+            test.advance_clock(60);
         }
         _ => {}
     }
@@ -253,23 +260,23 @@ async fn hang_at(grant: Hanging, waits: &[&[&str]], hang: usize) -> Duration {
     let request = async {
         let began = Instant::now();
         let response = match grant {
-            Hanging::Service | Hanging::ServiceWithOldKeys => test.form(SERVICE, &GRANT).await,
+            Hanging::Service | Hanging::ServiceWithOldKeys => test.form(SERVICE, &CLIENT_CREDENTIALS).await,
             Hanging::Login => test.password(USERNAME, PASSWORD).await,
             Hanging::Refresh | Hanging::Replay => test.refresh(&token).await,
         };
         (response, began.elapsed())
     };
     let passing = async {
-        for calls in waits.iter().take(hang) {
+        for calls in round_trips.iter().take(hang) {
             assert_eq!(test.interceptor.let_through(calls.len()).await, *calls);
         }
-        test.interceptor.wait_for(waits[hang].len()).await;
+        test.interceptor.wait_for(round_trips[hang].len()).await;
     };
     let both = async { tokio::join!(request, passing) };
     let ((response, took), ()) = timeout(Duration::from_secs(30), both).await.expect("a response");
     response.assert_error(503, "temporarily_unavailable");
     test.interceptor.release();
-    // The login goes on, unless what hung is its revocation.
+    // The login continues, unless its revocation was the hanging call.
     match grant {
         Hanging::Replay => test.refresh(&token).await.assert_error(400, "invalid_grant"),
         _ => drop(test.refresh(&token).await.assert_issued(2)),
@@ -277,30 +284,30 @@ async fn hang_at(grant: Hanging, waits: &[&[&str]], hang: usize) -> Duration {
     took
 }
 
-/// DynamoDB takes an item away when it likes, up to days after its time.
+/// DynamoDB deletes expired items up to days later.
 #[tokio::test]
-async fn s_708_an_item_that_its_ttl_leaves_lying_for_days_is_dead() {
+async fn s_708_an_expired_family_that_dynamodb_has_not_deleted_is_rejected() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     let successor = test.refresh(&token).await.refresh_token();
     let expires_at: u64 = test.family(&token)["expires_at"]["N"].as_str().unwrap().parse().unwrap();
-    test.pass((expires_at - test.now()).cast_signed());
-    let dead = test.family(&token);
+    test.advance_clock((expires_at - test.now()).cast_signed());
+    let expired = test.family(&token);
     for _ in 0..5 {
         for token in [&token, &successor] {
             test.refresh(token).await.assert_error(400, "invalid_grant");
         }
-        assert_eq!(test.family(&token), dead, "using it changes nothing");
-        test.pass(86_400);
+        assert_eq!(test.family(&token), expired, "a rejected request changes nothing");
+        test.advance_clock(86_400);
     }
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_reached_is_a_503() {
+async fn an_unreachable_store_is_a_503() {
     let test = TestApp::start().await;
-    // A port that nobody listens on any more.
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let sdk = countersign::aws::load(testing::cloud::sdk(nobody)).await;
+    // No process listens on this port.
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sdk = countersign::aws::load(testing::cloud::sdk(unused)).await;
     let store = countersign::store::Store::new(&sdk, &test.app.config.tables);
     let error = Error::from(store.client(SERVICE.0).await.unwrap_err());
     assert_eq!((error.code().status(), error.code().as_str()), (503, "temporarily_unavailable"));

@@ -1,5 +1,5 @@
-//! Several processes of the function on the same tables, and one that stands still: what no single process shows.
-//! `FUNCTION` names the binary that is tried, as it is deployed; without it, it is the tests' own.
+//! Several processes of the function with the same tables, and a frozen process. The environment variable `FUNCTION` can
+//! name another binary, for example the deployed one.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use tokio::time::sleep;
 
 use crate::support::{command_line, start_api};
 use testing::{
-    APPLICATION, FaultProxy, Function, OLD, PASSWORD, Ran, Response, SCOPE, SERVICE, TestApp, USERNAME, event,
+    APPLICATION, CLIENT_CREDENTIALS, CommandOutput, FaultProxy, Function, IMPORTED_USER, PASSWORD, Response, SCOPE,
+    SERVICE, TestApp, USERNAME, event,
 };
 
 const ANOTHER_PASSWORD: &str = "another-password";
 
-/// Processes of the function that have nothing in common but the tables.
+/// Four processes of the function that share only the tables.
 struct Fleet {
     test: TestApp,
     functions: Vec<Function>,
@@ -30,8 +31,8 @@ impl Fleet {
         Self { test, functions }
     }
 
-    /// Has each process response an event of its own, all at once.
-    async fn at_once(&mut self, events: impl Fn(usize) -> Value) -> Vec<Response> {
+    /// Sends an event to each process simultaneously, and returns the responses.
+    async fn invoke_all(&mut self, events: impl Fn(usize) -> Value) -> Vec<Response> {
         for (process, function) in self.functions.iter().enumerate() {
             function.send(events(process)).await;
         }
@@ -46,34 +47,27 @@ impl Fleet {
         self.functions[0].invoke(login(username, password)).await.refresh_token()
     }
 
-    /// Sends requests from all processes again and again until an operator's command has ended or a request was rejected.
-    /// Returns all responses. What is rejected may be a wrong guess, of which there are not to be many.
-    async fn while_operator(&mut self, arguments: &[&str], input: &str, ask: impl Fn(usize) -> Value) -> Vec<Response> {
+    /// Invokes all processes repeatedly until a command of the operator has ended or a request was rejected. Returns all
+    /// responses. It stops at a rejection, because a wrong password can be a guess, and guesses can be limited.
+    async fn invoke_during_command(
+        &mut self,
+        arguments: &[&str],
+        input: &str,
+        request: impl Fn(usize) -> Value,
+    ) -> Vec<Response> {
         let command = command_line(&self.test).start(arguments);
         let input = input.to_owned();
-        let running = tokio::spawn(async move { Ran::of(command, &input).await });
+        let running = tokio::spawn(async move { CommandOutput::of(command, &input).await });
         let mut responses = Vec::new();
         while !running.is_finished() && responses.iter().all(|response: &Response| response.status == 200) {
-            responses.extend(self.at_once(&ask).await);
+            responses.extend(self.invoke_all(&request).await);
         }
         running.await.unwrap().assert(0, "");
         responses
     }
 
-    /// The items of a table, as DynamoDB writes them.
-    fn items(&self, table: &str) -> Vec<Value> {
-        let scan = serde_json::from_value(json!({"TableName": table})).unwrap();
-        let found = serde_json::to_value(self.test.cloud.database.scan(scan).unwrap()).unwrap();
-        found["Items"].as_array().unwrap().clone()
-    }
-
-    fn live_families(&self) -> usize {
-        self.items("GrantsTable").iter().filter(|family| family["revoked"]["BOOL"] == false).count()
-    }
-
-    fn stored_hash(&self, username: &str) -> String {
-        let user = self.test.cloud.item("UsersTable", &json!({"username": username})).unwrap().unwrap();
-        user["password_hash"]["S"].as_str().unwrap().to_owned()
+    fn active_families(&self) -> usize {
+        self.test.active_generations().len()
     }
 }
 
@@ -87,44 +81,40 @@ fn refresh(token: &str) -> Value {
 }
 
 #[tokio::test]
-async fn s_402_processes_that_use_one_token_at_once_get_one_successor() {
+async fn s_402_concurrent_processes_get_one_successor_of_a_token() {
     let mut fleet = Fleet::start(&[]).await;
     let mut token = fleet.refresh_token((USERNAME, PASSWORD)).await;
     for generation in 1..=25 {
-        let responses = fleet.at_once(|_| refresh(&token)).await;
+        let responses = fleet.invoke_all(|_| refresh(&token)).await;
         let successors: HashSet<_> = responses.iter().map(Response::refresh_token).collect();
         assert_eq!(successors.len(), 1);
-        let family = fleet.test.family(&token);
-        assert_eq!(
-            (&family["generation"]["N"], &family["revoked"]["BOOL"]),
-            (&json!(generation.to_string()), &json!(false))
-        );
+        assert_eq!(fleet.test.active_generation(&token), Some(generation));
         token = successors.into_iter().next().unwrap();
     }
-    println!("faults: race of refreshes, 4 processes: 25 rounds, one live leaf after each");
+    println!("faults: race of refreshes, 4 processes: 25 rounds, one active refresh token after each");
 }
 
 #[tokio::test]
-async fn s_402_processes_that_use_one_token_at_once_without_grace_leave_no_leaf() {
+async fn s_402_without_a_grace_one_of_concurrent_processes_gets_a_successor() {
     let mut fleet = Fleet::start(&[("REFRESH_GRACE", "0")]).await;
     for _ in 0..25 {
         let token = fleet.refresh_token((USERNAME, PASSWORD)).await;
-        let responses = fleet.at_once(|_| refresh(&token)).await;
-        let (issued, refused): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 200);
-        assert_eq!((issued.len(), refused.len()), (1, 3));
-        for response in refused {
+        let responses = fleet.invoke_all(|_| refresh(&token)).await;
+        let (issued, rejected): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 200);
+        assert_eq!((issued.len(), rejected.len()), (1, 3));
+        for response in rejected {
             response.assert_error(400, "invalid_grant");
         }
-        // A request that read the token as the active one and lost the race ends nothing; a later one is a replay.
-        assert!(fleet.live_families() <= 1);
+        // A request that read the token as active and lost the race revokes nothing. A later request is a replay.
+        assert!(fleet.active_families() <= 1);
         fleet.functions[0].invoke(refresh(&token)).await.assert_error(400, "invalid_grant");
-        assert_eq!(fleet.live_families(), 0, "a second use is a replay");
+        assert_eq!(fleet.active_families(), 0, "a second use is a replay");
     }
     println!("faults: race of refreshes without grace, 4 processes: 25 rounds, one token in each");
 }
 
 #[tokio::test]
-async fn s_406_a_user_who_is_disabled_beside_refreshes_gets_nothing_any_more() {
+async fn s_406_a_user_who_is_disabled_during_refreshes_gets_no_more_tokens() {
     let mut fleet = Fleet::start(&[]).await;
     let mut count = 0;
     for _ in 0..4 {
@@ -132,67 +122,69 @@ async fn s_406_a_user_who_is_disabled_beside_refreshes_gets_nothing_any_more() {
         for _ in 0..4 {
             tokens.push(fleet.refresh_token((USERNAME, PASSWORD)).await);
         }
-        // Each process goes on from the token that it has: from the predecessor, in the grace, that is the same.
+        // Each process repeats the same token. Within the grace these are retries.
         let responses =
-            fleet.while_operator(&["user", "disable", USERNAME], "", |process| refresh(&tokens[process])).await;
+            fleet.invoke_during_command(&["user", "disable", USERNAME], "", |process| refresh(&tokens[process])).await;
         count += responses.len();
         for response in &responses {
             assert!(response.status == 200 || response.body["error"] == "invalid_grant", "{:?}", response.bytes);
         }
-        for response in fleet.at_once(|process| refresh(&tokens[process])).await {
+        for response in fleet.invoke_all(|process| refresh(&tokens[process])).await {
             response.assert_error(400, "invalid_grant");
         }
         for response in responses.iter().filter(|response| response.status == 200) {
             tokens.push(response.refresh_token());
         }
-        assert_eq!(fleet.live_families(), 0);
+        assert_eq!(fleet.active_families(), 0);
         command_line(&fleet.test).run(&["user", "enable", USERNAME]).await.assert(0, "");
         for token in tokens.iter().collect::<HashSet<_>>() {
             fleet.functions[0].invoke(refresh(token)).await.assert_error(400, "invalid_grant");
         }
     }
     println!(
-        "faults: race of refreshes and a disabled user: 4 rounds, {count} refreshes beside, no live leaf after each"
+        "faults: race of refreshes and a disabled user: 4 rounds, {count} concurrent refreshes, no active refresh token after each"
     );
 }
 
 #[tokio::test]
-async fn s_303_logins_at_once_upgrade_a_hash_once() {
+async fn s_303_concurrent_logins_upgrade_a_hash_once() {
     let mut fleet = Fleet::start(&[]).await;
     for _ in 0..4 {
-        fleet.test.change("UsersTable", &json!({"username": OLD.0}), &json!({}));
-        assert!(fleet.stored_hash(OLD.0).starts_with("$2y$"));
-        // On a busy machine an upgrade may be given up, and left to the next login.
+        fleet.test.change_imported_user(&json!({}));
+        assert!(fleet.test.password_hash_of(IMPORTED_USER.0).starts_with("$2y$"));
+        // On a busy machine an upgrade can exceed its time limit. The next login repeats it.
         for _ in 0..10 {
-            for response in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
+            for response in fleet.invoke_all(|_| login(IMPORTED_USER.0, IMPORTED_USER.1)).await {
                 response.assert_issued(2);
             }
-            if !fleet.stored_hash(OLD.0).starts_with("$2y$") {
+            if !fleet.test.password_hash_of(IMPORTED_USER.0).starts_with("$2y$") {
                 break;
             }
         }
-        let upgraded = fleet.stored_hash(OLD.0);
+        let upgraded = fleet.test.password_hash_of(IMPORTED_USER.0);
         assert!(upgraded.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{upgraded}");
-        for response in fleet.at_once(|_| login(OLD.0, OLD.1)).await {
+        for response in fleet.invoke_all(|_| login(IMPORTED_USER.0, IMPORTED_USER.1)).await {
             response.assert_issued(2);
         }
-        assert_eq!(fleet.stored_hash(OLD.0), upgraded);
+        assert_eq!(fleet.test.password_hash_of(IMPORTED_USER.0), upgraded);
     }
-    println!("faults: race of hash upgrades, 4 processes: 4 rounds, one hash after each, and it verifies");
+    println!("faults: race of hash upgrades, 4 processes: 4 rounds, one valid hash after each");
 }
 
 #[tokio::test]
-async fn s_303_a_password_that_changes_beside_logins_is_the_new_one_and_the_old_logins_end() {
+async fn s_303_a_password_change_during_logins_ends_them_and_is_not_undone() {
     let mut fleet = Fleet::start(&[]).await;
     let mut count = 0;
     for _ in 0..3 {
-        fleet.test.change("UsersTable", &json!({"username": OLD.0}), &json!({}));
-        // An old hash, so that each login wants to replace what the operator replaces.
-        let arguments = ["user", "set-password", OLD.0];
-        let responses = fleet.while_operator(&arguments, ANOTHER_PASSWORD, |_| login(OLD.0, OLD.1)).await;
+        fleet.test.change_imported_user(&json!({}));
+        // The hash is imported, so that each login tries to replace the hash that the operator replaces.
+        let arguments = ["user", "set-password", IMPORTED_USER.0];
+        let responses = fleet
+            .invoke_during_command(&arguments, ANOTHER_PASSWORD, |_| login(IMPORTED_USER.0, IMPORTED_USER.1))
+            .await;
         count += responses.len();
-        fleet.functions[1].invoke(login(OLD.0, ANOTHER_PASSWORD)).await.assert_issued(2);
-        fleet.functions[0].invoke(login(OLD.0, OLD.1)).await.assert_error(400, "invalid_grant");
+        fleet.functions[1].invoke(login(IMPORTED_USER.0, ANOTHER_PASSWORD)).await.assert_issued(2);
+        fleet.functions[0].invoke(login(IMPORTED_USER.0, IMPORTED_USER.1)).await.assert_error(400, "invalid_grant");
         for response in responses {
             match response.status {
                 200 => {
@@ -203,47 +195,47 @@ async fn s_303_a_password_that_changes_beside_logins_is_the_new_one_and_the_old_
             }
         }
     }
-    println!("faults: race of logins and a password change: 3 rounds, {count} logins beside, none outlives it");
+    println!("faults: race of logins and a password change: 3 rounds, {count} concurrent logins, all ended by it");
 }
 
-/// What becomes of the connections of an environment that stands still.
+/// The state of the connections after the freeze.
 #[derive(Clone, Copy, Debug)]
-enum Meanwhile {
-    Kept,
+enum Connections {
+    Open,
     Reset,
-    Forgotten,
+    Silenced,
 }
 
-/// `FREEZE_SECONDS` says for how long: a moment, or, by `make faults`, a minute.
+/// The environment variable `FREEZE_SECONDS` sets the duration. `make faults` uses a minute.
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "whoever runs the tests says for how long")]
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests")]
 async fn s_710_after_a_freeze_the_first_request_works() {
     let seconds = std::env::var("FREEZE_SECONDS").map_or(2, |seconds| seconds.parse().unwrap());
     let mut frozen = Vec::new();
-    for meanwhile in [Meanwhile::Kept, Meanwhile::Reset, Meanwhile::Forgotten] {
+    for connections in [Connections::Open, Connections::Reset, Connections::Silenced] {
         for first in 0..3 {
             let test = TestApp::start().await;
             let proxy = FaultProxy::before(&test).await;
             let mut function = start_api(proxy.address(), &[]).await;
             let token = function.invoke(login(USERNAME, PASSWORD)).await.refresh_token();
-            let service = event(SERVICE, &[("grant_type", "client_credentials")]);
+            let service = event(SERVICE, &CLIENT_CREDENTIALS);
             function.invoke(service.clone()).await.assert_issued(2);
             let request = [service, login(USERNAME, PASSWORD), refresh(&token)][first].clone();
             function.signal("-STOP");
-            match meanwhile {
-                Meanwhile::Kept => {}
-                Meanwhile::Reset => proxy.reset_connections().await,
-                Meanwhile::Forgotten => proxy.forget_connections(),
+            match connections {
+                Connections::Open => {}
+                Connections::Reset => proxy.reset_connections().await,
+                Connections::Silenced => proxy.silence_connections(),
             }
-            frozen.push((test, proxy, function, request, meanwhile));
+            frozen.push((test, proxy, function, request, connections));
         }
     }
     sleep(Duration::from_secs(seconds)).await;
     let count = frozen.len();
-    for (_test, _proxy, mut function, request, meanwhile) in frozen {
+    for (_test, _proxy, mut function, request, connections) in frozen {
         function.signal("-CONT");
         let response = function.invoke(request).await;
-        assert_eq!(response.status, 200, "{meanwhile:?}: {:?}\n{}", response.bytes, function.end().await);
+        assert_eq!(response.status, 200, "{connections:?}: {:?}\n{}", response.bytes, function.end().await);
     }
-    println!("faults: S-710 after {seconds} s of standing still: {count} combinations");
+    println!("faults: S-710 after a freeze of {seconds} s: {count} combinations");
 }

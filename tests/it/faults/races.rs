@@ -1,17 +1,16 @@
-//! S-402: whatever uses a refresh token in parallel, there is never more than one live leaf. Counted in the store.
+//! Concurrent uses of a refresh token: never more than one refresh token of a login is active (S-402).
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio::sync::Barrier;
 
 use testing::{Response, TestApp};
 
-/// Uses a token from many tasks at once, in turn in one and in another environment of the function.
-async fn use_at_once(test: &Arc<TestApp>, token: &str, tasks: usize) -> Vec<Response> {
+/// Uses a token in several concurrent tasks, which alternate between two execution environments.
+async fn use_concurrently(test: &Arc<TestApp>, token: &str, tasks: usize) -> Vec<Response> {
     let barrier = Arc::new(Barrier::new(tasks));
-    let other = Arc::new(test.another_environment().await);
+    let other = Arc::new(test.another_execution_environment().await);
     let uses: Vec<_> = (0..tasks)
         .map(|task| {
             let test = if task % 2 == 0 { test } else { &other };
@@ -29,7 +28,7 @@ async fn use_at_once(test: &Arc<TestApp>, token: &str, tasks: usize) -> Vec<Resp
     responses
 }
 
-/// The tokens of the responses: every response is one, or a plain `invalid_grant`.
+/// Returns the refresh tokens of the responses. Asserts that the other responses are `invalid_grant`.
 fn successors(responses: &[Response]) -> HashSet<String> {
     let mut successors = HashSet::new();
     for response in responses {
@@ -43,64 +42,56 @@ fn successors(responses: &[Response]) -> HashSet<String> {
     successors
 }
 
-/// The leaves that are live in the whole store: of each family that has not ended, its one live generation.
-fn live_leaves(test: &TestApp) -> Vec<u32> {
-    let scan = serde_json::from_value(json!({"TableName": "GrantsTable"})).unwrap();
-    let families = serde_json::to_value(test.cloud.database.scan(scan).unwrap()).unwrap();
-    let live = families["Items"].as_array().unwrap().iter().filter(|family| family["revoked"]["BOOL"] == false);
-    live.map(|family| family["generation"]["N"].as_str().unwrap().parse().unwrap()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn s_402_parallel_uses_within_the_grace_get_the_same_successor() {
+async fn s_402_concurrent_uses_within_the_grace_get_the_same_successor() {
     for tasks in [2, 3, 8, 64] {
         let test = Arc::new(TestApp::start().await);
         let mut token = test.log_in().await;
         for round in 1..=8 {
-            let responses = use_at_once(&test, &token, tasks).await;
-            assert!(responses.iter().all(|response| response.status == 200), "a retry is no theft");
+            let responses = use_concurrently(&test, &token, tasks).await;
+            assert!(responses.iter().all(|response| response.status == 200), "a retry is not a replay");
             let successors = successors(&responses);
             assert_eq!(successors.len(), 1, "{tasks} tasks, round {round}");
-            assert_eq!(live_leaves(&test), [round]);
+            assert_eq!(test.active_generations(), [round]);
             token = successors.into_iter().next().unwrap();
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s_402_parallel_uses_without_grace_leave_at_most_one_live_leaf() {
+async fn s_402_concurrent_uses_without_a_grace_leave_at_most_one_active_token() {
     let test = Arc::new(TestApp::start_with(|config| config.lifetimes.refresh_grace = 0).await);
     for tasks in [2, 3, 8, 64] {
         for round in 0..8 {
             let token = test.log_in().await;
-            let responses = use_at_once(&test, &token, tasks).await;
+            let responses = use_concurrently(&test, &token, tasks).await;
             let issued = responses.iter().filter(|response| response.status == 200).count();
             assert_eq!((issued, successors(&responses).len()), (1, 1), "{tasks} tasks, round {round}");
-            // Only a request that read the token as a used one proves a replay and ends the family.
-            let live = live_leaves(&test);
-            assert!(live.is_empty() || live == [1], "{live:?}");
+            // Only a request that read the token as used is a replay and revokes the family.
+            let active = test.active_generations();
+            assert!(active.is_empty() || active == [1], "{active:?}");
             for successor in successors(&responses) {
                 let response = test.refresh(&successor).await;
-                assert_eq!(response.status == 200, live == [1], "{:?}", response.bytes);
+                assert_eq!(response.status == 200, active == [1], "{:?}", response.bytes);
             }
             test.refresh(&token).await.assert_error(400, "invalid_grant");
-            assert!(live_leaves(&test).is_empty(), "a replay after the race ends the family");
+            assert!(test.active_generations().is_empty(), "a replay after the race revokes the family");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s_402_predecessor_and_successor_in_parallel_leave_at_most_one_live_leaf() {
+async fn s_402_concurrent_uses_of_predecessor_and_successor_leave_at_most_one_active_token() {
     for _ in 0..16 {
         let test = Arc::new(TestApp::start().await);
         let first = test.log_in().await;
         let second = test.refresh(&first).await.refresh_token();
-        let (firsts, seconds) = tokio::join!(use_at_once(&test, &first, 4), use_at_once(&test, &second, 4));
+        let (firsts, seconds) = tokio::join!(use_concurrently(&test, &first, 4), use_concurrently(&test, &second, 4));
         let third = successors(&seconds);
         assert!(third.len() <= 1);
-        assert!(successors(&firsts).iter().all(|token| *token == second), "a predecessor yields nothing new");
-        // Either no request presented the predecessor after its successor was used, or the family has ended.
+        assert!(successors(&firsts).iter().all(|token| *token == second), "a predecessor gets no new token");
+        // The family is revoked exactly if a request presented the predecessor after the use of its successor.
         let replayed = firsts.iter().any(|response| response.status == 400);
-        assert_eq!(live_leaves(&test), if replayed { vec![] } else { vec![2] });
+        assert_eq!(test.active_generations(), if replayed { vec![] } else { vec![2] });
     }
 }

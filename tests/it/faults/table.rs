@@ -1,8 +1,7 @@
-//! Every fault at every call of every flow, and every two faults at every two calls: the promises about faults hold
-//! whichever calls break, and however.
+//! Every fault at every call of every flow, and pairs of faults at every two calls.
 //!
-//! The runs are made once (`table/runs.rs`), and each test checks its promise in all of them. They take minutes,
-//! most of it waiting, and wait by the clock: `make faults` runs them with nothing else beside.
+//! `table/runs.rs` makes the runs once. Each test checks one promise in all runs. The runs take minutes and depend on
+//! real time, so `make faults` runs them separately.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -11,16 +10,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use countersign::aws;
 use serde_json::json;
 
-use self::runs::{RUNS, Run, VERBS};
+use self::runs::{FAULT_KINDS, RUNS, Run};
 use testing::cloud;
-use testing::{FLOWS, Fault, FaultProxy, Flow, SERVICE, TestApp, Verb};
+use testing::{FLOWS, Fault, FaultKind, FaultProxy, Flow, SERVICE, TestApp};
 
 mod runs;
 
-/// S-704: no request takes longer than this.
+/// The maximum duration of a request (S-704).
 const LONGEST: Duration = Duration::from_secs(4);
 
-/// Asserts that a promise holds in all runs that it concerns, and prints their number.
+/// Asserts that a promise holds in all runs that it concerns. Prints the number of runs.
 #[track_caller]
 fn assert_holds(promise: &str, concerns: impl Fn(&Run) -> bool, broken: impl Fn(&Run) -> Option<String>) {
     let concerned: Vec<_> = RUNS.iter().filter(|run| concerns(run)).collect();
@@ -29,34 +28,34 @@ fn assert_holds(promise: &str, concerns: impl Fn(&Run) -> bool, broken: impl Fn(
     let (count, failed) = (concerned.len(), broken.len());
     let double = concerned.iter().filter(|run| run.faults.len() > 1).count();
     println!("faults: {promise}: {count} combinations, {double} of them of two faults, {failed} broken");
-    assert!(count > 0, "nothing was tried");
+    assert!(count > 0, "no run concerns the promise");
     assert!(broken.is_empty(), "{failed} of {count}:\n{}", broken[..failed.min(12)].join("\n"));
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
-fn s_303_the_upgrade_of_a_hash_neither_fails_nor_delays_a_login() {
+fn s_303_a_hash_upgrade_neither_fails_nor_delays_a_login() {
     assert_holds("S-303 no login fails or waits because of an upgrade", Run::spares_login, |run| {
-        (run.response.status != 200 || run.took >= run.longest()).then(|| "it failed or waited".to_owned())
+        (run.response.status != 200 || run.took >= run.longest()).then(|| "the login failed or was late".to_owned())
     });
 }
 
 /// Three slow reads and a secret that hangs bring a login to its write just before the deadline of the request.
 #[test]
 #[ignore = "waits by the clock: make faults"]
-fn s_303_the_upgrade_of_a_hash_does_not_hold_a_login_until_the_deadline() {
-    // When the other runs are over.
+fn s_303_a_hash_upgrade_does_not_delay_a_login_until_the_deadline() {
+    // Waits for the other runs, so that this run is not concurrent with them.
     LazyLock::force(&RUNS);
-    let hang = |nth| Fault { call: "GetItem UsersTable".to_owned(), nth, verb: Verb::Hang, lasting: false };
+    let hang = |nth| Fault { call: "GetItem UsersTable".to_owned(), nth, kind: FaultKind::Hang, lasting: false };
     let faults = vec![
         hang(1),
         hang(2),
-        Fault { verb: Verb::Slow(550), ..hang(3) },
-        Fault { call: "GetSecretValue".to_owned(), nth: 1, verb: Verb::Hang, lasting: true },
-        Fault { call: "UpdateItem UsersTable".to_owned(), nth: 1, verb: Verb::Hang, lasting: true },
+        Fault { kind: FaultKind::Slow(550), ..hang(3) },
+        Fault { call: "GetSecretValue".to_owned(), nth: 1, kind: FaultKind::Hang, lasting: true },
+        Fault { call: "UpdateItem UsersTable".to_owned(), nth: 1, kind: FaultKind::Hang, lasting: true },
     ];
-    let run = runs::run_in_a_thread(Flow::ResumedOldHash, faults);
-    assert!(run.took > Duration::from_millis(3_400), "{run}: it is not about the deadline");
+    let run = runs::run_in_a_thread(Flow::ResumeImportedHash, faults);
+    assert!(run.took > Duration::from_millis(3_400), "{run}: too early to test the deadline");
     assert_eq!(run.response.status, 200, "{run}");
     assert!(run.took < LONGEST && run.recorded == [true, true], "{run}");
 }
@@ -68,7 +67,7 @@ fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing() {
         "S-411 nothing is consumed before the write",
         |run| run.flow.presents_unused_token() && run.response.status == 503,
         |run| {
-            let lost = run.faults.iter().any(|fault| fault.is_of_a_write() && !fault.prevents());
+            let lost = run.faults.iter().any(|fault| fault.is_write() && !fault.prevents_call());
             (run.written && !lost).then(|| "the family was written".to_owned())
         },
     );
@@ -76,9 +75,9 @@ fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing() {
 
 #[test]
 #[ignore = "takes minutes: make faults"]
-fn s_701_no_token_leaves_without_its_record() {
+fn s_701_no_token_is_returned_without_its_record() {
     assert_holds(
-        "S-701 no token leaves without its record",
+        "S-701 no token is returned without its record",
         |run| !run.recorded.is_empty(),
         |run| run.recorded.contains(&false).then(|| format!("{:?}", run.recorded)),
     );
@@ -86,29 +85,29 @@ fn s_701_no_token_leaves_without_its_record() {
 
 #[test]
 #[ignore = "takes minutes: make faults"]
-fn s_702_a_write_that_was_not_done_yields_no_token() {
-    // A login does not depend on the upgrade of a hash, which is the only write to another table.
+fn s_702_without_the_write_no_token_is_returned() {
+    // A login does not depend on a hash upgrade, which is the only write to another table.
     let concerns = |run: &Run| run.flow.writes_family() && !run.written;
     assert_holds("S-702 no token after a failed write", concerns, |run| {
-        (run.response.status != 503).then(|| "it is no 503".to_owned())
+        (run.response.status != 503).then(|| "the response is not a 503".to_owned())
     });
 }
 
 #[test]
 #[ignore = "takes minutes: make faults"]
-fn s_703_our_own_faults_are_no_client_errors() {
+fn s_703_a_fault_is_never_a_client_error() {
     assert_holds(
-        "S-703 no client error because of our faults",
+        "S-703 no client error because of a fault",
         |_| true,
         |run| {
-            if run.flow.is_right(&run.response) {
+            if run.flow.is_expected(&run.response) {
                 return None;
             }
             if run.response.status != 503 {
-                return Some("it is no 503".to_owned());
+                return Some("the response is not a 503".to_owned());
             }
             run.response.assert_error(503, "temporarily_unavailable");
-            // And one line says why.
+            // One log line has the reason.
             let reasons = run.log.iter().filter(|line| line["error"] == "temporarily_unavailable");
             let reasons: Vec<_> = reasons.filter_map(|line| line["reason"].as_str()).collect();
             (reasons.len() != 1 || reasons[0].is_empty()).then(|| format!("logged: {:?}", run.log))
@@ -126,13 +125,13 @@ fn s_704_a_response_takes_less_than_four_seconds() {
     );
     let longest = RUNS.iter().map(|run| run.took).max().unwrap();
     let once = || RUNS.iter().filter(|run| run.faults.iter().all(|fault| !fault.lasting));
-    let unnoticed = once().filter(|run| run.flow.is_right(&run.response)).count();
+    let unnoticed = once().filter(|run| run.flow.is_expected(&run.response)).count();
     println!(
-        "faults: {} combinations of {} flows and {} verbs; longest wait for a response {:.2} s; of {} faults that \
-         came once, {unnoticed} were noticed by no caller",
+        "faults: {} combinations of {} flows and {} kinds of faults; longest response time {:.2} s; of {} faults that \
+         occurred once, {unnoticed} did not change the response",
         RUNS.len(),
         FLOWS.len(),
-        VERBS.len(),
+        FAULT_KINDS.len(),
         longest.as_secs_f64(),
         once().count(),
     );
@@ -145,7 +144,7 @@ fn s_705_the_next_request_after_an_outage_works() {
         "S-705 the next request works",
         |_| true,
         |run| {
-            let wrong = (!run.flow.is_right(&run.next)).then(|| format!("{:?}", run.next.bytes));
+            let wrong = (!run.flow.is_expected(&run.next)).then(|| format!("{:?}", run.next.bytes));
             wrong.or_else(|| run.wrong.clone())
         },
     );
@@ -153,9 +152,9 @@ fn s_705_the_next_request_after_an_outage_works() {
 
 #[test]
 #[ignore = "takes minutes: make faults"]
-fn s_706_a_write_that_is_sent_again_because_its_response_was_lost_counts_once() {
-    assert_holds("S-706 a write that is sent again counts once", Run::heals, |run| {
-        (!run.was_healed()).then(|| "the resend did not heal it".to_owned()).or_else(|| run.wrong.clone())
+fn s_706_a_repeated_write_whose_response_was_lost_counts_once() {
+    assert_holds("S-706 a repeated write counts once", Run::can_recover, |run| {
+        (!run.recovered()).then(|| "the repeated write did not succeed".to_owned()).or_else(|| run.wrong.clone())
     });
 }
 
@@ -172,12 +171,12 @@ fn s_711_after_the_response_only_a_reload_of_the_keys_begins() {
     );
 }
 
-/// Without this the runs with stale reads would prove nothing.
+/// Proves that [`FaultKind::Stale`] has an effect.
 #[tokio::test]
-async fn a_read_that_is_not_consistent_would_be_answered_with_the_past() {
+async fn a_stale_read_returns_the_previous_item() {
     let test = TestApp::start().await;
-    let cloud_itself = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
-    let proxy = FaultProxy::at(cloud_itself, &test).await;
+    let direct = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
+    let proxy = FaultProxy::at(direct, &test).await;
     let dynamodb = aws_sdk_dynamodb::Client::new(&aws::load(cloud::sdk(proxy.address())).await);
     let name = async |consistent| {
         let key = AttributeValue::S(SERVICE.0.to_owned());
@@ -185,7 +184,7 @@ async fn a_read_that_is_not_consistent_would_be_answered_with_the_past() {
         let item = read.consistent_read(consistent).send().await.unwrap().item.unwrap();
         item["name"].as_s().unwrap().clone()
     };
-    proxy.arm(Some(Fault { call: "GetItem ClientsTable".to_owned(), nth: 1, verb: Verb::Stale, lasting: true }));
+    proxy.arm(Some(Fault { call: "GetItem ClientsTable".to_owned(), nth: 1, kind: FaultKind::Stale, lasting: true }));
     test.change_client(SERVICE.0, &json!({"name": "old"}));
     assert_eq!(name(true).await, "old");
     test.change_client(SERVICE.0, &json!({"name": "new"}));

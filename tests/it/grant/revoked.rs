@@ -1,10 +1,10 @@
-//! S-409: what a revocation and a log-out end, and when.
+//! Revocations and log-outs end logins, including requests in progress (S-409).
 
 use serde_json::json;
 
-use testing::{Response, TestApp, active_generation, recorded};
+use testing::{Response, TestApp, login_is_recorded};
 
-/// Ends the login that a refresh token belongs to.
+/// Ends all logins of the user.
 type End = fn(&TestApp);
 
 const ENDS: [(&str, End); 2] = [
@@ -12,7 +12,7 @@ const ENDS: [(&str, End); 2] = [
     ("log-out everywhere", |test| test.change_user(&json!({"session_generation": 1}))),
 ];
 
-/// Asserts that a response yields nothing.
+/// Asserts an error response without a token.
 #[track_caller]
 fn assert_nothing_issued(response: &Response, what: &str) {
     response.assert_error(400, "invalid_grant");
@@ -20,7 +20,7 @@ fn assert_nothing_issued(response: &Response, what: &str) {
 }
 
 #[tokio::test]
-async fn s_409_after_the_response_to_a_revocation_or_a_log_out_no_token_of_the_login_yields_another() {
+async fn s_409_after_a_revocation_or_a_log_out_every_refresh_token_of_the_login_is_rejected() {
     for (what, end) in ENDS {
         let test = TestApp::start().await;
         let first = test.log_in().await;
@@ -28,38 +28,38 @@ async fn s_409_after_the_response_to_a_revocation_or_a_log_out_no_token_of_the_l
         let third = test.refresh(&second).await.refresh_token();
         end(&test);
         let before = test.items("GrantsTable");
-        // The active one, a retry within the grace, and one that is older.
+        // The active token, a retry within the grace, and an older token.
         for token in [&third, &second, &first] {
             assert_nothing_issued(&test.refresh(token).await, what);
         }
-        assert_eq!(active_generation(&test.family(&first)), None, "{what}");
+        assert_eq!(test.active_generation(&first), None, "{what}");
         let generation = |items: &[serde_json::Value]| items[0]["generation"].clone();
         assert_eq!(generation(&test.items("GrantsTable")), generation(&before), "nothing is rotated");
-        // Another login is not concerned.
+        // Other logins are not affected.
         test.refresh(&test.log_in().await).await.assert_issued(2);
     }
 }
 
-/// The response to a replay is the response to the revocation that it causes.
+/// A replay revokes the family before its response.
 #[tokio::test]
-async fn s_409_after_the_response_to_a_replay_a_retry_within_the_grace_gets_no_fresh_token() {
+async fn s_409_after_a_replay_a_retry_within_the_grace_is_rejected() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
     let second = test.refresh(&first).await.refresh_token();
     let third = test.refresh(&second).await.refresh_token();
     test.refresh(&first).await.assert_error(400, "invalid_grant");
-    // Without the revocation this retry would yield a token.
+    // Without the revocation this retry would get a token.
     for token in [&second, &third] {
         assert_nothing_issued(&test.refresh(token).await, "replay");
     }
 }
 
 #[tokio::test]
-async fn s_409_a_rotation_that_is_under_way_when_the_family_is_revoked_yields_no_token() {
+async fn s_409_a_revocation_before_the_rotation_is_written_prevents_the_token() {
     let test = TestApp::start().await;
     let first = test.log_in().await;
     test.interceptor.hold();
-    // The request has read the family and the user, and is about to rotate.
+    // The request has read the family and the user. Its rotation is held.
     let (response, ()) = tokio::join!(test.refresh(&first), async {
         for calls in [2, 1] {
             test.interceptor.let_through(calls).await;
@@ -68,13 +68,13 @@ async fn s_409_a_rotation_that_is_under_way_when_the_family_is_revoked_yields_no
         test.revoke_all();
         test.interceptor.let_through(1).await;
     });
-    assert_nothing_issued(&response, "a rotation under way");
-    assert_eq!(active_generation(&test.family(&first)), None);
+    assert_nothing_issued(&response, "a rotation in progress");
+    assert_eq!(test.active_generation(&first), None);
 }
 
-/// Covers rotations and retries: the user is read after the family, and before anything is signed.
+/// Rotations and retries read the user after the family and before they sign a token.
 #[tokio::test]
-async fn s_409_a_refresh_that_read_its_family_before_a_log_out_yields_no_token() {
+async fn s_409_a_log_out_before_the_user_is_read_prevents_the_token() {
     for is_retry in [false, true] {
         let test = TestApp::start().await;
         let first = test.log_in().await;
@@ -88,16 +88,16 @@ async fn s_409_a_refresh_that_read_its_family_before_a_log_out_yields_no_token()
             test.change_user(&json!({"session_generation": 1}));
             test.interceptor.release();
         });
-        assert_nothing_issued(&response, "a refresh under way");
-        assert_eq!(active_generation(&test.family(&first)), None);
+        assert_nothing_issued(&response, "a refresh in progress");
+        assert_eq!(test.active_generation(&first), None);
     }
 }
 
-/// The remaining case: a response that is under way when the login ends. Its tokens belong to a login that is over.
+/// The remaining case: the login ends after the last read of the request.
 #[tokio::test]
-async fn s_409_a_response_that_is_under_way_when_the_login_ends_has_tokens_that_are_not_active() {
-    // A retry writes nothing, so a revocation does not stop it once it has read the family. A rotation does not read the
-    // user a second time.
+async fn s_409_a_response_in_progress_when_the_login_ends_contains_tokens_of_the_ended_login() {
+    // A retry writes nothing, so a revocation after its read of the family does not stop it. A rotation reads the user
+    // once.
     for (is_retry, calls_before, (what, end)) in [(true, &[2][..], ENDS[0]), (false, &[2, 1][..], ENDS[1])] {
         let test = TestApp::start().await;
         let first = test.log_in().await;
@@ -115,9 +115,9 @@ async fn s_409_a_response_that_is_under_way_when_the_login_ends_has_tokens_that_
         });
         response.assert_issued(2);
         if what == "revocation" {
-            assert_eq!(recorded(&test, &response), Some(false), "the access token names a family that is revoked");
+            assert_eq!(login_is_recorded(&test, &response), Some(false), "the access token names a revoked family");
         }
         assert_nothing_issued(&test.refresh(&response.refresh_token()).await, what);
-        assert_eq!(recorded(&test, &response), Some(false), "{what}");
+        assert_eq!(login_is_recorded(&test, &response), Some(false), "{what}");
     }
 }

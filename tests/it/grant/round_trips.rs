@@ -1,21 +1,19 @@
-//! How often a grant waits for AWS, and for what: counted at the door, where calls are held until all have come that
-//! come side by side.
+//! The sequential round trips of each grant. The interceptor holds calls until all concurrent calls have arrived.
 
-use testing::{SERVICE, TestApp};
+use testing::{CLIENT_CREDENTIALS, SERVICE, TestApp};
 
 #[tokio::test]
-async fn client_credentials_waits_once_for_one_read() {
+async fn client_credentials_needs_one_round_trip_with_one_read() {
     let test = TestApp::start().await;
     test.interceptor.hold();
-    let (response, reads) =
-        tokio::join!(test.form(SERVICE, &[("grant_type", "client_credentials")]), test.interceptor.let_through(1));
+    let (response, reads) = tokio::join!(test.form(SERVICE, &CLIENT_CREDENTIALS), test.interceptor.let_through(1));
     response.assert_issued(2);
     assert_eq!(reads, ["GetItem ClientsTable"]);
     assert_eq!(test.interceptor.calls().len(), 1);
 }
 
 #[tokio::test]
-async fn password_waits_twice_for_two_reads_and_one_write() {
+async fn password_needs_two_round_trips_with_two_reads_and_one_write() {
     let test = TestApp::start().await;
     test.interceptor.hold();
     let (token, (reads, writes)) = tokio::join!(test.log_in(), async {
@@ -27,13 +25,13 @@ async fn password_waits_twice_for_two_reads_and_one_write() {
     assert_eq!(test.interceptor.calls().len(), 3);
 }
 
-/// The user is read before the write: what is rejected for the user's record consumes nothing.
+/// The user is read before the write, so that a request that is rejected because of the user consumes nothing.
 #[tokio::test]
-async fn refresh_token_needs_three_round_trips_for_three_reads_and_one_write() {
+async fn refresh_token_needs_three_round_trips_with_three_reads_and_one_write() {
     let test = TestApp::start().await;
     for scope in ["", "legacy:autonomy.read"] {
         let token = test.log_in().await;
-        test.interceptor.forget();
+        test.interceptor.clear_calls();
         test.interceptor.hold();
         let (response, calls) = tokio::join!(test.refresh_for(&token, scope), async {
             [
@@ -55,7 +53,7 @@ async fn a_retry_within_the_grace_needs_two_round_trips_and_no_write() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     test.refresh(&token).await.assert_issued(2);
-    test.interceptor.forget();
+    test.interceptor.clear_calls();
     test.interceptor.hold();
     let (response, calls) = tokio::join!(test.refresh(&token), async {
         [test.interceptor.let_through(2).await, test.interceptor.let_through(1).await]
@@ -66,16 +64,16 @@ async fn a_retry_within_the_grace_needs_two_round_trips_and_no_write() {
 }
 
 #[tokio::test]
-async fn no_request_waits_for_a_reading_of_the_secret() {
+async fn no_request_waits_for_a_reload_of_the_secret() {
     let test = TestApp::start().await;
-    test.pass(300);
+    test.advance_clock(300);
     test.interceptor.hold();
-    let request = test.form(SERVICE, &[("grant_type", "client_credentials")]);
-    let gatekeeper = async {
+    let request = test.form(SERVICE, &CLIENT_CREDENTIALS);
+    let calls = async {
         test.interceptor.wait_for(2).await;
         test.interceptor.let_one_through("GetItem ClientsTable");
     };
-    let (response, ()) = tokio::join!(request, gatekeeper);
+    let (response, ()) = tokio::join!(request, calls);
     response.assert_issued(2);
     assert_eq!(test.interceptor.let_through(1).await, ["GetSecretValue"]);
 }

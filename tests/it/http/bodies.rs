@@ -1,4 +1,4 @@
-//! S-101, S-102: how the body and the query of a token request are decoded.
+//! Decoding of the body and the query of a token request (S-101, S-102).
 
 use countersign::password_hash::hash_client_secret;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::token::{assert_issued, assert_malformed, good_form};
 use testing::{LogLines, SERVICE, TestApp, raw_form, raw_json};
 
-/// The parameters that the endpoint defines. Those of a code are not used by any grant yet.
+/// The parameters that the endpoint defines. No grant uses the parameters of a code yet.
 const DEFINED: [&str; 10] = [
     "grant_type",
     "client_id",
@@ -20,13 +20,13 @@ const DEFINED: [&str; 10] = [
     "code_verifier",
 ];
 
-/// The parameters of [`good_form`], as members of a JSON object.
+/// Returns the parameters of [`good_form`] as members of a JSON object.
 fn good_members() -> String {
     format!(r#""grant_type":"client_credentials","client_id":"{}","client_secret":"{}""#, SERVICE.0, SERVICE.1)
 }
 
 #[tokio::test]
-async fn s_102_nothing_is_used_from_the_query() {
+async fn s_102_the_query_is_ignored_and_must_not_contain_a_defined_parameter() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
     let many = |count: usize| (0..count).map(|n| format!("p{n}=1&")).collect::<String>();
@@ -70,8 +70,8 @@ async fn s_101_forms_are_decoded_strictly() {
         ("an unknown parameter", "&x=1"),
         ("an unknown parameter twice", "&x=1&x=2"),
         ("an unknown parameter without a value", "&x"),
-        ("an empty one", "&scope="),
-        ("a name without a value", "&scope"),
+        ("an empty parameter", "&scope="),
+        ("a parameter without a value", "&scope"),
         ("empty pairs", "&&&"),
         ("an equals sign in a value", "&x=a=b"),
         ("encoded names and values", "&%73cope=legacy%3Aautonomy.read"),
@@ -86,7 +86,7 @@ async fn s_101_forms_are_decoded_strictly() {
         ("a bare percent sign", "&x=%"),
         ("one hex digit", "&x=%4"),
         ("no hex digits", "&x=%zz"),
-        ("a sign among the hex digits", "&x=%+4"),
+        ("a plus instead of a hex digit", "&x=%+4"),
         ("a bare percent sign in a name", "&%=1"),
         ("bytes that are not UTF-8", "&x=%ff"),
         ("an overlong encoding", "&x=%c0%80"),
@@ -115,7 +115,7 @@ async fn s_101_json_is_decoded_strictly() {
     let good = good_members();
     for (what, body) in [
         ("the object", format!("{{{good}}}")),
-        ("white space around it", format!(" \n\t{{{good}}}\r\n")),
+        ("white space around the object", format!(" \n\t{{{good}}}\r\n")),
         ("unknown members", format!(r#"{{{good},"x":1,"y":true,"z":null,"f":-1.5e3}}"#)),
         ("depth 4", format!(r#"{{{good},"x":[[[1]]],"y":{{"a":{{"b":{{}}}}}}}}"#)),
         ("null is absent", format!(r#"{{{good},"scope":null}}"#)),
@@ -126,11 +126,11 @@ async fn s_101_json_is_decoded_strictly() {
         assert_issued(&test, what, raw_json(body)).await;
     }
     for (what, body) in [
-        ("nothing", String::new()),
+        ("an empty body", String::new()),
         ("a string", r#""x""#.to_owned()),
         ("null", "null".to_owned()),
-        ("an array around it", format!("[{{{good}}}]")),
-        ("something after it", format!("{{{good}}}x")),
+        ("an array around the object", format!("[{{{good}}}]")),
+        ("a letter after the object", format!("{{{good}}}x")),
         ("a second object", format!("{{{good}}}{{}}")),
         ("a trailing comma", format!("{{{good},}}")),
         ("a comment", format!("{{{good}/**/}}")),
@@ -138,9 +138,9 @@ async fn s_101_json_is_decoded_strictly() {
         ("single quotes", good.replace('"', "'")),
         ("a repeated member", format!(r#"{{{good},"client_id":"billing-cron"}}"#)),
         ("a repeated member, once null", format!(r#"{{{good},"scope":null,"scope":"x"}}"#)),
-        ("a repeated member in other letters", format!(r#"{{{good},"scope":"x","sc\u006fpe":"x"}}"#)),
+        ("a repeated member, once escaped", format!(r#"{{{good},"scope":"x","sc\u006fpe":"x"}}"#)),
         ("a repeated unknown member", format!(r#"{{{good},"x":1,"x":1}}"#)),
-        ("a repeated member further down", format!(r#"{{{good},"x":[{{"a":1,"a":2}}]}}"#)),
+        ("a repeated member in a nested object", format!(r#"{{{good},"x":[{{"a":1,"a":2}}]}}"#)),
         ("depth 5 by arrays", format!(r#"{{{good},"x":[[[[1]]]]}}"#)),
         ("depth 5 by objects", format!(r#"{{{good},"x":{{"a":{{"b":{{"c":{{}}}}}}}}}}"#)),
         ("a number", format!(r#"{{{good},"scope":1}}"#)),
@@ -179,7 +179,7 @@ async fn s_101_a_client_id_may_be_an_integer_of_at_most_15_digits() {
     for id in ["1.0", "42.0", "-0", "-1", "1e3", "1E0", "1000000000000000", "18446744073709551616", "true", "[42]"] {
         assert_malformed(&test, id, body(id)).await;
     }
-    // Only the id.
+    // No other parameter may be a number.
     let secret_too = r#"{"grant_type":"client_credentials","client_id":42,"client_secret":7}"#;
     assert_malformed(&test, "client_secret", raw_json(secret_too)).await;
 }

@@ -1,4 +1,4 @@
-//! S-101, S-104: the headers of a token request: `Content-Type`, `Content-Encoding` and `Accept`.
+//! The headers of a token request: `Content-Type`, `Content-Encoding` and `Accept` (S-101, S-104).
 
 use axum::body::Body;
 use axum::http::Request;
@@ -7,7 +7,7 @@ use super::token::{assert_issued, assert_malformed, good_form};
 use testing::{TestApp, raw_form, raw_json};
 
 #[tokio::test]
-async fn s_101_content_types() {
+async fn s_101_a_token_request_has_one_of_two_content_types() {
     let test = TestApp::start().await;
     let with = |content_type: &str| Request::post("/oauth/token").header("content-type", content_type);
     for content_type in [
@@ -46,17 +46,17 @@ async fn s_101_content_types() {
     }
     let twice = raw_form(good_form()).header("content-type", "application/x-www-form-urlencoded");
     assert_malformed(&test, "two content types", twice).await;
-    assert_malformed(&test, "a form that says it is JSON", raw_json(good_form())).await;
+    assert_malformed(&test, "a form with the content type of JSON", raw_json(good_form())).await;
 }
 
 #[tokio::test]
 async fn s_104_no_body_is_decompressed() {
     let test = TestApp::start().await;
-    // `gzip` of a form that would get a token.
+    // The form is valid before its compression with `gzip`.
     let gzip = include_bytes!("form.gz");
     assert_malformed(&test, "a compressed body", raw_form(*gzip)).await;
     let with = |encodings: &[&str]| {
-        encodings.iter().fold(raw_form(good_form()), |ask, encoding| ask.header("content-encoding", encoding))
+        encodings.iter().fold(raw_form(good_form()), |request, encoding| request.header("content-encoding", encoding))
     };
     for encodings in [&["identity"][..], &["IDENTITY"], &["identity", "Identity"], &["identity,\tidentity"]] {
         assert_issued(&test, &encodings.join("|"), with(encodings)).await;

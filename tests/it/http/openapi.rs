@@ -1,4 +1,4 @@
-//! `openapi.yaml` against the router and the cases. That no response of any test departs from it, `TestApp::send` sees to.
+//! `openapi.yaml` matches the router and the public cases. `TestApp::send` asserts that it documents every response.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ async fn the_documented_paths_and_methods_are_those_of_the_router() {
     let source = |file| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let code = ["src/http.rs", "src/http/oauth.rs", "src/http/published.rs"].map(source).concat();
     let paths = CONTRACT["paths"].as_object().unwrap();
-    // One of the routes is for an issuer's path, after a path that is documented.
+    // One route has the path of an issuer after a documented path.
     assert_eq!(code.matches("route(").count(), paths.len() + 1);
     let test = TestApp::start().await;
     for (path, operations) in paths {
@@ -24,7 +24,7 @@ async fn the_documented_paths_and_methods_are_those_of_the_router() {
             let response = test.send(request.to(method, path)).await;
             assert_eq!(![404, 405].contains(&response.status), documented.contains(method), "{method} {path}");
             if let Some(allow) = response.header("allow") {
-                // Whoever responses GET responses HEAD.
+                // Every path with GET also has HEAD.
                 let allowed = allow.split(',').filter(|method| *method != "HEAD").map(ToOwned::to_owned);
                 assert_eq!(allowed.collect::<BTreeSet<_>>(), documented);
             }
@@ -32,7 +32,7 @@ async fn the_documented_paths_and_methods_are_those_of_the_router() {
     }
 }
 
-/// Each error code, with the status that it comes with. The gateway's own responses have none.
+/// Returns the documented statuses and error codes. The responses of API Gateway have no error code.
 fn documented_errors() -> BTreeSet<(u64, String)> {
     let mut errors = BTreeSet::new();
     for (status, response) in CONTRACT["paths"]["/oauth/token"]["post"]["responses"].as_object().unwrap() {
@@ -49,7 +49,7 @@ fn documented_errors() -> BTreeSet<(u64, String)> {
 }
 
 #[test]
-fn every_documented_error_occurs_in_the_cases_or_is_a_fault_of_ours() {
+fn every_documented_error_is_a_server_error_or_occurs_in_the_public_cases() {
     let expects = CASES["cases"].as_array().unwrap().iter().map(|case| &case["expect"]);
     let mut known: BTreeSet<(u64, String)> =
         expects.filter_map(|e| Some((e["status"].as_u64()?, e["error"].as_str()?.to_owned()))).collect();
@@ -58,7 +58,7 @@ fn every_documented_error_occurs_in_the_cases_or_is_a_fault_of_ours() {
 }
 
 #[test]
-fn every_request_that_gets_a_token_is_as_documented() {
+fn every_request_with_a_token_response_matches_its_schema() {
     let content = &CONTRACT["paths"]["/oauth/token"]["post"]["requestBody"]["content"];
     let [in_json, in_form] =
         ["application/json", "application/x-www-form-urlencoded"].map(|t| schema(&content[t]["schema"]));
@@ -67,14 +67,14 @@ fn every_request_that_gets_a_token_is_as_documented() {
         let request = &case["request"];
         let body = request["body"].as_str().unwrap();
         let is_json = request["headers"]["content-type"].as_str().unwrap().to_lowercase().contains("json");
-        let fault = if is_json {
-            in_json.validate(&serde_json::from_str(body).unwrap()).err().map(|fault| fault.to_string())
+        let error = if is_json {
+            in_json.validate(&serde_json::from_str(body).unwrap()).err().map(|error| error.to_string())
         } else {
             let members: serde_json::Map<_, _> =
                 crate::cases::pairs(body).into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-            in_form.validate(&members.into()).err().map(|fault| fault.to_string())
+            in_form.validate(&members.into()).err().map(|error| error.to_string())
         };
-        assert_eq!(fault, None, "{}", case["id"]);
+        assert_eq!(error, None, "{}", case["id"]);
         seen += 1;
     }
     assert!(seen > 10);
@@ -87,9 +87,7 @@ async fn the_documented_lengths_are_the_limits() {
     let requests = ["ClientCredentialsRequest", "PasswordRequest", "RefreshTokenRequest"];
     let mut names = BTreeSet::new();
     for (name, property) in requests.iter().flat_map(|request| schemas[request]["properties"].as_object().unwrap()) {
-        let property = property["$ref"]
-            .as_str()
-            .map_or(property, |reference| CONTRACT.pointer(reference.trim_start_matches('#')).unwrap());
+        let property = resolved(property);
         names.insert(name.as_str());
         let Some(limit) = property["maxLength"].as_u64() else {
             assert_eq!(name, "grant_type", "{name} has no limit");
@@ -107,7 +105,7 @@ async fn the_documented_lengths_are_the_limits() {
 }
 
 #[test]
-fn the_examples_are_as_documented() {
+fn the_examples_match_their_schemas() {
     let content = CONTRACT["paths"]["/oauth/token"]["post"]["requestBody"]["content"].as_object().unwrap();
     let mut seen = 0;
     for body in content.values() {

@@ -1,15 +1,16 @@
-//! What verifiers and clients look for: the public keys and the metadata.
+//! The public documents: keys, metadata and health. The authorization endpoint is here because it rejects every request.
 
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
 
-use testing::{ISSUER, Response, SERVICE, TestApp, key_document, key_record, raw_form};
+use testing::{CLIENT_CREDENTIALS, ISSUER, Response, SERVICE, TestApp, key_document, key_record, raw_form};
 
 const AUTHORIZE: &str = "/oauth/authorize";
 const HEALTH: &str = "/healthz";
 const JWKS: &str = "/.well-known/jwks.json";
-/// 7,200 s is what `KeyPublicFor` (at least 9,000 s) leaves after `KEYS_MAX_AGE` (at most 900 s) in a process and in a cache.
+/// 7,200 s is the smallest `KeyPublicFor` (9,000 s) minus twice the largest `KEYS_MAX_AGE` (900 s): once for the execution
+/// environment and once for the cache.
 const CACHE_CONTROL: &str = "public, max-age=300, stale-if-error=7200";
 const METADATA: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
@@ -17,7 +18,7 @@ async fn get(test: &TestApp, path: &str) -> Response {
     test.send(Request::get(path).body(Body::empty()).unwrap()).await
 }
 
-async fn get_unless(test: &TestApp, path: &str, etag: &str) -> Response {
+async fn get_if_none_match(test: &TestApp, path: &str, etag: &str) -> Response {
     test.send(Request::get(path).header("if-none-match", etag).body(Body::empty()).unwrap()).await
 }
 
@@ -36,7 +37,7 @@ async fn the_public_keys_verify_the_tokens() {
     let test = TestApp::start().await;
     let jwks = get(&test, JWKS).await;
     assert_published(&jwks);
-    let token = test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
+    let token = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     let token = token.body["access_token"].as_str().unwrap();
     let kid = jsonwebtoken::decode_header(token).unwrap().kid;
     let keys: jsonwebtoken::jwk::JwkSet = serde_json::from_slice(&jwks.bytes).unwrap();
@@ -48,8 +49,8 @@ async fn the_public_keys_verify_the_tokens() {
 }
 
 #[tokio::test]
-async fn the_set_has_the_key_that_signs_the_next_and_the_previous() {
-    let test = TestApp::start_cold(|_| {}).await;
+async fn the_key_set_contains_the_current_the_next_and_the_previous_keys() {
+    let test = TestApp::start_without_keys(|_| {}).await;
     let keys: Vec<_> = (0..3).map(|_| key_record(&testing::p256_pem())).collect();
     let mut document = key_document(keys[0]["private_key"].as_str().unwrap());
     document["next"] = keys[1].clone();
@@ -65,40 +66,40 @@ async fn the_set_has_the_key_that_signs_the_next_and_the_previous() {
 }
 
 #[tokio::test]
-async fn who_has_it_already_is_told_so() {
+async fn a_matching_etag_gets_not_modified() {
     let test = TestApp::start().await;
     for path in [JWKS, METADATA[0], METADATA[1]] {
         let first = get(&test, path).await;
         assert_published(&first);
         let etag = first.header("etag").unwrap().to_owned();
-        for named in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".to_owned()] {
-            let again = get_unless(&test, path, &named).await;
-            assert_eq!((again.status, again.bytes.len()), (304, 0), "{named}");
+        for matching in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".to_owned()] {
+            let again = get_if_none_match(&test, path, &matching).await;
+            assert_eq!((again.status, again.bytes.len()), (304, 0), "{matching}");
             assert_eq!(again.header("etag"), Some(etag.as_str()));
             assert_eq!(again.header("access-control-allow-origin"), Some("*"));
             assert_eq!(again.header("cache-control"), Some(CACHE_CONTROL));
         }
         for other in ["\"x\"", "x", "", "\u{fc}"] {
-            assert_published(&get_unless(&test, path, other).await);
+            assert_published(&get_if_none_match(&test, path, other).await);
         }
         let head = test.send(Request::head(path).body(Body::empty()).unwrap()).await;
         assert_eq!((head.status, head.bytes.len()), (200, 0));
     }
-    // Another set has another tag.
+    // Another key set has another etag.
     let before = get(&test, JWKS).await.header("etag").unwrap().to_owned();
     test.cloud.put_secret(&key_document(&testing::p256_pem()).to_string()).unwrap();
-    test.pass(300);
-    assert_ne!(get_unless(&test, JWKS, &before).await.header("etag"), Some(before.as_str()));
+    test.advance_clock(300);
+    assert_ne!(get_if_none_match(&test, JWKS, &before).await.header("etag"), Some(before.as_str()));
 }
 
 #[tokio::test]
-async fn s_506_the_last_good_set_is_served_whatever_is_down() {
+async fn s_506_the_last_valid_key_set_is_served_during_any_outage() {
     let test = TestApp::start().await;
     let before = get(&test, JWKS).await;
     test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
     test.interceptor.fail("GetItem", 400, "AccessDeniedException");
     for _ in 0..3 {
-        test.pass(36_000);
+        test.advance_clock(36_000);
         let response = get(&test, JWKS).await;
         assert_published(&response);
         assert_eq!(response.bytes, before.bytes);
@@ -108,10 +109,10 @@ async fn s_506_the_last_good_set_is_served_whatever_is_down() {
     }
 }
 
-/// The worst case: a process reads the new set `KEYS_MAX_AGE` after it was written, and a cache fetched the old one just
-/// before.
+/// The worst case: an execution environment loads the new key set `KEYS_MAX_AGE` after it was written, and a cache fetched
+/// the old key set immediately before.
 #[tokio::test]
-async fn s_505_no_cache_keeps_a_set_for_longer_than_a_key_is_public_before_it_signs() {
+async fn s_505_caches_have_every_key_before_it_signs() {
     let limit = |parameter: &str, limit: &str| {
         testing::cloud::template().unwrap()["Parameters"][parameter][limit].as_u64().unwrap()
     };
@@ -123,8 +124,8 @@ async fn s_505_no_cache_keeps_a_set_for_longer_than_a_key_is_public_before_it_si
 }
 
 #[tokio::test]
-async fn without_any_good_set_there_is_none_to_serve() {
-    let test = TestApp::start_cold(|_| {}).await;
+async fn without_valid_keys_the_documents_are_unavailable() {
+    let test = TestApp::start_without_keys(|_| {}).await;
     test.cloud.put_secret("junk").unwrap();
     for path in [JWKS, METADATA[0], METADATA[1], HEALTH] {
         let response = get(&test, path).await;
@@ -154,7 +155,7 @@ fn metadata(issuer: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_metadata_says_what_there_is() {
+async fn the_metadata_does_not_depend_on_request_headers() {
     let test = TestApp::start().await;
     for path in METADATA {
         let response = get(&test, path).await;
@@ -177,10 +178,10 @@ async fn the_metadata_lists_the_algorithms_of_the_current_and_the_next_key_once(
     ] {
         let mut document = key_document(&testing::p256_pem());
         document["next"] = next;
-        // A key that signs no more is not listed.
+        // A previous key does not sign, so its algorithm is not listed.
         document["previous"] = json!([key_record(&ed25519)]);
         test.cloud.put_secret(&document.to_string()).unwrap();
-        test.pass(300);
+        test.advance_clock(300);
         let response = get(&test, METADATA[0]).await;
         assert_eq!(response.body["id_token_signing_alg_values_supported"], algorithms);
     }
@@ -192,8 +193,8 @@ async fn an_authorization_request_is_rejected_without_being_read() {
     let body = "{\"error\":\"unsupported_response_type\",\"error_description\":\"This server has no login pages.\"}";
     let query = "?response_type=code&client_id=autonomy-web&redirect_uri=https%3A%2F%2Fa.example&x=%zz";
     for method in ["GET", "POST"] {
-        for ask in [raw_form(""), raw_form("%"), raw_form("").query(query), raw_form(vec![b'a'; 20_000])] {
-            let response = test.send(ask.to(method, AUTHORIZE)).await;
+        for request in [raw_form(""), raw_form("%"), raw_form("").query(query), raw_form(vec![b'a'; 20_000])] {
+            let response = test.send(request.to(method, AUTHORIZE)).await;
             response.assert_error(400, "unsupported_response_type");
             assert_eq!(response.bytes, body);
             assert_eq!(response.header("location"), None);

@@ -1,4 +1,4 @@
-//! The rotation function itself: its binary under a Lambda runtime API, called by CloudFormation, the schedule, a person.
+//! The binary of the rotation function under a Lambda runtime API, invoked by CloudFormation, the schedule and an operator.
 
 use std::sync::Arc;
 
@@ -10,20 +10,19 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::support::start_rotate;
-use testing::cloud::{self};
-use testing::p256_pem;
-use testing::{Function, TestApp};
+use testing::{Function, TestApp, cloud, p256_pem};
 
-/// Where CloudFormation waits for responses.
+/// The receiver of the responses to CloudFormation.
 #[derive(Clone, Default)]
-struct Answers(Arc<Mutex<Vec<Value>>>);
+struct ResponseUrl(Arc<Mutex<Vec<Value>>>);
 
-impl Answers {
-    async fn url(&self) -> String {
+impl ResponseUrl {
+    /// Serves the receiver and returns its URL.
+    async fn serve(&self) -> String {
         let router = Router::new()
             .route(
                 "/response",
-                put(async |State(Answers(responses)): State<Answers>, body: String| {
+                put(async |State(ResponseUrl(responses)): State<ResponseUrl>, body: String| {
                     responses.lock().await.push(serde_json::from_str(&body).unwrap());
                     StatusCode::OK
                 }),
@@ -32,18 +31,20 @@ impl Answers {
         format!("http://{}/response?X-Amz-Credential=a%2Fb%3Ac%7Cd", cloud::serve(router).await.unwrap())
     }
 
-    async fn taken(&self) -> Vec<Value> {
+    /// Returns the responses since the last call.
+    async fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.0.lock().await)
     }
 }
 
+/// Starts a deployment without keys, and the rotation function.
 async fn deployed() -> (TestApp, Function) {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     let cloud = cloud::serve(test.cloud.router().await.unwrap()).await.unwrap();
     (test, start_rotate(cloud).await)
 }
 
-fn of_cloudformation(request_type: &str, url: &str) -> Value {
+fn cloudformation_event(request_type: &str, url: &str) -> Value {
     json!({
         "RequestType": request_type, "ResponseURL": url, "StackId": "stack", "RequestId": "request",
         "LogicalResourceId": "SigningKeys", "ResourceType": "AWS::CloudFormation::CustomResource",
@@ -52,14 +53,14 @@ fn of_cloudformation(request_type: &str, url: &str) -> Value {
 }
 
 #[tokio::test]
-async fn cloudformation_gets_the_first_keys_and_its_answer() {
+async fn cloudformation_creates_the_first_keys_and_gets_a_response() {
     let (test, mut function) = deployed().await;
-    let responses = Answers::default();
-    let url = responses.url().await;
+    let responses = ResponseUrl::default();
+    let url = responses.serve().await;
     let mut first = None;
     for request_type in ["Create", "Create", "Update", "Delete"] {
-        function.call(of_cloudformation(request_type, &url)).await;
-        let [response] = responses.taken().await.try_into().unwrap();
+        function.call(cloudformation_event(request_type, &url)).await;
+        let [response] = responses.take().await.try_into().unwrap();
         assert_eq!(
             response,
             json!({
@@ -78,12 +79,12 @@ async fn cloudformation_gets_the_first_keys_and_its_answer() {
 }
 
 #[tokio::test]
-async fn cloudformation_is_told_why_there_are_no_keys() {
+async fn cloudformation_gets_the_reason_of_a_failure() {
     let (test, mut function) = deployed().await;
-    let responses = Answers::default();
+    let responses = ResponseUrl::default();
     test.cloud.put_secret("{\"canary\": 1}").unwrap();
-    function.call(of_cloudformation("Create", &responses.url().await)).await;
-    let [response] = responses.taken().await.try_into().unwrap();
+    function.call(cloudformation_event("Create", &responses.serve().await)).await;
+    let [response] = responses.take().await.try_into().unwrap();
     assert_eq!(response["Status"], "FAILED");
     assert!(response["Reason"].as_str().unwrap().contains("not a document of signing keys"), "{response}");
     assert_eq!(test.cloud.secret().unwrap().unwrap(), "{\"canary\": 1}");
@@ -91,15 +92,15 @@ async fn cloudformation_is_told_why_there_are_no_keys() {
 }
 
 #[tokio::test]
-async fn the_schedule_and_a_person_rotate() {
+async fn the_schedule_and_an_operator_rotate_the_keys() {
     let (test, mut function) = deployed().await;
-    let made = function.call(json!({"action": "rotate"})).await;
-    assert_eq!(made["changed"], true, "without any, the first keys are made: {made}");
+    let created = function.call(json!({"action": "rotate"})).await;
+    assert_eq!(created["changed"], true, "without keys, a rotation creates the first keys: {created}");
     let young = function.call(json!({"action": "rotate"})).await;
-    assert_eq!((&young["changed"], &young["current"]), (&json!(false), &made["current"]));
+    assert_eq!((&young["changed"], &young["current"]), (&json!(false), &created["current"]));
     assert!(young["reason"].as_str().unwrap().contains("public for long enough"));
-    let dropped = function.call(json!({"action": "rotate", "emergency": made["current"]})).await;
-    assert_eq!((&dropped["changed"], &dropped["current"]), (&json!(true), &made["next"]));
+    let dropped = function.call(json!({"action": "rotate", "emergency": created["current"]})).await;
+    assert_eq!((&dropped["changed"], &dropped["current"]), (&json!(true), &created["next"]));
     assert_eq!(dropped["previous"], json!([]));
 
     test.cloud.put_secret(&p256_pem()).unwrap();
@@ -109,7 +110,7 @@ async fn the_schedule_and_a_person_rotate() {
         json!({"action": "rotate"}),
         json!({"action": "rotate", "emergency": "x"}),
         json!({"action": "x"}),
-        // Mistyped, and so no rotation.
+        // An unknown member, so the event is rejected.
         json!({"action": "rotate", "Emergency": "x"}),
     ] {
         let failed = function.call(event).await;

@@ -1,18 +1,18 @@
-//! S-505: how keys come and go; and the one write by which they do.
+//! Key rotation and its conditional write (S-505).
 
 use std::collections::BTreeSet;
 
 use countersign::keys::{KeySet, RotationError, RotationPolicy, RotationReport, RotationRequest, Rotator};
 use serde_json::{Value, json};
 
-use testing::p256_pem;
-use testing::{NOW, SERVICE, TestApp, key_document, key_record};
+use testing::{CLIENT_CREDENTIALS, NOW, SERVICE, TestApp, key_document, key_record, p256_pem};
 
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
-/// How long a key must have been public, and what else must pass.
+/// The seconds for which a key must be public before it signs.
 const PUBLIC_FOR: i64 = 10_800;
-const TOKENS_GONE: i64 = 7 * 86_400 + 3_600;
-const REFERENCES_GONE: i64 = 90 * 86_400 + 3_600;
+/// The seconds after which all access tokens of a key have expired.
+const ACCESS_TOKENS_EXPIRED: i64 = 7 * 86_400 + 3_600;
+/// The seconds after which all refresh tokens of a key have expired.
+const REFRESH_TOKENS_EXPIRED: i64 = 90 * 86_400 + 3_600;
 
 async fn rotation(test: &TestApp, algorithm: &str) -> Rotator {
     let policy = RotationPolicy {
@@ -23,9 +23,9 @@ async fn rotation(test: &TestApp, algorithm: &str) -> Rotator {
     Rotator::new(&test.sdk().await, test.app.config.keys.secret_id.clone(), policy, test.clock())
 }
 
-/// A deployment whose keys were made by its deployment.
+/// Starts a deployment and creates its keys like CloudFormation does.
 async fn provided(algorithm: &str) -> (TestApp, Rotator) {
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     let rotation = rotation(&test, algorithm).await;
     assert!(rotation.run(RotationRequest::Provide).await.unwrap().changed);
     (test, rotation)
@@ -35,6 +35,7 @@ fn document(test: &TestApp) -> Value {
     serde_json::from_str(&test.cloud.secret().unwrap().unwrap()).unwrap()
 }
 
+/// Returns the kids of the current, the next and the previous keys.
 fn kids(test: &TestApp) -> (String, String, Vec<String>) {
     let document = document(test);
     let kid = |key: &Value| key["kid"].as_str().or(key["public_key"]["kid"].as_str()).unwrap().to_owned();
@@ -47,10 +48,10 @@ fn assert_unchanged(report: &RotationReport, reason: &str) {
 }
 
 #[tokio::test]
-async fn deploying_makes_a_set_that_signs_at_once_and_deploying_again_changes_nothing() {
+async fn the_first_deployment_creates_keys_and_the_next_one_changes_nothing() {
     for algorithm in ["RS256", "ES256", "EdDSA"] {
         let (test, rotation) = provided(algorithm).await;
-        let response = test.form(SERVICE, &GRANT).await;
+        let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
         assert_eq!(response.status, 200);
         let document = document(&test);
         for name in ["current", "next"] {
@@ -67,18 +68,18 @@ async fn s_505_a_key_signs_only_after_it_was_public_for_long_enough() {
     let (test, rotation) = provided("ES256").await;
     let (current, next, _) = kids(&test);
     for passed in [0, PUBLIC_FOR - 1] {
-        test.pass(passed);
+        test.advance_clock(passed);
         assert_unchanged(&rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
     }
-    // Nor if the clock is set back.
-    test.pass(-PUBLIC_FOR);
+    // The same after the clock is set back.
+    test.advance_clock(-PUBLIC_FOR);
     assert_unchanged(&rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
-    test.pass(PUBLIC_FOR + 1);
+    test.advance_clock(PUBLIC_FOR + 1);
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
-    let (signs, fresh, previous) = kids(&test);
-    assert_eq!((signs, previous), (next.clone(), vec![current.clone()]));
-    assert!(fresh != current && fresh != next);
-    // A repeated event finds the fresh one too young.
+    let (signing, new, previous) = kids(&test);
+    assert_eq!((signing, previous), (next.clone(), vec![current.clone()]));
+    assert!(new != current && new != next);
+    // A repeated event finds the new next key too young.
     assert_unchanged(&rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
 }
 
@@ -86,7 +87,7 @@ async fn s_505_a_key_signs_only_after_it_was_public_for_long_enough() {
 async fn s_505_a_key_leaves_the_public_set_only_after_its_last_token() {
     let (test, rotation) = provided("ES256").await;
     let first = kids(&test).0;
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     let retired = &document(&test)["previous"][0];
     assert_eq!(retired["leaves_at"], json!(NOW + 10_800 + 7 * 86_400 + 3_600));
@@ -96,60 +97,60 @@ async fn s_505_a_key_leaves_the_public_set_only_after_its_last_token() {
         let set = test.app.keyring.load().await.unwrap();
         set.jwks.contains(&first)
     };
-    test.pass(TOKENS_GONE - 1);
+    test.advance_clock(ACCESS_TOKENS_EXPIRED - 1);
     assert!(published().await);
-    test.pass(1);
-    assert!(!published().await, "to the second, without a rotation");
+    test.advance_clock(1);
+    assert!(!published().await, "at that second, without a rotation");
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     assert!(!kids(&test).2.contains(&first));
     assert_eq!(kids(&test).2.len(), 1);
 }
 
 #[tokio::test]
-async fn no_token_outlives_its_key() {
+async fn an_access_token_expires_before_its_key_leaves_the_public_set() {
     let test = TestApp::start().await;
     test.change_client(SERVICE.0, &json!({"access_token_ttl": u32::MAX}));
-    let response = test.form(SERVICE, &GRANT).await;
+    let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     assert_eq!(response.body["expires_in"], 7 * 86_400);
     response.assert_issued(2);
 }
 
 #[tokio::test]
-async fn refresh_tokens_live_through_rotations_and_their_keys_are_staged_too() {
+async fn refresh_tokens_stay_valid_after_rotations_of_their_keys() {
     let (test, rotation) = provided("ES256").await;
-    let other = test.another_environment().await;
+    let other = test.another_execution_environment().await;
     let mut token = test.log_in().await;
     for _ in 0..5 {
-        test.pass(PUBLIC_FOR);
+        test.advance_clock(PUBLIC_FOR);
         other.app.keyring.load().await.unwrap();
-        // One environment has seen the rotation and the other has not looked yet: each knows what the other makes.
+        // One execution environment has loaded the new keys and the other has not. Each accepts tokens of the other.
         assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
         test.app.keyring.load().await.unwrap();
         token = test.refresh(&token).await.refresh_token();
         token = other.refresh(&token).await.refresh_token();
         token = test.refresh(&token).await.refresh_token();
     }
-    let references = document(&test)["refresh"].clone();
-    assert_eq!(references["previous"].as_array().unwrap().len(), 5);
-    let all: BTreeSet<_> = references["previous"].as_array().unwrap().iter().map(|key| key["key"].as_str()).collect();
+    let keys = document(&test)["refresh"].clone();
+    assert_eq!(keys["previous"].as_array().unwrap().len(), 5);
+    let all: BTreeSet<_> = keys["previous"].as_array().unwrap().iter().map(|key| key["key"].as_str()).collect();
     assert_eq!(all.len(), 5);
-    assert!(references["current"] != references["next"]);
-    // When no reference under it can be alive, a key goes.
-    test.pass(REFERENCES_GONE);
+    assert!(keys["current"] != keys["next"]);
+    // A key is removed when its refresh tokens have expired.
+    test.advance_clock(REFRESH_TOKENS_EXPIRED);
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     assert_eq!(document(&test)["refresh"]["previous"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn an_emergency_drops_a_key_at_once() {
+async fn an_emergency_removes_a_key_immediately() {
     let (test, rotation) = provided("ES256").await;
     let (first, second, _) = kids(&test);
     let token = test.log_in().await;
     assert!(rotation.run(RotationRequest::Emergency(&first)).await.unwrap().changed);
-    let (signs, third, previous) = kids(&test);
-    assert_eq!((&signs, previous.len()), (&second, 0));
+    let (signing, third, previous) = kids(&test);
+    assert_eq!((&signing, previous.len()), (&second, 0));
     assert!(!document(&test).to_string().contains(&first));
-    // Once is enough.
+    // A repeated emergency changes nothing.
     assert_unchanged(&rotation.run(RotationRequest::Emergency(&first)).await.unwrap(), "no key with that kid");
     test.app.keyring.load().await.unwrap();
     assert_eq!(test.refresh(&token).await.status, 200);
@@ -157,7 +158,7 @@ async fn an_emergency_drops_a_key_at_once() {
     assert!(rotation.run(RotationRequest::Emergency(&third)).await.unwrap().changed);
     assert_eq!(kids(&test).0, second);
     assert_ne!(kids(&test).1, third);
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
     assert_eq!(kids(&test).2, [second.as_str()]);
     assert!(rotation.run(RotationRequest::Emergency(&second)).await.unwrap().changed);
@@ -165,37 +166,37 @@ async fn an_emergency_drops_a_key_at_once() {
 }
 
 #[tokio::test]
-async fn another_algorithm_becomes_the_next_key_first() {
+async fn another_algorithm_applies_to_the_next_key_first() {
     let (test, _) = provided("ES256").await;
     let (current, ..) = kids(&test);
     let changed = rotation(&test, "EdDSA").await;
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     assert!(changed.run(RotationRequest::Provide).await.unwrap().changed);
-    assert_eq!(kids(&test).0, current, "what signs goes on signing");
+    assert_eq!(kids(&test).0, current, "the current key continues to sign");
     assert_eq!(document(&test)["next"]["alg"], "EdDSA");
     assert_unchanged(&changed.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     assert!(changed.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     assert_eq!(document(&test)["current"]["alg"], "EdDSA");
     test.app.keyring.load().await.unwrap();
-    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+    assert_eq!(test.form(SERVICE, &CLIENT_CREDENTIALS).await.status, 200);
 }
 
 #[tokio::test]
-async fn of_rotations_at_once_one_happens() {
+async fn of_concurrent_rotations_one_is_written() {
     let (test, _) = provided("ES256").await;
     let (_, next, _) = kids(&test);
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     test.interceptor.hold();
     let mut rotations = Vec::new();
     for _ in 0..8 {
         let rotation = rotation(&test, "ES256").await;
         rotations.push(tokio::spawn(async move { rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap() }));
     }
-    // All have read before any has written.
+    // All rotations read before the first write.
     test.interceptor.let_through(8).await;
     assert_eq!(test.interceptor.let_through(8).await, ["PutSecretValue"; 8]);
-    // Those that were too late look again, and find that it is done.
+    // The other rotations read again, and find the result of the first.
     assert_eq!(test.interceptor.let_through(7).await, ["GetSecretValue"; 7]);
     let mut changed = 0;
     for rotation in rotations {
@@ -207,39 +208,39 @@ async fn of_rotations_at_once_one_happens() {
 }
 
 #[tokio::test]
-async fn what_follows_from_a_version_is_written_once() {
+async fn the_successor_of_a_version_is_written_once() {
     let (test, rotation) = provided("ES256").await;
     let (id, text) = test.cloud.secret_version().unwrap().unwrap();
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap();
-    // Whoever still sees the version before, as Secrets Manager may show it for a moment, cannot write over this one.
+    // Secrets Manager can return the previous version for a short time. Its successor already exists.
     test.cloud.put_secret_version(&id, &text).unwrap();
     assert!(matches!(rotation.run(RotationRequest::Rotate { after: 0 }).await, Err(RotationError::Busy)));
-    // A person puts it back as a version of its own.
+    // An operator restores the text as a new version.
     test.cloud.put_secret(&text).unwrap();
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     KeySet::parse(&test.cloud.secret().unwrap().unwrap(), NOW).unwrap();
 }
 
 #[tokio::test]
-async fn the_schedule_asks_daily_and_rotates_when_it_is_time() {
+async fn the_daily_schedule_rotates_after_the_interval() {
     let (test, rotation) = provided("ES256").await;
     let after = 30 * 86_400;
     for _ in 0..29 {
-        test.pass(86_400);
+        test.advance_clock(86_400);
         assert_unchanged(
             &rotation.run(RotationRequest::Rotate { after }).await.unwrap(),
             "has not signed for long enough",
         );
     }
-    test.pass(86_400);
+    test.advance_clock(86_400);
     assert!(rotation.run(RotationRequest::Rotate { after }).await.unwrap().changed);
     assert_unchanged(&rotation.run(RotationRequest::Rotate { after }).await.unwrap(), "has not signed for long enough");
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_never_written_over() {
-    let test = TestApp::start_cold(|_| {}).await;
+async fn an_invalid_secret_is_never_overwritten() {
+    let test = TestApp::start_without_keys(|_| {}).await;
     let rotation = rotation(&test, "ES256").await;
     let mut broken = key_document(&p256_pem());
     broken["next"] = json!({"kid": "x", "alg": "ES256", "private_key": p256_pem()});
@@ -262,7 +263,7 @@ async fn what_cannot_be_used_is_never_written_over() {
 }
 
 #[tokio::test]
-async fn a_document_that_a_person_wrote_is_taken_up() {
+async fn a_document_that_an_operator_wrote_is_rotated() {
     let test = TestApp::start().await;
     let rotation = rotation(&test, "ES256").await;
     let old = key_record(&p256_pem());
@@ -273,11 +274,11 @@ async fn a_document_that_a_person_wrote_is_taken_up() {
     written["refresh"] = json!({"current": written["refresh"]["current"], "previous": written["refresh"]["current"]});
     test.cloud.put_secret(&written.to_string()).unwrap();
     let token = test.log_in().await;
-    // Its next key says that it is old, but only the rotation knows since when it is public: it waits its time.
+    // The next key has an early creation time. The rotation still waits until it has been public for long enough.
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     assert_unchanged(&rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");
     let next = kids(&test).1;
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     assert_eq!(kids(&test).0, next);
     let previous = kids(&test).2;
@@ -288,12 +289,12 @@ async fn a_document_that_a_person_wrote_is_taken_up() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_leaves_one_rotation() {
+async fn a_lost_response_leaves_one_rotation() {
     let (test, rotation) = provided("ES256").await;
     let (_, next, _) = kids(&test);
-    test.pass(PUBLIC_FOR);
+    test.advance_clock(PUBLIC_FOR);
     test.interceptor.lose_response("PutSecretValue");
-    // The SDK sends it again: the same name, the same content, so that it is our own.
+    // The SDK repeats the write with the same version id and text, so it succeeds.
     assert!(rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap().changed);
     assert_eq!(kids(&test).0, next);
     assert_unchanged(&rotation.run(RotationRequest::Rotate { after: 0 }).await.unwrap(), "public for long enough");

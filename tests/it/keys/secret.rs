@@ -1,4 +1,4 @@
-//! S-5: the signing secret, in every form, good and bad.
+//! The signing secret: its forms, invalid secrets, and reloads (S-503 to S-506).
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
@@ -10,11 +10,11 @@ use countersign::refresh_token::RefreshToken;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 
-use testing::{Claims, LogLines, NOW, Response, SERVICE, TestApp, key_document, key_record, p256_pem, pem};
+use testing::{
+    CLIENT_CREDENTIALS, Claims, LogLines, NOW, Response, SERVICE, TestApp, key_document, key_record, p256_pem, pem,
+};
 
-const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
-
-/// Keys of each kind, and what verifies their signatures, from the raw public key.
+/// Returns a key of each algorithm, with the raw public key that verifies its signatures.
 pub fn keys() -> [(Algorithm, String, DecodingKey); 3] {
     let rsa = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
     let rsa: Pkcs8V1Der<'_> = rsa.as_der().unwrap();
@@ -41,12 +41,12 @@ fn kid(response: &Response) -> String {
 }
 
 #[tokio::test]
-async fn the_key_decides_the_algorithm_in_either_form_of_the_secret() {
+async fn the_key_selects_the_algorithm_in_both_forms_of_the_secret() {
     for (algorithm, pem, public_key) in keys() {
         for secret in [pem.clone(), key_document(&pem).to_string()] {
-            let test = TestApp::start_cold(|_| {}).await;
+            let test = TestApp::start_without_keys(|_| {}).await;
             test.cloud.put_secret(&secret).unwrap();
-            let response = test.form(SERVICE, &GRANT).await;
+            let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
             assert_eq!(response.status, 200, "{algorithm:?}");
             let token = response.body["access_token"].as_str().unwrap();
             Claims::verify_with(token, 2, algorithm, &public_key);
@@ -60,12 +60,12 @@ async fn the_key_decides_the_algorithm_in_either_form_of_the_secret() {
 }
 
 #[tokio::test]
-async fn a_bare_pem_always_derives_the_same_key_of_refresh_references() {
+async fn a_pem_always_derives_the_same_refresh_token_key() {
     let pem = p256_pem();
-    let test = TestApp::start_cold(|_| {}).await;
+    let test = TestApp::start_without_keys(|_| {}).await;
     test.cloud.put_secret(&pem).unwrap();
     let token = test.log_in().await;
-    // White space and line breaks are no part of the key.
+    // White space and line breaks are not part of the key.
     test.cloud.put_secret(&format!("\n{}\n\n", pem.replace('\n', "\r\n"))).unwrap();
     test.app.keyring.load().await.unwrap();
     assert_eq!(test.refresh(&token).await.status, 200);
@@ -75,7 +75,7 @@ async fn a_bare_pem_always_derives_the_same_key_of_refresh_references() {
 }
 
 #[tokio::test]
-async fn references_under_a_previous_key_stay_valid_and_their_successors_are_under_the_current_one() {
+async fn refresh_tokens_of_a_previous_key_stay_valid_and_their_successors_use_the_current_key() {
     let test = TestApp::start().await;
     let token = test.log_in().await;
     let mut document: Value = serde_json::from_str(&test.cloud.secret().unwrap().unwrap()).unwrap();
@@ -93,22 +93,22 @@ async fn references_under_a_previous_key_stay_valid_and_their_successors_are_und
     test.refresh(&successor).await.assert_issued(2);
 }
 
-/// HKDF-SHA256 over the PKCS#8 bytes without salt, `countersign refresh v1` for info; and the token's layout. Worked out
-/// with another implementation.
+/// HKDF-SHA256 of the PKCS#8 bytes, without salt and with the info `countersign refresh v1`, and the layout of the token.
+/// Another implementation computed the values.
 #[test]
-fn a_bare_pem_derives_what_it_always_derived() {
+fn the_refresh_token_key_of_a_pem_and_the_token_layout_do_not_change() {
     let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
                -----END PRIVATE KEY-----\n";
     let set = KeySet::parse(pem, NOW).unwrap();
     let token = "cs_rt_AQABAgMEBQYHCAkKCwwNDg8AAAAHkE1peHndkdr0lNPvY1arWfdNmevBk0-fNO_FLF6ooao";
-    let reference = RefreshToken::read(&set.refresh_token_keys, token).unwrap();
-    assert_eq!(reference.generation, 7);
-    assert_eq!(reference.family.to_string(), "AAECAwQFBgcICQoLDA0ODw");
-    assert_eq!(reference.mint(&set.refresh_token_keys), token);
+    let parsed = RefreshToken::read(&set.refresh_token_keys, token).unwrap();
+    assert_eq!(parsed.generation, 7);
+    assert_eq!(parsed.family.to_string(), "AAECAwQFBgcICQoLDA0ODw");
+    assert_eq!(parsed.mint(&set.refresh_token_keys), token);
 }
 
 #[test]
-fn a_document_may_say_null_and_write_its_keys_in_any_base64() {
+fn a_document_can_have_null_members_and_keys_in_any_base64() {
     let mut document = key_document(&p256_pem());
     document["next"] = Value::Null;
     document["previous"] = Value::Null;
@@ -121,8 +121,8 @@ fn a_document_may_say_null_and_write_its_keys_in_any_base64() {
 }
 
 #[test]
-fn s_503_only_strong_keys_of_the_three_kinds_are_taken() {
-    // 1,024 bits, made by openssl for this test alone.
+fn s_503_only_strong_keys_of_three_algorithms_are_accepted() {
+    // 1,024 bits, generated by openssl for this test.
     let weak = include_str!("rsa1024.pem");
     let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
     for pem in [weak.to_owned(), pem(p384.to_pkcs8v1().unwrap().as_ref()), pem(b"junk"), String::new(), "x".into()] {
@@ -135,7 +135,7 @@ fn s_503_only_strong_keys_of_the_three_kinds_are_taken() {
 }
 
 #[test]
-fn s_504_the_public_set_has_public_members_only_and_thumbprints_for_names() {
+fn s_504_the_public_keys_have_only_public_members_and_their_kids_are_thumbprints() {
     for (algorithm, pem, _) in keys() {
         let mut document = key_document(&pem);
         document["next"] = key_record(&p256_pem());
@@ -194,61 +194,61 @@ fn broken_secrets() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn s_506_a_broken_secret_is_a_503_and_heals_by_itself() {
-    let test = TestApp::start_cold(|_| {}).await;
-    test.form(SERVICE, &GRANT).await.assert_error(503, "temporarily_unavailable");
+async fn s_506_an_invalid_secret_is_a_503_until_it_is_replaced() {
+    let test = TestApp::start_without_keys(|_| {}).await;
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(503, "temporarily_unavailable");
     for secret in broken_secrets() {
         let log = LogLines::collect();
         test.cloud.put_secret(&secret).unwrap();
-        let response = test.form(SERVICE, &GRANT).await;
+        let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
         assert_eq!(response.status, 503, "{secret}");
         response.assert_error(503, "temporarily_unavailable");
         let line = &log.lines()[0];
         assert_eq!(line["level"], "ERROR");
         assert!(line["reason"].as_str().unwrap().contains("the signing secret cannot be used"), "{line}");
-        // Any longer part of the secret would show in the line.
+        // The log contains no part of the secret that is longer than 39 bytes.
         let shown = secret.as_bytes().windows(40).find(|part| log.text().contains(std::str::from_utf8(part).unwrap()));
         assert_eq!(shown, None);
         assert!(!log.text().contains("canary"));
     }
-    // Who may not have a token is still told so.
-    test.form((SERVICE.0, "wrong"), &GRANT).await.assert_error(401, "invalid_client");
+    // Client authentication does not need the keys.
+    test.form((SERVICE.0, "wrong"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
-    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+    assert_eq!(test.form(SERVICE, &CLIENT_CREDENTIALS).await.status, 200);
 }
 
 #[tokio::test]
-async fn s_506_a_set_that_was_good_is_kept_while_the_secret_is_broken_or_cannot_be_read() {
+async fn s_506_the_last_valid_keys_are_used_while_the_secret_is_invalid_or_unavailable() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
-    test.pass(300);
+    test.advance_clock(300);
     test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
-    assert_eq!(test.form(SERVICE, &GRANT).await.status, 200);
+    assert_eq!(test.form(SERVICE, &CLIENT_CREDENTIALS).await.status, 200);
     until(|| log.text().contains("keeping the last good signing keys")).await;
     test.interceptor.stop_failing();
     for secret in broken_secrets() {
         test.cloud.put_secret(&secret).unwrap();
-        test.pass(300);
-        test.interceptor.forget();
-        test.form(SERVICE, &GRANT).await.assert_issued(2);
+        test.advance_clock(300);
+        test.interceptor.clear_calls();
+        test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
         until(|| test.interceptor.calls().contains(&"GetSecretValue".to_owned())).await;
     }
-    let mended = key_document(&p256_pem());
-    test.cloud.put_secret(&mended.to_string()).unwrap();
-    test.pass(300);
-    assert_eq!(json!(kid(&test.form(SERVICE, &GRANT).await)), mended["current"]["kid"]);
+    let fixed = key_document(&p256_pem());
+    test.cloud.put_secret(&fixed.to_string()).unwrap();
+    test.advance_clock(300);
+    assert_eq!(json!(kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await)), fixed["current"]["kid"]);
 }
 
 #[tokio::test]
-async fn s_505_a_reading_that_was_frozen_is_not_taken_for_one_of_now() {
+async fn s_505_a_reload_that_was_frozen_is_repeated() {
     let test = TestApp::start().await;
-    let before = test.form(SERVICE, &GRANT).await;
-    // The response leaves while the reading is under way; then the environment is frozen for hours.
+    let before = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
+    // Lambda freezes the execution environment for hours during a reload.
     test.interceptor.hold();
-    test.pass(240);
+    test.advance_clock(240);
     test.app.keyring.reload_if_due();
     test.interceptor.wait_for(1).await;
-    test.pass(36_000);
+    test.advance_clock(36_000);
     let document = key_document(&p256_pem());
     test.cloud.put_secret(&document.to_string()).unwrap();
     let current = test.app.keyring.current();
@@ -261,80 +261,84 @@ async fn s_505_a_reading_that_was_frozen_is_not_taken_for_one_of_now() {
 }
 
 #[tokio::test]
-async fn a_request_waits_for_fresh_keys_but_not_for_long_and_not_each_time() {
+async fn a_request_with_old_keys_waits_for_a_reload_for_a_limited_time_and_only_once() {
     let test = TestApp::start().await;
     let kid = test.app.keyring.current().await.unwrap().current.kid().to_owned();
-    test.pass(36_000);
+    test.advance_clock(36_000);
     test.interceptor.hold();
-    assert_eq!(test.app.keyring.current().await.unwrap().current.kid(), kid, "no response, so the last good set");
+    assert_eq!(
+        test.app.keyring.current().await.unwrap().current.kid(),
+        kid,
+        "the last valid keys, because the reload hangs"
+    );
     assert_eq!(test.interceptor.calls(), ["GetSecretValue"]);
     assert_eq!(test.app.keyring.current().await.unwrap().current.kid(), kid);
-    assert_eq!(test.interceptor.calls(), ["GetSecretValue"], "the next one does not wait again");
+    assert_eq!(test.interceptor.calls(), ["GetSecretValue"], "the next request does not wait");
 }
 
 #[tokio::test]
-async fn the_secret_is_read_again_within_five_minutes_and_beside_requests() {
+async fn the_secret_is_reloaded_within_five_minutes_concurrently_with_requests() {
     let test = TestApp::start().await;
-    let readings = || test.interceptor.calls().iter().filter(|call| *call == "GetSecretValue").count();
-    let before = test.form(SERVICE, &GRANT).await;
+    let loads = || test.interceptor.calls().iter().filter(|call| *call == "GetSecretValue").count();
+    let before = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
-    test.pass(239);
-    assert_eq!(kid(&test.form(SERVICE, &GRANT).await), kid(&before));
-    assert_eq!(readings(), 0);
-    test.pass(1);
-    test.form(SERVICE, &GRANT).await;
-    until(|| readings() == 1).await;
+    test.advance_clock(239);
+    assert_eq!(kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await), kid(&before));
+    assert_eq!(loads(), 0);
+    test.advance_clock(1);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await;
+    until(|| loads() == 1).await;
     for _ in 0..1000 {
-        if kid(&test.form(SERVICE, &GRANT).await) != kid(&before) {
+        if kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await) != kid(&before) {
             break;
         }
         tokio::task::yield_now().await;
     }
-    assert_ne!(kid(&test.form(SERVICE, &GRANT).await), kid(&before));
-    // Once is enough, and a clock that is set back does not put it off.
-    assert_eq!(readings(), 1);
-    test.pass(-86_400);
-    test.form(SERVICE, &GRANT).await;
-    until(|| readings() == 2).await;
+    assert_ne!(kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await), kid(&before));
+    // There was one reload. A clock that is set back does not delay the next one.
+    assert_eq!(loads(), 1);
+    test.advance_clock(-86_400);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await;
+    until(|| loads() == 2).await;
 }
 
 #[tokio::test]
-async fn s_505_an_environment_that_thaws_signs_with_the_keys_of_now() {
+async fn s_505_a_resumed_execution_environment_signs_with_the_current_key() {
     let test = TestApp::start().await;
-    let before = test.form(SERVICE, &GRANT).await;
+    let before = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
     for age in [300, 36_000] {
         test.cloud.put_secret(&key_document(&p256_pem()).to_string()).unwrap();
-        test.pass(age);
-        let read = kid(&test.form(SERVICE, &GRANT).await);
-        assert_ne!(read, kid(&before));
-        assert_eq!(read, test.app.keyring.current().await.unwrap().current.kid());
+        test.advance_clock(age);
+        let signing = kid(&test.form(SERVICE, &CLIENT_CREDENTIALS).await);
+        assert_ne!(signing, kid(&before));
+        assert_eq!(signing, test.app.keyring.current().await.unwrap().current.kid());
         let written: Value = serde_json::from_str(&test.cloud.secret().unwrap().unwrap()).unwrap();
-        assert_eq!(read, written["current"]["kid"]);
+        assert_eq!(signing, written["current"]["kid"]);
     }
 }
 
 #[tokio::test]
-async fn a_reading_that_fails_is_tried_again_soon_and_not_at_each_request() {
+async fn a_failed_reload_is_repeated_after_15_seconds_and_not_at_each_request() {
     let test = TestApp::start().await;
     test.interceptor.fail("GetSecretValue", 400, "AccessDeniedException");
-    test.pass(300);
-    let readings = || test.interceptor.calls().iter().filter(|call| *call == "GetSecretValue").count();
+    test.advance_clock(300);
+    let loads = || test.interceptor.calls().iter().filter(|call| *call == "GetSecretValue").count();
     for _ in 0..5 {
-        test.form(SERVICE, &GRANT).await.assert_issued(2);
+        test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
     }
-    until(|| readings() == 1).await;
-    test.pass(15);
-    test.form(SERVICE, &GRANT).await.assert_issued(2);
-    until(|| readings() == 2).await;
+    until(|| loads() == 1).await;
+    test.advance_clock(15);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+    until(|| loads() == 2).await;
 }
 
-/// Waits for what happens in the background; bounded.
-async fn until(happened: impl Fn() -> bool) {
+/// Waits until a condition is true, for about 5 seconds.
+async fn until(is_true: impl Fn() -> bool) {
     for _ in 0..1000 {
-        if happened() {
+        if is_true() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    panic!("it did not happen");
+    panic!("the condition did not become true");
 }

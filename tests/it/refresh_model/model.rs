@@ -1,116 +1,120 @@
-//! The rules of refresh families, written once more, and without a line of the service's.
+//! The rules of refresh token families, without code of the service.
 
+/// The grace, in seconds.
 pub const GRACE: i64 = 10;
+/// The idle time of a refresh token, in seconds.
 pub const IDLE: u64 = 1_000;
+/// The maximum lifetime of a family, in seconds.
 pub const MAX: u64 = 1_500;
 
-/// Which token of a family is presented.
+/// The presented token of a family.
 #[derive(Clone, Copy, Debug)]
 pub enum Presented {
-    Live,
+    Active,
     Previous,
-    /// Any before that.
+    /// A token before the previous one.
     Older(usize),
-    /// One that the family will only come to.
+    /// The successor of the active token, which was not issued yet.
     Ahead,
     Forged,
 }
 
-/// The scope that is asked for.
+/// The requested scope.
 #[derive(Clone, Copy, Debug)]
-pub enum Asked {
-    Nothing,
+pub enum RequestedScope {
+    Unspecified,
     Narrower,
-    /// The client may have it; the login did not.
+    /// The client has the scope, and the login does not.
     Wider,
-    NotTheClients,
+    /// The client does not have the scope.
+    NotAllowed,
 }
 
-impl Asked {
+impl RequestedScope {
     pub fn text(self) -> &'static str {
         match self {
-            Self::Nothing => "",
+            Self::Unspecified => "",
             Self::Narrower => "legacy:autonomy.read",
             Self::Wider => "legacy:autonomy.read legacy:other",
-            Self::NotTheClients => "payments",
+            Self::NotAllowed => "payments",
         }
     }
 }
 
-/// What goes wrong on our side.
+/// A fault during a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    Nothing,
-    /// The response to the first write is lost, and nobody notices.
-    LostAnswer,
-    /// Users cannot be read.
+pub enum InjectedFault {
+    None,
+    /// The response to the first write is lost. The SDK repeats the write.
+    LostResponse,
+    /// The users cannot be read.
     Outage,
 }
 
 /// A use of a refresh token.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {
-    /// Of the family that began so many logins before the last.
+    /// The number of logins after the login of the family.
     pub family: usize,
     pub token: Presented,
-    /// By another client.
-    pub foreign: bool,
-    pub scope: Asked,
-    pub trouble: Trouble,
+    /// True if another client presents the token.
+    pub by_other_client: bool,
+    pub scope: RequestedScope,
+    pub fault: InjectedFault,
 }
 
-/// What the model expects of a step.
+/// The expected result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     LoggedIn,
     Rotated,
-    GivenAgain,
-    /// Refused, and nothing has changed.
+    SameSuccessor,
+    /// The request is rejected, and nothing changes.
     InvalidClient,
     InvalidScope,
-    Foreign,
-    NotOurs,
-    Over,
+    OtherClient,
+    ForgedToken,
+    RevokedFamily,
     Expired,
-    NobodyKnows,
-    /// No response, for a fault of ours.
-    NoAnswer,
-    /// Refused, and the family has ended.
+    Undecided,
+    /// The response is a 503 because of a fault.
+    Unavailable,
+    /// The request is rejected, and the family is revoked.
     Replayed,
-    UserGone,
+    LoginEnded,
     RolledBack,
-    /// A login that is refused.
-    NoLogin,
+    /// A login is rejected.
+    LoginRejected,
 }
 
 impl Expected {
-    /// The status of the response, and its error.
+    /// Returns the status and the error of the response, or `None` for a token response.
     pub fn error_response(self) -> Option<(u16, &'static str)> {
         match self {
-            Self::LoggedIn | Self::Rotated | Self::GivenAgain => None,
+            Self::LoggedIn | Self::Rotated | Self::SameSuccessor => None,
             Self::InvalidClient => Some((401, "invalid_client")),
             Self::InvalidScope => Some((400, "invalid_scope")),
-            Self::NobodyKnows | Self::NoAnswer => Some((503, "temporarily_unavailable")),
+            Self::Undecided | Self::Unavailable => Some((503, "temporarily_unavailable")),
             _ => Some((400, "invalid_grant")),
         }
     }
 }
 
-/// A family, as the rules have it.
+/// A family.
 #[derive(Debug)]
 pub struct Family {
-    /// By generation; the last one is live, if any is.
+    /// The tokens by generation. The last one is active, unless the family is revoked.
     pub tokens: Vec<String>,
     pub logged_in_at: u64,
     /// The number of log-outs before the login.
     pub session_generation: u64,
     pub rotated_at: u64,
     pub expires_at: u64,
-    pub ends_at: u64,
-    pub ended: bool,
+    pub absolute_expires_at: u64,
+    pub revoked: bool,
 }
 
-/// The whole world, as the rules have it.
+/// The state of the client, the user and their families.
 pub struct Model {
     pub now: u64,
     pub client_enabled: bool,
@@ -124,7 +128,7 @@ impl Model {
     pub fn log_in(&self) -> Expected {
         match (self.client_enabled, self.user_enabled) {
             (false, _) => Expected::InvalidClient,
-            (true, false) => Expected::NoLogin,
+            (true, false) => Expected::LoginRejected,
             (true, true) if self.user_narrowed => Expected::InvalidScope,
             (true, true) => Expected::LoggedIn,
         }
@@ -132,7 +136,7 @@ impl Model {
 
     pub fn logged_in(&mut self, token: String) {
         let now = self.now;
-        let (expires_at, ends_at) = (now + IDLE, now + MAX);
+        let (expires_at, absolute_expires_at) = (now + IDLE, now + MAX);
         let tokens = vec![token];
         self.families.push(Family {
             tokens,
@@ -140,28 +144,28 @@ impl Model {
             session_generation: self.session_generation,
             rotated_at: now,
             expires_at,
-            ends_at,
-            ended: false,
+            absolute_expires_at,
+            revoked: false,
         });
     }
 
-    /// What comes of presenting a token; what happens to its family is noted, but for the successor's text.
+    /// Returns the expected result of a refresh, and applies it to the family. The caller fills in the text of a successor.
     pub fn refresh(&mut self, family: usize, presented: Use) -> Expected {
-        let Use { token, foreign, scope, trouble, .. } = presented;
+        let Use { token, by_other_client, scope, fault, .. } = presented;
         let family = &mut self.families[family];
-        if !self.client_enabled && !foreign {
+        if !self.client_enabled && !by_other_client {
             return Expected::InvalidClient;
         }
-        if matches!(scope, Asked::NotTheClients) {
+        if matches!(scope, RequestedScope::NotAllowed) {
             return Expected::InvalidScope;
         }
         let behind = match token {
-            Presented::Forged => return Expected::NotOurs,
-            _ if foreign => return Expected::Foreign,
-            _ if family.ended => return Expected::Over,
-            _ if self.now >= family.expires_at.min(family.ends_at) => return Expected::Expired,
+            Presented::Forged => return Expected::ForgedToken,
+            _ if by_other_client => return Expected::OtherClient,
+            _ if family.revoked => return Expected::RevokedFamily,
+            _ if self.now >= family.expires_at.min(family.absolute_expires_at) => return Expected::Expired,
             Presented::Ahead => {
-                family.ended = true;
+                family.revoked = true;
                 return Expected::RolledBack;
             }
             presented => family.tokens.len() - 1 - family.index(presented),
@@ -169,42 +173,42 @@ impl Model {
         let since_rotation = self.now.cast_signed() - family.rotated_at.cast_signed();
         let again = match behind {
             0 => false,
-            1 if since_rotation < -GRACE => return Expected::NobodyKnows,
+            1 if since_rotation < -GRACE => return Expected::Undecided,
             1 if since_rotation <= GRACE => true,
             _ => {
-                family.ended = true;
+                family.revoked = true;
                 return Expected::Replayed;
             }
         };
         // The user is read before anything is consumed.
-        if trouble == Trouble::Outage {
-            return Expected::NoAnswer;
+        if fault == InjectedFault::Outage {
+            return Expected::Unavailable;
         }
         if !self.user_enabled || self.session_generation != family.session_generation {
-            family.ended = true;
-            return Expected::UserGone;
+            family.revoked = true;
+            return Expected::LoginEnded;
         }
-        let is_narrowed = self.user_narrowed && matches!(scope, Asked::Narrower);
-        if is_narrowed || matches!(scope, Asked::Wider) {
+        let is_narrowed = self.user_narrowed && matches!(scope, RequestedScope::Narrower);
+        if is_narrowed || matches!(scope, RequestedScope::Wider) {
             return Expected::InvalidScope;
         }
         if !again {
             family.rotated_at = self.now;
-            family.expires_at = (self.now + IDLE).min(family.ends_at);
+            family.expires_at = (self.now + IDLE).min(family.absolute_expires_at);
             family.tokens.push(String::new());
         }
-        if again { Expected::GivenAgain } else { Expected::Rotated }
+        if again { Expected::SameSuccessor } else { Expected::Rotated }
     }
 }
 
 impl Family {
-    /// The generation of a token that is presented; a family that has none before its first presents that.
+    /// Returns the generation of a presented token. The first token of a family is its own predecessor.
     pub fn index(&self, presented: Presented) -> usize {
-        let live = self.tokens.len() - 1;
+        let active = self.tokens.len() - 1;
         match presented {
-            Presented::Previous => live.saturating_sub(1),
-            Presented::Older(steps) => live.saturating_sub(2 + steps),
-            _ => live,
+            Presented::Previous => active.saturating_sub(1),
+            Presented::Older(steps) => active.saturating_sub(2 + steps),
+            _ => active,
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The promises of `docs/security.md` and the tests that prove them. A test is of the promise whose number is in its
-//! name.
+//! The promises of `docs/security.md` and the tests that prove them. The name of a test contains the number of its promise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A test of a promise: the name of its function, and where it is.
+use super::{root, source_files};
+
+/// A test of a promise: the name and the file of its function.
 struct Test {
     name: String,
     path: PathBuf,
@@ -18,29 +19,25 @@ impl Test {
         &self.name.split_once("s_").unwrap().1[..3]
     }
 
-    /// Returns why the test does not run by itself, if it does not.
-    fn is_not_run(&self) -> Option<&'static str> {
+    /// Returns the reason if the test does not run.
+    fn skip_reason(&self) -> Option<&'static str> {
         let has = |start: &str| self.attributes.iter().any(|attribute| attribute.starts_with(start));
         if self.path.extension().is_some_and(|extension| extension == "py") {
             return (has("@pytest.mark.skip") || has("@pytest.mark.xfail")).then_some("it is skipped");
         }
         if !has("#[test]") && !has("#[tokio::test") {
-            return Some("it is no test");
+            return Some("it is not a test");
         }
-        let by_make_faults = self.path.ends_with("tests/it/faults/table.rs");
-        (has("#[ignore") && !by_make_faults || has("#[cfg")).then_some("it is ignored")
+        let runs_in_make_faults = self.path.ends_with("tests/it/faults/table.rs");
+        (has("#[ignore") && !runs_in_make_faults || has("#[cfg")).then_some("it is ignored")
     }
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn page() -> String {
     fs::read_to_string(root().join("docs/security.md")).unwrap()
 }
 
-/// The promises: each number with its sentence.
+/// Returns the number and the sentence of each promise.
 fn promises() -> BTreeMap<String, String> {
     let mut promises = BTreeMap::new();
     for line in page().lines().filter_map(|line| line.strip_prefix("| S-")) {
@@ -52,21 +49,9 @@ fn promises() -> BTreeMap<String, String> {
     promises
 }
 
-/// Every function of the tests whose name has the form of a test of a promise.
+/// Returns every function in the tests whose name has the number of a promise.
 fn tests() -> Vec<Test> {
-    let mut folders = vec![root().join("tests"), root().join("cli/tests")];
-    let mut tests = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() && !path.ends_with("node_modules") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
-                tests.extend(tests_in(&path));
-            }
-        }
-    }
-    tests
+    ["tests", "cli/tests"].into_iter().flat_map(source_files).flat_map(|path| tests_in(&path)).collect()
 }
 
 fn tests_in(path: &Path) -> Vec<Test> {
@@ -87,7 +72,7 @@ fn tests_in(path: &Path) -> Vec<Test> {
     named.map(|(number, name)| Test { name, path: path.to_owned(), attributes: attributes(number) }).collect()
 }
 
-/// Returns true for `s_` and a number of three digits with words behind it.
+/// Returns true for `s_`, a number of three digits, and words.
 fn is_of_a_promise(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("s_") else { return false };
     rest.len() > 4 && rest.bytes().take(3).all(|byte| byte.is_ascii_digit()) && rest[3..].starts_with('_')
@@ -98,17 +83,17 @@ fn each_promise_has_a_test_that_runs_and_each_test_of_a_promise_has_its_promise(
     let promised: BTreeSet<_> = promises().into_keys().collect();
     let mut tested = BTreeSet::new();
     for test in tests() {
-        if let Some(why) = test.is_not_run() {
-            panic!("{} in {}: {why}", test.name, test.path.display());
+        if let Some(reason) = test.skip_reason() {
+            panic!("{} in {}: {reason}", test.name, test.path.display());
         }
         tested.insert(test.promise().to_owned());
     }
     assert_eq!(promised, tested);
 }
 
-/// The tests of the fault table are ignored by `cargo test`.
+/// `cargo test` ignores `faults/table.rs`. `make faults` runs it.
 #[test]
-fn make_faults_runs_what_cargo_test_ignores_and_ci_runs_make_faults() {
+fn ignored_tests_run_in_ci() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored faults::table::"));
     assert!(read("Makefile").contains("tools/faults\n"));
@@ -133,7 +118,7 @@ fn a_test_that_the_documents_name_exists() {
     assert!(count > 0);
 }
 
-/// The number in brackets behind a promise is one that a test of that promise prints.
+/// A test prints the number that a promise has in brackets.
 #[test]
 fn a_promise_with_a_number_of_combinations_has_a_test_that_prints_it() {
     let mut count = 0;
@@ -142,9 +127,9 @@ fn a_promise_with_a_number_of_combinations_has_a_test_that_prints_it() {
         if !combinations.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b',')) {
             continue;
         }
-        let of_it = tests().into_iter().filter(|test| test.promise() == number).map(|test| test.path);
+        let paths = tests().into_iter().filter(|test| test.promise() == number).map(|test| test.path);
         let prints = |path: PathBuf| fs::read_to_string(path).unwrap().contains(&format!("S-{number} "));
-        assert!(of_it.into_iter().any(prints), "no test prints a number for S-{number}");
+        assert!(paths.into_iter().any(prints), "no test prints a number for S-{number}");
         count += 1;
     }
     assert!(count > 5);

@@ -1,5 +1,4 @@
-//! The stack, where the code depends on it. What it promises beyond that is asserted on the translated template
-//! (`tests/e2e/test_template.py`).
+//! The parts of `template.yaml` that the code depends on. `tests/e2e/test_template.py` tests the rest.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,19 +11,20 @@ use serde_json::{Value, json};
 use testing::ISSUER;
 use testing::cloud::{environment, template};
 
+/// Returns the environment variables of a function.
 fn variables(function: &str) -> serde_json::Map<String, Value> {
     let function = template().unwrap()["Resources"][function].clone();
     function["Properties"]["Environment"]["Variables"].as_object().unwrap().clone()
 }
 
-/// The parameter that a variable of a function is given by.
+/// Returns the parameter that sets a variable of a function.
 fn parameter(function: &str, variable: &str) -> Option<Value> {
     let name = variables(function)[variable].as_str()?.to_owned();
     template().unwrap()["Parameters"].get(name).cloned()
 }
 
 #[test]
-fn each_function_is_given_every_variable_that_it_reads_and_no_other() {
+fn each_function_has_exactly_the_variables_that_it_reads() {
     let read = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         read.borrow_mut().insert(name.to_owned());
@@ -48,30 +48,33 @@ fn each_function_is_given_every_variable_that_it_reads_and_no_other() {
 }
 
 #[test]
-fn the_defaults_of_the_parameters_are_those_of_the_functions() {
-    let asked = RefCell::new(Vec::new());
+fn the_defaults_of_the_parameters_are_the_defaults_of_the_functions() {
+    let defaults = RefCell::new(Vec::new());
     let given = |function: &'static str| {
-        let asked = &asked;
+        let defaults = &defaults;
         move |name: &str| -> Option<OsString> {
             let by_default = ["SIGNING_ALGORITHM", "KEY_PUBLIC_FOR"].contains(&name);
             if let Some(value) = environment(ISSUER).get(name).filter(|_| !by_default) {
                 return Some(value.into());
             }
-            asked.borrow_mut().push(name.to_owned());
+            defaults.borrow_mut().push(name.to_owned());
             let default = parameter(function, name).unwrap()["Default"].clone();
             Some(default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned).into())
         }
     };
-    let alone = |name: &str| environment(ISSUER).get(name).map(Into::into);
+    let without_parameters = |name: &str| environment(ISSUER).get(name).map(Into::into);
     let by_parameters = Config::from_variables(given("ApiFunction")).unwrap();
-    assert_eq!(format!("{by_parameters:?}"), format!("{:?}", Config::from_variables(alone).unwrap()));
+    assert_eq!(format!("{by_parameters:?}"), format!("{:?}", Config::from_variables(without_parameters).unwrap()));
     let by_parameters = RotationConfig::from_variables(given("RotateFunction")).unwrap();
-    assert_eq!(format!("{by_parameters:?}"), format!("{:?}", RotationConfig::from_variables(alone).unwrap()));
-    assert_eq!(asked.into_inner().len(), 9 + 3);
+    assert_eq!(
+        format!("{by_parameters:?}"),
+        format!("{:?}", RotationConfig::from_variables(without_parameters).unwrap())
+    );
+    assert_eq!(defaults.into_inner().len(), 9 + 3);
 }
 
 #[test]
-fn every_password_hash_that_the_parameters_allow_can_be_made_and_verified() {
+fn every_allowed_argon2_parameter_can_hash_and_verify() {
     let allowed = |variable: &str| -> Vec<u32> {
         serde_json::from_value(parameter("ApiFunction", variable).unwrap()["AllowedValues"].clone()).unwrap()
     };
@@ -86,7 +89,7 @@ fn every_password_hash_that_the_parameters_allow_can_be_made_and_verified() {
 }
 
 #[test]
-fn each_function_is_built_as_it_must_be() {
+fn each_function_has_its_runtime_and_its_build() {
     for (name, binary) in [("ApiFunction", "api"), ("RotateFunction", "rotate")] {
         let function = &template().unwrap()["Resources"][name];
         assert_eq!(function["Properties"]["Runtime"], "provided.al2023");

@@ -1,5 +1,5 @@
-//! The conditional writes of families do what the pure judgements say. `tests/model/` explores those judgements, so this
-//! is what makes its results true of the expressions that DynamoDB evaluates.
+//! The conditional writes of families agree with the pure functions of `Family`. `tests/model/` explores those functions,
+//! so its results also hold for the expressions that DynamoDB evaluates.
 
 use std::iter::repeat_n;
 
@@ -13,7 +13,7 @@ const CLIENT: &str = "the-client";
 /// The generation that the rotations use.
 const USED: u32 = 2;
 
-/// Returns families that differ in everything that a condition compares, to either side of its boundary.
+/// Returns families that differ in everything that a condition compares, on both sides of each limit.
 fn families() -> Vec<Family> {
     let mut families = vec![Family {
         client_id: CLIENT.to_owned(),
@@ -43,7 +43,7 @@ fn families() -> Vec<Family> {
 }
 
 #[tokio::test]
-async fn a_rotation_is_applied_exactly_if_its_token_is_active() {
+async fn a_rotation_is_written_exactly_if_its_token_is_active() {
     let test = TestApp::start().await;
     let store = &test.app.store;
     let mut applied = 0;
@@ -61,11 +61,11 @@ async fn a_rotation_is_applied_exactly_if_its_token_is_active() {
         let rotation = store.rotate_refresh_token(used, &next).await.unwrap();
         let stored = store.refresh_family(used.family).await.unwrap();
         if found.standing(USED, CLIENT, NOW, 0) == Standing::Active {
-            assert!(matches!(rotation, Rotation::Rotated), "not applied to {found:?}");
+            assert!(matches!(rotation, Rotation::Rotated), "not written to {found:?}");
             assert_eq!(stored, Some(next));
             applied += 1;
         } else {
-            let Rotation::Lost(lost) = rotation else { panic!("applied to {found:?}") };
+            let Rotation::Lost(lost) = rotation else { panic!("written to {found:?}") };
             assert_eq!((&lost, &stored), (&Some(found.clone()), &Some(found)));
         }
     }
@@ -73,7 +73,7 @@ async fn a_rotation_is_applied_exactly_if_its_token_is_active() {
 }
 
 #[tokio::test]
-async fn a_rotation_of_a_family_that_does_not_exist_stores_nothing() {
+async fn a_rotation_of_a_missing_family_stores_nothing() {
     let test = TestApp::start().await;
     let used = RefreshToken { family: FamilyId::generate(), generation: USED };
     let rotation = test.app.store.rotate_refresh_token(used, &families()[0]).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_login_stores_its_family_only_if_none_is_stored() {
 }
 
 #[tokio::test]
-async fn a_revocation_changes_nothing_else_and_stores_no_family() {
+async fn a_revocation_changes_only_revoked_and_stores_no_missing_family() {
     let test = TestApp::start().await;
     let (store, id) = (&test.app.store, FamilyId::generate());
     store.revoke_refresh_family(id).await.unwrap();

@@ -6,7 +6,7 @@ use countersign::token::verify::{Form, JwkSet, Part, Problem, inspect};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use testing::{ISSUER, NOW, SERVICE, TestApp, form};
+use testing::{CLIENT_CREDENTIALS, ISSUER, NOW, SERVICE, TestApp, form};
 
 const HOUR: u64 = 3_600;
 /// The lifetime of the service's tokens.
@@ -14,7 +14,7 @@ const TTL: u64 = 43_200;
 
 /// Returns a token of this version.
 async fn token(test: &TestApp, version: u8) -> String {
-    let request = form(&[("grant_type", "client_credentials")]).basic(SERVICE.0, SERVICE.1);
+    let request = form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1);
     let response = test.send(request.header("accept", &format!("version={version}")).post()).await;
     response.body["access_token"].as_str().unwrap().to_owned()
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{APPLICATION, CASES, Ran, TestApp, file, form};
+use testing::{APPLICATION, CASES, CommandOutput, TestApp, file, form};
 
 const LINES: &str = include_str!("../../../../tests/cases/import.jsonl");
 
@@ -69,7 +69,7 @@ fn keys(test: &TestApp, table: &str, key: &str) -> Vec<String> {
 }
 
 /// Compares the counts, the exit code and the warnings.
-fn report(ran: &Ran, expect: &Value) -> Vec<String> {
+fn report(ran: &CommandOutput, expect: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, is: Value, expected: &Value| {
         if !expected.is_null() && is != *expected {

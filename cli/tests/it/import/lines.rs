@@ -264,7 +264,7 @@ async fn a_file_that_is_one_array_is_rejected_as_a_whole() {
     let long = format!("[{}{{\"username\":\"late\"}}]", "{\"username\":\"\u{e4}\"},".repeat(60_000));
     for text in ["[{\"username\":\"one\"}]", "\u{feff}\n \n [\n{\"username\":\"one\"}\n]\n", "[]", &long] {
         for name in ["array.jsonl", "array.json"] {
-            test.interceptor.forget();
+            test.interceptor.clear_calls();
             let ran = import(&test, "users", &file(name, text), &[]).await;
             ran.assert(1, "one JSON array").assert(1, "jq -c '.[]' users.json > users.jsonl");
             assert_eq!((ran.out.as_str(), test.interceptor.calls()), ("", vec![]), "nothing is read or written");

@@ -9,7 +9,7 @@ use tokio::io::AsyncBufReadExt;
 
 use super::import;
 use crate::{command_line, started};
-use testing::{Ran, TestApp, file, form, fresh_path};
+use testing::{CommandOutput, TestApp, file, form, fresh_path};
 
 /// After Ctrl-C, the same command completes the import.
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn the_same_command_completes_an_import_that_was_stopped() {
     let path = file("many.jsonl", &lines);
     let process = command_line(&test).start(&["import", "users", path.to_str().unwrap(), "--json"]);
     let id = process.id().unwrap().to_string();
-    let running = tokio::spawn(Ran::of(process, ""));
+    let running = tokio::spawn(CommandOutput::of(process, ""));
     while test.interceptor.calls().iter().filter(|call| *call == "PutItem UsersTable").count() < 200 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -36,7 +36,7 @@ async fn the_same_command_completes_an_import_that_was_stopped() {
     let counts = done.assert(0, "").json()["schemes"]["no password"].clone();
     assert_eq!(counts, json!({"new": 3_000 - first, "replaced": 0, "existing": first}));
     let status = command_line(&test).json(&["import", "status"]).await;
-    assert_eq!(status["users"], USERS + TestApp::users());
+    assert_eq!(status["users"], USERS + TestApp::user_count());
 }
 
 /// The import retries while AWS throttles. If AWS rejects the write, the import stops and says how to continue.
@@ -46,7 +46,7 @@ async fn an_import_waits_for_a_table_that_throttles_and_stops_without_permission
     let path = file("few.jsonl", &json!({"username": "late"}).to_string());
     test.interceptor.fail("PutItem UsersTable", 400, "ProvisionedThroughputExceededException");
     let process = command_line(&test).start(&["import", "users", path.to_str().unwrap(), "--json"]);
-    let running = tokio::spawn(Ran::of(process, ""));
+    let running = tokio::spawn(CommandOutput::of(process, ""));
     while test.interceptor.calls().iter().filter(|call| *call == "PutItem UsersTable").count() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -1,5 +1,5 @@
-//! The runs of the fault table: each is a flow of a deployment of its own, behind a proxy that breaks calls on the
-//! socket, with the function's own timeouts.
+//! The runs of the fault table: each is a flow in a separate deployment, behind a fault proxy and with the timeouts of the
+//! function.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -11,152 +11,153 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::LONGEST;
-use testing::{FLOWS, Fault, Flow, LogLines, Response, Stage, Verb, calls, recorded};
+use testing::{FLOWS, Fault, FaultKind, Flow, LogLines, Response, Scenario, calls_of, login_is_recorded};
 
-pub const VERBS: [Verb; 21] = [
-    Verb::Refuse,
-    Verb::ResetBefore,
-    Verb::ResetAfter,
-    Verb::CutResponse,
-    Verb::Hang,
-    Verb::HangAfter,
-    Verb::Late,
-    Verb::Stale,
-    Verb::Error(400, "ProvisionedThroughputExceededException"),
-    Verb::Error(400, "ThrottlingException"),
-    Verb::Error(400, "RequestLimitExceeded"),
-    Verb::Error(400, "TransactionConflictException"),
-    Verb::Error(400, "TransactionInProgressException"),
-    Verb::Error(400, "ReplicatedWriteConflictException"),
-    Verb::Error(500, "InternalServerError"),
-    Verb::Error(503, "ServiceUnavailable"),
-    Verb::Error(200, "SomethingElse"),
-    Verb::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<html>Oh</html>"),
-    Verb::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
-    Verb::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"),
-    Verb::Bytes("\u{1}\u{2}\u{3}\r\n\r\n"),
+pub const FAULT_KINDS: [FaultKind; 21] = [
+    FaultKind::CloseListener,
+    FaultKind::ResetBefore,
+    FaultKind::ResetAfter,
+    FaultKind::CutResponse,
+    FaultKind::Hang,
+    FaultKind::HangAfter,
+    FaultKind::Late,
+    FaultKind::Stale,
+    FaultKind::Error(400, "ProvisionedThroughputExceededException"),
+    FaultKind::Error(400, "ThrottlingException"),
+    FaultKind::Error(400, "RequestLimitExceeded"),
+    FaultKind::Error(400, "TransactionConflictException"),
+    FaultKind::Error(400, "TransactionInProgressException"),
+    FaultKind::Error(400, "ReplicatedWriteConflictException"),
+    FaultKind::Error(500, "InternalServerError"),
+    FaultKind::Error(503, "ServiceUnavailable"),
+    FaultKind::Error(200, "SomethingElse"),
+    FaultKind::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n<html>Oh</html>"),
+    FaultKind::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+    FaultKind::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"),
+    FaultKind::Bytes("\u{1}\u{2}\u{3}\r\n\r\n"),
 ];
 
-/// The first of two faults: it delays a request by a second and does not fail it.
-const SLOW: [Verb; 3] = [Verb::Slow(900), Verb::Hang, Verb::HangAfter];
-/// The second of two faults, which fails the request for good.
-const FATAL: [Verb; 3] = [Verb::Error(500, "InternalServerError"), Verb::Hang, Verb::HangAfter];
+/// The first of two faults, which delays a request by a second.
+const SLOW: [FaultKind; 3] = [FaultKind::Slow(900), FaultKind::Hang, FaultKind::HangAfter];
+/// The second of two faults, which fails every attempt.
+const FATAL: [FaultKind; 3] = [FaultKind::Error(500, "InternalServerError"), FaultKind::Hang, FaultKind::HangAfter];
 
-/// Runs side by side. Most of them wait.
+/// The number of concurrent runs. Most of them wait.
 const WORKERS: usize = 20;
 
 /// The observations of one run.
 pub struct Run {
     pub flow: Flow,
     pub faults: Vec<Fault>,
-    /// The response under the faults, and the response to the same request when nothing was broken any more.
+    /// The response under the faults.
     pub response: Response,
+    /// The response to the same request after the faults.
     pub next: Response,
-    /// The duration of the request.
+    /// The duration of the request under the faults.
     pub took: Duration,
-    /// The calls that began after the response, and before the next request.
+    /// The calls that began between the response and the next request.
     pub called_later: Vec<String>,
     /// The lines that were logged until the response.
     pub log: Vec<Value>,
-    /// For each login that tokens were issued for, whether the store had its family then, in that generation.
+    /// For each response with tokens of a login, true if the store had the family in that generation.
     pub recorded: Vec<bool>,
-    /// True if a write to the table of grants was done until the response.
+    /// True if a write to the table of grants was executed before the response.
     pub written: bool,
-    /// The errors in the final state.
+    /// An error of the final state.
     pub wrong: Option<String>,
 }
 
 impl fmt::Display for Run {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:?}", self.flow)?;
-        for Fault { call, nth, verb, lasting } in &self.faults {
-            let from = if *lasting { "from then on" } else { "once" };
-            write!(formatter, ": {call} no. {nth}, {from}: {verb:?}")?;
+        for Fault { call, nth, kind, lasting } in &self.faults {
+            let from = if *lasting { "lasting" } else { "once" };
+            write!(formatter, ": {call} no. {nth}, {from}: {kind:?}")?;
         }
         write!(formatter, ": {:?} after {:?}", self.response.bytes, self.took)
     }
 }
 
 impl Run {
-    /// Returns true if the only fault is that the response to a write was lost once: the resend shows that it was done.
-    pub fn heals(&self) -> bool {
-        let lost = [Verb::ResetAfter, Verb::CutResponse, Verb::HangAfter];
-        matches!(&self.faults[..], [fault] if !fault.lasting && fault.is_of_a_write() && lost.contains(&fault.verb))
+    /// Returns true if the only fault is one lost response to a write. The repeated write shows that it was executed.
+    pub fn can_recover(&self) -> bool {
+        let lost = [FaultKind::ResetAfter, FaultKind::CutResponse, FaultKind::HangAfter];
+        matches!(&self.faults[..], [fault] if !fault.lasting && fault.is_write() && lost.contains(&fault.kind))
     }
 
-    pub fn was_healed(&self) -> bool {
-        self.flow.is_right(&self.response)
+    pub fn recovered(&self) -> bool {
+        self.flow.is_expected(&self.response)
     }
 
-    /// Returns true if only upgrades of hashes fail for good: a login does not depend on them.
+    /// Returns true if only hash upgrades fail. A login does not depend on them.
     pub fn spares_login(&self) -> bool {
-        self.faults.last().is_some_and(Fault::is_of_an_upgrade)
+        self.faults.last().is_some_and(Fault::is_hash_upgrade)
     }
 
-    /// Returns how long the request may take.
+    /// Returns the maximum duration of the request.
     pub fn longest(&self) -> Duration {
-        // The upgrade costs at most 300 ms, and a first fault of another call a second.
+        // An upgrade takes at most 300 ms, and the first of two faults delays a call by a second.
         match &self.faults[..] {
-            [first, _] if self.spares_login() && !first.is_of_an_upgrade() => Duration::from_secs(2),
+            [first, _] if self.spares_login() && !first.is_hash_upgrade() => Duration::from_secs(2),
             _ if self.spares_login() => Duration::from_millis(800),
             _ => LONGEST,
         }
     }
 
-    /// Returns true if the load of the machine may be the reason for what was seen.
-    fn may_have_been_kept_waiting(&self) -> bool {
-        self.took >= self.longest() || (self.heals() || self.spares_login()) && !self.was_healed()
+    /// Returns true if a busy machine can be the cause of the result.
+    fn is_inconclusive(&self) -> bool {
+        self.took >= self.longest() || (self.can_recover() || self.spares_login()) && !self.recovered()
     }
 }
 
 async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
-    let stage = Stage::set(flow).await;
-    let (test, proxy) = (&stage.test, &stage.proxy);
+    let scenario = Scenario::prepare(flow).await;
+    let (test, proxy) = (&scenario.test, &scenario.proxy);
     proxy.arm(faults.clone());
     let log = LogLines::collect();
-    timeout(Duration::from_secs(30), stage.start()).await.expect("a start");
+    timeout(Duration::from_secs(30), scenario.start()).await.expect("a start");
     let began = Instant::now();
-    let response = timeout(Duration::from_secs(30), stage.request_again()).await.expect("a response");
+    let response = timeout(Duration::from_secs(30), scenario.send()).await.expect("a response");
     let took = began.elapsed();
-    let written = proxy.done().iter().any(|call| !call.starts_with("Get") && call.ends_with("GrantsTable"));
+    let written = proxy.completed().iter().any(|call| !call.starts_with("Get") && call.ends_with("GrantsTable"));
     let log = log.lines();
-    // What was sent before the response may be on its way.
+    // Calls that were sent before the response can still be on their way.
     sleep(Duration::from_millis(30)).await;
     let called = proxy.calls().len();
     sleep(Duration::from_millis(30)).await;
     let called_later = proxy.calls().split_off(called);
-    let mut tokens: Vec<_> = recorded(test, &response).into_iter().collect();
+    let mut tokens: Vec<_> = login_is_recorded(test, &response).into_iter().collect();
     proxy.stop_failing().await;
     if flow.presents_unused_token() && !written {
-        // Longer than the grace: a token that was consumed would be a replay now.
-        test.pass(60);
+        // Longer than the grace, so that a used token is a replay.
+        test.advance_clock(60);
     }
-    let next = stage.request_again().await;
-    tokens.extend(recorded(test, &next));
-    let wrong = stage.aftermath(&[&response, &next]).await;
+    let next = scenario.send().await;
+    tokens.extend(login_is_recorded(test, &next));
+    let wrong = scenario.check_state(&[&response, &next]).await;
     Run { flow, faults, response, next, took, called_later, log, recorded: tokens, written, wrong }
 }
 
-/// Builds a runtime for a thread that has a run to itself.
+/// Returns a runtime for the thread of one run.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Returns every fault at every call of a flow, once and lasting.
+/// Returns every kind of fault at every call of a flow, once and lasting.
 fn single_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
     let mut faults = Vec::new();
     for (call, nth) in calls {
-        for verb in VERBS {
+        for kind in FAULT_KINDS {
             for lasting in [false, true] {
-                faults.push(vec![Fault { call: call.clone(), nth: *nth, verb, lasting }]);
+                faults.push(vec![Fault { call: call.clone(), nth: *nth, kind, lasting }]);
             }
         }
     }
     faults
 }
 
-/// Returns two faults for every ordered pair of calls of a flow: the first costs a second, the second fails every
-/// attempt. A call is also paired with its own resend.
+/// Returns two faults for every ordered pair of calls of a flow: the first takes a second, the second fails every attempt.
+/// A call is also paired with its repetition.
 fn double_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
     let mut faults = Vec::new();
     for (first_call, first_nth) in calls {
@@ -165,11 +166,11 @@ fn double_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
                 for fatal in FATAL {
                     let same = (first_call, first_nth) == (second_call, second_nth);
                     let nth = if same { second_nth + 1 } else { *second_nth };
-                    let first = Fault { call: first_call.clone(), nth: *first_nth, verb: slow, lasting: false };
-                    let second = Fault { call: second_call.clone(), nth, verb: fatal, lasting: true };
-                    // A call that was only slow is not sent again, and for a read it is all one if it was done.
-                    let is_new = |fault: &Fault| fault.verb != Verb::HangAfter || fault.is_of_a_write();
-                    if !(same && slow == Verb::Slow(900)) && is_new(&first) && is_new(&second) {
+                    let first = Fault { call: first_call.clone(), nth: *first_nth, kind: slow, lasting: false };
+                    let second = Fault { call: second_call.clone(), nth, kind: fatal, lasting: true };
+                    // A slow call is not repeated. For a read, `HangAfter` is the same as `Hang`.
+                    let is_new = |fault: &Fault| fault.kind != FaultKind::HangAfter || fault.is_write();
+                    if !(same && slow == FaultKind::Slow(900)) && is_new(&first) && is_new(&second) {
                         faults.push(vec![first, second]);
                     }
                 }
@@ -179,11 +180,11 @@ fn double_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
     faults
 }
 
-/// All runs, made by threads side by side: each run has a thread, and with it a log, of its own.
+/// All runs. Each run has its own thread, because the log is collected by thread.
 pub static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
     let mut open = Vec::new();
     for flow in FLOWS {
-        let calls = runtime().block_on(calls(flow));
+        let calls = runtime().block_on(calls_of(flow));
         open.extend(single_faults(&calls).into_iter().map(|faults| (flow, faults)));
         open.extend(double_faults(&calls).into_iter().map(|faults| (flow, faults)));
     }
@@ -205,15 +206,14 @@ pub static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
         worker.join().unwrap();
     }
     let runs = Arc::into_inner(done).unwrap().into_inner().unwrap();
-    // The load of the machine has a say in how long a request takes: such a run is made again with nothing beside.
-    let again =
-        |seen: Run| if seen.may_have_been_kept_waiting() { run_in_a_thread(seen.flow, seen.faults) } else { seen };
+    // On a busy machine a request can be late. Such a run is repeated without concurrent runs.
+    let again = |run: Run| if run.is_inconclusive() { run_in_a_thread(run.flow, run.faults) } else { run };
     runs.into_iter().map(again).collect()
 });
 
-/// Makes one run.
+/// Makes one run in its own thread.
 pub fn run_in_a_thread(flow: Flow, faults: Vec<Fault>) -> Run {
     let name = format!("{flow:?} {faults:?}");
     let run = thread::spawn(move || runtime().block_on(run(flow, faults))).join();
-    run.unwrap_or_else(|_| panic!("in {name}"))
+    run.unwrap_or_else(|_| panic!("the run panicked: {name}"))
 }

@@ -1,0 +1,155 @@
+//! Runs of flows.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::password_hash::hash_client_secret;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::{Flow, GUESSED_CLIENT, GUESSED_USERNAME};
+use crate::contract::CONTRACT;
+use crate::deployment::{PASSWORD, TestApp, active_generation};
+use crate::fault_proxy::FaultProxy;
+use crate::response::Response;
+
+/// A flow with a deployment that is ready for it: one execution environment, behind a proxy.
+pub struct Scenario {
+    pub flow: Flow,
+    pub test: TestApp,
+    pub proxy: FaultProxy,
+    /// The refresh token that the caller presents, if there is one.
+    pub token: Option<String>,
+}
+
+impl Scenario {
+    /// Prepares a deployment without faults. Its hashes are cheap, because the runs are about calls.
+    pub async fn prepare(flow: Flow) -> Self {
+        // Loads the document now, so that the time of the first request does not include it.
+        LazyLock::force(&CONTRACT);
+        let start = TestApp::start_with_cheap_hashes().await;
+        put_guessed_records(&start, flow);
+        let proxy = FaultProxy::before(&start).await;
+        let test = start.behind(&proxy).await;
+        if flow != Flow::ColdStart {
+            test.app.warm_up().await;
+        }
+        let token = flow.prepare(&test).await;
+        Self { flow, test, proxy, token }
+    }
+
+    /// Starts the execution environment if it is not running yet, and sends the request.
+    pub async fn start_and_send(&self) -> Response {
+        self.start().await;
+        self.send().await
+    }
+
+    /// Starts the execution environment if it is not running yet.
+    pub async fn start(&self) {
+        if self.flow == Flow::ColdStart {
+            self.test.app.warm_up().await;
+        }
+    }
+
+    /// Sends the request.
+    pub async fn send(&self) -> Response {
+        self.flow.send(&self.test, self.token.as_deref()).await
+    }
+
+    /// Returns an error of the state after these responses, if there is one. The proxy must have no faults.
+    pub async fn check_state(&self, responses: &[&Response]) -> Option<String> {
+        match self.flow {
+            Flow::Password | Flow::ImportedHash | Flow::ResumeImportedHash => self.check_logins(responses).await,
+            Flow::Refresh | Flow::Retry => self.check_successor(responses).await,
+            Flow::RefreshForLostScope => {
+                let active = self.active_generation(self.token.as_deref()?).await;
+                (active != Some(0)).then(|| format!("a rejected request used the token: {active:?} is active"))
+            }
+            Flow::Replay | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser => {
+                self.test.change_user(&json!({}));
+                let active = self.active_generation(self.token.as_deref()?).await;
+                active.map(|generation| format!("the family is not revoked: {generation} is active"))
+            }
+            _ => None,
+        }
+    }
+
+    async fn check_logins(&self, responses: &[&Response]) -> Option<String> {
+        for response in responses.iter().filter(|response| response.status == 200) {
+            let refreshed = self.test.refresh(&response.refresh_token()).await;
+            if refreshed.status != 200 {
+                return Some(format!("the refresh token of a login is not valid: {:?}", refreshed.bytes));
+            }
+        }
+        None
+    }
+
+    async fn check_successor(&self, responses: &[&Response]) -> Option<String> {
+        let issued: Vec<_> = responses.iter().filter(|response| response.status == 200).collect();
+        let successor = issued.first()?.refresh_token();
+        if issued.iter().any(|response| response.refresh_token() != successor) {
+            return Some("one token has two successors".to_owned());
+        }
+        let next = self.test.refresh(&successor).await;
+        if next.status != 200 {
+            return Some(format!("the successor is not valid: {:?}", next.bytes));
+        }
+        let active = self.active_generation(&successor).await;
+        (active != Some(2)).then(|| format!("generation {active:?} is active instead of 2"))
+    }
+
+    async fn active_generation(&self, token: &str) -> Option<u32> {
+        self.proxy.settle().await;
+        self.test.active_generation(token)
+    }
+}
+
+/// Stores the user and the client for wrong guesses.
+fn put_guessed_records(test: &TestApp, flow: Flow) {
+    let hash = |secret: &str| test.app.hasher.hash(secret).unwrap().as_str().to_owned();
+    let user = json!({"username": GUESSED_USERNAME, "user_id": "guessed", "enabled": true,
+        "password_hash": hash(PASSWORD)});
+    test.cloud.put("UsersTable", &user).unwrap();
+    let secret = "the right secret";
+    let secret = if flow == Flow::WrongImportedSecret { hash(secret) } else { hash_client_secret(secret) };
+    let client = json!({"client_id": GUESSED_CLIENT, "enabled": true, "grant_types": ["client_credentials"],
+        "scopes": ["legacy:*"], "secrets": [{"hash": secret}]});
+    test.cloud.put("ClientsTable", &client).unwrap();
+}
+
+/// Returns the calls of a flow without faults, each with its position among the calls of its name.
+pub async fn calls_of(flow: Flow) -> Vec<(String, usize)> {
+    let scenario = Scenario::prepare(flow).await;
+    let proxy = &scenario.proxy;
+    proxy.arm(None);
+    let response = scenario.start_and_send().await;
+    assert!(flow.is_expected(&response), "{flow:?}: {:?}", response.bytes);
+    sleep(Duration::from_millis(100)).await;
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let number = |call: String| {
+        let count = counts.entry(call.clone()).or_default();
+        *count += 1;
+        (call, *count)
+    };
+    proxy.calls().into_iter().map(number).collect()
+}
+
+/// Returns true if the store has the family that the tokens of a response name, not revoked and with the generation of
+/// the refresh token. Returns `None` if the response has no tokens of a login.
+pub fn login_is_recorded(test: &TestApp, response: &Response) -> Option<bool> {
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+    let payload = response.body["access_token"].as_str()?.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&decode(payload)).unwrap();
+    let jti = decode(claims["jti"].as_str().unwrap());
+    let family = jti.get(..16).filter(|_| jti.len() == 32)?;
+    let issued = match response.body["refresh_token"].as_str() {
+        Some(token) => decode(token.strip_prefix("cs_rt_").unwrap()),
+        None => [&[1], family, &[0; 4]].concat(),
+    };
+    let generation = u32::from_be_bytes(issued[17..21].try_into().unwrap());
+    let stored = test.find_family_by_id(family);
+    Some(issued[1..17] == *family && stored.is_some_and(|stored| active_generation(&stored) == Some(generation)))
+}
