@@ -13,6 +13,7 @@ task_local! {
 }
 
 /// The durations of a request in milliseconds. A kind of work that did not occur has none.
+#[derive(Clone, Copy)]
 pub struct Durations {
     /// The time of slow hashes.
     pub hash_ms: Option<u64>,
@@ -36,7 +37,7 @@ pub async fn of<T>(request: impl Future<Output = T>) -> (T, Durations) {
     let began = Instant::now();
     let measured = async {
         let output = request.await;
-        (output, STOPWATCHES.with(|stopwatches| stopwatches.take()))
+        (output, STOPWATCHES.with(RefCell::take))
     };
     let (output, Stopwatches { hash, store }) = STOPWATCHES.scope(RefCell::default(), measured).await;
     let durations = Durations {

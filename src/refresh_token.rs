@@ -19,7 +19,7 @@ use crate::random::fill_random;
 
 mod family;
 
-pub use family::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Standing};
+pub use family::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, Standing};
 
 const PREFIX: &str = "cs_rt_";
 const VERSION: u8 = 1;

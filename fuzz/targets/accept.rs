@@ -1,4 +1,4 @@
-//! `Accept`. Each line of the input is one header. The version of the token is the one that the model expects.
+//! `Accept`. Each line is one header. The version of the token is the one that the model expects.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! `Authorization`. The first line of the input is the header, once as it is and once as the credentials of Basic. The
+//! `Authorization`. The first line is the header, once as it is and once as the credentials of Basic. The
 //! other lines are the body, a form.
 
 #![no_main]

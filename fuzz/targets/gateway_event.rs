@@ -47,7 +47,7 @@ fn assert_well_formed(response: &Response) {
     }
 }
 
-/// The parts of an event, one line of the input each.
+/// The parts of an event, one line each.
 struct EventParts<'a>([&'a str; 8]);
 
 impl EventParts<'_> {

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::random::random_id;
-use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, RefreshToken, Standing};
+use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, RefreshToken, Standing};
 use crate::scope::Scope;
 use crate::store::Rotation;
 use crate::token::{AccessToken, Login};
@@ -77,7 +77,8 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
 
     // A client that tries again within the grace must not lose the login because our read was slow.
     let now = request.received_at;
-    let standing = family.standing(used.generation, &client.client_id, now, app.config.lifetimes.refresh_grace);
+    let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };
+    let standing = family.standing(presented, app.config.lifetimes.refresh_grace);
     let is_active = match standing {
         Standing::Active => true,
         Standing::Retried => false,

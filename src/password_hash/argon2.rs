@@ -93,9 +93,9 @@ impl Engine {
 
     /// Makes a hash with the current parameters and a new salt.
     pub fn hash(&self, password: &str) -> Result<String, HashError> {
-        let (mut salt, mut output) = ([0; SALT_BYTES], [0; OUTPUT_BYTES]);
+        let mut salt = [0; SALT_BYTES];
         fill_random(&mut salt);
-        self.run(&self.current(), password, &salt, &mut output).map_err(|_| HashError::Malformed)?;
+        let output = self.run(&self.current(), password, &salt).map_err(|_| HashError::Malformed)?;
         Ok(format!(
             "$argon2id$v=19$m={},t={},p={}${}${}",
             self.params.m_cost(),
@@ -108,15 +108,13 @@ impl Engine {
 
     /// Does the work of one verification with the current parameters, without a hash.
     pub fn run_dummy(&self, password: &str) {
-        let (salt, mut output) = ([0; SALT_BYTES], [0; OUTPUT_BYTES]);
-        let _ = self.run(&self.current(), password, &salt, &mut output);
+        let _ = self.run(&self.current(), password, &[0; SALT_BYTES]);
     }
 
     pub fn verify(&self, hash: &Argon2Hash, password: &str) -> bool {
-        let mut candidate = vec![0; hash.output.len()];
         let argon2 = Argon2::new(hash.algorithm, hash.version, hash.params.clone());
-        self.run(&argon2, password, &hash.salt, &mut candidate).is_ok()
-            && verify_slices_are_equal(&hash.output, &candidate).is_ok()
+        self.run(&argon2, password, &hash.salt)
+            .is_ok_and(|candidate| verify_slices_are_equal(&hash.output, &candidate).is_ok())
     }
 
     /// Returns true if the hash is in the scheme of new hashes, with their parameters.
@@ -128,7 +126,8 @@ impl Engine {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
     }
 
-    fn run(&self, argon2: &Argon2<'_>, password: &str, salt: &[u8], output: &mut [u8]) -> Result<(), argon2::Error> {
+    /// Returns the hash of a password, of the length in the parameters.
+    fn run(&self, argon2: &Argon2<'_>, password: &str, salt: &[u8]) -> Result<Vec<u8>, argon2::Error> {
         let params = argon2.params();
         tracing::debug!(
             memory_kib = params.m_cost(),
@@ -142,13 +141,14 @@ impl Engine {
             memory.resize(needed, Block::new());
         }
         let blocks = memory.get_mut(..needed).ok_or(argon2::Error::OutOfMemory)?;
-        let result = argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, blocks);
+        let mut output = vec![0; params.output_len().unwrap_or(OUTPUT_BYTES)];
+        let result = argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, blocks);
         // Memory that only an imported hash needs is not kept.
         let kept = self.params.block_count();
         if memory.len() > kept {
             memory.truncate(kept);
             memory.shrink_to_fit();
         }
-        result
+        result.map(|()| output)
     }
 }

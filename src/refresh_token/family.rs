@@ -75,9 +75,21 @@ pub enum LostRotation {
     Undecided(&'static str),
 }
 
+/// A refresh token of a family, as a client presents it.
+#[derive(Clone, Copy)]
+pub struct Presented<'a> {
+    /// The generation of the token.
+    pub generation: u32,
+    /// The client that presents the token.
+    pub client_id: &'a str,
+    /// The time at which the client presents the token, in seconds since the epoch.
+    pub at: u64,
+}
+
 impl Family {
-    /// Judges a generation that `client_id` presents at `now`. A retry is accepted for `grace` seconds; 0 accepts none.
-    pub fn standing(&self, generation: u32, client_id: &str, now: u64, grace: u32) -> Standing {
+    /// Judges a refresh token of this family. A retry is accepted for `grace` seconds; 0 accepts none.
+    pub fn standing(&self, presented: Presented<'_>, grace: u32) -> Standing {
+        let Presented { generation, client_id, at: now } = presented;
         if self.client_id != client_id {
             return Standing::Foreign;
         }
@@ -111,7 +123,8 @@ impl Family {
         if self.rotated_by == next.rotated_by && !self.revoked {
             return LostRotation::SuccessorIsActive;
         }
-        match self.standing(used, &next.client_id, next.rotated_at, grace) {
+        let presented = Presented { generation: used, client_id: &next.client_id, at: next.rotated_at };
+        match self.standing(presented, grace) {
             Standing::Retried => LostRotation::SuccessorIsActive,
             Standing::Replayed | Standing::RolledBack => {
                 LostRotation::Rejected("another request used the refresh token meanwhile")

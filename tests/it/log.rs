@@ -3,6 +3,7 @@
 use serde_json::json;
 
 mod fields;
+mod size;
 
 use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, form};
 

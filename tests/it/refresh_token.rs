@@ -1,6 +1,6 @@
 //! The rules of refresh tokens, one table for each decision.
 
-use countersign::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, Standing};
+use countersign::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, Presented, Standing};
 use countersign::scope::Scope;
 
 const CLIENT: &str = "client";
@@ -73,15 +73,27 @@ fn s_404_the_family_decides_the_standing_of_a_generation() {
         ),
     ];
     for (generation, now, family, standing) in table {
-        assert_eq!(family.standing(generation, CLIENT, now, GRACE), standing, "{generation} at {now}: {family:?}");
+        assert_eq!(
+            family.standing(Presented { generation, client_id: CLIENT, at: now }, GRACE),
+            standing,
+            "{generation} at {now}: {family:?}"
+        );
     }
 }
 
 #[test]
 fn without_a_grace_every_used_generation_is_a_replay() {
     for now in [0, ROTATED_AT - 1, ROTATED_AT, ROTATED_AT + 1] {
-        assert_eq!(family().standing(4, CLIENT, now, 0), Standing::Replayed, "at {now}");
-        assert_eq!(family().standing(5, CLIENT, now, 0), Standing::Active, "at {now}");
+        assert_eq!(
+            family().standing(Presented { generation: 4, client_id: CLIENT, at: now }, 0),
+            Standing::Replayed,
+            "at {now}"
+        );
+        assert_eq!(
+            family().standing(Presented { generation: 5, client_id: CLIENT, at: now }, 0),
+            Standing::Active,
+            "at {now}"
+        );
     }
 }
 

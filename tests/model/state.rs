@@ -1,6 +1,6 @@
 //! The state of the model. It is small, because the checker keeps millions of states.
 
-use countersign::refresh_token::{Family, LostRotation, Standing};
+use countersign::refresh_token::{Family, LostRotation, Presented, Standing};
 use countersign::scope::Scope;
 
 use crate::World;
@@ -60,7 +60,9 @@ impl Stored {
 
     /// Decides on a presented generation with the function of the service.
     pub fn standing(self, world: &World, generation: u8, now: u8) -> Standing {
-        let standing = self.family().standing(generation.into(), CLIENT, now.into(), world.grace);
+        let standing = self
+            .family()
+            .standing(Presented { generation: generation.into(), client_id: CLIENT, at: now.into() }, world.grace);
         match (world.design, standing) {
             (Design::Before, Standing::Replayed) if generation + 1 == self.generation && now < self.retry_until => {
                 Standing::Retried
@@ -297,8 +299,10 @@ impl State {
         let applied = self.store(design, write, by);
         if let Some(family) = self.family.filter(|_| applied) {
             let (stored, now) = (family.family(), self.now().into());
-            let active = (0..=family.generation.max(self.highest) + 1)
-                .filter(|generation| stored.standing((*generation).into(), CLIENT, now, 0) == Standing::Active);
+            let active = (0..=family.generation.max(self.highest) + 1).filter(|generation| {
+                stored.standing(Presented { generation: (*generation).into(), client_id: CLIENT, at: now }, 0)
+                    == Standing::Active
+            });
             let several = active.count() > 1;
             self.break_if(several || family.generation < self.highest, Promise::OneIsActive);
             self.highest = self.highest.max(family.generation);
@@ -348,7 +352,9 @@ impl State {
             _ => found,
         };
         // The condition of the write. `tests/it/store/conditional_writes.rs` compares it with the expression of DynamoDB.
-        let may = compared.family().standing(used.into(), CLIENT, now.into(), 0) == Standing::Active;
+        let may =
+            compared.family().standing(Presented { generation: used.into(), client_id: CLIENT, at: now.into() }, 0)
+                == Standing::Active;
         if may {
             self.break_if(found.revoked, Promise::NothingRotatesAfterTheEnd);
             self.family = Some(found.next(used, now, by));

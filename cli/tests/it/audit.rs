@@ -117,7 +117,9 @@ async fn audit_prints_a_table_without_control_characters_and_exits_with_3_if_not
     assert_eq!(seconds("endTime") - seconds("startTime"), 5_400);
     assert!(seconds("endTime").abs_diff(test.now().try_into().unwrap()) < 600, "{query}");
     assert_eq!(audit(&test, &["client", "an-unknown-client", "--json"]).await.assert(3, "").json(), json!([]));
-    lines.iter_mut().for_each(|line| line["timestamp"] = json!("2026-01-01T00:00:00.000000Z"));
+    for line in &mut lines {
+        line["timestamp"] = json!("2026-01-01T00:00:00.000000Z");
+    }
     test.interceptor.set_audit_log(lines);
     audit(&test, &["client", APPLICATION.0]).await.assert(3, "No lines in the last 1d.");
 }

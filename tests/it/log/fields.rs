@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use testing::{
-    CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, Response, SERVICE, Scenario,
-    TestApp, USERNAME, form, raw_form,
+    CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, Response, SERVICE, Scenario, TestApp,
+    USERNAME, form, raw_form,
 };
 
 /// The members of every decision at the token endpoint.

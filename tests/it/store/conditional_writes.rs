@@ -3,7 +3,7 @@
 
 use std::iter::repeat_n;
 
-use countersign::refresh_token::{Family, FamilyId, RefreshToken, Standing};
+use countersign::refresh_token::{Family, FamilyId, Presented, RefreshToken, Standing};
 use countersign::scope::Scope;
 use countersign::store::Rotation;
 
@@ -60,7 +60,7 @@ async fn a_rotation_is_written_exactly_if_its_token_is_active() {
         };
         let rotation = store.rotate_refresh_token(used, &next).await.unwrap();
         let stored = store.refresh_family(used.family).await.unwrap();
-        if found.standing(USED, CLIENT, NOW, 0) == Standing::Active {
+        if found.standing(Presented { generation: USED, client_id: CLIENT, at: NOW }, 0) == Standing::Active {
             assert!(matches!(rotation, Rotation::Rotated), "not written to {found:?}");
             assert_eq!(stored, Some(next));
             applied += 1;
