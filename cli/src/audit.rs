@@ -34,7 +34,7 @@ Exit codes: 0 lines were found; 3 no line was found; 1 the search failed.")]
 pub struct Options {
     #[command(subcommand)]
     subject: Subject,
-    /// How far to go back, at most 1825d
+    /// The time to go back, at most 1825d
     #[arg(long, global = true, value_name = "DURATION", default_value = "24h", value_parser = since)]
     since: u64,
     /// The maximum number of lines, the latest ones; at most 10000
