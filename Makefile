@@ -66,8 +66,9 @@ stop: ## Stops the local cloud of deploy-local
 e2e: | needs-cargo needs-cc needs-curl needs-objdump $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed ## Deploys to a separate local cloud and runs the end-to-end tests through the URL of the API (BUILD=release)
 	@BUILD="$(BUILD)" PYTHONPATH=tools $(TOOLS)/e2e/bin/python -m pytest $(TESTS)
 
-lint: | $(TOOLS)/sam/installed ## Validates the template
+lint: | $(TOOLS)/sam/installed ## Validates the template and those of the examples
 	@$(offline) $(sam) validate --lint
+	@$(TOOLS)/sam/bin/cfn-lint --regions us-east-1 --template examples/*/template.yaml
 
 build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## Builds the functions as they are deployed, into .aws-sam (ARCHITECTURE=x86_64)
 	@PATH="$(CURDIR)/$(TOOLS)/lambda/bin:$$PATH" $(offline) $(sam) build --parameter-overrides Architecture=$(ARCHITECTURE)

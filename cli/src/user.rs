@@ -3,26 +3,24 @@
 use std::collections::HashMap;
 
 use clap::Subcommand;
-use countersign::grant::password::{PASSWORD, USERNAME};
-use countersign::password_hash::password_form;
+use countersign::grant::password::USERNAME;
 use countersign::store::{StoreError, Stored};
 use countersign::user::{STEP_AFTER_RESTORE, User, Username};
 
 use crate::deployment::{Deployment, Target};
 use crate::error::Error;
-use crate::{Outcome, input, output};
+use crate::{Outcome, output};
 
 mod create;
 mod delete;
 mod list;
 mod log_out;
+mod password;
 mod set_password;
 mod view;
 
 use view::{View, show};
 
-/// The minimum length of a password in characters (NIST SP 800-63B section 3.1.1).
-const MIN_PASSWORD_CHARACTERS: usize = 8;
 /// The number of retries of a change that conflicts with a simultaneous login.
 const RETRIES: u8 = 3;
 
@@ -40,6 +38,9 @@ pub enum Command {
     SetPassword {
         /// The username
         username: String,
+        /// Accept a password that is easy to guess
+        #[arg(long)]
+        accept_weak_password: bool,
     },
     /// Disable a user: logins and refreshes fail
     Disable {
@@ -90,7 +91,9 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     let deployment = target.find().await?;
     match command {
         Command::Create(options) => create::run(&deployment, json, options).await?,
-        Command::SetPassword { username } => set_password::run(&deployment, json, &username).await?,
+        Command::SetPassword { username, accept_weak_password } => {
+            set_password::run(&deployment, json, &username, accept_weak_password).await?;
+        }
         Command::Disable { username } => {
             deployment.announce().await?;
             change(&deployment, json, &username, |user| user.enabled = false).await?;
@@ -128,18 +131,6 @@ pub fn parse(username: &str) -> Result<Username, Error> {
 /// Returns a username in its stored form.
 fn stored_form(username: &str) -> Result<String, Error> {
     Ok(parse(username)?.as_str().to_owned())
-}
-
-/// Reads a new password from a prompt or from stdin. Returns it in its form for hashing.
-fn new_password() -> Result<String, Error> {
-    let password = password_form(&input::new_secret("Password")?);
-    PASSWORD.check(&password).map_err(|error| Error::new(error.reason()))?;
-    if password.chars().count() < MIN_PASSWORD_CHARACTERS {
-        return Err(Error::new(format!(
-            "the password is too short; use at least {MIN_PASSWORD_CHARACTERS} characters"
-        )));
-    }
-    Ok(password)
 }
 
 /// Reads a user, or returns the error that it does not exist. Tries the RFC 8265 form first, then the exact name.

@@ -1,4 +1,4 @@
-//! Forms. The input is a whole body, the end of a body that is valid without it, and the query of a valid request. The
+//! Forms. Each run has a whole body, the end of a body that is valid without it, and the query of a valid request. The
 //! response is the one that the model expects.
 
 #![no_main]

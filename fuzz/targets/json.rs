@@ -1,4 +1,4 @@
-//! JSON bodies. The input is a whole body, and the value of one more member of a valid body. The response is the one that
+//! JSON bodies. Each run has a whole body, and the value of one more member of a valid body. The response is the one that
 //! the model expects.
 
 #![no_main]

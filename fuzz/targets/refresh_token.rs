@@ -1,4 +1,4 @@
-//! Refresh tokens. Only a token that was made with one of the keys is accepted, byte for byte. The input is a token, the
+//! Refresh tokens. Only a token that was made with one of the keys is accepted, byte for byte. Each run has a token, the
 //! signed part of a token, and a generation of a family with a change to its token.
 
 #![no_main]

@@ -11,8 +11,9 @@ PSEUDO_PARAMETERS = {
 
 def resolve(template, **parameters):
     """Returns the resources that a deployment with these parameters has. Keeps functions that refer to other resources."""
-    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
-    assert parameters.keys() <= defaults.keys()
+    declared = template["Parameters"]
+    defaults = {name: parameter["Default"] for name, parameter in declared.items() if "Default" in parameter}
+    assert declared.keys() - defaults.keys() <= parameters.keys() <= declared.keys()
     values = {**PSEUDO_PARAMETERS, **defaults, **parameters}
 
     def is_true(condition):

@@ -79,7 +79,7 @@ INVALID_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_
     (NAME, "client create demo-app", {}, "client demo-app already exists"),
     (NAME, "client show unknown", {}, "client unknown not found"),
     (NAME, "client delete demo-app", {}, "confirm with --yes"),
-    (NAME, "user set-password unknown@example.com", {"input": "a-good-password"}, "user unknown@example.com not found"),
+    (NAME, "user set-password unknown@example.com", {"input": "plum-kettle-orbit-fern"}, "user unknown@example.com not found"),
     (NAME, "key rotate --emergency=unknown --yes", {}, "key unknown not found"),
     (NAME, "import users missing.jsonl", {}, "cannot read missing.jsonl"),
     (NAME, "plan missing.toml", {}, "cannot read missing.toml"),

@@ -98,7 +98,7 @@ pub async fn write<R: Import>(line: &R, store: &Store, overwrite: bool) -> Resul
     Ok(change)
 }
 
-/// Returns the result that [`write`] would have.
+/// Returns the result that [`write()`] would have.
 pub async fn dry_run_write<R: Import>(line: &R, store: &Store, overwrite: bool) -> Result<Change, Failed> {
     match store.stored::<R::Record>(line.key()).await? {
         Some(mut stored) => change_stored(line, &mut stored.record, overwrite),

@@ -10,7 +10,7 @@ use countersign::store::{Created, StoreError};
 use countersign::user::User;
 use serde_json::{Map, Value};
 
-use super::{new_password, owners, print, stored_form};
+use super::{owners, password, print, stored_form};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::input;
@@ -31,6 +31,9 @@ pub struct Options {
     /// Create the user without a password
     #[arg(long)]
     no_password: bool,
+    /// Accept a password that is easy to guess
+    #[arg(long)]
+    accept_weak_password: bool,
 }
 
 pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Result<(), Error> {
@@ -47,7 +50,12 @@ pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Resul
         check_id(deployment, user_id).await?;
     }
     deployment.announce().await?;
-    let password_hash = if options.no_password { None } else { Some(deployment.hasher()?.hash(&new_password()?)?) };
+    let password_hash = if options.no_password {
+        None
+    } else {
+        let password = password::read_new(deployment, &username, options.accept_weak_password).await?;
+        Some(deployment.hasher()?.hash(&password)?)
+    };
     let user = User {
         username,
         user_id: options.user_id.unwrap_or_else(random_id),

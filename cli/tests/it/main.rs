@@ -21,6 +21,7 @@ mod import;
 mod keys;
 mod origins;
 mod page;
+mod passwords;
 mod plan;
 mod shared_ids;
 mod tokens;

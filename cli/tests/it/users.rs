@@ -16,12 +16,15 @@ async fn user_create_reads_the_password_from_stdin() {
     let test = started().await;
     // NFC: some keyboards send two characters where others send one.
     let made = command_line(&test)
-        .run_with(&["user", "create", "John@Example.COM", "--dealer", r#"{"id":7}"#, "--json"], "pa\u{308}ssword\n")
+        .run_with(
+            &["user", "create", "John@Example.COM", "--dealer", r#"{"id":7}"#, "--json"],
+            "pa\u{308}per-kettle-orbit-fern\n",
+        )
         .await;
     made.assert(0, NEW);
     let user_id = made.json()["user_id"].as_str().unwrap().to_owned();
     assert_eq!(user_id.len(), 22);
-    let claims = test.password(NEW, "p\u{e4}ssword").await.assert_issued(2).0;
+    let claims = test.password(NEW, "p\u{e4}per-kettle-orbit-fern").await.assert_issued(2).0;
     assert_eq!(claims["sub"], user_id.as_str());
     let hash = stored(&test, NEW)["password_hash"]["S"].as_str().unwrap().to_owned();
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
@@ -72,11 +75,12 @@ async fn a_new_password_ends_the_logins_with_the_old_one() {
     let test = started().await;
     let login = test.log_in().await;
     assert_eq!(test.refresh(&login).await.status, 200);
-    let changed = command_line(&test).run_with(&["user", "set-password", USERNAME], "another-password\n").await;
+    let changed =
+        command_line(&test).run_with(&["user", "set-password", USERNAME], "sable-lantern-quarry-mint\n").await;
     changed.assert(0, "session_generation");
     assert_eq!(test.password(USERNAME, PASSWORD).await.status, 400);
     assert_eq!(test.refresh(&login).await.body["error"], "invalid_grant");
-    let login = test.password(USERNAME, "another-password").await.refresh_token();
+    let login = test.password(USERNAME, "sable-lantern-quarry-mint").await.refresh_token();
     assert_eq!(test.refresh(&login).await.status, 200);
 
     // Only the password changes.
@@ -110,9 +114,9 @@ async fn a_password_that_is_set_during_a_hash_upgrade_is_not_lost() {
     let username = "old.hash@itccompliance.co.uk";
     test.interceptor.hold();
     let process = command_line(&test).start(&["user", "set-password", username]);
-    let setting = tokio::spawn(testing::CommandOutput::of(process, "another-password\n"));
-    // The command reads the user, gets the identity, and reads the user again. Then its write waits.
-    for _ in 0..3 {
+    let setting = tokio::spawn(testing::CommandOutput::of(process, "sable-lantern-quarry-mint\n"));
+    // The command reads the user, gets the identity, reads the clients, and reads the user again. Then its write waits.
+    for _ in 0..4 {
         test.interceptor.let_through(1).await;
     }
     test.interceptor.wait_for(1).await;
@@ -133,7 +137,7 @@ async fn a_password_that_is_set_during_a_hash_upgrade_is_not_lost() {
     setting.await.unwrap().assert(0, "session_generation");
     test.interceptor.release();
     assert_eq!(test.password(username, "legacy-pass").await.status, 400);
-    assert_eq!(test.password(username, "another-password").await.status, 200);
+    assert_eq!(test.password(username, "sable-lantern-quarry-mint").await.status, 200);
 }
 
 /// No clock decides: a CLI with another clock ends exactly the logins that began before.

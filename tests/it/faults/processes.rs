@@ -13,7 +13,7 @@ use testing::{
     SERVICE, TestApp, USERNAME, event,
 };
 
-const ANOTHER_PASSWORD: &str = "another-password";
+const ANOTHER_PASSWORD: &str = "plum-kettle-orbit-fern";
 
 /// Four processes of the function that share only the tables.
 struct Fleet {

@@ -70,7 +70,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
 
 /// The modules that may use an external crate. Crates that all modules may use (base64, serde, tokio, tracing) are not
 /// listed.
-const HOMES: [(&str, &[&str]); 23] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("argon2", &["password_hash"]),
     ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
     ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token"]),
@@ -94,6 +94,7 @@ const HOMES: [(&str, &[&str]); 23] = [
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
     ("url", &["client", "cli"]),
+    ("zxcvbn", &["cli"]),
 ];
 
 /// Returns every source file with its root module and its code without comments.
