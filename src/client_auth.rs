@@ -42,21 +42,25 @@ pub async fn authenticate(app: &App, credentials: Option<Credentials>) -> Result
         return Err(Error::invalid_client("no client credentials"));
     };
     let mut client = find(app, &presented.client_id).await?;
-    let mut proven = proves(app, client.as_ref(), &presented.client_secret, |_| true);
-    if let Some(raw) = raw.filter(|_| !proven) {
+    let mut proven = proof(app, client.as_ref(), &presented.client_secret, |_| true);
+    if let Some(raw) = raw.filter(|_| proven.is_none()) {
         let is_same_id = raw.client_id == presented.client_id;
         let other = if is_same_id { None } else { find(app, &raw.client_id).await? };
         let candidate = if is_same_id { client.as_ref() } else { other.as_ref() };
-        proven = proves(app, candidate, &raw.client_secret, |secret| secret.hash.is_slow());
+        proven = proof(app, candidate, &raw.client_secret, |secret| secret.hash.is_slow());
         client = other.or(client);
     }
     let client = client.ok_or(Error::invalid_client("unknown client"))?;
     // Only an id that exists reaches the log: an unknown one may be a secret in the wrong place.
-    tracing::Span::current().record("client_id", &client.client_id);
+    let span = tracing::Span::current();
+    span.record("client_id", &client.client_id);
     match (proven, client.enabled) {
-        (true, _) => Ok(client),
-        (false, true) => Err(Error::invalid_client("wrong or expired secret")),
-        (false, false) => Err(Error::invalid_client("disabled client")),
+        (Some(secret), _) => {
+            span.record("secret_id", secret);
+            Ok(client)
+        }
+        (None, true) => Err(Error::invalid_client("wrong or expired secret")),
+        (None, false) => Err(Error::invalid_client("disabled client")),
     }
 }
 
@@ -64,11 +68,11 @@ async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
     if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
 }
 
-/// Returns true if the client is enabled and the secret is one of its active secrets, of which only those are tried
-/// that `counts` accepts.
-fn proves(app: &App, client: Option<&Client>, client_secret: &str, counts: fn(&Secret) -> bool) -> bool {
+/// Returns the name of the active secret that the presented secret matches, if the client is enabled. Tries only the
+/// active secrets that `counts` accepts.
+fn proof(app: &App, client: Option<&Client>, client_secret: &str, counts: fn(&Secret) -> bool) -> Option<String> {
     let secrets = client.into_iter().flat_map(|client| client.active_secrets(app.clock.now()));
     let secrets = secrets.filter(|secret| counts(secret) && !client_secret.is_empty());
-    let is_right = app.hasher.verify_secret(secrets.map(|secret| &secret.hash), client_secret);
-    is_right && client.is_some_and(|client| client.enabled)
+    let proven = app.hasher.verify_secret(secrets, client_secret);
+    proven.filter(|_| client.is_some_and(|client| client.enabled)).map(Secret::name)
 }

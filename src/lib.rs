@@ -23,7 +23,7 @@
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
-//! | [`clock`], [`log`] | the time; the format of log lines |
+//! | [`clock`], [`log`], [`durations`] | the time; the format of log lines; the durations in them |
 //!
 //! # Path of a request
 //!
@@ -62,6 +62,7 @@ pub mod client;
 pub mod client_auth;
 pub mod clock;
 pub mod config;
+pub mod durations;
 pub mod error;
 pub mod gateway;
 pub mod grant;

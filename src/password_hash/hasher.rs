@@ -6,6 +6,7 @@ use super::argon2::{Argon2Params, Engine};
 use super::client_secret::Sha256Hash;
 use super::hash::{Hash, HashError, Scheme};
 use super::password_form;
+use crate::durations::{Measured, Work};
 
 /// A password that a hash has verified. Has no `Debug`, because it contains the password.
 pub struct Verified {
@@ -38,6 +39,7 @@ impl Hasher {
     /// # Errors
     /// [`HashError`], which cannot occur, because [`Hasher::new`] checked the parameters.
     pub fn hash(&self, password: &str) -> Result<Hash, HashError> {
+        let _measured = Measured::begin(Work::Hash);
         self.argon2.hash(&password_form(password))?.try_into()
     }
 
@@ -53,6 +55,7 @@ impl Hasher {
     /// the current parameters, also without a hash and beside an imported hash that is not argon2. The additional work
     /// of an imported hash shows until the first login has replaced it.
     pub fn verify_password(&self, hash: Option<&Hash>, password: &str) -> Option<Verified> {
+        let _measured = Measured::begin(Work::Hash);
         let nfc = password_form(password);
         let forms = || iter::once(nfc.as_str()).chain((nfc != password).then_some(password));
         let verified = hash.and_then(|hash| {
@@ -72,14 +75,16 @@ impl Hasher {
         (verified.in_full && !is_ours).then(|| self.hash(&verified.password))
     }
 
-    /// Returns true if any of the hashes verifies the secret. Tries all of them. If there are no hashes, runs one
+    /// Returns the first record whose hash verifies the secret. Tries all of them. If there are no records, runs one
     /// dummy hash.
-    pub fn verify_secret<'a>(&self, hashes: impl Iterator<Item = &'a Hash>, secret: &str) -> bool {
+    pub fn verify_secret<R: AsRef<Hash>>(&self, records: impl Iterator<Item = R>, secret: &str) -> Option<R> {
         let mut tried = false;
-        let mut proven = false;
-        for hash in hashes {
+        let mut proven = None;
+        for record in records {
             tried = true;
-            proven |= self.verify(hash, secret);
+            let _measured = record.as_ref().is_slow().then(|| Measured::begin(Work::Hash));
+            let is_right = self.verify(record.as_ref(), secret);
+            proven = proven.or(is_right.then_some(record));
         }
         if !tried {
             Sha256Hash::run_dummy(secret);
