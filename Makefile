@@ -33,7 +33,7 @@ sam := $(TOOLS)/sam/bin/sam
 offline := env -u AWS_PROFILE SAM_CLI_TELEMETRY=0 AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_ACCESS_KEY_ID=test \
   AWS_SECRET_ACCESS_KEY=test AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_DEFAULT_REGION=eu-west-2
 
-.PHONY: help test faults fuzz watch invoke deploy-local logs stop e2e lint build bench deploy clean lock
+.PHONY: help test faults fuzz watch invoke deploy-local logs stop e2e lint build bench dashboard deploy clean lock
 
 help: ## Lists the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb what; do \
@@ -79,6 +79,9 @@ build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed #
 bench: build | needs-cargo needs-cc ## Measures the cost of a token: each part separately, the function, load, growth, other servers (PART=)
 	@cargo build --release --example bare
 	@cargo bench $(if $(PART),-- $(PART))
+
+dashboard: | needs-cargo needs-cc $(TOOLS)/local/installed ## Runs the service under load for two minutes, and draws the dashboard of the stack with the data (docs/dashboard.svg)
+	@PYTHONPATH=tools $(TOOLS)/local/bin/python -m dashboard
 
 deploy: build ## Deploys to AWS, and prompts for every parameter (ARCHITECTURE=x86_64, or the saved value)
 	@$(sam) deploy --guided --parameter-overrides "$$(python3 tools/saved_parameters.py Architecture=$(ARCHITECTURE))"

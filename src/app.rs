@@ -43,13 +43,11 @@ impl App {
         Ok(Self { store, keyring: Arc::new(keyring), hasher, throttle, config, clock })
     }
 
-    /// Opens the connections and loads the keys before the first request. Errors are only logged: requests that need
-    /// the failed dependency try again, so an outage of a dependency does not keep the function from starting.
+    /// Opens the connections and loads the keys before the first request. Errors are only logged, those of the keys by the
+    /// keyring: requests that need the failed dependency try again, so an outage of a dependency does not keep the function
+    /// from starting.
     pub async fn warm_up(&self) {
-        let (keys, store) = tokio::join!(self.keyring.load(), self.store.connect());
-        if let Err(error) = keys {
-            tracing::error!(reason = %error, "starting without signing keys");
-        }
+        let (_, store) = tokio::join!(self.keyring.load(), self.store.connect());
         if let Err(error) = store {
             tracing::error!(reason = %error, "starting without a connection to the store");
         }

@@ -130,6 +130,12 @@ impl Secret {
     }
 }
 
+impl AsRef<Hash> for Secret {
+    fn as_ref(&self) -> &Hash {
+        &self.hash
+    }
+}
+
 impl Client {
     /// Builds an enabled client without permissions.
     pub fn new(client_id: String, now: u64) -> Self {

@@ -4,10 +4,9 @@ use std::iter;
 use std::net::IpAddr;
 
 use crate::app::App;
-use crate::client::Client;
+use crate::client::{Client, Secret};
 use crate::error::Error;
 use crate::params::{Grammar, Param};
-use crate::password_hash::Hash;
 use crate::throttle::{self, Network, Subject};
 
 /// `client_id` (RFC 6749 section 2.2)
@@ -61,15 +60,18 @@ pub async fn authenticate(
     if other_id.is_none() {
         record(client.as_ref());
     }
-    let hashes = active_hashes(app, client.as_ref(), &presented.client_secret);
-    let mut proven = app.hasher.verify_generated_secret(&hashes, &presented.client_secret)
-        && client.as_ref().is_some_and(|client| client.enabled);
-    if let Some(client) = client.as_ref().filter(|_| !proven) {
+    let secrets = active_secrets(app, client.as_ref(), &presented.client_secret);
+    let mut proven = app
+        .hasher
+        .verify_generated_secret(&secrets, &presented.client_secret)
+        .map(Secret::name)
+        .filter(|_| client.as_ref().is_some_and(|client| client.enabled));
+    if let Some(client) = client.as_ref().filter(|_| proven.is_none()) {
         let forms: Vec<_> = iter::once(presented.client_secret.as_str()).chain(same_id.as_deref()).collect();
         proven = guess(app, client, &forms, network).await?;
     }
     if let Some(raw) = other_id {
-        let other = if proven { None } else { find(app, &raw.client_id).await? };
+        let other = if proven.is_some() { None } else { find(app, &raw.client_id).await? };
         record(other.as_ref().or(client.as_ref()));
         if let Some(other) = &other {
             proven = guess(app, other, &[&raw.client_secret], network).await?;
@@ -78,9 +80,12 @@ pub async fn authenticate(
     }
     let client = client.ok_or(Error::invalid_client("unknown client"))?;
     match (proven, client.enabled) {
-        (true, _) => Ok(client),
-        (false, true) => Err(Error::invalid_client("wrong or expired secret")),
-        (false, false) => Err(Error::invalid_client("disabled client")),
+        (Some(secret), _) => {
+            tracing::Span::current().record("secret_id", secret);
+            Ok(client)
+        }
+        (None, true) => Err(Error::invalid_client("wrong or expired secret")),
+        (None, false) => Err(Error::invalid_client("disabled client")),
     }
 }
 
@@ -95,24 +100,24 @@ async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
     if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
 }
 
-/// Returns the hashes that a secret is compared with.
-fn active_hashes<'a>(app: &App, client: Option<&'a Client>, client_secret: &str) -> Vec<&'a Hash> {
+/// Returns the secrets that a presented secret is compared with.
+fn active_secrets<'a>(app: &App, client: Option<&'a Client>, client_secret: &str) -> Vec<&'a Secret> {
     let secrets = client.into_iter().flat_map(|client| client.active_secrets(app.clock.now()));
-    secrets.filter(|_| !client_secret.is_empty()).map(|secret| &secret.hash).collect()
+    secrets.filter(|_| !client_secret.is_empty()).collect()
 }
 
-/// Guesses at the imported secrets of a client, if it has any: at most one guess, in one or two forms. Returns true if the
-/// guess is right and the client is enabled.
-async fn guess(app: &App, client: &Client, forms: &[&str], network: Option<Network>) -> Result<bool, Error> {
+/// Guesses at the imported secrets of a client, if it has any: at most one guess, in one or two forms. Returns the name of
+/// the secret if the guess is right and the client is enabled.
+async fn guess(app: &App, client: &Client, forms: &[&str], network: Option<Network>) -> Result<Option<String>, Error> {
     let forms: Vec<_> = forms.iter().copied().filter(|form| !form.is_empty()).collect();
-    let hashes = active_hashes(app, Some(client), forms.first().copied().unwrap_or_default());
-    if !hashes.iter().any(|hash| hash.is_slow()) {
-        return Ok(false);
+    let secrets = active_secrets(app, Some(client), forms.first().copied().unwrap_or_default());
+    if !secrets.iter().any(|secret| secret.hash.is_slow()) {
+        return Ok(None);
     }
     let subject = Subject::client(&client.client_id);
     throttle::recall(app, &subject, network)?;
     let attempts = app.store.attempts(subject.item_id()).await;
     let attempt = throttle::begin(app, subject, network, attempts)?;
-    let guess = app.hasher.verify_secret(attempt, &hashes, &forms).await?.only_if(client.enabled);
-    Ok(guess.settle(async |()| ()).await?.is_some())
+    let guess = app.hasher.verify_secret(attempt, &secrets, &forms).await?.only_if(client.enabled);
+    Ok(guess.settle(async |secret: &Secret| secret.name()).await?.map(|(name, _)| name))
 }

@@ -24,7 +24,7 @@
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
 //! | [`throttle`] | the budget of guesses; in `throttle/`: its rules, and an attempt from its beginning to its result |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
-//! | [`clock`], [`log`] | the time; the format of log lines |
+//! | [`clock`], [`log`], [`durations`] | the time; the format of log lines; the durations in them |
 //!
 //! # Path of a request
 //!
@@ -65,6 +65,7 @@ pub mod client;
 pub mod client_auth;
 pub mod clock;
 pub mod config;
+pub mod durations;
 pub mod error;
 pub mod gateway;
 pub mod grant;

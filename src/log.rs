@@ -1,8 +1,7 @@
 //! The log: one JSON line per event, with escaped values, to any writer.
 //!
-//! The line of a decision contains the time, the outcome with its reason and duration, and the fields of the request's
-//! span that are known by then: request id, source address, route, grant, client id, hashed user, token version and
-//! key id.
+//! The line of a decision contains the time, the event, the outcome with its reason and durations, and the fields of the
+//! request's span that are known by then; docs/deployment.md lists all of them.
 //!
 //! The JSON format of `tracing-subscriber` is not used, because it parses the JSON of a span again for each recorded
 //! field. That took a tenth of our own work for a token.
@@ -97,9 +96,24 @@ impl MembersTo<'_> {
         let Self { to, written } = self;
         *written = written.and_then(|()| {
             let value = serde_json::to_string(&value).map_err(|_| fmt::Error)?;
-            [",\"", field.name(), "\":", &value].into_iter().try_for_each(|part| to.write_str(part))
+            [",\"", field.name(), "\":"].into_iter().try_for_each(|part| to.write_str(part))?;
+            write_escaped(to, &value)
         });
     }
+}
+
+/// Writes JSON. Escapes the characters that JSON allows in strings but that terminals and readers of lines interpret: DEL,
+/// the control characters of ISO 8859, and the line and paragraph separators.
+fn write_escaped(to: &mut Writer<'_>, json: &str) -> fmt::Result {
+    let is_interpreted = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    let mut rest = json;
+    while let Some((plain, from)) = rest.find(is_interpreted).and_then(|position| rest.split_at_checked(position)) {
+        let mut characters = from.chars();
+        let escaped = characters.next().map_or(0, u32::from);
+        write!(to, "{plain}\\u{escaped:04x}")?;
+        rest = characters.as_str();
+    }
+    to.write_str(rest)
 }
 
 impl Visit for MembersTo<'_> {

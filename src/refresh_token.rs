@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,12 +19,17 @@ use crate::random::fill_random;
 
 mod family;
 
-pub use family::{CLOCK_IS_BEHIND, Family, LostRotation, Presented, Standing};
+pub use family::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, Standing};
 
 const PREFIX: &str = "cs_rt_";
 const VERSION: u8 = 1;
 const FAMILY_BYTES: usize = 16;
 const SIGNED_BYTES: usize = 1 + FAMILY_BYTES + 4;
+const TAG_BYTES: usize = 32;
+
+fn decode(token: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()
+}
 
 /// The keys that authenticate refresh tokens.
 pub struct RefreshTokenKeys {
@@ -62,6 +68,21 @@ impl FamilyId {
     }
 }
 
+impl FamilyId {
+    /// Returns the family that the `jti` of a user's access token names.
+    pub fn of_token_id(token_id: &str) -> Option<Self> {
+        let bits = URL_SAFE_NO_PAD.decode(token_id).ok()?;
+        if bits.len() == 2 * FAMILY_BYTES { bits.first_chunk().copied().map(Self) } else { None }
+    }
+
+    /// Returns the name of the login in the log, as `session`: the first 64 bits of SHA-256 of the id, in hex.
+    pub fn log_id(self) -> String {
+        let digest = digest(&SHA256, &self.0);
+        let bits = digest.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+        format!("{bits:016x}")
+    }
+}
+
 impl fmt::Display for FamilyId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&URL_SAFE_NO_PAD.encode(self.0))
@@ -80,12 +101,24 @@ pub struct RefreshToken {
 impl RefreshToken {
     /// Decodes a refresh token. Returns `None` unless it was made with one of the keys, byte for byte.
     pub fn read(keys: &RefreshTokenKeys, token: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
+        let bytes = decode(token)?;
         let (signed, tag) = bytes.split_at_checked(SIGNED_BYTES)?;
         std::iter::once(&keys.current)
             .chain(&keys.others)
             .any(|key| hmac::verify(key, signed, tag).is_ok())
             .then_some(())?;
+        Self::parse(signed)
+    }
+
+    /// Decodes a text that has the form of a refresh token, without verifying that we made it. Only for operators, who
+    /// search the log for the login of a token.
+    pub fn read_unverified(token: &str) -> Option<Self> {
+        let bytes = decode(token)?;
+        let (signed, tag) = bytes.split_at_checked(SIGNED_BYTES)?;
+        if tag.len() == TAG_BYTES { Self::parse(signed) } else { None }
+    }
+
+    fn parse(signed: &[u8]) -> Option<Self> {
         let (version, rest) = signed.split_first()?;
         let (family, generation) = rest.split_at_checked(FAMILY_BYTES)?;
         (*version == VERSION).then_some(Self {
@@ -96,7 +129,7 @@ impl RefreshToken {
 
     /// Encodes the refresh token with the current key.
     pub fn mint(self, keys: &RefreshTokenKeys) -> String {
-        let mut bytes = Vec::with_capacity(SIGNED_BYTES + 32);
+        let mut bytes = Vec::with_capacity(SIGNED_BYTES + TAG_BYTES);
         bytes.push(VERSION);
         bytes.extend_from_slice(&self.family.0);
         bytes.extend_from_slice(&self.generation.to_be_bytes());

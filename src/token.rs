@@ -84,7 +84,7 @@ struct ClaimsV2<'a> {
     exp: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<u64>,
-    jti: String,
+    jti: &'a str,
 }
 
 #[derive(Serialize)]
@@ -96,7 +96,7 @@ struct ClaimsV1<'a> {
     iat: u64,
     nbf: u64,
     exp: u64,
-    jti: String,
+    jti: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     dealer: Option<&'a serde_json::Map<String, serde_json::Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,11 +109,14 @@ impl AccessToken<'_> {
     /// # Errors
     /// [`KeyError`] if signing fails.
     pub fn sign(&self, version: TokenVersion, key: &SigningKey) -> Result<String, KeyError> {
-        tracing::Span::current().record("kid", key.kid());
+        let jti = self.token_id();
+        let span = tracing::Span::current();
+        span.record("kid", key.kid());
+        span.record("jti", &jti);
         let header = encode(&key.header(version.header_type()))?;
         let claims = match version {
-            TokenVersion::V1 => encode(&self.claims_v1())?,
-            TokenVersion::V2 => encode(&self.claims_v2())?,
+            TokenVersion::V1 => encode(&self.claims_v1(&jti))?,
+            TokenVersion::V2 => encode(&self.claims_v2(&jti))?,
         };
         let mut token = format!("{header}.{claims}");
         let signature = key.sign(token.as_bytes())?;
@@ -122,7 +125,7 @@ impl AccessToken<'_> {
         Ok(token)
     }
 
-    fn claims_v2(&self) -> ClaimsV2<'_> {
+    fn claims_v2<'a>(&'a self, jti: &'a str) -> ClaimsV2<'a> {
         ClaimsV2 {
             iss: self.issuer,
             aud: self.client.audience.as_deref().unwrap_or(self.issuer),
@@ -133,11 +136,11 @@ impl AccessToken<'_> {
             nbf: self.issued_at,
             exp: self.expires_at(),
             auth_time: self.login.map(|login| login.at),
-            jti: self.token_id(),
+            jti,
         }
     }
 
-    fn claims_v1(&self) -> ClaimsV1<'_> {
+    fn claims_v1<'a>(&'a self, jti: &'a str) -> ClaimsV1<'a> {
         ClaimsV1 {
             iss: self.issuer,
             aud: &self.client.client_id,
@@ -146,7 +149,7 @@ impl AccessToken<'_> {
             iat: self.issued_at,
             nbf: self.issued_at,
             exp: self.expires_at(),
-            jti: self.token_id(),
+            jti,
             dealer: self.login.and_then(|login| login.user.dealer.as_ref()),
             system: self.client.system.as_ref(),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -14,7 +15,7 @@ use clap::Args;
 use countersign::aws;
 use countersign::clock::Clock;
 use countersign::config::{self, Config, ConfigError, RotationConfig};
-use countersign::keys::{Keys, RotationError, RotationPolicy, Rotator};
+use countersign::keys::{KeySet, Keyring, Keys, RotationError, RotationPolicy, Rotator};
 use countersign::password_hash::Hasher;
 use countersign::store::Store;
 
@@ -147,7 +148,11 @@ impl Target {
         Ok(Deployment { store: Store::new(&sdk, &config.tables), sdk, config, rotation_config, url, stack })
     }
 
-    async fn sdk(&self) -> Result<SdkConfig, Error> {
+    /// Returns the settings of the AWS clients, also without a deployment.
+    ///
+    /// # Errors
+    /// The error if there is no region.
+    pub async fn sdk(&self) -> Result<SdkConfig, Error> {
         let https = config::roots().map_err(Error::from)?;
         let https = aws::https(&https).map_err(|error| Error::new(error.to_string()))?;
         let mut settings = aws_config::defaults(BehaviorVersion::latest())
@@ -235,6 +240,15 @@ impl Deployment {
     /// The error if the secret cannot be read, or is not valid.
     pub async fn keys(&self) -> Result<Keys, RotationError> {
         Keys::read(&self.sdk, &self.config.keys.secret_id, Clock::System.now()).await
+    }
+
+    /// Reads the keys as the function uses them.
+    ///
+    /// # Errors
+    /// The error if the secret cannot be read, or is not valid.
+    pub async fn key_set(&self) -> Result<Arc<KeySet>, RotationError> {
+        let keys = &self.config.keys;
+        Ok(Keyring::new(&self.sdk, keys.secret_id.clone(), Clock::System, keys.max_age).load().await?)
     }
 
     /// Returns the rotator, with the settings of the rotation function.

@@ -4,7 +4,7 @@
 //! | module | responsibility |
 //! |---|---|
 //! | `deployment` | finds the deployment that a command acts on |
-//! | `client`, `user`, `import`, `key`, `token`, `doctor`, `plan` | one command each |
+//! | `client`, `user`, `import`, `key`, `token`, `audit`, `doctor`, `plan` | one command each |
 //! | `api` | requests to the API, and the check of its URLs |
 //! | `spec` | the attributes of a client, from flags, files and tables |
 //! | `input`, `output`, `error` | prompts and secrets; tables and JSON; error messages |
@@ -19,6 +19,7 @@ use clap_complete::Shell;
 
 mod api;
 mod apply;
+mod audit;
 mod client;
 mod deployment;
 mod doctor;
@@ -53,7 +54,7 @@ Exit codes:
   0    success
   1    failed, and no record is half written; doctor: errors were found
   2    invalid arguments
-  3    completed, but read the output: a warning, a rejected line, a difference
+  3    completed, but read the output: a warning, a rejected line, a difference, nothing found
   130  stopped by Ctrl-C"
 )]
 struct Options {
@@ -83,6 +84,8 @@ enum Command {
     /// Get and inspect access tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Search the audit log of a deployment
+    Audit(audit::Options),
     /// Check the health of a deployment, and show how to fix problems
     Doctor(doctor::Options),
     /// Show what `apply` would change
@@ -151,6 +154,7 @@ async fn run(Options { target, json, command }: Options) -> Result<Outcome, Erro
         Command::Import(command) => import::run(&target, json, command).await,
         Command::Key(command) => key::run(&target, json, command).await,
         Command::Token(command) => token::run(&target, json, command).await,
+        Command::Audit(options) => audit::run(&target, json, options).await,
         Command::Doctor(options) => doctor::run(&target, json, options).await,
         Command::Plan(options) => plan::run(&target, json, options).await,
         Command::Apply(options) => apply::run(&target, json, options).await,

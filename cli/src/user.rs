@@ -122,12 +122,15 @@ fn print(json: bool, user: &User) -> Result<(), Error> {
     output::result(json, &view, || show(&view))
 }
 
-/// Returns a username in its stored form (RFC 8265).
-fn stored_form(username: &str) -> Result<String, Error> {
+/// Parses a username: its stored form is that of RFC 8265.
+pub fn parse(username: &str) -> Result<Username, Error> {
     USERNAME.check(username).map_err(|error| Error::new(error.reason()))?;
-    let form = Username::parse(username);
-    let form = form.ok_or_else(|| Error::new(format!("the username {username:?} is not valid (RFC 8265)")))?;
-    Ok(form.as_str().to_owned())
+    Username::parse(username).ok_or_else(|| Error::new(format!("the username {username:?} is not valid (RFC 8265)")))
+}
+
+/// Returns a username in its stored form.
+fn stored_form(username: &str) -> Result<String, Error> {
+    Ok(parse(username)?.as_str().to_owned())
 }
 
 /// Reads a user, or returns the error that it does not exist. Tries the RFC 8265 form first, then the exact name.

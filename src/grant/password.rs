@@ -173,6 +173,7 @@ async fn begin_login(
     let scope = proven.user.scope(scope, is_requested).map_err(Error::invalid_scope)?;
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: proven.user, at: now, family: FamilyId::generate() };
+    tracing::Span::current().record("session", login.family.log_id());
     let expires_in =
         access_token_ttl(client, app.config.lifetimes.user_token).min(app.config.lifetimes.refresh_token_max);
     let issuer = &app.config.issuer;
@@ -216,7 +217,12 @@ async fn upgrade_hash(app: &App, proven: &Proven<'_>, verified: &Verified) {
         Ok(new) => app.store.upgrade_password_hash(proven.username, proven.hash, &new).await.map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };
-    if let Err(reason) = upgraded {
-        tracing::warn!(reason, "the password hash was not upgraded; the next login tries again");
+    match upgraded {
+        Ok(true) => {
+            tracing::Span::current().record("upgraded", proven.hash.scheme());
+        }
+        // Another process changed the hash first.
+        Ok(false) => {}
+        Err(reason) => tracing::warn!(reason, "the password hash was not upgraded; the next login tries again"),
     }
 }

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::random::random_id;
-use crate::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, Presented, RefreshToken, Standing};
+use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, RefreshToken, Standing};
 use crate::scope::Scope;
 use crate::store::Rotation;
 use crate::token::{AccessToken, Login};
@@ -69,9 +69,11 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let requested = requested.transpose().map_err(Error::invalid_scope)?;
     let (used, family) =
         request.found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
+    let span = tracing::Span::current();
+    span.record("session", used.family.log_id());
     let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
     let keys = app.keyring.current().await?;
-    tracing::Span::current().record("user", keys.log_id(&username));
+    span.record("user", keys.log_id(&username));
 
     // A client that tries again within the grace must not lose the login because our read was slow.
     let now = request.received_at;
@@ -80,9 +82,16 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let is_active = match standing {
         Standing::Active => true,
         Standing::Retried => false,
-        Standing::Replayed => return Err(end_family(app, used, "a used refresh token was presented again").await),
+        Standing::Replayed => {
+            span.record("risk", "replay");
+            return Err(end_family(app, used, "a used refresh token was presented again").await);
+        }
         Standing::RolledBack => return Err(end_family(app, used, "the refresh token is ahead of its family").await),
         Standing::Undecided => return Err(Error::temporarily_unavailable(CLOCK_IS_BEHIND)),
+        Standing::Foreign => {
+            span.record("risk", "foreign_token");
+            return Err(reject(FOREIGN));
+        }
         Standing::Invalid(reason) => return Err(reject(reason)),
     };
     let user = match valid_user(&family, app.store.user(&username).await?) {

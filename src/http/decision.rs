@@ -8,11 +8,11 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use tokio::time::Instant;
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::Origin;
+use crate::durations::{self, Durations};
 use crate::error::Error;
 
 /// The decision about a request.
@@ -25,44 +25,54 @@ pub(super) enum Decision {
 }
 
 impl Decision {
-    fn log(&self, status: u16, total_ms: u64) {
+    fn log(&self, event: Option<&str>, status: u16, durations: Durations) {
+        let Durations { hash_ms, store_ms, total_ms } = durations;
         let Self::NotIssued(error) = self else {
-            tracing::info!(outcome = "issued", status, total_ms);
+            tracing::info!(event, outcome = "issued", status, hash_ms, store_ms, total_ms);
             return;
         };
         let (error, reason) = (error.code().as_str(), &*error.reason());
         if status >= 500 {
-            tracing::error!(outcome = "failed", status, total_ms, error, reason);
+            tracing::error!(event, outcome = "failed", status, error, reason, hash_ms, store_ms, total_ms);
         } else {
-            tracing::info!(outcome = "rejected", status, total_ms, error, reason);
+            tracing::info!(event, outcome = "rejected", status, error, reason, hash_ms, store_ms, total_ms);
         }
     }
 }
 
+/// Returns the event of a decision at this route. Other routes have none.
+fn event(route: &str) -> Option<&'static str> {
+    (route == "/oauth/token").then_some("token")
+}
+
 /// Opens the span of a request, and logs the decision when the response is ready.
 pub(super) async fn log(request: Request, next: Next) -> Response {
-    let began = Instant::now();
     let Origin { request_id, source } = request.extensions().get().cloned().unwrap_or_default();
+    // Absent if the path does not exist: an unknown path may contain anything.
+    let route = request.extensions().get().map(MatchedPath::as_str);
+    let event = route.and_then(event);
     let span = tracing::info_span!(
         "request",
         request_id,
         source,
-        // Absent if the path does not exist: an unknown path may contain anything.
-        route = request.extensions().get().map(MatchedPath::as_str),
+        route,
         grant = Empty,
-        client_id = Empty,
-        user = Empty,
         version = Empty,
+        client_id = Empty,
+        secret_id = Empty,
+        user = Empty,
+        session = Empty,
+        jti = Empty,
         kid = Empty,
+        risk = Empty,
+        upgraded = Empty,
         lane = Empty,
         failures = Empty,
-        retry_after = Empty,
-        risk = Empty
+        retry_after = Empty
     );
-    let response = next.run(request).instrument(span.clone()).await;
+    let (response, durations) = durations::of(next.run(request).instrument(span.clone())).await;
     if let Some(decision) = response.extensions().get::<Decision>() {
-        let total_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        span.in_scope(|| decision.log(response.status().as_u16(), total_ms));
+        span.in_scope(|| decision.log(event, response.status().as_u16(), durations));
     }
     response
 }

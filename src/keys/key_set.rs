@@ -17,8 +17,8 @@ pub struct KeySet {
     pub current: SigningKey,
     /// The keys of refresh tokens.
     pub refresh_token_keys: RefreshTokenKeys,
-    /// The key that names users in the log.
-    log_key: hmac::Key,
+    /// The keys that name users in the log, the current one first: one for each refresh token key.
+    log_keys: Vec<hmac::Key>,
     /// The public keys, as verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
     /// The algorithms of the current and the next key, each once, by their names in RFC 7518.
@@ -49,10 +49,12 @@ impl KeySet {
         keys.extend(previous);
         let jwks =
             serde_json::to_string(&JwkSet { keys }).map_err(|_| KeyError::Unusable("its keys cannot be serialized"))?;
+        let log_key = |key: &Vec<u8>| Ok(hmac::Key::new(hmac::HMAC_SHA256, &derive(key, LOG_LABEL)?));
+        let log_keys = std::iter::once(&refresh.current).chain(&refresh.others).map(log_key);
         Ok(Self {
+            log_keys: log_keys.collect::<Result<_, KeyError>>()?,
             current,
             refresh_token_keys: RefreshTokenKeys::new(&refresh.current, refresh.others.iter().map(Vec::as_slice)),
-            log_key: hmac::Key::new(hmac::HMAC_SHA256, &derive(&refresh.current, LOG_LABEL)?),
             jwks,
             algorithms,
         })
@@ -61,9 +63,16 @@ impl KeySet {
     /// Returns the name of a user in the log: the first 64 bits of HMAC-SHA-256 of the username, in hex. The key is
     /// derived from the current refresh token key, so a reader of the log cannot verify guesses of usernames.
     pub fn log_id(&self, username: &Username) -> String {
-        let tag = hmac::sign(&self.log_key, username.as_str().as_bytes());
-        let bits = tag.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
-        format!("{bits:016x}")
+        self.log_ids(username).next().unwrap_or_default()
+    }
+
+    /// Returns the names of a user in lines of any age: one for each refresh token key of the secret, the current one first.
+    pub fn log_ids(&self, username: &Username) -> impl Iterator<Item = String> {
+        self.log_keys.iter().map(|key| {
+            let tag = hmac::sign(key, username.as_str().as_bytes());
+            let bits = tag.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+            format!("{bits:016x}")
+        })
     }
 }
 

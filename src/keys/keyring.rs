@@ -25,7 +25,7 @@ pub struct Keyring {
     /// The times at which the set was loaded and is due to be reloaded, in seconds since the epoch.
     loaded_at: AtomicU64,
     due_at: AtomicU64,
-    /// The time of the last failed load.
+    /// The time of the last load, if that failed, or else 0.
     failed_at: AtomicU64,
     /// Held during a reload, so that only one runs.
     reloading: Arc<Mutex<()>>,
@@ -60,14 +60,27 @@ impl Keyring {
                 self.loaded_at.store(loaded_at, Ordering::Release);
                 // Under constant load, the reload finishes before the set is too old.
                 self.due_at.store(loaded_at.saturating_add(self.max_age * 4 / 5), Ordering::Release);
+                if self.failed_at.swap(0, Ordering::AcqRel) != 0 {
+                    tracing::info!(event = "keys", outcome = "done", "the signing keys were loaded again");
+                }
                 Ok(set)
             }
             Err(error) => {
-                self.failed_at.store(loaded_at, Ordering::Release);
                 self.due_at.store(loaded_at.saturating_add(RETRY_AFTER), Ordering::Release);
-                Err(error)
+                Err(self.failed(loaded_at, error))
             }
         }
+    }
+
+    /// Records and logs a failed load.
+    fn failed(&self, at: u64, error: KeyError) -> KeyError {
+        self.failed_at.store(at, Ordering::Release);
+        let effect = match self.last_good() {
+            Some(_) => "keeping the last good signing keys",
+            None => "there are no signing keys",
+        };
+        tracing::error!(event = "keys", outcome = "failed", reason = %error, "{effect}");
+        error
     }
 
     async fn read(&self, now: u64) -> Result<KeySet, KeyError> {
@@ -95,12 +108,9 @@ impl Keyring {
             // Another request may have reloaded the set while this one waited for the lock.
             if self.is_too_old(now) { self.load().await.map(drop) } else { Ok(()) }
         };
-        let reloaded = tokio::time::timeout(RELOAD_TIMEOUT, reload).await.unwrap_or_else(|_| {
-            self.failed_at.store(now, Ordering::Release);
-            Err(KeyError::Unavailable("no response in time".to_owned()))
-        });
-        if let Err(error) = reloaded {
-            tracing::error!(reason = %error, "keeping the last good signing keys");
+        // `load` logs its error.
+        if tokio::time::timeout(RELOAD_TIMEOUT, reload).await.is_err() {
+            self.failed(now, KeyError::Unavailable("no response in time".to_owned()));
         }
         Ok(self.last_good().unwrap_or(set))
     }
@@ -124,9 +134,8 @@ impl Keyring {
         };
         let keyring = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = keyring.load().await {
-                tracing::error!(reason = %error, "keeping the last good signing keys");
-            }
+            // `load` logs its error.
+            let _ = keyring.load().await;
             drop(reloading);
         });
     }

@@ -103,9 +103,9 @@ impl Rotator {
         let done = Box::pin(self.apply(request)).await;
         match &done {
             Ok(RotationReport { changed, reason, current, next, .. }) => {
-                tracing::info!(outcome = "keys", ?request, changed, reason, current, next);
+                tracing::info!(event = "keys", outcome = "done", ?request, changed, reason, current, next);
             }
-            Err(error) => tracing::error!(outcome = "failed", ?request, reason = %error),
+            Err(error) => tracing::error!(event = "keys", outcome = "failed", ?request, reason = %error),
         }
         done
     }

@@ -73,6 +73,12 @@ impl Hash {
     }
 }
 
+impl AsRef<Self> for Hash {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// Serializes the text, for the store.
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -88,38 +88,43 @@ impl Hasher {
         self.workers.run(move || hash(&argon2, &password)).await.ok()
     }
 
-    /// Returns true if one of the hashes is that of a generated secret and verifies it. Tries all of them. If there are
-    /// no hashes at all, runs one dummy hash.
-    pub fn verify_generated_secret(&self, hashes: &[&Hash], secret: &str) -> bool {
-        if hashes.is_empty() {
+    /// Returns the first record whose hash is that of a generated secret and verifies it. Tries all of them. If there are
+    /// no records at all, runs one dummy hash.
+    pub fn verify_generated_secret<'a, R: AsRef<Hash>>(&self, records: &[&'a R], secret: &str) -> Option<&'a R> {
+        if records.is_empty() {
             Sha256Hash::run_dummy(secret);
         }
-        let generated = hashes.iter().filter_map(|hash| match &hash.scheme {
-            Scheme::Sha256(hash) => Some(hash),
-            _ => None,
-        });
-        generated.fold(false, |proven, hash| proven | hash.verify(secret))
+        records.iter().fold(None, |proven, record| {
+            let is_right = matches!(&record.as_ref().scheme, Scheme::Sha256(hash) if hash.verify(secret));
+            proven.or(is_right.then_some(*record))
+        })
     }
 
-    /// Verifies a secret that a person may have chosen: each form of it, until one is right, against all of the hashes
-    /// that are slow. All of that is one guess.
+    /// Verifies a secret that a person may have chosen: each form of it, until one is right, against all of the records
+    /// whose hashes are slow. All of that is one guess, whose result is the record.
     ///
     /// # Errors
     /// `temporarily_unavailable`, 503, if too many hashes are waiting. The secret was not checked then.
-    pub async fn verify_secret<'a>(
+    pub async fn verify_secret<'a, 'b, R: AsRef<Hash>>(
         &self,
         attempt: Attempt<'a>,
-        hashes: &[&Hash],
+        records: &[&'b R],
         forms: &[&str],
-    ) -> Result<Guess<'a, ()>, Error> {
-        let slow: Vec<Hash> = hashes.iter().filter(|hash| hash.is_slow()).map(|hash| (*hash).clone()).collect();
+    ) -> Result<Guess<'a, &'b R>, Error> {
+        let slow: Vec<&R> = records.iter().copied().filter(|record| record.as_ref().is_slow()).collect();
+        let hashes: Vec<Hash> = slow.iter().map(|record| record.as_ref().clone()).collect();
         let (argon2, forms) = (self.argon2.clone(), forms.iter().map(ToString::to_string).collect::<Vec<_>>());
-        let is_right = move || {
-            let verifies = |form: &String| slow.iter().fold(false, |proven, hash| proven | verify(&argon2, hash, form));
-            forms.iter().any(verifies)
+        let find = move || {
+            let first = |form: &String| {
+                hashes
+                    .iter()
+                    .enumerate()
+                    .fold(None, |proven, (index, hash)| proven.or(verify(&argon2, hash, form).then_some(index)))
+            };
+            forms.iter().find_map(first)
         };
-        let is_right = self.workers.run(is_right).await.map_err(busy)?;
-        Ok(attempt.checked(is_right.then_some(())))
+        let proven = self.workers.run(find).await.map_err(busy)?;
+        Ok(attempt.checked(proven.and_then(|index| slow.get(index).copied())))
     }
 }
 

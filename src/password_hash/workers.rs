@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::durations::{Measured, Work};
+
 /// The maximum number of requests that wait for a permit.
 const MAX_WAITING: usize = 64;
 /// The longest wait for a permit.
@@ -50,6 +52,7 @@ impl Workers {
     /// [`Busy`]
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let permit = self.permit().await?;
+        let _measured = Measured::begin(Work::Hash);
         let work = move || {
             let done = work();
             drop(permit);

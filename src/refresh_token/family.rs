@@ -7,6 +7,9 @@ use crate::scope::Scope;
 /// The reason of [`Standing::Undecided`], for the log.
 pub const CLOCK_IS_BEHIND: &str = "the clock is behind the last use of the refresh token";
 
+/// The reason of [`Standing::Foreign`], for the log.
+pub const FOREIGN: &str = "the refresh token was issued to another client";
+
 /// The state of a login, one item of the table `grants`. Times are in seconds since the epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Family {
@@ -55,6 +58,8 @@ pub enum Standing {
     /// According to our clock, the refresh token was used in the future. Until the clock is right, we cannot
     /// distinguish a retry, which must not end the login, from a replay, which must not get a token.
     Undecided,
+    /// The refresh token was issued to another client. Presenting it changes nothing.
+    Foreign,
     /// The refresh token is not valid, and presenting it changes nothing. The reason is for the log.
     Invalid(&'static str),
 }
@@ -86,7 +91,7 @@ impl Family {
     pub fn standing(&self, presented: Presented<'_>, grace: u32) -> Standing {
         let Presented { generation, client_id, at: now } = presented;
         if self.client_id != client_id {
-            return Standing::Invalid("the refresh token was issued to another client");
+            return Standing::Foreign;
         }
         if self.revoked {
             return Standing::Invalid("the login was revoked");
@@ -124,6 +129,7 @@ impl Family {
             Standing::Replayed | Standing::RolledBack => {
                 LostRotation::Rejected("another request used the refresh token meanwhile")
             }
+            Standing::Foreign => LostRotation::Rejected(FOREIGN),
             Standing::Invalid(reason) => LostRotation::Rejected(reason),
             Standing::Undecided => LostRotation::Undecided(CLOCK_IS_BEHIND),
             Standing::Active => LostRotation::Undecided("the condition failed for the active refresh token"),

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 
 use super::StoreError;
 use super::item::Item;
+use crate::durations::{Measured, Work};
 
 /// The reason why a call failed.
 pub(super) enum Failure {
@@ -37,6 +38,7 @@ pub(super) fn send<C: Call>(call: C) -> impl Future<Output = Result<C::Output, F
     // Boxed here, because the SDK's future has 5 KB, which would be moved with every future that contains it.
     let response = Box::pin(call.start());
     async move {
+        let _measured = Measured::begin(Work::StoreCall);
         let output = response.await.map_err(|error| failure(C::NAME, &error))?;
         if C::consumed_capacity(&output).is_none() {
             let cause = format!("{}: the response does not contain the consumed capacity", C::NAME);

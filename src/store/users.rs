@@ -1,7 +1,7 @@
 //! The table of users.
 
 use super::administration::Record;
-use super::call::{send, unless_condition_failed};
+use super::call::{Failure, send, unless_condition_failed};
 use super::item::{Table, number, string};
 use super::{Store, StoreError};
 use crate::password_hash::Hash;
@@ -16,12 +16,12 @@ impl Store {
         self.get(&self.users, username.as_str()).await
     }
 
-    /// Replaces a password hash with a new hash of the same password, unless the stored hash was changed in the
-    /// meantime.
+    /// Replaces a password hash with a new hash of the same password. Returns false if the stored hash is not `old` any
+    /// more; then it is not changed.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn upgrade_password_hash(&self, username: &Username, old: &Hash, new: &Hash) -> Result<(), StoreError> {
+    pub async fn upgrade_password_hash(&self, username: &Username, old: &Hash, new: &Hash) -> Result<bool, StoreError> {
         let request = self
             .dynamodb
             .update_item()
@@ -31,7 +31,11 @@ impl Store {
             .update_expression("SET password_hash = :new")
             .expression_attribute_values(":old", string(old.as_str()))
             .expression_attribute_values(":new", string(new.as_str()));
-        unless_condition_failed(send(request).await)
+        match send(request).await {
+            Ok(_) => Ok(true),
+            Err(Failure::Condition(_)) => Ok(false),
+            Err(Failure::Store(error)) => Err(error),
+        }
     }
 
     /// Ends all existing logins of a user, by adding `step` to the session generation

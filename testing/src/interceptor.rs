@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::audit_log::AuditLog;
 use crate::stack;
 
 /// An event that happens while a response is lost.
@@ -33,6 +34,7 @@ struct Inside {
     lost: Option<(&'static str, Event)>,
     /// True if the descriptions of tables are those of the template, which has more than the emulator.
     as_deployed: bool,
+    audit_log: AuditLog,
 }
 
 impl Interceptor {
@@ -114,6 +116,21 @@ impl Interceptor {
         self.0.lock().unwrap().as_deployed = true;
     }
 
+    /// Replaces the lines that queries of the log find.
+    pub fn set_audit_log(&self, lines: Vec<Value>) {
+        self.0.lock().unwrap().audit_log.lines = lines;
+    }
+
+    /// From now on, ends queries of the log with this status.
+    pub fn end_queries_with(&self, status: &'static str) {
+        self.0.lock().unwrap().audit_log.final_status = status;
+    }
+
+    /// Returns the parameters of the queries of the log so far.
+    pub fn queries(&self) -> Vec<Value> {
+        self.0.lock().unwrap().audit_log.queries.clone()
+    }
+
     /// Ends [`fail`](Self::fail).
     pub fn stop_failing(&self) {
         self.0.lock().unwrap().failure = None;
@@ -123,6 +140,7 @@ impl Interceptor {
 async fn intercept(State(interceptor): State<Interceptor>, request: Request, next: Next) -> Response {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let is_of_logs = target.starts_with("Logs_");
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -151,13 +169,18 @@ async fn intercept(State(interceptor): State<Interceptor>, request: Request, nex
     }
     if let Some((_, status, code)) = failure {
         // The text of IAM.
-        let message = format!("User: operator is not authorized to perform: dynamodb:{operation} on resource: a-table");
+        let service = if is_of_logs { "logs" } else { "dynamodb" };
+        let message =
+            format!("User: operator is not authorized to perform: {service}:{operation} on resource: a-table");
         let message = if code == "AccessDeniedException" { &message } else { "an injected error" };
         let body = Json(json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message}));
         return (StatusCode::from_u16(status).unwrap(), body).into_response();
     }
     if let Some(response) = stack::response(&body) {
         return response;
+    }
+    if is_of_logs {
+        return interceptor.0.lock().unwrap().audit_log.respond(&operation, &sent);
     }
     if as_deployed && let Some(description) = stack::description(&operation, &sent) {
         return Json(description).into_response();

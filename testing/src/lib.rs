@@ -3,6 +3,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`cloud`] | an emulated AWS: DynamoDB and Secrets Manager |
+//! | [`audit_log`] | the emulated CloudWatch Logs Insights |
 //! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
 //! | [`interceptor`] | between the service and AWS: counts, holds and fails calls; STS and CloudFormation for the CLI |
 //! | [`fault_proxy`] | between the service and AWS: breaks connections and delays calls |
@@ -28,6 +29,8 @@
 )]
 #![allow(missing_docs, reason = "documented where the name does not say it")]
 
+#[cfg(feature = "emulator")]
+pub mod audit_log;
 pub mod canned;
 #[cfg(feature = "emulator")]
 pub mod cloud;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 
 use serde_json::{Value, json};
 
+use crate::audit_log::LOG_GROUP;
 use crate::cloud::{environment, template};
 use crate::deployment::ISSUER;
 
@@ -67,6 +68,7 @@ fn stack() -> String {
         ("GrantsTableName", &environment["GRANTS_TABLE"]),
         ("SigningSecretArn", &environment["SIGNING_SECRET_ID"]),
         ("Issuer", &environment["ISSUER"]),
+        ("FunctionLogGroup", &LOG_GROUP.to_owned()),
     ];
     let outputs = outputs.map(|(name, value)| {
         format!("<member><OutputKey>{name}</OutputKey><OutputValue>{value}</OutputValue></member>")

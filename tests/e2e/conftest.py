@@ -6,10 +6,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from samtranslator.translator.transform import transform
 
 from cli import NAME, CommandLine
 from local_cloud import fixtures, stack, watch
@@ -39,6 +41,16 @@ class Service:
 def pytest_configure():
     isolate_environment()
     interrupt_on_signals()
+
+
+@pytest.fixture(scope="session")
+def translated():
+    """template.yaml after SAM's translation, which is the form that CloudFormation gets."""
+    source = stack.template()
+    for resource in source["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://code/function.zip"
+    return transform(source, {}, Mock(load=lambda: {}))
 
 
 @pytest.fixture(scope="session")

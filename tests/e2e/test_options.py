@@ -8,6 +8,7 @@ from token_endpoint import APPLICATION, LOGIN, SERVICE, fetch_token
 
 KEY = f"arn:aws:kms:eu-west-2:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+EMAIL, TOPIC = "operators@example.com", f"arn:aws:sns:eu-west-2:{ACCOUNT}:operators"
 TAGS = {"team": "identity", "cost-center": "42"}
 
 
@@ -18,6 +19,7 @@ def adopting_stack(cloud, build_folder, shared_stack):
     parameters = {
         "ExistingClientsTable": existing["ClientsTable"], "ExistingUsersTable": existing["UsersTable"],
         "KmsKeyArn": KEY, "PermissionsBoundaryArn": BOUNDARY, "ReservedConcurrency": 5, "Tracing": "Active",
+        "AlarmEmail": EMAIL, "AlarmTopicArn": TOPIC,
     }
     tags = ["--tags", *(f"{name}={value}" for name, value in TAGS.items())]
     return stack.deploy(cloud, parameters, "countersign-options", tags)
@@ -68,3 +70,12 @@ def test_the_other_options_take_effect(adopting_stack, cloud):
     assert secret["KmsKeyId"] == KEY
     [described] = cloud.client("cloudformation").describe_stacks(StackName=adopting_stack.name)["Stacks"]
     assert {tag["Key"]: tag["Value"] for tag in described["Tags"]}.items() >= TAGS.items()
+
+
+def test_alarms_notify_the_email_address_and_the_topic(adopting_stack, cloud):
+    own = adopting_stack.resources["AlarmTopic"]
+    [subscription] = cloud.client("sns").list_subscriptions_by_topic(TopicArn=own)["Subscriptions"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", EMAIL)
+    names = [name for logical_id, name in adopting_stack.resources.items() if logical_id.endswith("Alarm")]
+    alarms = cloud.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    assert len(alarms) == 6 and all(alarm["AlarmActions"] == [own, TOPIC] for alarm in alarms)

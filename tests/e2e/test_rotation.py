@@ -173,7 +173,7 @@ def test_an_emergency_removes_the_current_key(deployed):
 
 def test_the_log_has_the_ids_of_keys_but_no_secrets(deployed):
     lines = "\n".join(deployed.log("RotateLogGroup"))
-    assert '"outcome":"keys"' in lines
+    assert '"event":"keys","outcome":"done"' in lines
     secret = deployed.cloud.client("secretsmanager").get_secret_value(SecretId=deployed.resources["SigningSecret"])
     document = json.loads(secret["SecretString"])
     for hidden in (document["current"]["private_key"], document["refresh"]["current"], "PRIVATE KEY"):

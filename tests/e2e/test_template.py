@@ -5,25 +5,13 @@ import json
 import re
 import subprocess
 from fnmatch import fnmatchcase
-from unittest.mock import Mock
 
 import pytest
-from samtranslator.translator.transform import transform
 
 from cloudformation import resolve
 from conftest import ROOT
-from local_cloud.stack import template
 
 TABLES = {"ClientsTable": "Retain", "UsersTable": "Retain", "GrantsTable": "Delete"}
-
-
-@pytest.fixture(scope="module")
-def translated():
-    source = template()
-    for resource in source["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://code/function.zip"
-    return transform(source, {}, Mock(load=lambda: {}))
 
 
 def properties(translated, logical_id):
@@ -232,6 +220,11 @@ def test_an_existing_table_replaces_the_table_of_the_stack(translated, table, va
     assert output == {"Fn::If": [f"Makes{table}", {"Ref": table}, {"Ref": f"Existing{table}"}]}
 
 
+def test_the_template_names_no_region_and_no_account(translated):
+    text = json.dumps(translated["Resources"])
+    assert not re.search(r"\b(us|eu|ap|sa|ca|me|af)-[a-z]+-\d\b|\b\d{12}\b", text)
+
+
 def test_every_log_group_has_the_retention_of_the_parameter(translated):
     groups = resources_of_type(translated, "AWS::Logs::LogGroup")
     assert groups == {"ApiLogGroup", "AccessLogGroup", "RotateLogGroup"}
@@ -294,6 +287,7 @@ def test_every_parameter_is_described_constrained_and_used(translated):
      ["Login.example.com", "https://x.y", "x", "a..b", "-a.b", "a.b/"]),
     ("CertificateArn", ["arn:aws:acm:eu-west-2:123456789012:certificate/12ab-34"], ["certificate", "arn:aws:iam::1:x"]),
     ("Issuer", ["https://a.b", "https://a.b:8443/c/d"], ["http://a.b", "https://a.b/", "https://a.b?c", "a.b"]),
+    ("AlarmEmail", ["", "a.b+c@example.com"], ["a", "a@", "@a", "a b@c", "a@b@c"]),
     ("AlarmTopicArn", ["arn:aws:sns:eu-west-2:123456789012:alarms"], ["alarms", "arn:aws:sqs:eu-west-2:1:x"]),
     ("RefreshGrace", ["0", "5", "9", "10", "59", "60"], ["1", "4", "61", "05", "600", "-5", "5.5", ""]),
     ("ReservedConcurrency", ["", "1", "1000"], ["0", "01", "-1", "1e3", "x"]),

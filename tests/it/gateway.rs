@@ -343,5 +343,5 @@ async fn s_707_the_function_starts_without_its_secret_and_recovers() {
     test.cloud.put_secret(&good).unwrap();
     function.invoke(event.clone()).await.assert_issued(2);
     let output = function.end().await;
-    assert!(output.lines().next().unwrap().contains("starting without signing keys"), "{output}");
+    assert!(output.lines().next().unwrap().contains("there are no signing keys"), "{output}");
 }

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, SCOPE, TestApp, USERNAME, form};
+mod fields;
+mod size;
+
+use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, form};
 
 /// HMAC-SHA-256 of the username, 64 bits, with HKDF-SHA256(the refresh token key of the tests, "countersign log v1");
 /// computed with another implementation.
@@ -23,10 +26,11 @@ async fn s_602_each_token_request_has_one_log_line() {
     let lines = log.lines();
     assert_eq!(lines.len(), 1);
     let expected = json!({
-        "timestamp": lines[0]["timestamp"], "level": "INFO", "outcome": "issued", "status": 200,
-        "total_ms": lines[0]["total_ms"], "request_id": "r-1", "source": "203.0.113.7", "route": "/oauth/token",
+        "timestamp": lines[0]["timestamp"], "level": "INFO", "event": "token", "outcome": "issued", "status": 200,
+        "hash_ms": lines[0]["hash_ms"], "store_ms": lines[0]["store_ms"], "total_ms": lines[0]["total_ms"], "request_id": "r-1", "source": "203.0.113.7", "route": "/oauth/token",
         "grant": "password", "version": 1,
-        "client_id": "autonomy-web", "user": USER_IN_LOG, "kid": kid,
+        "client_id": "autonomy-web", "secret_id": lines[0]["secret_id"], "user": USER_IN_LOG,
+        "session": lines[0]["session"], "jti": lines[0]["jti"], "kid": kid,
         "lane": "common", "failures": 0,
     });
     assert_eq!(lines[0], expected);
@@ -84,11 +88,25 @@ async fn s_602_the_route_is_a_known_path_or_absent() {
 #[tokio::test]
 async fn s_602_values_are_escaped() {
     let test = TestApp::start().await;
-    let id = "a\" b\\";
-    let client = json!({"client_id": id, "enabled": false});
-    test.cloud.put("ClientsTable", &client).unwrap();
-    let log = LogLines::collect();
-    test.form((id, "x"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
-    assert_eq!(log.lines().len(), 1);
-    assert_eq!(log.lines()[0]["client_id"], id);
+    for id in [
+        "a\" b\\",
+        "\u{1b}[2J\r\n\0\u{8}",
+        "\u{7f}\u{85}\u{9b}31m",
+        "\u{2028}{\"level\":\"INFO\"}\u{2029}",
+        "\u{fffd}\u{feff}\u{1f600}",
+    ] {
+        let hash = countersign::password_hash::hash_client_secret("x");
+        test.change_client(SERVICE.0, &json!({"secrets": [{"id": id, "hash": hash}]}));
+        let origin = countersign::http::Origin { request_id: id.into(), source: id.into() };
+        let mut request = form(&CLIENT_CREDENTIALS).basic(SERVICE.0, "x").post();
+        request.extensions_mut().insert(origin);
+        let log = LogLines::collect();
+        test.send(request).await.assert_issued(2);
+        let [line] = &log.lines()[..] else { panic!("not one line: {}", log.text()) };
+        for member in ["secret_id", "request_id", "source"] {
+            assert_eq!(line[member], id);
+        }
+        let is_interpreted = |character: char| character.is_control() || ['\u{2028}', '\u{2029}'].contains(&character);
+        assert_eq!(log.text().find(is_interpreted), Some(log.text().len() - 1), "{id:?}");
+    }
 }

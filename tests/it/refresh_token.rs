@@ -35,7 +35,6 @@ fn family_with(change: impl FnOnce(&mut Family)) -> Family {
 
 #[test]
 fn s_404_the_family_decides_the_standing_of_a_generation() {
-    const ANOTHER_CLIENT: Standing = Standing::Invalid("the refresh token was issued to another client");
     const REVOKED: Standing = Standing::Invalid("the login was revoked");
     const EXPIRED: Standing = Standing::Invalid("the refresh token has expired");
     let revoked = || family_with(|family| family.revoked = true);
@@ -65,12 +64,12 @@ fn s_404_the_family_decides_the_standing_of_a_generation() {
         (3, ROTATED_AT, revoked(), REVOKED),
         (6, 9_999, revoked(), REVOKED),
         // The client is checked first.
-        (5, ROTATED_AT, family_with(|family| family.client_id = "another".to_owned()), ANOTHER_CLIENT),
+        (5, ROTATED_AT, family_with(|family| family.client_id = "another".to_owned()), Standing::Foreign),
         (
             3,
             9_999,
             family_with(|family| (family.client_id, family.revoked) = ("another".to_owned(), true)),
-            ANOTHER_CLIENT,
+            Standing::Foreign,
         ),
     ];
     for (generation, now, family, standing) in table {

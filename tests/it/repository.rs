@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 mod imports;
 mod language;
+mod metrics;
 mod promises;
 mod template;
 

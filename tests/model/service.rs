@@ -48,7 +48,7 @@ impl World {
                 Phase::Writing(Write::Revoke)
             }
             Standing::Undecided => return self.respond(state, request, Response::Undecided),
-            Standing::Invalid(_) => return self.respond(state, request, Response::Rejected),
+            Standing::Foreign | Standing::Invalid(_) => return self.respond(state, request, Response::Rejected),
         };
         state.go(request, phase);
     }

@@ -14,7 +14,7 @@ import boto3
 from local_cloud.program import REGION, RUN, LocalCloudError, Program, require_free_port
 
 # Only the services that the stack and `sam deploy` use, because other services may listen on additional ports.
-SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,scheduler,secretsmanager,sts"
+SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,scheduler,secretsmanager,sns,sts"
 # The files and the process of the cloud that `make deploy-local` leaves running.
 FOLDER, STATE_FILE = RUN / "cloud", RUN / "cloud.json"
 

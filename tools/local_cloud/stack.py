@@ -12,8 +12,12 @@ import yaml
 from local_cloud.program import ROOT, TOOLS, LocalCloudError, Program, print_status
 
 NAME = "countersign"
-# The emulator runs the function as a process of this machine.
-ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+DEFAULTS = {
+    # The emulator runs the function as a process of this machine.
+    "Architecture": "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64",
+    # The emulator has no composite alarms, saved queries and metric math.
+    "Watch": "basic",
+}
 
 
 class _Template(yaml.SafeLoader):
@@ -57,7 +61,7 @@ def deploy(cloud, parameters=None, name=NAME, options=()):
 
 
 def _overrides(parameters):
-    return ["--parameter-overrides", *(f"{k}={v}" for k, v in ({"Architecture": ARCHITECTURE} | parameters).items())]
+    return ["--parameter-overrides", *(f"{k}={v}" for k, v in (DEFAULTS | parameters).items())]
 
 
 def _sam(cloud, arguments, failure, environment=None):

@@ -103,3 +103,16 @@ fn each_function_has_its_runtime_and_its_build() {
         assert_eq!(function["Metadata"], built);
     }
 }
+
+#[test]
+fn s_608_the_audit_log_survives_the_stack_and_is_protected_from_deletion() {
+    let resources = &template().unwrap()["Resources"];
+    assert_eq!(resources["ApiFunction"]["Properties"]["LoggingConfig"]["LogGroup"], "ApiLogGroup");
+    let group = &resources["ApiLogGroup"];
+    assert_eq!(group["DeletionPolicy"], "RetainExceptOnCreate");
+    assert_eq!(group["UpdateReplacePolicy"], "Retain");
+    assert_eq!(group["Properties"]["DeletionProtectionEnabled"], true);
+    assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays");
+    // With a name, a new stack of the same name could not create its group.
+    assert_eq!(group["Properties"].get("LogGroupName"), None);
+}

@@ -1,0 +1,34 @@
+//! The size of a line, by which `docs/cost.md` calculates the cost of logs.
+
+use countersign::http::Origin;
+use testing::{
+    APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, RequestBuilder, SCOPE, SERVICE, TestApp, USERNAME, form,
+};
+
+const PAGE: &str = include_str!("../../../docs/cost.md");
+
+/// Returns the bytes of the line of a request, with the line feed. Its durations have two digits.
+async fn bytes(test: &TestApp, request: RequestBuilder) -> usize {
+    let log = LogLines::collect();
+    let mut request = request.post();
+    request.extensions_mut().insert(Origin { request_id: "JKJaXmPLvHcESHA=".into(), source: "203.0.113.77".into() });
+    test.send(request).await.assert_issued(2);
+    let line = &log.lines()[0];
+    let durations = ["hash_ms", "store_ms", "total_ms"].into_iter().filter_map(|name| line.get(name));
+    durations.fold(log.text().len(), |bytes, duration| bytes + 2 - duration.to_string().len())
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_line_are_those_of_the_cost_page() {
+    let test = TestApp::start().await;
+    let service = form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1);
+    let password = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
+    let password = form(&password).basic(APPLICATION.0, APPLICATION.1);
+    let token = test.log_in().await;
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
+    let refresh = form(&refresh).basic(APPLICATION.0, APPLICATION.1);
+    let (service, password, refresh) =
+        (bytes(&test, service).await, bytes(&test, password).await, bytes(&test, refresh).await);
+    let row = format!("| function's log line, bytes | {service} | {password} | {refresh} |");
+    assert!(PAGE.contains(&row), "{row}");
+}

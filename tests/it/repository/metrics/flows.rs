@@ -1,0 +1,104 @@
+//! A run of all flows through the router, whose lines are compared with what happened.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use testing::{CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, Response, SERVICE, Scenario, TestApp, form};
+
+use super::{counts, filters};
+
+/// Metrics of features that do not exist yet.
+const NOT_COUNTED: [&str; 3] = ["NewNetworks", "SessionsEnded", "Throttled"];
+
+#[derive(Default)]
+struct Happened(BTreeMap<String, usize>);
+
+impl Happened {
+    fn add(&mut self, series: &str) {
+        *self.0.entry(series.to_owned()).or_default() += 1;
+    }
+
+    /// Adds what a response to a flow means for the metrics.
+    fn add_response(&mut self, flow: Flow, response: &Response) {
+        let error = response.body["error"].as_str();
+        match (grant(flow), error) {
+            (grant, None) => self.add(&format!("TokensIssued {grant}")),
+            ("password", Some("invalid_grant")) => self.add("LoginsRejected"),
+            (_, Some("invalid_client")) => self.add("ClientsRejected"),
+            _ => {}
+        }
+        match flow {
+            Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
+            Flow::Replay => self.add("RefreshReplayed"),
+            _ => {}
+        }
+    }
+}
+
+fn grant(flow: Flow) -> &'static str {
+    match flow {
+        Flow::ClientCredentials
+        | Flow::ColdStart
+        | Flow::Reload
+        | Flow::Resume
+        | Flow::WrongClientSecret
+        | Flow::WrongImportedSecret
+        | Flow::DisabledClient => "client_credentials",
+        Flow::Password
+        | Flow::PasswordOnly
+        | Flow::WrongPassword
+        | Flow::UnknownUser
+        | Flow::ImportedHash
+        | Flow::ResumeImportedHash => "password",
+        Flow::Refresh
+        | Flow::RefreshForLostScope
+        | Flow::Retry
+        | Flow::Replay
+        | Flow::RolledBack
+        | Flow::RevokedFamily
+        | Flow::DisabledUser => "refresh_token",
+    }
+}
+
+/// Sends the request of a flow, and returns its lines without those of the preparation.
+async fn run(flow: Flow, happened: &mut Happened) -> Vec<Value> {
+    let log = LogLines::collect();
+    let scenario = Scenario::prepare(flow).await;
+    let before = log.lines().len();
+    let response = scenario.start_and_send().await;
+    happened.add_response(flow, &response);
+    log.lines().split_off(before)
+}
+
+/// Requests a token of version 1, and then a token while the signing keys cannot be loaded.
+async fn version_1_and_failed_load(happened: &mut Happened) -> Vec<Value> {
+    let test = TestApp::start().await;
+    let log = LogLines::collect();
+    let request = || form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1);
+    test.send(request().header("accept", "version=1").post()).await.assert_issued(1);
+    happened.add("TokenVersion1Issued");
+    test.cloud.put_secret("not a document of keys").unwrap();
+    test.advance_clock(1000);
+    test.send(request().post()).await.assert_issued(2);
+    happened.add("KeyLoadFailures");
+    for _ in 0..2 {
+        happened.add("TokensIssued client_credentials");
+    }
+    log.lines()
+}
+
+#[tokio::test]
+async fn s_606_each_metric_counts_what_happened_in_a_run_of_all_flows() {
+    let (mut lines, mut happened) = (Vec::new(), Happened::default());
+    for flow in FLOWS {
+        lines.extend(run(flow, &mut happened).await);
+    }
+    lines.extend(version_1_and_failed_load(&mut happened).await);
+    let counted = counts("ApiLogGroup", &lines);
+    assert_eq!(counted, happened.0);
+    let of_function = filters().into_iter().filter(|(_, filter)| filter.log_group == "ApiLogGroup");
+    let is_counted = |name: &str| counted.keys().any(|series| series.split(' ').next() == Some(name));
+    let not_counted: Vec<_> = of_function.map(|(name, _)| name).filter(|name| !is_counted(name)).collect();
+    assert_eq!(not_counted, NOT_COUNTED, "each metric needs a flow that it counts");
+}
