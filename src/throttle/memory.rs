@@ -85,23 +85,17 @@ impl Throttle {
 
     /// Returns the time from which a further failure of a network is allowed, if it is not allowed now.
     pub(super) fn network_blocked_until(&self, network: Network, now: u64) -> Option<u64> {
-        let allowed_from =
-            (self.arrival(network, now) + NETWORK_INTERVAL).saturating_sub(NETWORK_BURST * NETWORK_INTERVAL);
+        let allowed_from = (arrival(&lock(&self.failures), network, now) + NETWORK_INTERVAL)
+            .saturating_sub(NETWORK_BURST * NETWORK_INTERVAL);
         (allowed_from > now).then_some(allowed_from)
     }
 
     /// Counts a failure of a network.
     pub(super) fn count_failure(&self, network: Network, now: u64) {
+        let mut failures = lock(&self.failures);
         // Simultaneous failures may exceed the burst, but not prolong the block.
-        let arrival = (self.arrival(network, now) + NETWORK_INTERVAL).min(now + NETWORK_BURST * NETWORK_INTERVAL);
-        lock(&self.failures).insert(network, arrival);
-    }
-
-    /// Returns the theoretical arrival time of a network's next failure. A time that no failure can have caused was
-    /// stored before the clock jumped back.
-    fn arrival(&self, network: Network, now: u64) -> u64 {
-        let stored = lock(&self.failures).get(&network).copied().unwrap_or_default();
-        if stored > now + NETWORK_BURST * NETWORK_INTERVAL { now } else { stored.max(now) }
+        let next = arrival(&failures, network, now) + NETWORK_INTERVAL;
+        failures.insert(network, next.min(now + NETWORK_BURST * NETWORK_INTERVAL));
     }
 
     /// Returns true if no further guess is allowed that cannot be counted in the store.
@@ -118,6 +112,13 @@ impl Throttle {
         }
         window.count += 1;
     }
+}
+
+/// Returns the theoretical arrival time of a network's next failure. A time that no failure can have caused was stored
+/// before the clock jumped back.
+fn arrival(failures: &BoundedMap<Network, u64>, network: Network, now: u64) -> u64 {
+    let stored = failures.get(&network).copied().unwrap_or_default();
+    if stored > now + NETWORK_BURST * NETWORK_INTERVAL { now } else { stored.max(now) }
 }
 
 impl Window {

@@ -82,7 +82,7 @@ mod emulator {
     pub use crate::interceptor::Interceptor;
     pub use crate::log_lines::LogLines;
     pub use crate::request::{RequestBuilder, basic, form, form_body, percent, raw_form, raw_json};
-    pub use crate::response::{Claims, Response};
+    pub use crate::response::{Claims, Response, changed_token};
 
     /// Waits for all futures, concurrently. Returns their results in order.
     pub async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {

@@ -1,11 +1,9 @@
 //! `countersign token`: gets a token, and lists the problems of a token.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{APPLICATION, CommandOutput, ISSUER, SERVICE, TestApp};
+use testing::{APPLICATION, CommandOutput, ISSUER, SERVICE, TestApp, changed_token};
 
 async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> CommandOutput {
     let arguments = ["--url", url, "token", "get", "--client-id", SERVICE.0];
@@ -14,16 +12,6 @@ async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> CommandO
 
 async fn inspect(test: &TestApp, url: &str, token: &str) -> CommandOutput {
     command_line(test).run_with(&["--url", url, "token", "inspect", "--json"], token).await
-}
-
-/// Changes the header and the claims of a token, but not its signature.
-fn changed(token: &str, change: impl FnOnce(&mut Value, &mut Value)) -> String {
-    let parts: Vec<&str> = token.split('.').collect();
-    let decode = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
-    let (mut header, mut claims) = (decode(parts[0]), decode(parts[1]));
-    change(&mut header, &mut claims);
-    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.{}", encode(header), encode(claims), parts[2])
 }
 
 #[tokio::test]
@@ -86,35 +74,39 @@ async fn token_inspect_describes_each_problem() {
     let (first, last) = good.split_at(good.len() - 40);
     let flipped = format!("{first}{}{}", if last.starts_with('A') { "B" } else { "A" }, &last[1..]);
     let table: [(&str, String, &str); 19] = [
-        ("changed", changed(good, |_, claims| claims["sub"] = json!("root")), "The signature is wrong"),
+        ("changed", changed_token(good, |_, claims| claims["sub"] = json!("root")), "The signature is wrong"),
         ("flipped", flipped, "The signature is wrong"),
         ("foreign", foreign.clone(), "The key is not published"),
-        ("none", changed(good, |header, _| header["alg"] = json!("none")), "The token is not signed"),
-        ("HS256", changed(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
+        ("none", changed_token(good, |header, _| header["alg"] = json!("none")), "The token is not signed"),
+        ("HS256", changed_token(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
         (
             "RS256",
-            changed(good, |header, _| header["alg"] = json!("RS256")),
+            changed_token(good, |header, _| header["alg"] = json!("RS256")),
             "The alg does not match the algorithm of the key, ES256",
         ),
-        ("no kid", changed(good, |header, _| header["kid"] = Value::Null), "has no kid"),
-        ("crit", changed(good, |header, _| header["crit"] = json!(["b64"])), "has a crit"),
-        ("typ", changed(good, |header, _| header["typ"] = json!("logout+jwt")), "neither at+jwt"),
+        ("no kid", changed_token(good, |header, _| header["kid"] = Value::Null), "has no kid"),
+        ("crit", changed_token(good, |header, _| header["crit"] = json!(["b64"])), "has a crit"),
+        ("typ", changed_token(good, |header, _| header["typ"] = json!("logout+jwt")), "neither at+jwt"),
         (
             "iss",
-            changed(good, |_, claims| claims["iss"] = json!(format!("{ISSUER}/"))),
+            changed_token(good, |_, claims| claims["iss"] = json!(format!("{ISSUER}/"))),
             "The issuer is not exactly https://auth.example",
         ),
-        ("exp", changed(good, |_, claims| claims["exp"] = json!(expired)), "The token expired 2d"),
+        ("exp", changed_token(good, |_, claims| claims["exp"] = json!(expired)), "The token expired 2d"),
         (
             "nbf",
-            changed(good, |_, claims| claims["nbf"] = json!(expired + 3 * day)),
+            changed_token(good, |_, claims| claims["nbf"] = json!(expired + 3 * day)),
             "The token is not valid for another",
         ),
-        ("iat", changed(good, |_, claims| claims["iat"] = json!(expired + 9 * day)), "The exp is not after the iat"),
-        ("no scope", changed(good, |_, claims| claims["scope"] = Value::Null), "The scope is not a string"),
+        (
+            "iat",
+            changed_token(good, |_, claims| claims["iat"] = json!(expired + 9 * day)),
+            "The exp is not after the iat",
+        ),
+        ("no scope", changed_token(good, |_, claims| claims["scope"] = Value::Null), "The scope is not a string"),
         (
             "exp as text",
-            changed(good, |_, claims| claims["exp"] = json!("1")),
+            changed_token(good, |_, claims| claims["exp"] = json!("1")),
             "The exp is not a whole number of seconds",
         ),
         ("refresh token", refresh, "This is a refresh token"),

@@ -1,12 +1,10 @@
 //! Verification of access tokens: an issued token is valid, and each problem of another one is found.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::token::verify::{Form, JwkSet, Part, Problem, inspect};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use testing::{CLIENT_CREDENTIALS, ISSUER, NOW, SERVICE, TestApp, form};
+use testing::{CLIENT_CREDENTIALS, ISSUER, NOW, SERVICE, TestApp, changed_token, form};
 
 const HOUR: u64 = 3_600;
 /// The lifetime of the service's tokens.
@@ -22,16 +20,6 @@ async fn token(test: &TestApp, version: u8) -> String {
 async fn keys(test: &TestApp) -> JwkSet {
     let request = axum::http::Request::get("/.well-known/jwks.json").body(axum::body::Body::empty());
     serde_json::from_value(test.send(request.unwrap()).await.body).unwrap()
-}
-
-/// Changes the header and the claims of a token, but not its signature.
-fn changed(token: &str, change: impl FnOnce(&mut Value, &mut Value)) -> String {
-    let parts: Vec<&str> = token.split('.').collect();
-    let decode = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
-    let (mut header, mut claims) = (decode(parts[0]), decode(parts[1]));
-    change(&mut header, &mut claims);
-    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.{}", encode(header), encode(claims), parts[2])
 }
 
 #[tokio::test]
@@ -63,7 +51,7 @@ async fn an_issued_token_of_either_version_is_valid_until_it_expires() {
 async fn each_problem_of_the_header_and_the_signature_is_found() {
     let test = TestApp::start().await;
     let (keys, token) = (keys(&test).await, token(&test, 2).await);
-    let set = |name: &'static str, value: Value| changed(&token, |header, _| header[name] = value);
+    let set = |name: &'static str, value: Value| changed_token(&token, |header, _| header[name] = value);
     let (message, signature) = token.rsplit_once('.').unwrap();
     let (header, claims) = message.split_once('.').unwrap();
     for (token, problems) in [
@@ -105,14 +93,14 @@ async fn each_problem_of_the_claims_is_found() {
         (1, "scopes", Form::Texts),
     ] {
         let token = token(&test, version).await;
-        let wrong = changed(&token, |_, claims| claims[name] = json!([1]));
+        let wrong = changed_token(&token, |_, claims| claims[name] = json!([1]));
         let problems = inspect(&wrong, ISSUER, Some(&keys), NOW).problems;
         assert_eq!(problems, [Problem::Signature, Problem::Form(name, form)], "{name}");
-        let missing = changed(&token, |_, claims| drop(claims.as_object_mut().unwrap().remove(name)));
+        let missing = changed_token(&token, |_, claims| drop(claims.as_object_mut().unwrap().remove(name)));
         let problems = inspect(&missing, ISSUER, Some(&keys), NOW).problems;
         assert_eq!(problems, [Problem::Signature, Problem::Missing(name)], "{name}");
     }
-    let backwards = changed(&token(&test, 2).await, |_, claims| claims["exp"] = json!(NOW));
+    let backwards = changed_token(&token(&test, 2).await, |_, claims| claims["exp"] = json!(NOW));
     let problems = inspect(&backwards, ISSUER, Some(&keys), NOW - 1).problems;
     assert_eq!(problems, [Problem::Signature, Problem::ExpiresBeforeIssue]);
 }
