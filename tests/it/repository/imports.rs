@@ -62,7 +62,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("params", &["error"]),
     ("password_hash", &["durations", "error", "random", "throttle"]),
     ("random", &[]),
-    ("refresh_token", &["random", "scope"]),
+    ("refresh_token", &["client", "random", "scope", "user"]),
     ("scope", &[]),
     ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "throttle", "user"]),
     ("throttle", &["app", "error", "random", "store"]),
