@@ -137,9 +137,10 @@ fn the_state_that_a_lost_rotation_finds_decides_its_result() {
 #[test]
 fn s_406_a_login_is_valid_only_with_its_client_and_its_user() {
     const NOW: u64 = 2_000;
-    let client = |changes: &[(&str, Value)]| record::<Client>(json!({"client_id": CLIENT, "enabled": true}), changes);
+    let client =
+        |changes: &[(&str, Value)]| Some(record::<Client>(json!({"client_id": CLIENT, "enabled": true}), changes));
     let user = |changes: &[(&str, Value)]| {
-        record::<User>(json!({"username": "user", "user_id": "1", "enabled": true}), changes)
+        Some(record::<User>(json!({"username": "user", "user_id": "1", "enabled": true}), changes))
     };
     let another = Some("the login belongs to another client");
     let logged_out = Some("the user was logged out everywhere");
@@ -169,9 +170,9 @@ fn s_406_a_login_is_valid_only_with_its_client_and_its_user() {
 }
 
 /// Returns a record with changed attributes.
-fn record<T: serde::de::DeserializeOwned>(mut attributes: Value, changes: &[(&str, Value)]) -> Option<T> {
+fn record<T: serde::de::DeserializeOwned>(mut attributes: Value, changes: &[(&str, Value)]) -> T {
     for (name, value) in changes {
         attributes[name] = value.clone();
     }
-    Some(serde_json::from_value(attributes).unwrap())
+    serde_json::from_value(attributes).unwrap()
 }
