@@ -162,6 +162,7 @@ impl Color {
     }
 
     /// Returns the colour for the dark theme: 40 % of this colour and 60 % white.
+    #[must_use]
     pub fn on_dark(self) -> Self {
         let mixed = |channel: u8| (2 * u16::from(channel) + 3 * 255 + 2) / 5;
         Self(self.0.map(|channel| u8::try_from(mixed(channel)).unwrap_or(u8::MAX)))
