@@ -41,6 +41,10 @@ pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<
         Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(ids.len(), "client"))),
         Ok(()) => {}
     }
+    if let Err(error) = deployment.store.scope_texts().await {
+        let (level, description, fix) = malformed(&error, "fix the item `§scopes` in the table of clients");
+        findings.push(Finding { level, check: "texts of scopes", description, fix: Some(fix.to_owned()) });
+    }
     (findings, ids)
 }
 

@@ -64,7 +64,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("random", &[]),
     ("refresh_token", &["random", "scope"]),
     ("scope", &[]),
-    ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "throttle", "user"]),
+    ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "scope", "throttle", "user"]),
     ("throttle", &["app", "error", "random", "store"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
