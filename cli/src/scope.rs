@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Subcommand;
 use countersign::scope::{ScopeTexts, Sentences};
 use countersign::store::{Created, Stored};
+use serde_json::json;
 
 use crate::deployment::{Deployment, Target};
 use crate::error::Error;
@@ -44,40 +45,29 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
     let deployment = target.find().await?;
     match command {
         Command::Describe { scope, texts } => {
-            let change = |entries: &mut BTreeMap<String, Sentences>| {
-                entries.entry(scope.clone()).or_default().extend(texts);
-                Ok(())
-            };
-            change_and_print(&deployment, json, &scope, change).await?;
+            let mut change = Change::read(&deployment).await?;
+            let mut entries = change.texts().entries().clone();
+            entries.entry(scope.clone()).or_default().extend(texts);
+            change.replace(entries)?;
+            deployment.announce().await?;
+            change.write(&deployment).await?;
+            let described = change.texts().entries().iter().filter(|(entry, _)| **entry == scope);
+            list(json, &described.map(|(scope, sentences)| (scope.clone(), sentences.clone())).collect())?;
         }
         Command::List => list(json, deployment.store.scope_texts().await?.entries())?,
         Command::Remove { scope } => {
-            let change = |entries: &mut BTreeMap<String, Sentences>| match entries.remove(&scope) {
-                Some(_) => Ok(()),
-                None => Err(Error::new(format!("{scope:?} has no text; list the texts with `countersign scope list`"))),
-            };
-            change_and_print(&deployment, json, &scope, change).await?;
+            let mut change = Change::read(&deployment).await?;
+            let mut entries = change.texts().entries().clone();
+            if entries.remove(&scope).is_none() {
+                return Err(Error::new(format!("{scope:?} has no text; list the texts with `countersign scope list`")));
+            }
+            change.replace(entries)?;
+            deployment.announce().await?;
+            change.write(&deployment).await?;
+            output::result(json, &json!({"removed": scope}), || format!("removed the texts of {scope}"))?;
         }
     }
     Ok(Outcome::Done)
-}
-
-/// Changes the texts, and prints those of the scope.
-async fn change_and_print(
-    deployment: &Deployment,
-    json: bool,
-    scope: &str,
-    change: impl FnOnce(&mut BTreeMap<String, Sentences>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut change_of = Change::read(deployment).await?;
-    let mut entries = change_of.texts().entries().clone();
-    change(&mut entries)?;
-    entries.retain(|_, sentences| !sentences.is_empty());
-    change_of.replace(entries.clone())?;
-    deployment.announce().await?;
-    change_of.write(deployment).await?;
-    entries.retain(|entry, _| entry == scope);
-    list(json, &entries)
 }
 
 fn list(json: bool, entries: &BTreeMap<String, Sentences>) -> Result<(), Error> {

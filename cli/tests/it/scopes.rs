@@ -30,7 +30,7 @@ async fn texts_are_set_listed_and_removed() {
     assert_eq!(listed["orders:*"], json!({"en": "Use your orders"}));
     run(&test, &["scope", "list"]).await.assert(0, "LANGUAGE");
 
-    run(&test, &["scope", "remove", "orders:read"]).await.assert(0, "No texts.");
+    run(&test, &["scope", "remove", "orders:read"]).await.assert(0, "removed");
     run(&test, &["scope", "remove", "orders:read"]).await.assert(1, "\"orders:read\" has no text");
     assert_eq!(test.app.store.scope_texts().await.unwrap().entries().len(), 1);
 }
