@@ -69,7 +69,8 @@ async fn no_command_takes_the_texts_for_a_client() {
     let planned = run(&test, &["plan", path.to_str().unwrap(), "--prune"]).await;
     assert!(!format!("{planned:?}").contains(ScopeTexts::KEY), "{planned:?}");
     run(&test, &["apply", path.to_str().unwrap(), "--prune", "--yes"]).await.assert(0, "applied");
-    let checked = run(&test, &["doctor"]).await;
+    let url = test.serve().await;
+    let checked = run(&test, &["--url", &url, "doctor"]).await;
     assert!(!format!("{checked:?}").contains(ScopeTexts::KEY), "{checked:?}");
     assert_eq!(stored(&test), before);
 }
@@ -112,5 +113,6 @@ async fn malformed_texts_are_reported() {
     let test = started().await;
     test.cloud.put("ClientsTable", &json!({"client_id": ScopeTexts::KEY, "texts": {"a b": {"en": "x"}}})).unwrap();
     run(&test, &["scope", "list"]).await.assert(1, "malformed: texts");
-    run(&test, &["doctor"]).await.assert(1, "malformed (texts)");
+    let url = test.serve().await;
+    run(&test, &["--url", &url, "doctor"]).await.assert(1, "malformed (texts)");
 }
