@@ -125,6 +125,9 @@ async fn problems_of_tables_and_records_are_found() {
         json!({"client_id": "expiring", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": expiring,
                "default_scopes": ["b"], "access_token_ttl": 999_999}),
     );
+    let origins = json!(["https://app.auth.example", "https://elsewhere.test"]);
+    put(json!({"client_id": "spa", "enabled": true, "scopes": ["a"], "token_endpoint_auth_method": "none",
+               "grant_types": ["password", "client_credentials"], "allowed_origins": origins, "refresh_token_cookie": true}));
     test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
     let twin = json!({"username": "Twin@Example.com", "user_id": "1042", "enabled": true});
     test.cloud.put("UsersTable", &twin).unwrap();
@@ -138,10 +141,14 @@ async fn problems_of_tables_and_records_are_found() {
         ("warning", "expiring: the last active secret expires within 7 days"),
         ("warning", "expiring: default scopes that are not among the scopes"),
         ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),
+        ("warning", "spa: grant types that a public client may not use"),
+        ("warning", "spa: an origin of another site than the issuer"),
         ("warning", "expiring: an access_token_ttl above 7 days, which is limited to 7 days"),
     ] {
         assert_found(&ran, "clients", level, said);
     }
+    let found = of(&ran, "clients");
+    assert!(!found.iter().any(|(_, said)| said.contains("spa: no active secret") || said.contains("DomainName")));
     assert_found(&ran, "users", "error", "odd");
     assert_found(&ran, "users", "warning", "2 of 8 users still have a hash of an old scheme (bcrypt 2)");
     assert_found(&ran, "users", "warning", "Twin@Example.com");
@@ -155,6 +162,9 @@ async fn problems_of_tables_and_records_are_found() {
     let mut quick = command_line(&test).bare(&["--url", &url, "doctor", "--json", "--no-users"]);
     let quick = CommandOutput::of(quick.envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
     assert!(of(&quick, "users").is_empty());
+    let url_of_gateway = ["ISSUER", "https://a1b2c3.execute-api.eu-west-2.amazonaws.com"];
+    let ran = doctor(&command_line(&test), &url, &[url_of_gateway]).await;
+    assert_found(&ran, "clients", "warning", "spa: a cookie for the domain of API Gateway");
     let gone = doctor(&command_line(&test), &url, &[["USERS_TABLE", "Nowhere"], ["GRANTS_TABLE", "UsersTable"]]).await;
     assert_found(&gone, "table users", "error", "ResourceNotFoundException");
     assert_found(&gone, "table grants", "error", "the key schema of UsersTable is not only id");

@@ -66,7 +66,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("refresh_token", &["client", "random", "scope", "user"]),
     ("risk", &["user"]),
     ("scope", &[]),
-    ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "throttle", "user"]),
+    ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "scope", "throttle", "user"]),
     ("throttle", &["app", "error", "random", "risk", "store"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
