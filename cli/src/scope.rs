@@ -75,8 +75,11 @@ fn list(json: bool, entries: &BTreeMap<String, Sentences>) -> Result<(), Error> 
         if entries.is_empty() {
             return "No texts. Add one with `countersign scope describe`.".to_owned();
         }
-        let row = |(scope, language, text): (&String, &String, &String)| vec![scope.clone(), language.clone(), text.clone()];
-        let texts = entries.iter().flat_map(|(scope, sentences)| sentences.iter().map(move |(language, text)| (scope, language, text)));
+        let row =
+            |(scope, language, text): (&String, &String, &String)| vec![scope.clone(), language.clone(), text.clone()];
+        let texts = entries
+            .iter()
+            .flat_map(|(scope, sentences)| sentences.iter().map(move |(language, text)| (scope, language, text)));
         output::table(&["SCOPE", "LANGUAGE", "TEXT"], texts.map(row))
     })
 }

@@ -51,7 +51,7 @@ pub fn read(file: &Path) -> Result<Wanted, Error> {
         let checked = ScopeTexts::default().replace(scopes.clone());
         checked.map_err(|invalid| Error::new(format!("{name}: {invalid}")))?;
     }
-    let clients = parsed.clients.into_iter().map(check).collect::<Result<_, _>>()?;
+    let clients = parsed.clients.into_iter().map(check).collect::<Result<_, Error>>()?;
     Ok(Wanted { clients, scopes: parsed.scopes })
 }
 
