@@ -125,7 +125,7 @@ async fn problems_of_tables_and_records_are_found() {
         json!({"client_id": "expiring", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": expiring,
                "default_scopes": ["b"], "access_token_ttl": 999_999}),
     );
-    let origins = json!(["https://app.auth.example", "https://elsewhere.test"]);
+    let origins = json!(["https://app.auth.example", "https://other.test"]);
     put(json!({"client_id": "spa", "enabled": true, "scopes": ["a"], "token_endpoint_auth_method": "none",
                "grant_types": ["password", "client_credentials"], "allowed_origins": origins, "refresh_token_cookie": true}));
     test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
