@@ -132,11 +132,7 @@ impl Flow {
     pub fn presents_unused_token(self) -> bool {
         matches!(
             self,
-            Self::Refresh
-                | Self::RefreshForLostScope
-                | Self::RolledBack
-                | Self::DisabledUser
-                | Self::CookieRefresh
+            Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser | Self::CookieRefresh
         )
     }
 

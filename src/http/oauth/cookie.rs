@@ -46,10 +46,8 @@ impl Cookie {
 
     /// Returns the header that stores a refresh token for this number of seconds.
     pub(super) fn set(&self, refresh_token: &str, max_age: u64) -> Option<(HeaderName, HeaderValue)> {
-        let cookie = format!(
-            "{}={refresh_token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={max_age}",
-            self.name
-        );
+        let cookie =
+            format!("{}={refresh_token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={max_age}", self.name);
         // Always a header value: the id of such a client and our tokens consist of letters, digits, `-` and `_`.
         let mut value = HeaderValue::try_from(cookie).ok()?;
         value.set_sensitive(true);

@@ -216,10 +216,7 @@ async fn s_709_a_record_that_mixes_public_and_confidential_clients_is_malformed(
     for (what, changes) in [
         ("none with secrets", json!({"client_id": "x", "secrets": secrets})),
         ("a cookie without none", json!({"client_id": "x", "token_endpoint_auth_method": null})),
-        (
-            "a cookie with secrets",
-            json!({"client_id": "x", "token_endpoint_auth_method": null, "secrets": secrets}),
-        ),
+        ("a cookie with secrets", json!({"client_id": "x", "token_endpoint_auth_method": null, "secrets": secrets})),
         ("a cookie without origins", json!({"client_id": "x", "allowed_origins": null})),
         ("an id that is no cookie name", json!({"client_id": "a b"})),
         ("an id with a semicolon", json!({"client_id": "a;b"})),

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use testing::{
-    APPLICATION, BROWSER_APP, BROWSER_ORIGIN, COOKIE, LogLines, PASSWORD, Response, SERVICE, TestApp, USERNAME, browser,
-    browser_login, browser_refresh, form, raw_json,
+    APPLICATION, BROWSER_APP, BROWSER_ORIGIN, COOKIE, LogLines, PASSWORD, Response, SERVICE, TestApp, USERNAME,
+    browser, browser_login, browser_refresh, form, raw_json,
 };
 
 mod clearing;

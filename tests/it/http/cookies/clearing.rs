@@ -98,7 +98,11 @@ async fn s_915_other_responses_leave_the_cookie() {
         ("a wrong password", browser_login("wrong").header("cookie", &cookie), 400),
         ("another grant", browser(&[("grant_type", "client_credentials")]).header("cookie", &cookie), 400),
         ("a secret", refresh(&[("client_secret", "x")]), 401),
-        ("an unknown client", form(&[("client_id", "x"), ("grant_type", "refresh_token")]).header("cookie", &cookie), 401),
+        (
+            "an unknown client",
+            form(&[("client_id", "x"), ("grant_type", "refresh_token")]).header("cookie", &cookie),
+            401,
+        ),
         ("a large body", refresh(&[("x", &"x".repeat(20_000))]), 413),
     ] {
         let response = test.send(request.post()).await;
