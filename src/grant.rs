@@ -62,8 +62,9 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Returns the network of the user. `None` if the client's record does not say where the address is, or if the
-    /// address is missing. The page of a client with a cookie runs on the user's device.
+    /// Returns the network of the user, and records an address that the client states. `None` if the client's record does
+    /// not say where the address is, or if the address is missing. The page of a client with a cookie runs on the user's
+    /// device.
     ///
     /// # Errors
     /// `invalid_request` if the client forwards something that is not an address.
@@ -75,7 +76,11 @@ impl Caller {
             Some(UserAddress::Forwarded) => {
                 let not_an_address =
                     Error::invalid_request("The header countersign-user-address is not one IP address.");
-                self.origin.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?
+                let stated = self.origin.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?;
+                if let Some(address) = stated {
+                    tracing::Span::current().record("user_source", address.to_canonical().to_string());
+                }
+                stated
             }
         };
         Ok(address.map(Network::from))
