@@ -184,7 +184,7 @@ async fn begin_login(
     let issued = Issued::new(&token, *version, &keys.current)?;
     let family = new_family(app, &token, proven, *version);
     app.store.begin_refresh_family(login.family, &family).await?;
-    if !client.grant_types.contains(&GrantType::RefreshToken) {
+    if !client.may_use(GrantType::RefreshToken) {
         return Ok(issued);
     }
     let refresh_token = RefreshToken { family: login.family, generation: 0 };
