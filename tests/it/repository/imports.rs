@@ -63,7 +63,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("params", &["error"]),
     ("password_hash", &["durations", "error", "random", "throttle"]),
     ("random", &[]),
-    ("refresh_token", &["random", "scope"]),
+    ("refresh_token", &["client", "random", "scope", "user"]),
     ("risk", &["user"]),
     ("scope", &[]),
     ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "throttle", "user"]),
