@@ -111,9 +111,10 @@ fn browser_problems(client: &Client, issuer: Option<&Url>) -> [Problem; 3] {
             "`countersign client update ID --grant-type GRANT` with the others",
         ),
         (
-            client.refresh_token_cookie && host.ends_with(".amazonaws.com"),
-            "a cookie for the domain of API Gateway, which browsers do not send from the application",
-            "deploy the stack with DomainName: a subdomain of the application's domain",
+            // The default URL of an API is on the public suffix list, so no application is on its site.
+            client.refresh_token_cookie && host.contains(".execute-api."),
+            "a refresh token cookie that browsers do not send, because the API has no domain",
+            "deploy with DomainName: see docs/browser-apps.md",
         ),
         (
             client.refresh_token_cookie && client.allowed_origins.origins().iter().any(is_other_site),

@@ -51,6 +51,20 @@ async fn healthy_parts_are_ok() {
 }
 
 #[tokio::test]
+async fn a_client_with_a_cookie_needs_a_domain_of_the_api() {
+    let test = started().await;
+    test.put_browser_app();
+    for (issuer, is_found) in [("https://a1b2.execute-api.eu-west-2.amazonaws.com", true), (ISSUER, false)] {
+        let ran = doctor(&command_line(&test), "http://127.0.0.1:9", &[["ISSUER", issuer]]).await;
+        let found = of(&ran, "clients");
+        let found = found.iter().any(|(level, words)| {
+            level == "warning" && words.starts_with("spa: a refresh token cookie") && words.contains("DomainName")
+        });
+        assert_eq!(found, is_found, "{issuer}");
+    }
+}
+
+#[tokio::test]
 async fn an_api_that_does_not_respond_or_has_another_issuer_is_an_error() {
     let test = started().await;
     let line = command_line(&test);
@@ -148,7 +162,7 @@ async fn problems_of_tables_and_records_are_found() {
         assert_found(&ran, "clients", level, said);
     }
     let found = of(&ran, "clients");
-    assert!(!found.iter().any(|(_, said)| said.contains("spa: no active secret") || said.contains("DomainName")));
+    assert!(!found.iter().any(|(_, said)| said.contains("spa: no active secret")));
     assert_found(&ran, "users", "error", "odd");
     assert_found(&ran, "users", "warning", "2 of 8 users still have a hash of an old scheme (bcrypt 2)");
     assert_found(&ran, "users", "warning", "Twin@Example.com");
@@ -162,9 +176,6 @@ async fn problems_of_tables_and_records_are_found() {
     let mut quick = command_line(&test).bare(&["--url", &url, "doctor", "--json", "--no-users"]);
     let quick = CommandOutput::of(quick.envs(testing::cloud::environment(ISSUER)).spawn().unwrap(), "").await;
     assert!(of(&quick, "users").is_empty());
-    let url_of_gateway = ["ISSUER", "https://a1b2c3.execute-api.eu-west-2.amazonaws.com"];
-    let ran = doctor(&command_line(&test), &url, &[url_of_gateway]).await;
-    assert_found(&ran, "clients", "warning", "spa: a cookie for the domain of API Gateway");
     let gone = doctor(&command_line(&test), &url, &[["USERS_TABLE", "Nowhere"], ["GRANTS_TABLE", "UsersTable"]]).await;
     assert_found(&gone, "table users", "error", "ResourceNotFoundException");
     assert_found(&gone, "table grants", "error", "the key schema of UsersTable is not only id");
