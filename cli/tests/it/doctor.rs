@@ -220,7 +220,8 @@ async fn doctor_only_reads() {
     let url = test.serve().await;
     test.interceptor.clear_calls();
     doctor(&command_line(&test), &url, &[]).await;
-    let reads = ["GetSecretValue", "DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive", "GetItem", "Scan"];
+    let reads =
+        ["GetSecretValue", "DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive", "GetItem", "Scan"];
     for call in test.interceptor.calls() {
         assert!(reads.iter().any(|read| call.starts_with(read)), "{call}");
     }
