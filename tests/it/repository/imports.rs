@@ -65,7 +65,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pkce", &[]),
     ("random", &[]),
     ("redirect_uri", &[]),
-    ("refresh_token", &["random", "scope"]),
+    ("refresh_token", &["client", "random", "scope", "user"]),
     ("risk", &["user"]),
     ("scope", &[]),
     ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "throttle", "user"]),
