@@ -11,7 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
     ("aws", &[]),
-    ("client", &["keys", "password_hash", "random", "scope"]),
+    ("client", &["keys", "password_hash", "random", "redirect_uri", "scope"]),
     ("client_auth", &["app", "client", "error", "params", "password_hash", "throttle"]),
     ("clock", &[]),
     ("config", &["aws", "password_hash", "throttle"]),
