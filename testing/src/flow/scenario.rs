@@ -62,7 +62,9 @@ impl Scenario {
     /// Returns an error of the state after these responses, if there is one. The proxy must have no faults.
     pub async fn check_state(&self, responses: &[&Response]) -> Option<String> {
         match self.flow {
-            Flow::Password | Flow::ImportedHash | Flow::ResumeImportedHash => self.check_logins(responses).await,
+            Flow::Password | Flow::NewNetwork | Flow::ImportedHash | Flow::ResumeImportedHash => {
+                self.check_logins(responses).await
+            }
             Flow::Refresh | Flow::Retry => self.check_successor(responses).await,
             Flow::RefreshForLostScope => {
                 let active = self.active_generation(self.token.as_deref()?).await;
