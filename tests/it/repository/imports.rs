@@ -30,6 +30,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "refresh_token",
             "scope",
             "store",
+            "throttle",
             "token",
             "user",
         ],
