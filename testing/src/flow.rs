@@ -4,7 +4,9 @@
 use countersign::throttle::Subject;
 use serde_json::json;
 
-use crate::deployment::{APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME};
+use crate::deployment::{
+    APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, browser_login,
+};
 use crate::request::form;
 use crate::response::Response;
 
@@ -54,10 +56,16 @@ pub enum Flow {
     RolledBack,
     RevokedFamily,
     DisabledUser,
+    /// A login through a client whose refresh token travels in a cookie.
+    CookieLogin,
+    /// A refresh with that cookie.
+    CookieRefresh,
+    /// A refresh with a cookie that was used longer ago than the grace.
+    CookieReplay,
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 22] = [
+pub const FLOWS: [Flow; 25] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -80,6 +88,9 @@ pub const FLOWS: [Flow; 22] = [
     Flow::RolledBack,
     Flow::RevokedFamily,
     Flow::DisabledUser,
+    Flow::CookieLogin,
+    Flow::CookieRefresh,
+    Flow::CookieReplay,
 ];
 
 impl Flow {
@@ -92,7 +103,8 @@ impl Flow {
             | Self::Replay
             | Self::RolledBack
             | Self::RevokedFamily
-            | Self::DisabledUser => Some((400, "invalid_grant")),
+            | Self::DisabledUser
+            | Self::CookieReplay => Some((400, "invalid_grant")),
             Self::RefreshForLostScope => Some((400, "invalid_scope")),
             Self::BlockedGuess => Some((429, "temporarily_unavailable")),
             _ => None,
@@ -120,12 +132,28 @@ impl Flow {
                 | Self::Replay
                 | Self::RolledBack
                 | Self::DisabledUser
+                | Self::CookieLogin
+                | Self::CookieRefresh
+                | Self::CookieReplay
         )
     }
 
     /// Returns true if the caller presents a refresh token that was not used yet.
     pub fn presents_unused_token(self) -> bool {
-        matches!(self, Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser)
+        matches!(
+            self,
+            Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser | Self::CookieRefresh
+        )
+    }
+
+    /// Returns true if the refresh token travels in a cookie.
+    pub fn has_cookie(self) -> bool {
+        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay)
+    }
+
+    /// Sends a refresh request like the client of the flow.
+    async fn refresh(self, test: &TestApp, token: &str) -> Response {
+        if self.has_cookie() { test.refresh_by_cookie(token).await } else { test.refresh(token).await }
     }
 
     /// Prepares the deployment. Returns the refresh token that the caller presents, if there is one.
@@ -145,6 +173,12 @@ impl Flow {
                 test.cloud.put("GrantsTable", &attempts).unwrap();
             }
             Self::NewNetwork => test.change_client(APPLICATION.0, &json!({"user_address": "forwarded"})),
+            Self::CookieLogin => test.put_browser_app(),
+            Self::CookieRefresh | Self::CookieReplay => {
+                test.put_browser_app();
+                let token = test.log_in_by_browser().await;
+                return Some(self.prepare_family(test, token).await);
+            }
             Self::Refresh
             | Self::RefreshForLostScope
             | Self::Retry
@@ -164,8 +198,8 @@ impl Flow {
     async fn prepare_family(self, test: &TestApp, token: String) -> String {
         match self {
             Self::Retry => drop(test.refresh(&token).await.refresh_token()),
-            Self::Replay => {
-                test.refresh(&token).await.refresh_token();
+            Self::Replay | Self::CookieReplay => {
+                self.refresh(test, &token).await.refresh_token();
                 test.advance_clock(60);
             }
             Self::RolledBack => {
@@ -206,7 +240,8 @@ impl Flow {
             Self::UnknownUser => test.password("unknown@itccompliance.co.uk", PASSWORD).await,
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
-            _ => test.refresh(token.unwrap()).await,
+            Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            _ => self.refresh(test, token.unwrap()).await,
         }
     }
 }

@@ -32,7 +32,7 @@ impl Happened {
         match flow {
             Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
             Flow::NewNetwork => self.add("NewNetworks"),
-            Flow::Replay => self.add("RefreshReplayed"),
+            Flow::Replay | Flow::CookieReplay => self.add("RefreshReplayed"),
             _ => {}
         }
     }
@@ -54,14 +54,17 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::BlockedGuess
         | Flow::NewNetwork
         | Flow::ImportedHash
-        | Flow::ResumeImportedHash => "password",
+        | Flow::ResumeImportedHash
+        | Flow::CookieLogin => "password",
         Flow::Refresh
         | Flow::RefreshForLostScope
         | Flow::Retry
         | Flow::Replay
         | Flow::RolledBack
         | Flow::RevokedFamily
-        | Flow::DisabledUser => "refresh_token",
+        | Flow::DisabledUser
+        | Flow::CookieRefresh
+        | Flow::CookieReplay => "refresh_token",
     }
 }
 
