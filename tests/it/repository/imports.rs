@@ -30,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "refresh_token",
             "scope",
             "store",
+            "throttle",
             "token",
             "user",
         ],
