@@ -42,7 +42,7 @@ impl<'a> View<'a> {
 }
 
 /// Returns the rows of a user as text.
-pub fn rows(view: &View<'_>) -> [(&'static str, Option<String>); 7] {
+pub fn rows(view: &View<'_>) -> [(&'static str, Option<String>); 8] {
     [
         ("username", Some(view.username.to_owned())),
         ("user_id", Some(view.user_id.to_owned())),
