@@ -4,6 +4,7 @@ mod bodies;
 mod cors;
 mod headers;
 mod openapi;
+mod pages;
 mod parameters;
 mod published;
 mod request;

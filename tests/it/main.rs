@@ -16,6 +16,7 @@ mod cases;
 mod client;
 mod client_auth;
 mod config;
+mod date;
 mod faults;
 mod gateway;
 mod grant;

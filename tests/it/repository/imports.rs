@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{root, source_files};
 
 /// The modules that each module may import. A module includes its children.
-const MAY_IMPORT: [(&str, &[&str]); 26] = [
+const MAY_IMPORT: [(&str, &[&str]); 27] = [
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
     ("aws", &[]),
@@ -34,6 +34,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "user",
         ],
     ),
+    ("date", &[]),
     ("durations", &[]),
     ("error", &["keys", "scope", "store"]),
     ("gateway", &["app", "http"]),
@@ -56,7 +57,10 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "user",
         ],
     ),
-    ("http", &["app", "client", "client_auth", "durations", "error", "grant", "params", "random", "token"]),
+    (
+        "http",
+        &["app", "client", "client_auth", "config", "date", "durations", "error", "grant", "params", "random", "token"],
+    ),
     ("keys", &["aws", "clock", "random", "refresh_token", "user"]),
     ("lib", &[]),
     ("log", &[]),
