@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{root, source_files};
 
 /// The modules that each module may import. A module includes its children.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 28] = [
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
     ("aws", &[]),
@@ -15,6 +15,8 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("client_auth", &["app", "client", "error", "params", "password_hash", "throttle"]),
     ("clock", &[]),
     ("config", &["aws", "password_hash", "throttle"]),
+    ("consent", &["random", "scope", "session"]),
+    ("date", &[]),
     (
         "cli",
         &[
@@ -56,7 +58,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
         ],
     ),
     ("http", &["app", "client", "client_auth", "durations", "error", "grant", "params", "random", "token"]),
-    ("keys", &["aws", "clock", "random", "refresh_token", "user"]),
+    ("keys", &["aws", "clock", "consent", "random", "refresh_token", "user"]),
     ("lib", &[]),
     ("log", &[]),
     ("params", &["error"]),
@@ -64,7 +66,22 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("random", &[]),
     ("refresh_token", &["random", "scope"]),
     ("scope", &[]),
-    ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "throttle", "user"]),
+    ("session", &["random", "user"]),
+    (
+        "store",
+        &[
+            "aws",
+            "client",
+            "config",
+            "consent",
+            "durations",
+            "password_hash",
+            "refresh_token",
+            "session",
+            "throttle",
+            "user",
+        ],
+    ),
     ("throttle", &["app", "error", "random", "store"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
@@ -75,7 +92,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
 const HOMES: [(&str, &[&str]); 24] = [
     ("argon2", &["password_hash"]),
     ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
-    ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token", "throttle"]),
+    ("aws_lc_rs", &["consent", "http", "keys", "password_hash", "random", "refresh_token", "session", "throttle"]),
     ("aws_sdk_cloudwatchlogs", &["cli"]),
     ("aws_sdk_dynamodb", &["aws", "cli", "store"]),
     ("aws_sdk_secretsmanager", &["keys"]),
