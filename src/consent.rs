@@ -91,7 +91,10 @@ impl Consent {
     pub fn granted(found: Option<&Self>, grant: Grant<'_>, now: u64) -> Option<Self> {
         let found = found.filter(|consent| !consent.has_ended(now));
         let Grant { name, scope, period } = grant;
-        let until = period.until(found, now)?;
+        if !period.is_offered(found) {
+            return None;
+        }
+        let until = period.until(found, now);
         Some(match found {
             Some(found) => {
                 let scopes = found.scopes.clone().with(scope);

@@ -62,6 +62,7 @@ impl Date {
     }
 
     /// Returns the same day after this number of years. It may not exist; it only limits other dates.
+    #[must_use]
     pub const fn in_years(self, years: u64) -> Self {
         Self { year: self.year + years, ..self }
     }

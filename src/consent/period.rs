@@ -42,12 +42,17 @@ impl Period {
         if found.is_some_and(|consent| !consent.has_ended(now)) { Self::Keep } else { Self::Unlimited }
     }
 
-    /// Returns the end of access that begins now; `None` if there is no active consent to keep.
-    pub(super) fn until(self, active: Option<&Consent>, now: u64) -> Option<Option<u64>> {
+    /// Returns true if the page offers the period. `active` is the existing consent, if it has not ended.
+    pub(super) fn is_offered(self, active: Option<&Consent>) -> bool {
+        self != Self::Keep || active.is_some()
+    }
+
+    /// Returns the end of access that is allowed now.
+    pub(super) fn until(self, active: Option<&Consent>, now: u64) -> Option<u64> {
         match self {
-            Self::Keep => active.map(|consent| consent.until),
-            Self::Unlimited => Some(None),
-            Self::Seconds(seconds) => Some(Some(now.saturating_add(seconds.into()))),
+            Self::Keep => active.and_then(|consent| consent.until),
+            Self::Unlimited => None,
+            Self::Seconds(seconds) => Some(now.saturating_add(seconds.into())),
         }
     }
 }
