@@ -14,6 +14,7 @@
 //! | `http/oauth/` | called by clients: the token endpoint |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`client_auth`] | how a client authenticates |
+//! | [`login`] | the one place that checks a password |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
@@ -76,6 +77,7 @@ pub mod grant;
 pub mod http;
 pub mod keys;
 pub mod log;
+pub mod login;
 pub mod params;
 pub mod password_hash;
 pub mod random;
