@@ -66,7 +66,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("params", &["error"]),
     ("password_hash", &["durations", "error", "random", "throttle"]),
     ("random", &[]),
-    ("refresh_token", &["random", "scope"]),
+    ("refresh_token", &["client", "random", "scope", "user"]),
     ("risk", &["user"]),
     ("scope", &[]),
     ("session", &["random", "user"]),
