@@ -41,7 +41,7 @@
 //!       grant.rs                        run: one dispatch for all grants
 //!         client_auth.rs                -> Client, may use grant   | concurrently
 //!         grant/*.rs: read              -> user or refresh family  |
-//!         throttle.rs                   before a slow hash: is the guess allowed? after it: count, then the result
+//!         login.rs, throttle.rs         before a slow hash: is the guess allowed? after it: count, then the result
 //!         grant/*.rs: issue             checks of user and scope; token.rs signs; the write, if any
 //!   Json(Issued)                        or http/error.rs
 //! ```

@@ -91,7 +91,7 @@ pub struct Account {
     pub user: User,
 }
 
-/// The current keys, or the reason why there are none.
+/// The current keys, or the error of their load.
 pub type Keys = Result<Arc<KeySet>, KeyError>;
 
 /// Checks the password of a candidate at this network, `None` if the address is not known. If the password is right, does
