@@ -29,7 +29,7 @@
 //! | [`throttle`] | the budget of guesses; in `throttle/`: its rules, and an attempt from its beginning to its result |
 //! | [`risk`] | the risk of a login, and the place of a second factor |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
-//! | [`clock`], [`log`], [`durations`], [`date`] | the time; the format of log lines; the durations in them; dates |
+//! | [`clock`], [`log`], [`durations`] | the time; the format of log lines; the durations in them |
 //!
 //! # Path of a request
 //!

@@ -37,7 +37,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
-    ("date", &[]),
     ("durations", &[]),
     ("error", &["keys", "scope", "store"]),
     ("gateway", &["app", "http"]),
