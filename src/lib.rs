@@ -13,13 +13,16 @@
 //! | [`http::request`] | reading requests: body, credentials, `Accept` |
 //! | `http/oauth/` | called by clients: the token endpoint; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
+//! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
 //! | [`client_auth`] | how a client authenticates |
+//! | [`login`] | the one place that checks a password |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
 //! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
 //! | [`token`], [`refresh_token`] | access tokens, and their verification in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
+//! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
@@ -40,7 +43,7 @@
 //!       grant.rs                        run: one dispatch for all grants
 //!         client_auth.rs                -> Client, may use grant   | concurrently
 //!         grant/*.rs: read              -> user or refresh family  |
-//!         throttle.rs                   before a slow hash: is the guess allowed? after it: count, then the result
+//!         login.rs, throttle.rs         before a slow hash: is the guess allowed? after it: count, then the result
 //!         grant/*.rs: issue             checks of user and scope; token.rs signs; the write, if any
 //!   Json(Issued)                        or http/error.rs
 //! ```
@@ -67,6 +70,8 @@ pub mod client;
 pub mod client_auth;
 pub mod clock;
 pub mod config;
+pub mod consent;
+pub mod date;
 pub mod durations;
 pub mod error;
 pub mod gateway;
@@ -74,6 +79,7 @@ pub mod grant;
 pub mod http;
 pub mod keys;
 pub mod log;
+pub mod login;
 pub mod params;
 pub mod password_hash;
 pub mod pkce;
@@ -82,6 +88,7 @@ pub mod redirect_uri;
 pub mod refresh_token;
 pub mod risk;
 pub mod scope;
+pub mod session;
 pub mod store;
 pub mod throttle;
 pub mod token;
