@@ -5,6 +5,7 @@
 //! | clients | `client_id` | [`Client`](crate::client::Client) | `store/clients.rs` |
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
+//! | grants | `id` = `revoked#` + hash | [`RevokedToken`](crate::revocation::RevokedToken) | `store/revoked_tokens.rs` |
 //! | grants | `id` = `attempts#` + hash | [`Attempts`](crate::throttle::Attempts) | `store/attempts.rs` |
 //!
 //! | file | content |
@@ -32,6 +33,7 @@ mod clients;
 mod error;
 mod item;
 mod refresh_families;
+mod revoked_tokens;
 mod users;
 
 pub use administration::{Created, Record, Stored};

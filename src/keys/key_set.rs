@@ -19,7 +19,9 @@ pub struct KeySet {
     pub refresh_token_keys: RefreshTokenKeys,
     /// The keys that name users in the log, the current one first: one for each refresh token key.
     log_keys: Vec<hmac::Key>,
-    /// The public keys, as verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
+    /// The public keys, with which our own tokens are verified.
+    pub public_keys: JwkSet,
+    /// The public keys, as other verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
     /// The algorithms of the current and the next key, each once, by their names in RFC 7518.
     pub algorithms: Vec<String>,
@@ -47,14 +49,16 @@ impl KeySet {
         let mut algorithms: Vec<_> = algorithms.map(|algorithm| algorithm.to_string()).collect();
         algorithms.dedup();
         keys.extend(previous);
+        let public_keys = JwkSet { keys };
         let jwks =
-            serde_json::to_string(&JwkSet { keys }).map_err(|_| KeyError::Unusable("its keys cannot be serialized"))?;
+            serde_json::to_string(&public_keys).map_err(|_| KeyError::Unusable("its keys cannot be serialized"))?;
         let log_key = |key: &Vec<u8>| Ok(hmac::Key::new(hmac::HMAC_SHA256, &derive(key, LOG_LABEL)?));
         let log_keys = std::iter::once(&refresh.current).chain(&refresh.others).map(log_key);
         Ok(Self {
             log_keys: log_keys.collect::<Result<_, KeyError>>()?,
             current,
             refresh_token_keys: RefreshTokenKeys::new(&refresh.current, refresh.others.iter().map(Vec::as_slice)),
+            public_keys,
             jwks,
             algorithms,
         })

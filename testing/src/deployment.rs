@@ -252,6 +252,16 @@ impl TestApp {
         self.send(form(params).basic(id, secret).post()).await
     }
 
+    /// Sends a form to the revocation endpoint, with Basic credentials.
+    pub async fn revoke(&self, (id, secret): (&str, &str), params: &[(&str, &str)]) -> Response {
+        self.send(form(params).basic(id, secret).to("POST", "/oauth/revoke")).await
+    }
+
+    /// Sends a token to the introspection endpoint, with Basic credentials.
+    pub async fn introspect(&self, (id, secret): (&str, &str), token: &str) -> Response {
+        self.send(form(&[("token", token)]).basic(id, secret).to("POST", "/oauth/introspect")).await
+    }
+
     /// Logs the user [`USERNAME`] in, and returns the refresh token.
     pub async fn log_in(&self) -> String {
         self.password(USERNAME, PASSWORD).await.refresh_token()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{root, source_files};
 
 /// The modules that each module may import. A module includes its children.
-const MAY_IMPORT: [(&str, &[&str]); 26] = [
+const MAY_IMPORT: [(&str, &[&str]); 28] = [
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
     ("aws", &[]),
@@ -56,7 +56,27 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
             "user",
         ],
     ),
-    ("http", &["app", "client", "client_auth", "durations", "error", "grant", "params", "random", "token"]),
+    (
+        "http",
+        &[
+            "app",
+            "client",
+            "client_auth",
+            "durations",
+            "error",
+            "grant",
+            "introspection",
+            "keys",
+            "params",
+            "random",
+            "refresh_token",
+            "revocation",
+            "store",
+            "token",
+            "user",
+        ],
+    ),
+    ("introspection", &["client", "refresh_token", "revocation", "scope", "token", "user"]),
     ("keys", &["aws", "clock", "random", "refresh_token", "user"]),
     ("lib", &[]),
     ("log", &[]),
@@ -64,9 +84,13 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("password_hash", &["durations", "error", "random", "throttle"]),
     ("random", &[]),
     ("refresh_token", &["client", "random", "scope", "user"]),
+    ("revocation", &["refresh_token", "token"]),
     ("risk", &["user"]),
     ("scope", &[]),
-    ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "throttle", "user"]),
+    (
+        "store",
+        &["aws", "client", "config", "durations", "password_hash", "refresh_token", "revocation", "throttle", "user"],
+    ),
     ("throttle", &["app", "error", "random", "risk", "store"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
@@ -77,7 +101,7 @@ const MAY_IMPORT: [(&str, &[&str]); 26] = [
 const HOMES: [(&str, &[&str]); 24] = [
     ("argon2", &["password_hash"]),
     ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
-    ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token", "throttle"]),
+    ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token", "revocation", "throttle"]),
     ("aws_sdk_cloudwatchlogs", &["cli"]),
     ("aws_sdk_dynamodb", &["aws", "cli", "store"]),
     ("aws_sdk_secretsmanager", &["keys"]),
