@@ -32,7 +32,8 @@ pub(super) struct Presented {
 }
 
 impl Presented {
-    /// Verifies a text. Returns `None` if it is not a token of ours, or an expired access token. Reads no record.
+    /// Verifies a text. Returns `None` if we did not make it, or if it is an expired access token. Reads no
+    /// record.
     ///
     /// # Errors
     /// `temporarily_unavailable` if there are no keys.
