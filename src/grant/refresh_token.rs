@@ -95,22 +95,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     // A client that tries again within the grace must not lose the login because our read was slow.
     let now = request.received_at;
     let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };
-    let standing = family.standing(presented, app.config.lifetimes.refresh_grace);
-    let is_active = match standing {
-        Standing::Active => true,
-        Standing::Retried => false,
-        Standing::Replayed => {
-            span.record("risk", "replay");
-            return Err(end_family(app, used, "a used refresh token was presented again").await);
-        }
-        Standing::RolledBack => return Err(end_family(app, used, "the refresh token is ahead of its family").await),
-        Standing::Undecided => return Err(Error::temporarily_unavailable(CLOCK_IS_BEHIND)),
-        Standing::Foreign => {
-            span.record("risk", "foreign_token");
-            return Err(reject(FOREIGN));
-        }
-        Standing::Invalid(reason) => return Err(reject(reason)),
-    };
+    let is_active = is_active(app, used, &family, presented).await?;
     let user = app.store.user(&username).await?;
     let user = match family.valid_user(Records { client: Some(client), user: user.as_ref() }, now) {
         Ok(user) => user,
@@ -145,6 +130,26 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     };
     let successor = used.successor().mint(&keys.refresh_token_keys);
     Ok(issued.with_refresh_token(successor, expires_at.saturating_sub(now)))
+}
+
+/// Step 4. Returns true if the refresh token is the active one, and false for a retry.
+async fn is_active(app: &App, used: RefreshToken, family: &Family, presented: Presented<'_>) -> Result<bool, Error> {
+    let span = tracing::Span::current();
+    match family.standing(presented, app.config.lifetimes.refresh_grace) {
+        Standing::Active => Ok(true),
+        Standing::Retried => Ok(false),
+        Standing::Replayed => {
+            span.record("risk", "replay");
+            Err(end_family(app, used, "a used refresh token was presented again").await)
+        }
+        Standing::RolledBack => Err(end_family(app, used, "the refresh token is ahead of its family").await),
+        Standing::Undecided => Err(Error::temporarily_unavailable(CLOCK_IS_BEHIND)),
+        Standing::Foreign => {
+            span.record("risk", "foreign_token");
+            Err(reject(FOREIGN))
+        }
+        Standing::Invalid(reason) => Err(reject(reason)),
+    }
 }
 
 /// Step 6, for a requested scope that the client may have.

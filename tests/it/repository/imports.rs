@@ -98,8 +98,9 @@ const MAY_IMPORT: [(&str, &[&str]); 28] = [
 
 /// The modules that may use an external crate. Crates that all modules may use (base64, serde, tokio, tracing) are not
 /// listed.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("argon2", &["password_hash"]),
+    ("askama", &["http"]),
     ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
     ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token", "revocation", "throttle"]),
     ("aws_sdk_cloudwatchlogs", &["cli"]),
