@@ -11,6 +11,7 @@ use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
 use crate::user::User;
 
+pub mod presented;
 pub mod verify;
 
 /// The version of an access token.
