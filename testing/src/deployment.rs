@@ -27,6 +27,7 @@ use tower::ServiceExt;
 use crate::cloud::{self, Cloud};
 use crate::contract::assert_documented;
 use crate::demo;
+use crate::direct::Direct;
 use crate::fault_proxy::FaultProxy;
 use crate::interceptor::Interceptor;
 use crate::log_lines::LogLines;
@@ -184,6 +185,14 @@ impl TestApp {
     /// Returns another execution environment, which calls AWS through a proxy and with the timeouts of the function.
     pub async fn behind(&self, proxy: &FaultProxy) -> Self {
         self.execution_environment(&aws::load(cloud::sdk(proxy.address())).await)
+    }
+
+    /// Returns another execution environment, which calls AWS without a socket.
+    pub async fn directly(&self) -> Self {
+        let http_client = Direct(self.cloud.clone()).http_client();
+        let test = self.execution_environment(&aws::load(cloud::sdk(self.address).http_client(http_client)).await);
+        test.app.keyring.load().await.unwrap();
+        test
     }
 
     fn execution_environment(&self, sdk: &SdkConfig) -> Self {
