@@ -60,8 +60,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Returns the network of the user. `None` if the client's record does not say where the address is, or if the
-    /// address is missing.
+    /// Returns the network of the user, and records an address that the client states. `None` if the client's record does
+    /// not say where the address is, or if the address is missing.
     ///
     /// # Errors
     /// `invalid_request` if the client forwards something that is not an address.
@@ -72,7 +72,11 @@ impl Caller {
             Some(UserAddress::Forwarded) => {
                 let not_an_address =
                     Error::invalid_request("The header countersign-user-address is not one IP address.");
-                self.origin.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?
+                let stated = self.origin.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?;
+                if let Some(address) = stated {
+                    tracing::Span::current().record("user_source", address.to_canonical().to_string());
+                }
+                stated
             }
         };
         Ok(address.map(Network::from))

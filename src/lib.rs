@@ -23,6 +23,7 @@
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
 //! | [`throttle`] | the budget of guesses; in `throttle/`: its rules, and an attempt from its beginning to its result |
+//! | [`risk`] | the risk of a login, and the place of a second factor |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
 //! | [`clock`], [`log`], [`durations`] | the time; the format of log lines; the durations in them |
 //!
@@ -76,6 +77,7 @@ pub mod params;
 pub mod password_hash;
 pub mod random;
 pub mod refresh_token;
+pub mod risk;
 pub mod scope;
 pub mod store;
 pub mod throttle;

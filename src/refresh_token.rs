@@ -18,8 +18,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::random::fill_random;
 
 mod family;
+mod validity;
 
 pub use family::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, Standing};
+pub use validity::Records;
 
 const PREFIX: &str = "cs_rt_";
 const VERSION: u8 = 1;

@@ -23,7 +23,7 @@ mod item;
 mod memory;
 mod network;
 
-pub use attempt::{Attempt, Guess, Risk, begin, recall};
+pub use attempt::{Attempt, Guess, begin, recall};
 pub use budget::Budget;
 pub use item::{
     AHEAD, Attempts, Blocked, Count, Lane, MAX_NETWORKS, NETWORK_FAILURES, NETWORK_KNOWN_FOR, Place, QUIET,

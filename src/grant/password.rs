@@ -25,6 +25,7 @@ use crate::params::{Grammar, Param, Params};
 use crate::password_hash::{Hash, Verified};
 use crate::random::random_id;
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
+use crate::risk::demands;
 use crate::scope::Scope;
 use crate::store::StoreError;
 use crate::throttle::{self, Attempts, Subject};
@@ -136,7 +137,9 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
             async { Ok::<_, Error>((issued.await?, verified)) }
         })
         .await?;
-    let (issued, _risk) = settled.ok_or_else(|| wrong(Some(user)))?;
+    let (issued, risk) = settled.ok_or_else(|| wrong(Some(user)))?;
+    // Compiles as long as there is no `Demand`.
+    let None = demands(user, risk);
     let (issued, verified) = issued?;
     let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
     // The login does not depend on the upgrade.

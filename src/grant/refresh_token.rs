@@ -17,7 +17,9 @@ use crate::app::App;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::random::random_id;
-use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, RefreshToken, Standing};
+use crate::refresh_token::{
+    CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, Records, RefreshToken, Standing,
+};
 use crate::scope::Scope;
 use crate::store::Rotation;
 use crate::token::{AccessToken, Login};
@@ -94,7 +96,8 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         }
         Standing::Invalid(reason) => return Err(reject(reason)),
     };
-    let user = match valid_user(&family, app.store.user(&username).await?) {
+    let user = app.store.user(&username).await?;
+    let user = match family.valid_user(Records { client: Some(client), user: user.as_ref() }, now) {
         Ok(user) => user,
         Err(reason) => return Err(end_family(app, used, reason).await),
     };
@@ -102,9 +105,9 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let Ok(granted) = granted else {
         return Err(end_family(app, used, "client and user have lost all scopes of the login").await);
     };
-    let scope = requested.map_or(Ok(granted), |scope| allowed(scope, &family, &user))?;
+    let scope = requested.map_or(Ok(granted), |scope| allowed(scope, &family, user))?;
 
-    let login = Login { user: &user, at: family.auth_time, family: used.family };
+    let login = Login { user, at: family.auth_time, family: used.family };
     // A retry does not extend the family, which exists as long as its access tokens are valid.
     let ends_at = if is_active { family.absolute_expires_at } else { family.expires_at };
     let lasts = u32::try_from(ends_at.saturating_sub(now)).unwrap_or(u32::MAX);
@@ -123,19 +126,6 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         rotate(app, used, &next).await?;
     }
     Ok(issued.with_refresh_token(used.successor().mint(&keys.refresh_token_keys)))
-}
-
-/// Step 5. Returns the user, or the reason why the family is not valid.
-fn valid_user(family: &Family, user: Option<User>) -> Result<User, &'static str> {
-    match user {
-        None => Err("the user does not exist any more"),
-        Some(user) if user.user_id != family.user_id => Err("the username belongs to another user now"),
-        Some(user) if !user.enabled => Err("disabled user"),
-        Some(user) if family.session_generation != Some(user.session_generation) => {
-            Err("the user was logged out everywhere")
-        }
-        Some(user) => Ok(user),
-    }
 }
 
 /// Step 6, for a requested scope that the client may have.

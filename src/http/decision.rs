@@ -61,6 +61,7 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
         client_id = Empty,
         secret_id = Empty,
         user = Empty,
+        user_source = Empty,
         session = Empty,
         jti = Empty,
         kid = Empty,

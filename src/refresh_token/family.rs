@@ -93,11 +93,8 @@ impl Family {
         if self.client_id != client_id {
             return Standing::Foreign;
         }
-        if self.revoked {
-            return Standing::Invalid("the login was revoked");
-        }
-        if now >= self.expires_at || now >= self.absolute_expires_at {
-            return Standing::Invalid("the refresh token has expired");
+        if let Some(reason) = self.end(now) {
+            return Standing::Invalid(reason);
         }
         let grace = u64::from(grace);
         if generation == self.generation {

@@ -5,6 +5,7 @@ use super::network::Network;
 use super::{Kind, Subject};
 use crate::app::App;
 use crate::error::Error;
+use crate::risk::Risk;
 use crate::store::{Counted, StoreError};
 
 /// The number of times that an item is judged again because another request changed it before the count.
@@ -27,25 +28,6 @@ pub struct Attempt<'a> {
 pub struct Guess<'a, T> {
     attempt: Attempt<'a>,
     proven: Option<T>,
-}
-
-/// A sign that a right guess may not be the user's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Risk {
-    /// The first success from this network.
-    NewNetwork,
-    /// There were many failures in the same lane before.
-    AfterFailures,
-}
-
-impl Risk {
-    /// Returns the value of `risk` in the log.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NewNetwork => "new_network",
-            Self::AfterFailures => "after_failures",
-        }
-    }
 }
 
 /// Rejects an attempt that this process remembers as blocked. Needs no read.

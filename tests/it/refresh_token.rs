@@ -1,7 +1,10 @@
 //! The rules of refresh tokens, one table for each decision.
 
-use countersign::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, Presented, Standing};
+use countersign::client::Client;
+use countersign::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, Presented, Records, Standing};
 use countersign::scope::Scope;
+use countersign::user::User;
+use serde_json::{Value, json};
 
 const CLIENT: &str = "client";
 const GRACE: u32 = 10;
@@ -36,7 +39,7 @@ fn family_with(change: impl FnOnce(&mut Family)) -> Family {
 #[test]
 fn s_404_the_family_decides_the_standing_of_a_generation() {
     const REVOKED: Standing = Standing::Invalid("the login was revoked");
-    const EXPIRED: Standing = Standing::Invalid("the refresh token has expired");
+    const EXPIRED: Standing = Standing::Invalid("the login has expired");
     let revoked = || family_with(|family| family.revoked = true);
     let table = [
         // generation, now, state, standing
@@ -117,7 +120,7 @@ fn the_state_that_a_lost_rotation_finds_decides_its_result() {
         (later(6), ROTATED_AT, USED_MEANWHILE),
         (later(3), ROTATED_AT, USED_MEANWHILE),
         (later(4), ROTATED_AT, LostRotation::Undecided("the condition failed for the active refresh token")),
-        (family(), 5_000, LostRotation::Rejected("the refresh token has expired")),
+        (family(), 5_000, LostRotation::Rejected("the login has expired")),
         (family_with(|family| family.revoked = true), ROTATED_AT, LostRotation::Rejected("the login was revoked")),
         (
             family_with(|family| family.client_id = "another".to_owned()),
@@ -129,4 +132,47 @@ fn the_state_that_a_lost_rotation_finds_decides_its_result() {
         assert_eq!(found.after_lost_rotation(4, &next(now), GRACE), result, "at {now}: {found:?}");
     }
     assert_eq!(family().after_lost_rotation(4, &next(ROTATED_AT), 0), USED_MEANWHILE, "without a grace");
+}
+
+#[test]
+fn s_406_a_login_is_valid_only_with_its_client_and_its_user() {
+    const NOW: u64 = 2_000;
+    let client =
+        |changes: &[(&str, Value)]| Some(record::<Client>(json!({"client_id": CLIENT, "enabled": true}), changes));
+    let user = |changes: &[(&str, Value)]| {
+        Some(record::<User>(json!({"username": "user", "user_id": "1", "enabled": true}), changes))
+    };
+    let another = Some("the login belongs to another client");
+    let logged_out = Some("the user was logged out everywhere");
+    let revoked = family_with(|family| family.revoked = true);
+    let earlier_build = family_with(|family| family.session_generation = None);
+    let second_session = family_with(|family| family.session_generation = Some(1));
+    let table = [
+        // state, client, user, reason
+        (family(), client(&[]), user(&[]), None),
+        (second_session, client(&[]), user(&[("session_generation", json!(1))]), None),
+        (revoked, client(&[]), user(&[]), Some("the login was revoked")),
+        (family_with(|family| family.expires_at = NOW), client(&[]), user(&[]), Some("the login has expired")),
+        (family_with(|family| family.absolute_expires_at = NOW), client(&[]), user(&[]), Some("the login has expired")),
+        (family(), None, user(&[]), Some("the client does not exist any more")),
+        (family(), client(&[("client_id", json!("another"))]), user(&[]), another),
+        (family(), client(&[("enabled", json!(false))]), user(&[]), Some("disabled client")),
+        (family(), client(&[]), None, Some("the user does not exist any more")),
+        (family(), client(&[]), user(&[("user_id", json!("2"))]), Some("the username belongs to another user now")),
+        (family(), client(&[]), user(&[("enabled", json!(false))]), Some("disabled user")),
+        (family(), client(&[]), user(&[("session_generation", json!(1))]), logged_out),
+        (earlier_build, client(&[]), user(&[]), logged_out),
+    ];
+    for (family, client, user, reason) in table {
+        let records = Records { client: client.as_ref(), user: user.as_ref() };
+        assert_eq!(family.valid_user(records, NOW).err(), reason, "{family:?}, {client:?}, {user:?}");
+    }
+}
+
+/// Returns a record with changed attributes.
+fn record<T: serde::de::DeserializeOwned>(mut attributes: Value, changes: &[(&str, Value)]) -> T {
+    for (name, value) in changes {
+        attributes[name] = value.clone();
+    }
+    serde_json::from_value(attributes).unwrap()
 }

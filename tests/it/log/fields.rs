@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::http::Origin;
 use serde_json::{Value, json};
 
 use testing::{
-    CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, Response, SERVICE, Scenario, TestApp,
-    USERNAME, form, raw_form,
+    APPLICATION, CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, Response, SCOPE, SERVICE,
+    Scenario, TestApp, USERNAME, form, raw_form,
 };
 
 /// The members of every decision at the token endpoint.
@@ -87,6 +88,32 @@ async fn s_605_a_request_that_is_not_understood_has_the_members_of_what_was_read
     let log = LogLines::collect();
     test.send(raw_form("").to("DELETE", "/healthz")).await.assert_error(405, "method_not_allowed");
     assert!(log.lines()[0].get("event").is_none());
+}
+
+/// A client that runs on the user's device states no address: `source` is the user's.
+#[tokio::test]
+async fn s_605_user_source_is_the_address_that_the_client_states() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
+    let (source, forwarded) = (json!({"user_address": "source"}), json!({"user_address": "forwarded"}));
+    for (changes, stated, user_source) in [
+        (&forwarded, "203.0.113.7", json!("203.0.113.7")),
+        (&forwarded, "::ffff:203.0.113.7", json!("203.0.113.7")),
+        (&forwarded, "2001:DB8:0::7", json!("2001:db8::7")),
+        (&forwarded, "not-an-address", Value::Null),
+        (&source, "203.0.113.7", Value::Null),
+        (&json!({}), "203.0.113.7", Value::Null),
+    ] {
+        test.change_client(APPLICATION.0, changes);
+        let log = LogLines::collect();
+        let request = form(&params).basic(APPLICATION.0, APPLICATION.1).header("countersign-user-address", stated);
+        let mut request = request.post();
+        request.extensions_mut().insert(Origin { source: "192.0.2.1".into(), ..Origin::default() });
+        test.send(request).await;
+        let line = &log.lines()[0];
+        assert_eq!((&line["user_source"], &line["source"]), (&user_source, &json!("192.0.2.1")), "{changes} {stated}");
+        assert!(!log.text().contains("not-an-address"));
+    }
 }
 
 /// Returns the `jti` of an issued token.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{root, source_files};
 
 /// The modules that each module may import. A module includes its children.
-const MAY_IMPORT: [(&str, &[&str]); 25] = [
+const MAY_IMPORT: [(&str, &[&str]); 26] = [
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
     ("aws", &[]),
@@ -48,6 +48,7 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
             "password_hash",
             "random",
             "refresh_token",
+            "risk",
             "scope",
             "store",
             "throttle",
@@ -62,18 +63,20 @@ const MAY_IMPORT: [(&str, &[&str]); 25] = [
     ("params", &["error"]),
     ("password_hash", &["durations", "error", "random", "throttle"]),
     ("random", &[]),
-    ("refresh_token", &["random", "scope"]),
+    ("refresh_token", &["client", "random", "scope", "user"]),
+    ("risk", &["user"]),
     ("scope", &[]),
     ("store", &["aws", "client", "config", "durations", "password_hash", "refresh_token", "throttle", "user"]),
-    ("throttle", &["app", "error", "random", "store"]),
+    ("throttle", &["app", "error", "random", "risk", "store"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
 ];
 
 /// The modules that may use an external crate. Crates that all modules may use (base64, serde, tokio, tracing) are not
 /// listed.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("argon2", &["password_hash"]),
+    ("askama", &["http"]),
     ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
     ("aws_lc_rs", &["http", "keys", "password_hash", "random", "refresh_token", "throttle"]),
     ("aws_sdk_cloudwatchlogs", &["cli"]),
