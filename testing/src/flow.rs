@@ -1,6 +1,7 @@
 //! Flows: each kind of request, with a deployment in the state that the request needs. Tests run every flow under every
 //! fault and every step of the clock.
 
+use countersign::throttle::Subject;
 use serde_json::json;
 
 use crate::deployment::{APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SERVICE, TestApp, USERNAME};
@@ -10,9 +11,15 @@ mod scenario;
 
 pub use scenario::{Scenario, calls_of, login_is_recorded};
 
-/// The user and the client for wrong guesses. No other flow uses them, so guesses that are counted do not change a flow.
+/// The user and the client for guesses. No other flow uses them, so guesses that are counted do not change a flow.
 const GUESSED_USERNAME: &str = "guessed@itccompliance.co.uk";
 const GUESSED_CLIENT: &str = "guessed-client";
+/// The right secret of that client.
+const GUESSED_SECRET: &str = "the right secret";
+/// A username without a user.
+const UNKNOWN_USERNAME: &str = "unknown@itccompliance.co.uk";
+/// The failures that block an account.
+const FREE_ATTEMPTS: u64 = 5;
 
 /// A request of a caller, and the state of the deployment before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +34,16 @@ pub enum Flow {
     WrongClientSecret,
     /// A wrong secret for a client with an imported secret, which needs a slow hash.
     WrongImportedSecret,
+    /// The right secret of such a client.
+    ImportedSecret,
     DisabledClient,
     Password,
     /// A login through a client without the grant `refresh_token`.
     PasswordOnly,
     WrongPassword,
     UnknownUser,
+    /// The right password while the account is blocked.
+    BlockedGuess,
     /// A login that replaces an imported password hash.
     ImportedHash,
     /// `ImportedHash` and `Resume` together.
@@ -51,18 +62,20 @@ pub enum Flow {
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 20] = [
+pub const FLOWS: [Flow; 22] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
     Flow::Resume,
     Flow::WrongClientSecret,
     Flow::WrongImportedSecret,
+    Flow::ImportedSecret,
     Flow::DisabledClient,
     Flow::Password,
     Flow::PasswordOnly,
     Flow::WrongPassword,
     Flow::UnknownUser,
+    Flow::BlockedGuess,
     Flow::ImportedHash,
     Flow::ResumeImportedHash,
     Flow::Refresh,
@@ -86,6 +99,7 @@ impl Flow {
             | Self::RevokedFamily
             | Self::DisabledUser => Some((400, "invalid_grant")),
             Self::RefreshForLostScope => Some((400, "invalid_scope")),
+            Self::BlockedGuess => Some((429, "temporarily_unavailable")),
             _ => None,
         }
     }
@@ -113,6 +127,22 @@ impl Flow {
         )
     }
 
+    /// Returns the account whose password the caller guesses. The guess must be counted before its result is known.
+    pub fn guessed_account(self) -> Option<&'static str> {
+        match self {
+            Self::Password | Self::PasswordOnly => Some(USERNAME),
+            Self::ImportedHash | Self::ResumeImportedHash => Some(IMPORTED_USER.0),
+            Self::WrongPassword => Some(GUESSED_USERNAME),
+            Self::UnknownUser => Some(UNKNOWN_USERNAME),
+            _ => None,
+        }
+    }
+
+    /// Returns true if the caller guesses a client secret that has a slow hash.
+    pub fn guesses_client_secret(self) -> bool {
+        matches!(self, Self::ImportedSecret | Self::WrongImportedSecret)
+    }
+
     /// Returns true if the caller presents a refresh token that was not used yet.
     pub fn presents_unused_token(self) -> bool {
         matches!(self, Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser)
@@ -127,6 +157,11 @@ impl Flow {
                 // A request of the active client, in case the service caches the client.
                 test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
                 test.change_client(SERVICE.0, &json!({"enabled": false}));
+            }
+            Self::BlockedGuess => {
+                let id = Subject::account(USERNAME).item_id().to_owned();
+                let item = json!({"id": id, "failures": FREE_ATTEMPTS, "last_at": test.now()});
+                test.cloud.put("GrantsTable", &item).unwrap();
             }
             Self::PasswordOnly => test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]})),
             Self::Refresh
@@ -179,9 +214,10 @@ impl Flow {
             Self::WrongClientSecret | Self::WrongImportedSecret => {
                 test.form((GUESSED_CLIENT, "a wrong secret"), &CLIENT_CREDENTIALS).await
             }
-            Self::Password | Self::PasswordOnly => test.password(USERNAME, PASSWORD).await,
+            Self::ImportedSecret => test.form((GUESSED_CLIENT, GUESSED_SECRET), &CLIENT_CREDENTIALS).await,
+            Self::Password | Self::PasswordOnly | Self::BlockedGuess => test.password(USERNAME, PASSWORD).await,
             Self::WrongPassword => test.password(GUESSED_USERNAME, IMPORTED_USER.1).await,
-            Self::UnknownUser => test.password("unknown@itccompliance.co.uk", PASSWORD).await,
+            Self::UnknownUser => test.password(UNKNOWN_USERNAME, PASSWORD).await,
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
             _ => test.refresh(token.unwrap()).await,

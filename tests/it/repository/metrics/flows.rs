@@ -9,7 +9,7 @@ use testing::{CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, Response, SERVICE, Scen
 use super::{counts, filters};
 
 /// Metrics of features that do not exist yet.
-const NOT_COUNTED: [&str; 3] = ["NewNetworks", "SessionsEnded", "Throttled"];
+const NOT_COUNTED: [&str; 2] = ["NewNetworks", "SessionsEnded"];
 
 #[derive(Default)]
 struct Happened(BTreeMap<String, usize>);
@@ -31,6 +31,7 @@ impl Happened {
         match flow {
             Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
             Flow::Replay => self.add("RefreshReplayed"),
+            Flow::BlockedGuess => self.add("Throttled"),
             _ => {}
         }
     }
@@ -44,11 +45,13 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::Resume
         | Flow::WrongClientSecret
         | Flow::WrongImportedSecret
+        | Flow::ImportedSecret
         | Flow::DisabledClient => "client_credentials",
         Flow::Password
         | Flow::PasswordOnly
         | Flow::WrongPassword
         | Flow::UnknownUser
+        | Flow::BlockedGuess
         | Flow::ImportedHash
         | Flow::ResumeImportedHash => "password",
         Flow::Refresh
