@@ -86,7 +86,7 @@ impl Scenario {
             flow if flow.guesses_client_secret() => (Subject::client(GUESSED_CLIENT), Some(1)),
             flow => {
                 let results = responses.iter().filter(|response| response.status < 500).count();
-                (Subject::account(flow.guessed_account()?), (results > 0).then_some(results as u64))
+                (Subject::account(flow.guessed_account()?), (results > 0).then(|| u64::try_from(results).unwrap()))
             }
         };
         let item = self.test.cloud.item("GrantsTable", &json!({"id": subject.item_id()})).unwrap();

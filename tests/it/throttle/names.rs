@@ -47,7 +47,7 @@ async fn s_607_a_process_remembers_at_most_1024_networks_and_all_names_look_alik
         responses.extend(guesses.join_all().await);
     }
     responses[0].assert_error(400, "invalid_grant");
-    let bytes: BTreeSet<_> = responses.iter().map(|response| (response.status, &response.bytes)).collect();
+    let bytes: BTreeSet<_> = responses.iter().map(|response| (response.status, response.bytes.to_vec())).collect();
     assert_eq!(bytes.len(), 1);
     let items = test.items("GrantsTable");
     assert_eq!(items.len(), 30 + NAMES);

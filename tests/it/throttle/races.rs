@@ -143,17 +143,21 @@ async fn s_305_the_right_one_of_simultaneous_guesses_gets_its_result_as_often_as
     const ROUNDS: usize = 200;
     let race = Race::start().await;
     for count in COUNTS {
-        let share = FREE_ATTEMPTS as f64 / count as f64;
-        let (expected, deviation) = (ROUNDS as f64 * share, (ROUNDS as f64 * share * (1.0 - share)).sqrt());
-        let is_fair = |won: usize| (won as f64 - expected).abs() <= 3.0 * deviation;
+        // A binomial distribution with the probability FREE_ATTEMPTS / count; both sides are multiplied by the square of
+        // `count`.
+        let is_fair = |won: usize| {
+            let distance = (won * count).abs_diff(ROUNDS * FREE_ATTEMPTS);
+            distance.pow(2) <= 9 * ROUNDS * FREE_ATTEMPTS * (count - FREE_ATTEMPTS)
+        };
+        let expected = ROUNDS * FREE_ATTEMPTS / count;
         let mut won = race.rounds_with_right_result((count, ROUNDS)).await;
         if !is_fair(won) {
             won = race.rounds_with_right_result((count, ROUNDS)).await;
         }
-        assert!(is_fair(won), "{count} guesses: {won} of {ROUNDS} rounds, expected {expected:.0} +- {deviation:.1}");
+        assert!(is_fair(won), "{count} guesses: {won} of {ROUNDS} rounds, expected {expected}");
         println!(
             "faults: race of {count} guesses, 2 processes: {ROUNDS} rounds, the right guess got its result in {won} \
-             (by chance {expected:.0})"
+             (by chance {expected})"
         );
     }
 }

@@ -68,10 +68,8 @@ pub enum Action {
 
 impl World {
     fn begin(&self, state: &mut State, guess: Guess) {
-        match guess.is_home {
-            true => state.left.home -= 1,
-            false => state.left.guesses -= 1,
-        }
+        let left = if guess.is_home { &mut state.left.home } else { &mut state.left.guesses };
+        *left -= 1;
         state.left.right -= u8::from(guess.is_right && !guess.is_home);
         if is_remembered(state, guess) {
             self.reject(state, guess);
@@ -168,8 +166,8 @@ impl Model for World {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let left = state.left;
-        let processes = if state.guesses().count() < GUESSES { 0..PROCESSES } else { 0..0 };
-        for process in processes {
+        let is_free = state.guesses().count() < GUESSES;
+        for process in (0..PROCESSES).filter(|_| is_free) {
             let begin = |is_home, is_right| Action::Begin { process, is_home, is_right };
             actions.extend((left.guesses > 0).then_some(begin(false, false)));
             actions.extend((left.guesses > 0 && left.right > 0).then_some(begin(false, true)));
