@@ -11,13 +11,14 @@
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |
 //! | [`http::request`] | reading requests: body, credentials, `Accept` |
-//! | `http/oauth/` | called by clients: the token endpoint |
+//! | `http/oauth/` | called by clients: the token endpoint; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`client_auth`] | how a client authenticates |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
+//! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
 //! | [`token`], [`refresh_token`] | access tokens, and their verification in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
@@ -75,7 +76,9 @@ pub mod keys;
 pub mod log;
 pub mod params;
 pub mod password_hash;
+pub mod pkce;
 pub mod random;
+pub mod redirect_uri;
 pub mod refresh_token;
 pub mod risk;
 pub mod scope;

@@ -4,7 +4,10 @@
 use countersign::throttle::Subject;
 use serde_json::json;
 
-use crate::deployment::{APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SERVICE, TestApp, USERNAME};
+use crate::deployment::{
+    APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, browser_login,
+};
+use crate::request::form;
 use crate::response::Response;
 
 mod scenario;
@@ -18,8 +21,6 @@ const GUESSED_CLIENT: &str = "guessed-client";
 const GUESSED_SECRET: &str = "the right secret";
 /// A username without a user.
 const UNKNOWN_USERNAME: &str = "unknown@itccompliance.co.uk";
-/// The failures that block an account.
-const FREE_ATTEMPTS: u64 = 5;
 
 /// A request of a caller, and the state of the deployment before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +43,10 @@ pub enum Flow {
     PasswordOnly,
     WrongPassword,
     UnknownUser,
-    /// The right password while the account is blocked.
+    /// A guess at a password while the account is blocked.
     BlockedGuess,
+    /// The first login from a network.
+    NewNetwork,
     /// A login that replaces an imported password hash.
     ImportedHash,
     /// `ImportedHash` and `Resume` together.
@@ -59,10 +62,16 @@ pub enum Flow {
     RolledBack,
     RevokedFamily,
     DisabledUser,
+    /// A login through a client whose refresh token travels in a cookie.
+    CookieLogin,
+    /// A refresh with that cookie.
+    CookieRefresh,
+    /// A refresh with a cookie that was used longer ago than the grace.
+    CookieReplay,
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 22] = [
+pub const FLOWS: [Flow; 26] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -76,6 +85,7 @@ pub const FLOWS: [Flow; 22] = [
     Flow::WrongPassword,
     Flow::UnknownUser,
     Flow::BlockedGuess,
+    Flow::NewNetwork,
     Flow::ImportedHash,
     Flow::ResumeImportedHash,
     Flow::Refresh,
@@ -85,6 +95,9 @@ pub const FLOWS: [Flow; 22] = [
     Flow::RolledBack,
     Flow::RevokedFamily,
     Flow::DisabledUser,
+    Flow::CookieLogin,
+    Flow::CookieRefresh,
+    Flow::CookieReplay,
 ];
 
 impl Flow {
@@ -97,7 +110,8 @@ impl Flow {
             | Self::Replay
             | Self::RolledBack
             | Self::RevokedFamily
-            | Self::DisabledUser => Some((400, "invalid_grant")),
+            | Self::DisabledUser
+            | Self::CookieReplay => Some((400, "invalid_grant")),
             Self::RefreshForLostScope => Some((400, "invalid_scope")),
             Self::BlockedGuess => Some((429, "temporarily_unavailable")),
             _ => None,
@@ -118,19 +132,23 @@ impl Flow {
             self,
             Self::Password
                 | Self::PasswordOnly
+                | Self::NewNetwork
                 | Self::ImportedHash
                 | Self::ResumeImportedHash
                 | Self::Refresh
                 | Self::Replay
                 | Self::RolledBack
                 | Self::DisabledUser
+                | Self::CookieLogin
+                | Self::CookieRefresh
+                | Self::CookieReplay
         )
     }
 
     /// Returns the account whose password the caller guesses. The guess must be counted before its result is known.
     pub fn guessed_account(self) -> Option<&'static str> {
         match self {
-            Self::Password | Self::PasswordOnly => Some(USERNAME),
+            Self::Password | Self::PasswordOnly | Self::NewNetwork | Self::CookieLogin => Some(USERNAME),
             Self::ImportedHash | Self::ResumeImportedHash => Some(IMPORTED_USER.0),
             Self::WrongPassword => Some(GUESSED_USERNAME),
             Self::UnknownUser => Some(UNKNOWN_USERNAME),
@@ -145,7 +163,20 @@ impl Flow {
 
     /// Returns true if the caller presents a refresh token that was not used yet.
     pub fn presents_unused_token(self) -> bool {
-        matches!(self, Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser)
+        matches!(
+            self,
+            Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser | Self::CookieRefresh
+        )
+    }
+
+    /// Returns true if the refresh token travels in a cookie.
+    pub fn has_cookie(self) -> bool {
+        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay)
+    }
+
+    /// Sends a refresh request like the client of the flow.
+    async fn refresh(self, test: &TestApp, token: &str) -> Response {
+        if self.has_cookie() { test.refresh_by_cookie(token).await } else { test.refresh(token).await }
     }
 
     /// Prepares the deployment. Returns the refresh token that the caller presents, if there is one.
@@ -158,12 +189,19 @@ impl Flow {
                 test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
                 test.change_client(SERVICE.0, &json!({"enabled": false}));
             }
-            Self::BlockedGuess => {
-                let id = Subject::account(USERNAME).item_id().to_owned();
-                let item = json!({"id": id, "failures": FREE_ATTEMPTS, "last_at": test.now()});
-                test.cloud.put("GrantsTable", &item).unwrap();
-            }
             Self::PasswordOnly => test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]})),
+            Self::BlockedGuess => {
+                let id = Subject::account(GUESSED_USERNAME);
+                let attempts = json!({"id": id.item_id(), "failures": 12, "last_at": test.now()});
+                test.cloud.put("GrantsTable", &attempts).unwrap();
+            }
+            Self::NewNetwork => test.change_client(APPLICATION.0, &json!({"user_address": "forwarded"})),
+            Self::CookieLogin => test.put_browser_app(),
+            Self::CookieRefresh | Self::CookieReplay => {
+                test.put_browser_app();
+                let token = test.log_in_by_browser().await;
+                return Some(self.prepare_family(test, token).await);
+            }
             Self::Refresh
             | Self::RefreshForLostScope
             | Self::Retry
@@ -183,8 +221,8 @@ impl Flow {
     async fn prepare_family(self, test: &TestApp, token: String) -> String {
         match self {
             Self::Retry => drop(test.refresh(&token).await.refresh_token()),
-            Self::Replay => {
-                test.refresh(&token).await.refresh_token();
+            Self::Replay | Self::CookieReplay => {
+                self.refresh(test, &token).await.refresh_token();
                 test.advance_clock(60);
             }
             Self::RolledBack => {
@@ -215,12 +253,19 @@ impl Flow {
                 test.form((GUESSED_CLIENT, "a wrong secret"), &CLIENT_CREDENTIALS).await
             }
             Self::ImportedSecret => test.form((GUESSED_CLIENT, GUESSED_SECRET), &CLIENT_CREDENTIALS).await,
-            Self::Password | Self::PasswordOnly | Self::BlockedGuess => test.password(USERNAME, PASSWORD).await,
-            Self::WrongPassword => test.password(GUESSED_USERNAME, IMPORTED_USER.1).await,
+            Self::Password | Self::PasswordOnly => test.password(USERNAME, PASSWORD).await,
+            Self::WrongPassword | Self::BlockedGuess => test.password(GUESSED_USERNAME, IMPORTED_USER.1).await,
+            Self::NewNetwork => {
+                let params =
+                    [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
+                let request = form(&params).basic(APPLICATION.0, APPLICATION.1);
+                test.send(request.header("countersign-user-address", "203.0.113.7").post()).await
+            }
             Self::UnknownUser => test.password(UNKNOWN_USERNAME, PASSWORD).await,
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
-            _ => test.refresh(token.unwrap()).await,
+            Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            _ => self.refresh(test, token.unwrap()).await,
         }
     }
 }

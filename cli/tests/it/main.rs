@@ -13,6 +13,7 @@
 
 use testing::{CommandLine, TestApp};
 
+mod attempts;
 mod audit;
 mod clients;
 mod doctor;
@@ -23,6 +24,7 @@ mod origins;
 mod page;
 mod passwords;
 mod plan;
+mod public_clients;
 mod shared_ids;
 mod tokens;
 mod users;

@@ -11,9 +11,9 @@ use countersign::throttle::Subject;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{FREE_ATTEMPTS, Flow, GUESSED_CLIENT, GUESSED_SECRET, GUESSED_USERNAME};
+use super::{Flow, GUESSED_CLIENT, GUESSED_SECRET, GUESSED_USERNAME};
 use crate::contract::CONTRACT;
-use crate::deployment::{PASSWORD, TestApp, USERNAME, active_generation};
+use crate::deployment::{PASSWORD, TestApp, active_generation};
 use crate::fault_proxy::FaultProxy;
 use crate::response::Response;
 
@@ -63,13 +63,15 @@ impl Scenario {
     /// Returns an error of the state after these responses, if there is one. The proxy must have no faults.
     pub async fn check_state(&self, responses: &[&Response]) -> Option<String> {
         self.check_guesses(responses).or(match self.flow {
-            Flow::Password | Flow::ImportedHash | Flow::ResumeImportedHash => self.check_logins(responses).await,
-            Flow::Refresh | Flow::Retry => self.check_successor(responses).await,
+            Flow::Password | Flow::NewNetwork | Flow::ImportedHash | Flow::ResumeImportedHash | Flow::CookieLogin => {
+                self.check_logins(responses).await
+            }
+            Flow::Refresh | Flow::Retry | Flow::CookieRefresh => self.check_successor(responses).await,
             Flow::RefreshForLostScope => {
                 let active = self.active_generation(self.token.as_deref()?).await;
                 (active != Some(0)).then(|| format!("a rejected request used the token: {active:?} is active"))
             }
-            Flow::Replay | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser => {
+            Flow::Replay | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser | Flow::CookieReplay => {
                 self.test.change_user(&json!({}));
                 let active = self.active_generation(self.token.as_deref()?).await;
                 active.map(|generation| format!("the family is not revoked: {generation} is active"))
@@ -81,7 +83,7 @@ impl Scenario {
     /// Returns an error if a guess with a result was not counted. A guess without a result may have been counted.
     fn check_guesses(&self, responses: &[&Response]) -> Option<String> {
         let (subject, least) = match self.flow {
-            Flow::BlockedGuess => (Subject::account(USERNAME), Some(FREE_ATTEMPTS)),
+            Flow::BlockedGuess => (Subject::account(GUESSED_USERNAME), Some(12)),
             // A result without a count is allowed during an outage. The last response came after it.
             flow if flow.guesses_client_secret() => (Subject::client(GUESSED_CLIENT), Some(1)),
             flow => {
@@ -101,7 +103,7 @@ impl Scenario {
 
     async fn check_logins(&self, responses: &[&Response]) -> Option<String> {
         for response in responses.iter().filter(|response| response.status == 200) {
-            let refreshed = self.test.refresh(&response.refresh_token()).await;
+            let refreshed = self.flow.refresh(&self.test, &response.refresh_token()).await;
             if refreshed.status != 200 {
                 return Some(format!("the refresh token of a login is not valid: {:?}", refreshed.bytes));
             }
@@ -115,7 +117,7 @@ impl Scenario {
         if issued.iter().any(|response| response.refresh_token() != successor) {
             return Some("one token has two successors".to_owned());
         }
-        let next = self.test.refresh(&successor).await;
+        let next = self.flow.refresh(&self.test, &successor).await;
         if next.status != 200 {
             return Some(format!("the successor is not valid: {:?}", next.bytes));
         }
@@ -166,7 +168,7 @@ pub fn login_is_recorded(test: &TestApp, response: &Response) -> Option<bool> {
     let claims: Value = serde_json::from_slice(&decode(payload)).unwrap();
     let jti = decode(claims["jti"].as_str().unwrap());
     let family = jti.get(..16).filter(|_| jti.len() == 32)?;
-    let issued = match response.body["refresh_token"].as_str() {
+    let issued = match response.issued_refresh_token() {
         Some(token) => decode(token.strip_prefix("cs_rt_").unwrap()),
         None => [&[1], family, &[0; 4]].concat(),
     };

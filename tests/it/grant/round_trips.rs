@@ -16,6 +16,15 @@ async fn client_credentials_needs_one_round_trip_with_one_read() {
     assert_eq!(test.interceptor.calls().len(), 1);
 }
 
+#[tokio::test]
+async fn a_wrong_generated_secret_needs_one_round_trip_with_one_read() {
+    let test = TestApp::start().await;
+    let wrong = (SERVICE.0, APPLICATION.1);
+    let (response, calls) = round_trips(&test, test.form(wrong, &CLIENT_CREDENTIALS), [1]).await;
+    response.assert_error(401, "invalid_client");
+    assert_eq!(calls, [[CLIENT]]);
+}
+
 /// Holds the calls of a request, and returns them by round trip, each with its number of concurrent calls.
 async fn round_trips<const N: usize>(
     test: &TestApp,
@@ -119,6 +128,17 @@ async fn refresh_token_needs_three_round_trips_with_three_reads_and_one_write() 
         assert_eq!(test.interceptor.calls().len(), 4);
         test.interceptor.release();
     }
+}
+
+/// The cookie is read after the client and its origin are proven.
+#[tokio::test]
+async fn a_refresh_with_a_cookie_needs_one_round_trip_more() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    test.put_browser_app();
+    let token = test.log_in_by_browser().await;
+    let (response, calls) = round_trips(&test, test.refresh_by_cookie(&token), [1, 1, 1, 1]).await;
+    response.assert_issued(2);
+    assert_eq!(calls, [[CLIENT], ["GetItem GrantsTable"], [USER], ["UpdateItem GrantsTable"]]);
 }
 
 #[tokio::test]

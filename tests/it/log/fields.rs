@@ -23,18 +23,24 @@ fn members(flow: Flow) -> &'static str {
             "grant version client_id secret_id jti kid store_ms"
         }
         Flow::ImportedSecret => "grant version client_id secret_id jti kid hash_ms store_ms",
-        Flow::BlockedGuess => "grant version client_id secret_id lane failures retry_after error reason store_ms",
         Flow::WrongClientSecret | Flow::DisabledClient => "grant version client_id error reason store_ms",
         Flow::WrongImportedSecret => "grant version client_id lane failures error reason hash_ms store_ms",
         Flow::Password | Flow::PasswordOnly => {
             "grant version client_id secret_id user session jti kid lane failures hash_ms store_ms"
         }
         Flow::WrongPassword => "grant version client_id secret_id user lane failures error reason hash_ms store_ms",
+        Flow::BlockedGuess => "grant version client_id secret_id lane failures retry_after error reason store_ms",
+        Flow::NewNetwork => {
+            "grant version client_id secret_id user user_source session jti kid lane failures risk hash_ms store_ms"
+        }
         Flow::UnknownUser => "grant version client_id secret_id lane failures error reason hash_ms store_ms",
         Flow::ImportedHash | Flow::ResumeImportedHash => {
             "grant version client_id secret_id user session jti kid upgraded lane failures hash_ms store_ms"
         }
         Flow::Refresh | Flow::Retry => "grant version client_id secret_id user session jti kid store_ms",
+        Flow::CookieLogin => "grant version client_id user session jti kid lane failures hash_ms store_ms",
+        Flow::CookieRefresh => "grant version client_id user session jti kid store_ms",
+        Flow::CookieReplay => "grant version client_id user session risk error reason store_ms",
         Flow::Replay => "grant version client_id secret_id user session risk error reason store_ms",
         Flow::RefreshForLostScope | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser => {
             "grant version client_id secret_id user session error reason store_ms"

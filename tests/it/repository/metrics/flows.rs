@@ -9,7 +9,7 @@ use testing::{CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, Response, SERVICE, Scen
 use super::{counts, filters};
 
 /// Metrics of features that do not exist yet.
-const NOT_COUNTED: [&str; 2] = ["NewNetworks", "SessionsEnded"];
+const NOT_COUNTED: [&str; 1] = ["SessionsEnded"];
 
 #[derive(Default)]
 struct Happened(BTreeMap<String, usize>);
@@ -26,12 +26,13 @@ impl Happened {
             (grant, None) => self.add(&format!("TokensIssued {grant}")),
             ("password", Some("invalid_grant")) => self.add("LoginsRejected"),
             (_, Some("invalid_client")) => self.add("ClientsRejected"),
+            _ if response.status == 429 => self.add("Throttled"),
             _ => {}
         }
         match flow {
             Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
-            Flow::Replay => self.add("RefreshReplayed"),
-            Flow::BlockedGuess => self.add("Throttled"),
+            Flow::NewNetwork => self.add("NewNetworks"),
+            Flow::Replay | Flow::CookieReplay => self.add("RefreshReplayed"),
             _ => {}
         }
     }
@@ -52,15 +53,19 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::WrongPassword
         | Flow::UnknownUser
         | Flow::BlockedGuess
+        | Flow::NewNetwork
         | Flow::ImportedHash
-        | Flow::ResumeImportedHash => "password",
+        | Flow::ResumeImportedHash
+        | Flow::CookieLogin => "password",
         Flow::Refresh
         | Flow::RefreshForLostScope
         | Flow::Retry
         | Flow::Replay
         | Flow::RolledBack
         | Flow::RevokedFamily
-        | Flow::DisabledUser => "refresh_token",
+        | Flow::DisabledUser
+        | Flow::CookieRefresh
+        | Flow::CookieReplay => "refresh_token",
     }
 }
 
