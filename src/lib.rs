@@ -20,6 +20,7 @@
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
 //! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
 //! | [`token`], [`refresh_token`] | access tokens, and their verification in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
+//! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
@@ -67,6 +68,8 @@ pub mod client;
 pub mod client_auth;
 pub mod clock;
 pub mod config;
+pub mod consent;
+pub mod date;
 pub mod durations;
 pub mod error;
 pub mod gateway;
@@ -82,6 +85,7 @@ pub mod redirect_uri;
 pub mod refresh_token;
 pub mod risk;
 pub mod scope;
+pub mod session;
 pub mod store;
 pub mod throttle;
 pub mod token;

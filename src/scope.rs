@@ -113,6 +113,17 @@ impl Scope {
         if self.0.iter().all(|token| other.0.contains(token)) { Ok(self) } else { Err(ScopeError::NotAllowed) }
     }
 
+    /// Adds the tokens of another scope.
+    #[must_use]
+    pub fn with(mut self, other: &Self) -> Self {
+        for token in &other.0 {
+            if !self.0.contains(token) {
+                self.0.push(token.clone());
+            }
+        }
+        self
+    }
+
     /// Removes the tokens that are not allowed.
     ///
     /// # Errors

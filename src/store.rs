@@ -6,6 +6,8 @@
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
 //! | grants | `id` = `attempts#` + hash | [`Attempts`](crate::throttle::Attempts) | `store/attempts.rs` |
+//! | grants | `id` = `owner#` + user id | [`Owner`](crate::consent::Owner) | `store/owners.rs` |
+//! | grants | `id` = `session#` + hash | [`Session`](crate::session::Session) | `store/sessions.rs` |
 //!
 //! | file | content |
 //! |---|---|
@@ -31,12 +33,15 @@ mod changes;
 mod clients;
 mod error;
 mod item;
+mod owners;
 mod refresh_families;
+mod sessions;
 mod users;
 
 pub use administration::{Created, Record, Stored};
 pub use attempts::Counted;
 pub use error::StoreError;
+pub use owners::ConsentKey;
 pub use refresh_families::Rotation;
 
 /// The tables of one deployment.

@@ -5,11 +5,16 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 
 use super::document::key_set_of_pem;
 use super::{Document, KeyError, SigningKey, derive};
+use crate::consent::ConfirmKeys;
 use crate::refresh_token::RefreshTokenKeys;
 use crate::user::Username;
 
 /// The label of the key that names users in the log.
 const LOG_LABEL: &[u8] = b"countersign log v1";
+/// The label of the keys that prove forms of the consent page.
+const CONSENT_LABEL: &[u8] = b"countersign consent v1";
+/// The label of the keys that prove forms of the account page.
+const ACCOUNT_LABEL: &[u8] = b"countersign account v1";
 
 /// All keys of one version of the secret.
 pub struct KeySet {
@@ -19,6 +24,10 @@ pub struct KeySet {
     pub refresh_token_keys: RefreshTokenKeys,
     /// The keys that name users in the log, the current one first: one for each refresh token key.
     log_keys: Vec<hmac::Key>,
+    /// The keys that prove forms of the consent page.
+    pub consent_keys: ConfirmKeys,
+    /// The keys that prove forms of the account page.
+    pub account_keys: ConfirmKeys,
     /// The public keys, as verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
     /// The algorithms of the current and the next key, each once, by their names in RFC 7518.
@@ -49,10 +58,11 @@ impl KeySet {
         keys.extend(previous);
         let jwks =
             serde_json::to_string(&JwkSet { keys }).map_err(|_| KeyError::Unusable("its keys cannot be serialized"))?;
-        let log_key = |key: &Vec<u8>| Ok(hmac::Key::new(hmac::HMAC_SHA256, &derive(key, LOG_LABEL)?));
-        let log_keys = std::iter::once(&refresh.current).chain(&refresh.others).map(log_key);
+        let log_keys = refresh.derive(LOG_LABEL)?;
         Ok(Self {
-            log_keys: log_keys.collect::<Result<_, KeyError>>()?,
+            log_keys: log_keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key)).collect(),
+            consent_keys: ConfirmKeys::new(refresh.derive(CONSENT_LABEL)?),
+            account_keys: ConfirmKeys::new(refresh.derive(ACCOUNT_LABEL)?),
             current,
             refresh_token_keys: RefreshTokenKeys::new(&refresh.current, refresh.others.iter().map(Vec::as_slice)),
             jwks,
@@ -82,4 +92,11 @@ pub(super) struct RefreshTokenKeyBytes {
     pub current: Vec<u8>,
     /// Other keys whose refresh tokens are accepted.
     pub others: Vec<Vec<u8>>,
+}
+
+impl RefreshTokenKeyBytes {
+    /// Derives a key from each of them, the current one first.
+    fn derive(&self, label: &[u8]) -> Result<Vec<[u8; 32]>, KeyError> {
+        std::iter::once(&self.current).chain(&self.others).map(|key| derive(key, label)).collect()
+    }
 }

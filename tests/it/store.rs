@@ -1,4 +1,6 @@
 //! `src/store`: the tables.
 
 mod conditional_writes;
+mod owners;
+mod sessions;
 mod stored_items;
