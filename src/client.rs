@@ -11,12 +11,19 @@ use crate::random::fill_random;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 
 mod allowed_origins;
+mod audiences;
+mod auth_method;
 mod grant_type;
+mod https_url;
 mod metadata;
+mod rules;
 mod user_address;
 
 pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
+pub use audiences::{Audiences, InvalidAudience};
+pub use auth_method::AuthMethod;
 pub use grant_type::GrantType;
+pub use https_url::{HttpsUrl, NotHttps};
 pub use metadata::{ATTRIBUTES, Attribute, ClientMetadata, Form, MetadataError};
 pub use user_address::UserAddress;
 
@@ -24,7 +31,7 @@ pub use user_address::UserAddress;
 pub const MAX_ACTIVE_SECRETS: usize = 2;
 
 /// A client, one item of the table `clients`. The attributes that operators set are also listed in [`ATTRIBUTES`].
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Client {
     /// The public identifier (RFC 6749 section 2.2).
     pub client_id: String,
@@ -34,7 +41,9 @@ pub struct Client {
     /// The secrets. Each active one authenticates the client.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Secret>,
-    /// The grants that the client may use. Absent means none; unknown names are ignored.
+    /// The method by which the client authenticates. Absent means by a secret.
+    pub token_endpoint_auth_method: Option<AuthMethod>,
+    /// The grants that the record lists. Absent means none; unknown names are ignored. [`Client::may_use`] decides.
     #[serde(
         default,
         skip_serializing_if = "BTreeSet::is_empty",
@@ -58,8 +67,26 @@ pub struct Client {
     /// Browser origins whose pages may read token responses. Absent means none.
     #[serde(default, skip_serializing_if = "AllowedOrigins::is_empty")]
     pub allowed_origins: AllowedOrigins,
+    /// True if the refresh token travels in a cookie.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub refresh_token_cookie: bool,
     /// The place of a user's address. Absent means that the address is not known.
     pub user_address: Option<UserAddress>,
+    /// The audiences whose access tokens the client may introspect. Absent means none.
+    #[serde(default, skip_serializing_if = "Audiences::is_empty")]
+    pub introspects: Audiences,
+    /// True if the client is the operator's own application, which needs no consent of its users.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub first_party: bool,
+    /// True if the client has to use PKCE (RFC 7636) for codes.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub require_pkce: bool,
+    /// The page of the client, which the consent page links to.
+    pub client_uri: Option<HttpsUrl>,
+    /// The privacy policy of the client, which the consent page links to.
+    pub policy_uri: Option<HttpsUrl>,
+    /// The terms of the client, which the consent page links to.
+    pub tos_uri: Option<HttpsUrl>,
     /// False if the client must not authenticate.
     pub enabled: bool,
     /// The time at which the client was created, in seconds since the epoch, for people.
@@ -68,6 +95,20 @@ pub struct Client {
     /// The time of the last change, in seconds since the epoch, for people.
     #[serde(default, deserialize_with = "for_people")]
     pub updated_at: Option<u64>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes `&bool`")]
+fn is_true(flag: &bool) -> bool {
+    *flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes `&bool`")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// One of a client's secrets.
@@ -139,7 +180,31 @@ impl AsRef<Hash> for Secret {
 impl Client {
     /// Builds an enabled client without permissions.
     pub fn new(client_id: String, now: u64) -> Self {
-        Self { client_id, enabled: true, created_at: Some(now), updated_at: Some(now), ..Self::default() }
+        Self {
+            client_id,
+            name: None,
+            secrets: Vec::new(),
+            token_endpoint_auth_method: None,
+            grant_types: BTreeSet::new(),
+            scopes: AllowedScopes::default(),
+            default_scopes: None,
+            audience: None,
+            system: None,
+            access_token_ttl: None,
+            refresh_token_ttl: None,
+            allowed_origins: AllowedOrigins::default(),
+            refresh_token_cookie: false,
+            user_address: None,
+            introspects: Audiences::default(),
+            first_party: false,
+            require_pkce: true,
+            client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            enabled: true,
+            created_at: Some(now),
+            updated_at: Some(now),
+        }
     }
 
     /// Returns the secrets that are active at `now`.

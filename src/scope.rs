@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 mod allowed;
 
 pub use allowed::AllowedScopes;
+pub(crate) use allowed::is_matched_by;
 
 /// A list of scope tokens: at least one, each once, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -74,10 +74,10 @@ async fn apply_all(
     Ok((applied, None))
 }
 
-/// Applies one step. Returns the secret of a new client.
+/// Applies one step. Returns the secret of a new client, unless it is public.
 async fn apply(deployment: &Deployment, step: Step) -> Result<Option<String>, Error> {
     match step {
-        Step::Create(new) => return client::make(deployment, *new).await.map(Some),
+        Step::Create(new) => return client::make(deployment, *new).await,
         Step::Update(stored, _) => drop(deployment.store.replace(&stored).await?),
         Step::Delete(client_id) => deployment.store.delete::<Client>(&client_id).await?,
     }

@@ -28,12 +28,15 @@ const SHOWN_ONCE: &str = "the secret is not shown again; store it now";
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Create a client, and print its id and its secret, which is not shown again
+    /// Create a client, and print its id and, unless it is public, its secret, which is not shown again
     #[command(after_help = "Examples:
   countersign client create billing-cron --name 'Billing cron job' \\
     --grant-type client_credentials --scope 'billing:*' --default-scope billing:read
   countersign client create shop --grant-type password --grant-type refresh_token \\
-    --scope orders:read --scope orders:write --system '{\"id\":7}'")]
+    --scope orders:read --scope orders:write --system '{\"id\":7}'
+  countersign client create web-app --public --refresh-token-cookie \
+    --allowed-origin https://app.example --grant-type password --grant-type refresh_token \
+    --scope orders:read --user-address source")]
     Create {
         /// The id of the client: letters, digits, - and _
         #[arg(value_parser = check_new_id)]

@@ -40,7 +40,7 @@ pub fn help() -> String {
 Attributes: {attributes}.
 Lifetimes are in seconds. An attribute that is not in the file is removed from the client, except
 enabled. Clients that are not in the file are not changed, except with --prune. A new client gets a
-secret, which is printed once.
+secret, which is printed once, unless it is public (token_endpoint_auth_method = \"none\").
 
 Examples:
   countersign plan clients.toml            exit code 3 if there are changes

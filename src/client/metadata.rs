@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::mem;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -28,8 +27,8 @@ pub struct Attribute {
 pub enum Form {
     /// A string that is not empty.
     Text,
-    /// `true` or `false`.
-    Flag,
+    /// `true` or `false`. An absent one has this value, if it has one.
+    Flag(Option<bool>),
     /// A set of strings. An empty set means the same as none.
     List,
     /// A positive number of seconds.
@@ -39,9 +38,10 @@ pub enum Form {
 }
 
 /// The attributes, in the order in which they are shown. [`Client`] has a field for each.
-pub const ATTRIBUTES: [Attribute; 11] = [
+pub const ATTRIBUTES: [Attribute; 19] = [
     Attribute { name: "name", form: Form::Text },
-    Attribute { name: "enabled", form: Form::Flag },
+    Attribute { name: "enabled", form: Form::Flag(None) },
+    Attribute { name: "token_endpoint_auth_method", form: Form::Text },
     Attribute { name: "grant_types", form: Form::List },
     Attribute { name: "scopes", form: Form::List },
     Attribute { name: "default_scopes", form: Form::List },
@@ -49,7 +49,14 @@ pub const ATTRIBUTES: [Attribute; 11] = [
     Attribute { name: "access_token_ttl", form: Form::Seconds },
     Attribute { name: "refresh_token_ttl", form: Form::Seconds },
     Attribute { name: "allowed_origins", form: Form::List },
+    Attribute { name: "refresh_token_cookie", form: Form::Flag(Some(false)) },
     Attribute { name: "user_address", form: Form::Text },
+    Attribute { name: "introspects", form: Form::List },
+    Attribute { name: "first_party", form: Form::Flag(Some(false)) },
+    Attribute { name: "require_pkce", form: Form::Flag(Some(true)) },
+    Attribute { name: "client_uri", form: Form::Text },
+    Attribute { name: "policy_uri", form: Form::Text },
+    Attribute { name: "tos_uri", form: Form::Text },
     Attribute { name: "system", form: Form::Object },
 ];
 
@@ -60,6 +67,15 @@ impl Attribute {
     /// Returns the attribute with this name.
     pub fn named(name: &str) -> Option<Self> {
         ATTRIBUTES.into_iter().find(|attribute| attribute.name == name)
+    }
+
+    /// Returns true if the value means the same as an absent one.
+    fn is_as_absent(self, value: &Value) -> bool {
+        match self.form {
+            Form::List => value.as_array().is_some_and(Vec::is_empty),
+            Form::Flag(absent) => absent.is_some() && value.as_bool() == absent,
+            Form::Text | Form::Seconds | Form::Object => false,
+        }
     }
 }
 
@@ -77,6 +93,12 @@ pub struct MetadataError {
     message: String,
 }
 
+impl MetadataError {
+    pub(super) fn new(attribute: &str, message: impl Into<String>) -> Self {
+        Self { attribute: attribute.to_owned(), message: message.into() }
+    }
+}
+
 impl fmt::Display for MetadataError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)
@@ -90,14 +112,15 @@ impl ClientMetadata {
             Value::Object(attributes) => attributes,
             _ => Map::new(),
         };
-        attributes.retain(|name, value| Attribute::named(name).is_some() && !value.is_null());
+        attributes.retain(|_, value| !value.is_null());
+        retain_given(&mut attributes);
         Self(attributes)
     }
 
-    /// Returns the attributes as JSON. Omits empty lists, except the grant types and the scopes.
+    /// Returns the attributes as JSON. Omits values that mean the same as an absent one, except empty grant types and scopes.
     pub fn attributes(&self) -> Map<String, Value> {
         let mut attributes = self.0.clone();
-        attributes.retain(|_, value| !is_empty(value));
+        retain_given(&mut attributes);
         for name in ALWAYS_SHOWN {
             attributes.entry(name).or_insert_with(|| json!([]));
         }
@@ -127,23 +150,24 @@ impl ClientMetadata {
     pub fn write_to(self, client: &mut Client, now: u64) -> Result<(), MetadataError> {
         self.check()?;
         let mut attributes = self.0;
-        attributes.retain(|_, value| !is_empty(value));
+        retain_given(&mut attributes);
         attributes.entry("enabled").or_insert_with(|| client.enabled.into());
         attributes.insert("client_id".to_owned(), client.client_id.clone().into());
-        let new: Client = serde_path_to_error::deserialize(Value::Object(attributes)).map_err(|error| {
+        let mut new: Client = serde_path_to_error::deserialize(Value::Object(attributes)).map_err(|error| {
             let attribute = error.path().iter().next().map(ToString::to_string).unwrap_or_default();
-            MetadataError { attribute, message: error.inner().to_string() }
+            MetadataError::new(&attribute, error.inner().to_string())
         })?;
         for scope in new.default_scopes.iter().flat_map(Scope::tokens) {
             if !new.scopes.allows(scope) {
-                return Err(invalid(
+                return Err(MetadataError::new(
                     "default_scopes",
                     format!("the default scope {scope:?} is not among the scopes; add it to the scopes, or remove it"),
                 ));
             }
         }
-        let secrets = mem::take(&mut client.secrets);
-        *client = Client { secrets, created_at: client.created_at, updated_at: Some(now), ..new };
+        new.secrets.clone_from(&client.secrets);
+        new.check()?;
+        *client = Client { created_at: client.created_at, updated_at: Some(now), ..new };
         Ok(())
     }
 
@@ -152,10 +176,10 @@ impl ClientMetadata {
         for (name, value) in &self.0 {
             match value {
                 Value::String(text) if text.is_empty() || text.contains(char::is_control) => {
-                    return Err(invalid(name, format!("the {name} is empty or has control characters")));
+                    return Err(MetadataError::new(name, format!("the {name} is empty or has control characters")));
                 }
                 Value::Number(number) if number.as_u64() == Some(0) => {
-                    return Err(invalid(name, format!("the {name} is 0; write at least 1 second")));
+                    return Err(MetadataError::new(name, format!("the {name} is 0; write at least 1 second")));
                 }
                 _ => {}
             }
@@ -164,24 +188,21 @@ impl ClientMetadata {
         if let Some(unknown) = names.into_iter().find(|name| GrantType::parse(name).is_none()) {
             let known = GrantType::ALL.map(GrantType::as_str).join(", ");
             let message = format!("the grant type {unknown:?} is not supported; supported are {known}");
-            return Err(invalid("grant_types", message));
+            return Err(MetadataError::new("grant_types", message));
         }
         let ttl = self.0.get("access_token_ttl").and_then(Value::as_u64);
         if ttl.is_some_and(|ttl| ttl > MAX_ACCESS_TOKEN_TTL.into()) {
             let message =
                 format!("the access_token_ttl is above the maximum of 7 days ({MAX_ACCESS_TOKEN_TTL} seconds)");
-            return Err(invalid("access_token_ttl", message));
+            return Err(MetadataError::new("access_token_ttl", message));
         }
         Ok(())
     }
 }
 
-fn invalid(attribute: &str, message: String) -> MetadataError {
-    MetadataError { attribute: attribute.to_owned(), message }
-}
-
-fn is_empty(value: &Value) -> bool {
-    value.as_array().is_some_and(Vec::is_empty)
+/// Retains the attributes whose values do not mean the same as absent ones.
+fn retain_given(attributes: &mut Map<String, Value>) {
+    attributes.retain(|name, value| Attribute::named(name).is_some_and(|attribute| !attribute.is_as_absent(value)));
 }
 
 /// Reads attributes by their names, each in its form. An error names an attribute that does not exist. `null` means
@@ -222,7 +243,7 @@ impl<'de> Visitor<'de> for Attributes {
         while let Some(Name(Attribute { name, form })) = map.next_key()? {
             let value = match form {
                 Form::Text => json!(map.next_value::<Option<String>>()?),
-                Form::Flag => json!(map.next_value::<Option<bool>>()?),
+                Form::Flag(_) => json!(map.next_value::<Option<bool>>()?),
                 Form::List => json!(map.next_value::<Option<BTreeSet<String>>>()?),
                 Form::Seconds => json!(map.next_value::<Option<u32>>()?),
                 Form::Object => json!(map.next_value::<Option<Map<String, Value>>>()?),

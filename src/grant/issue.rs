@@ -48,7 +48,7 @@ pub(super) fn access_token_ttl(client: &Client, default: u32) -> u32 {
 /// before the token, or after the end of the login.
 pub(super) fn family_expires_at(app: &App, token: &AccessToken<'_>, absolute_expires_at: u64) -> u64 {
     let idle_ttl = token.client.refresh_token_ttl.map_or(app.config.lifetimes.refresh_token_idle, NonZeroU32::get);
-    let may_refresh = token.client.grant_types.contains(&GrantType::RefreshToken);
+    let may_refresh = token.client.may_use(GrantType::RefreshToken);
     let lasts = if may_refresh { idle_ttl.max(token.expires_in) } else { token.expires_in };
     token.issued_at.saturating_add(u64::from(lasts)).min(absolute_expires_at)
 }

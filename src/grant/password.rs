@@ -183,7 +183,7 @@ async fn begin_login(
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
     app.store.begin_refresh_family(login.family, &new_family(app, &token, proven, *version)).await?;
-    if !client.grant_types.contains(&GrantType::RefreshToken) {
+    if !client.may_use(GrantType::RefreshToken) {
         return Ok(issued);
     }
     let refresh_token = RefreshToken { family: login.family, generation: 0 };

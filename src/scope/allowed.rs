@@ -54,9 +54,14 @@ impl AllowedScopes {
 
     /// Returns true if a requested token is allowed. `legacy:*` allows `legacy:` followed by at least one character.
     pub fn allows(&self, token: &str) -> bool {
-        self.0.iter().any(|allowed| match allowed.strip_suffix('*') {
-            Some(prefix) => token.len() > prefix.len() && token.starts_with(prefix),
-            None => token == allowed,
-        })
+        self.0.iter().any(|allowed| is_matched_by(allowed, token))
+    }
+}
+
+/// Returns true if the text equals an entry of a record, or is longer than its prefix before `*`.
+pub(crate) fn is_matched_by(entry: &str, text: &str) -> bool {
+    match entry.strip_suffix('*') {
+        Some(prefix) => text.len() > prefix.len() && text.starts_with(prefix),
+        None => text == entry,
     }
 }

@@ -14,6 +14,24 @@ use super::{Store, StoreError};
 pub trait Record: Serialize + DeserializeOwned + Send {
     /// Returns the table of these records.
     fn table(store: &Store) -> &Table;
+
+    /// Checks the rules between the attributes of the record.
+    ///
+    /// # Errors
+    /// The name of an attribute that does not fit the others.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Deserializes a record and checks it.
+///
+/// # Errors
+/// [`StoreError::Malformed`]
+pub(super) fn decode<R: Record>(table: &Table, item: Item) -> Result<R, StoreError> {
+    let record: R = table.decode(item)?;
+    record.check().map_err(|attribute| table.malformed(attribute))?;
+    Ok(record)
 }
 
 /// A record that was read, to be changed and written back.
@@ -33,7 +51,7 @@ impl<R: Record> Stored<R> {
     }
 
     fn new(table: &Table, item: Item) -> Result<Self, StoreError> {
-        let record: R = table.decode(item.clone())?;
+        let record: R = decode(table, item.clone())?;
         Ok(Self { before: table.encode(&record)?, record, item })
     }
 }

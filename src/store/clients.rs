@@ -1,6 +1,6 @@
 //! The table of clients.
 
-use super::administration::Record;
+use super::administration::{Record, decode};
 use super::item::Table;
 use super::{Store, StoreError};
 use crate::client::Client;
@@ -11,12 +11,16 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn client(&self, client_id: &str) -> Result<Option<Client>, StoreError> {
-        self.get(&self.clients, client_id).await
+        self.read(&self.clients, client_id).await?.map(|item| decode(&self.clients, item)).transpose()
     }
 }
 
 impl Record for Client {
     fn table(store: &Store) -> &Table {
         &store.clients
+    }
+
+    fn check(&self) -> Result<(), String> {
+        Self::check(self).map_err(|error| error.attribute)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign::client::{ATTRIBUTES, Client, ClientMetadata, GrantType};
+use countersign::client::{ATTRIBUTES, Audiences, Client, ClientMetadata, GrantType, HttpsUrl, Secret};
 use serde_json::{Value, json};
 
 use testing::{CLIENT_CREDENTIALS, SERVICE, TestApp, form};
@@ -11,31 +11,44 @@ fn metadata(attributes: &Value) -> Result<ClientMetadata, serde_json::Error> {
     serde_json::from_value(attributes.clone())
 }
 
-/// A client with a value for every attribute.
+/// A client with a value for every attribute that a client with secrets can have.
 fn full() -> Value {
     json!({
         "name": "Full", "enabled": false, "grant_types": ["client_credentials", "password"], "scopes": ["a:*", "b"],
         "default_scopes": ["a:1", "b"], "audience": "https://api.example", "access_token_ttl": 60,
         "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"],
-        "user_address": "forwarded", "system": {"id": 7, "none": null},
+        "user_address": "forwarded", "introspects": ["https://a.example/*"], "first_party": true, "require_pkce": false,
+        "client_uri": "https://a.example", "policy_uri": "https://a.example/privacy",
+        "tos_uri": "https://a.example/terms?of=use", "system": {"id": 7, "none": null},
+    })
+}
+
+/// A client with the attributes of a public client.
+fn public() -> Value {
+    json!({
+        "enabled": true, "token_endpoint_auth_method": "none", "grant_types": [], "scopes": [],
+        "allowed_origins": ["https://a.example"], "refresh_token_cookie": true,
     })
 }
 
 #[test]
 fn the_list_of_attributes_is_complete() {
-    let mut client = Client::new("full".to_owned(), 1);
-    metadata(&full()).unwrap().write_to(&mut client, 2).unwrap();
-    client.secrets = vec![countersign::client::Secret::generate(1).unwrap().1];
-    let value = json!(client);
-    let members: BTreeSet<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut members = BTreeSet::new();
+    for attributes in [full(), public()] {
+        let mut client = Client::new("full".to_owned(), 1);
+        metadata(&attributes).unwrap().write_to(&mut client, 2).unwrap();
+        client.secrets = vec![Secret::generate(1).unwrap().1];
+        members.extend(json!(client).as_object().unwrap().keys().cloned());
+    }
     let others = ["client_id", "secrets", "created_at", "updated_at"];
-    assert_eq!(members, ATTRIBUTES.iter().map(|attribute| attribute.name).chain(others).collect());
+    let names = ATTRIBUTES.iter().map(|attribute| attribute.name).chain(others);
+    assert_eq!(members, names.map(ToOwned::to_owned).collect());
 }
 
 #[test]
 fn metadata_is_written_to_the_client_and_read_back() {
     let mut client = Client::new("full".to_owned(), 1);
-    client.secrets = vec![countersign::client::Secret::generate(1).unwrap().1];
+    client.secrets = vec![Secret::generate(1).unwrap().1];
     metadata(&full()).unwrap().write_to(&mut client, 2).unwrap();
     assert_eq!(Value::Object(ClientMetadata::of(&client).attributes()), full());
     assert_eq!((client.secrets.len(), client.created_at, client.updated_at), (1, Some(1), Some(2)));
@@ -45,6 +58,116 @@ fn metadata_is_written_to_the_client_and_read_back() {
     metadata(&json!({"audience": null, "default_scopes": []})).unwrap().write_to(&mut client, 3).unwrap();
     let bare = json!({"enabled": false, "grant_types": [], "scopes": []});
     assert_eq!(Value::Object(ClientMetadata::of(&client).attributes()), bare);
+
+    let mut client = Client::new("full".to_owned(), 1);
+    metadata(&public()).unwrap().write_to(&mut client, 2).unwrap();
+    assert_eq!(Value::Object(ClientMetadata::of(&client).attributes()), public());
+}
+
+/// A file may contain the value that an absent attribute has.
+#[test]
+fn a_value_that_means_the_same_as_an_absent_one_is_not_written() {
+    let mut client = Client::new("one".to_owned(), 1);
+    let defaults =
+        json!({"first_party": false, "refresh_token_cookie": false, "require_pkce": true, "introspects": []});
+    metadata(&defaults).unwrap().write_to(&mut client, 2).unwrap();
+    let bare = json!({"enabled": true, "grant_types": [], "scopes": []});
+    assert_eq!(Value::Object(ClientMetadata::of(&client).attributes()), bare);
+    assert_eq!(Value::Object(metadata(&defaults).unwrap().attributes()), json!({"grant_types": [], "scopes": []}));
+}
+
+#[test]
+fn attributes_that_do_not_fit_each_other_are_rejected() {
+    for (id, changes, attribute) in [
+        ("a", json!({"token_endpoint_auth_method": null}), "refresh_token_cookie"),
+        ("a", json!({"allowed_origins": []}), "refresh_token_cookie"),
+        ("a.b", json!({}), "refresh_token_cookie"),
+        (&"a".repeat(65), json!({}), "refresh_token_cookie"),
+        ("a", json!({"require_pkce": false}), "require_pkce"),
+    ] {
+        let mut attributes = public();
+        attributes.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let error = metadata(&attributes).unwrap().write_to(&mut Client::new(id.to_owned(), 1), 2).unwrap_err();
+        assert_eq!(error.attribute, attribute, "{id} {changes}");
+    }
+    metadata(&public()).unwrap().write_to(&mut Client::new("a".repeat(64), 1), 2).unwrap();
+
+    let mut with_secret = Client::new("a".to_owned(), 1);
+    with_secret.secrets = vec![Secret::generate(1).unwrap().1];
+    let error = metadata(&json!({"token_endpoint_auth_method": "none"})).unwrap().write_to(&mut with_secret, 2);
+    assert_eq!(error.unwrap_err().attribute, "secrets");
+    assert_eq!((with_secret.secrets.len(), with_secret.is_public()), (1, false));
+}
+
+#[test]
+fn a_public_client_may_use_only_grants_that_need_no_credential() {
+    let grant_types = GrantType::ALL.map(GrantType::as_str);
+    let may_use = |attributes: &Value| {
+        let mut client = Client::new("one".to_owned(), 1);
+        metadata(attributes).unwrap().write_to(&mut client, 2).unwrap();
+        GrantType::ALL.into_iter().filter(|grant_type| client.may_use(*grant_type)).map(GrantType::as_str).collect()
+    };
+    let names: Vec<_> = may_use(&json!({"grant_types": grant_types}));
+    assert_eq!(names, grant_types);
+    let public = json!({"grant_types": grant_types, "token_endpoint_auth_method": "none"});
+    let names: Vec<_> = may_use(&public);
+    assert_eq!(names, ["refresh_token"]);
+    let mut with_cookie = public;
+    with_cookie["allowed_origins"] = json!(["https://a.example"]);
+    with_cookie["refresh_token_cookie"] = json!(true);
+    let names: Vec<_> = may_use(&with_cookie);
+    assert_eq!(names, ["password", "refresh_token"]);
+    with_cookie["grant_types"] = json!([]);
+    let names: Vec<_> = may_use(&with_cookie);
+    assert!(names.is_empty(), "{names:?}");
+}
+
+#[test]
+fn audiences_are_covered_exactly_or_by_a_prefix() {
+    let audiences = |list: &[&str]| {
+        Audiences::try_from(list.iter().map(|audience| (*audience).to_owned()).collect::<BTreeSet<_>>())
+    };
+    let covered = audiences(&["https://a.example", "https://b.example/*"]).unwrap();
+    for (audience, is_covered) in [
+        ("https://a.example", true),
+        ("https://a.example/", false),
+        ("https://A.example", false),
+        ("https://b.example/x", true),
+        ("https://b.example/", false),
+        ("https://b.example", false),
+        ("*", false),
+        ("", false),
+    ] {
+        assert_eq!(covered.cover(audience), is_covered, "{audience:?}");
+    }
+    assert!(audiences(&["*"]).unwrap().cover("anything"));
+    assert!(!Audiences::default().cover("") && !Audiences::default().cover("a"));
+    for bad in ["", "a*b", "**", "a\nb"] {
+        assert!(audiences(&[bad]).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn links_are_https_urls() {
+    for (url, is_valid) in [
+        ("https://a.example", true),
+        ("https://a.example:8443/terms?x=%20#y", true),
+        ("http://a.example", false),
+        ("HTTPS://a.example", false),
+        ("https://", false),
+        ("https://user@a.example", false),
+        ("https://user:password@a.example", false),
+        ("https://a.example/\"onclick", false),
+        ("https://a.example/<b>", false),
+        ("https://a.example\\@b.example", false),
+        ("https://a.example/a b", false),
+        ("https://\u{e4}.example", false),
+        ("javascript:alert(1)", false),
+        (&format!("https://a.example/{}", "a".repeat(2_030)), true),
+        (&format!("https://a.example/{}", "a".repeat(2_031)), false),
+    ] {
+        assert_eq!(HttpsUrl::try_from(url.to_owned()).is_ok(), is_valid, "{url}");
+    }
 }
 
 #[test]
@@ -85,6 +208,22 @@ fn an_attribute_that_is_not_valid_is_named() {
             "allowed_origins",
             "the origin \"https://a.example/\" is not one that a browser sends: write https://host[:port], or http:// \
              with localhost or 127.0.0.1, in lower case, without a default port, a path, a final slash or a wildcard",
+        ),
+        (
+            json!({"introspects": ["a*b"]}),
+            "introspects",
+            "the audience \"a*b\" is not valid: write an exact one, or a prefix that ends in *",
+        ),
+        (
+            json!({"tos_uri": "http://a.example"}),
+            "tos_uri",
+            "the URL is not an https URL of at most 2048 printable ASCII characters without a user name; write \
+             https://host/path",
+        ),
+        (
+            json!({"token_endpoint_auth_method": "private_key_jwt"}),
+            "token_endpoint_auth_method",
+            "unknown variant `private_key_jwt`, expected `none`",
         ),
     ] {
         let mut client = Client::new("one".to_owned(), 1);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use countersign::client::{Client, Secret};
 use countersign::clock::Clock;
 use countersign::store::Created;
+use serde_json::json;
 
 use super::{SHOWN_ONCE, Settings};
 use crate::deployment::Deployment;
@@ -18,17 +19,26 @@ pub async fn run(deployment: &Deployment, json: bool, client_id: String, setting
     check_owner(&user::owners(deployment).await?, &client.client_id)?;
     deployment.announce().await?;
     let client_id = client.client_id.clone();
-    output::secret(json, &client_id, &make(deployment, client).await?)?;
-    output::remark(SHOWN_ONCE);
-    Ok(())
+    match make(deployment, client).await? {
+        Some(secret) => {
+            output::secret(json, &client_id, &secret)?;
+            output::remark(SHOWN_ONCE);
+            Ok(())
+        }
+        None => output::result(json, &json!({"client_id": client_id}), || format!("created public client {client_id}")),
+    }
 }
 
-/// Creates a client with a new secret. Returns the secret.
-pub async fn make(deployment: &Deployment, mut client: Client) -> Result<String, Error> {
-    let (secret, record) = Secret::generate(Clock::System.now())?;
-    client.secrets = vec![record];
+/// Creates a client. Returns its new secret, unless the client is public.
+pub async fn make(deployment: &Deployment, mut client: Client) -> Result<Option<String>, Error> {
+    let mut new_secret = None;
+    if !client.is_public() {
+        let (secret, record) = Secret::generate(Clock::System.now())?;
+        client.secrets = vec![record];
+        new_secret = Some(secret);
+    }
     match deployment.store.create(&client).await? {
-        Created::New | Created::Same => Ok(secret),
+        Created::New | Created::Same => Ok(new_secret),
         Created::Taken(_) => Err(Error::new(format!(
             "client {} already exists; choose another id, or change the client with `countersign client update`",
             client.client_id

@@ -38,7 +38,11 @@ fn row(client: &Client, now: u64) -> Vec<String> {
         client.client_id.clone(),
         if client.enabled { "enabled" } else { "disabled" }.to_owned(),
         output::list(client.grant_types.iter().copied().map(GrantType::as_str)),
-        format!("{} of {MAX_ACTIVE_SECRETS}", client.active_secrets(now).count()),
+        if client.is_public() {
+            "public".to_owned()
+        } else {
+            format!("{} of {MAX_ACTIVE_SECRETS}", client.active_secrets(now).count())
+        },
         client.name.clone().unwrap_or_default(),
     ]
 }

@@ -12,6 +12,12 @@ use crate::output;
 pub async fn run(deployment: &Deployment, json: bool, client_id: &str, expires_in: u64) -> Result<(), Error> {
     let now = Clock::System.now();
     let mut stored = read(deployment, client_id).await?;
+    if stored.record.is_public() {
+        return Err(Error::new(format!(
+            "{client_id} is a public client, which has no secrets; for a client with secrets: \
+             `countersign client update {client_id} --unset token-endpoint-auth-method`"
+        )));
+    }
     let (secret, record) = Secret::generate(now)?;
     let active: Vec<_> = stored.record.active_secrets(now).map(Secret::name).collect();
     if !stored.record.take_secret(record, now, now.saturating_add(expires_in)) {

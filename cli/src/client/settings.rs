@@ -14,6 +14,9 @@ pub struct Settings {
     /// A descriptive name
     #[arg(long)]
     name: Option<String>,
+    /// The client is public: it has no secret, and sends its id only
+    #[arg(long = "public", num_args = 0, default_missing_value = "none")]
+    token_endpoint_auth_method: Option<String>,
     /// An allowed grant type (repeatable)
     #[arg(long = "grant-type", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -39,9 +42,31 @@ pub struct Settings {
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed_origins: Vec<String>,
+    /// The refresh token travels in a cookie: only for a public client with allowed origins
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    refresh_token_cookie: Option<bool>,
     /// The place of a user's address: the source of the request, or the header `countersign-user-address`
     #[arg(long, value_name = "PLACE", value_parser = UserAddress::ALL.map(UserAddress::as_str))]
     user_address: Option<String>,
+    /// An audience whose access tokens the client may introspect, exact or ending in * (repeatable)
+    #[arg(long, value_name = "AUDIENCE")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    introspects: Vec<String>,
+    /// The client is your own application: its users give no consent
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    first_party: Option<bool>,
+    /// The client must use PKCE; false only for a client with secrets that cannot
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    require_pkce: Option<bool>,
+    /// The https page of the client, for the consent page
+    #[arg(long, value_name = "URL")]
+    client_uri: Option<String>,
+    /// The https page of the client's privacy policy, for the consent page
+    #[arg(long, value_name = "URL")]
+    policy_uri: Option<String>,
+    /// The https page of the client's terms, for the consent page
+    #[arg(long, value_name = "URL")]
+    tos_uri: Option<String>,
     /// The `system` claim of tokens of version 1
     #[arg(long, value_name = "JSON", value_parser = input::object)]
     system: Option<Map<String, Value>>,

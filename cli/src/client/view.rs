@@ -54,8 +54,12 @@ pub fn show(view: &View) -> String {
     }));
     rows.push(("created_at", view.created_at.map(output::time)));
     rows.push(("updated_at", view.updated_at.map(output::time)));
+    let record = output::record(rows);
+    if view.secrets.is_empty() {
+        return record;
+    }
     let secrets = output::table(&["SECRET", "CREATED", "STATE", "HASH"], view.secrets.iter().map(SecretView::row));
-    format!("{}\n\n{secrets}", output::record(rows))
+    format!("{record}\n\n{secrets}")
 }
 
 fn format_value(form: Form, value: &Value) -> String {

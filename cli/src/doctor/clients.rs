@@ -61,7 +61,7 @@ fn problems(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
             "`countersign client update ID --grant-type GRANT`, or `countersign client disable ID`",
         ),
         (
-            active.is_empty(),
+            active.is_empty() && !client.is_public(),
             "no active secret, so no tokens",
             "`countersign client rotate-secret ID`, or `countersign client disable ID`",
         ),

@@ -40,8 +40,8 @@ impl Import for ImportedClient {
         let now = Clock::System.now();
         let mut client = Client::new(client_id, now);
         let named: ClientMetadata = object(line)?;
-        named.clone().write_to(&mut client, now).map_err(|error| error.to_string())?;
         client.secrets = hash.into_iter().map(|hash| Secret::new(hash, now)).collect();
+        named.clone().write_to(&mut client, now).map_err(|error| error.to_string())?;
         Ok(Self { client, named })
     }
 
@@ -64,11 +64,10 @@ impl Import for ImportedClient {
     fn overwrite(&self, stored: &mut Client) -> Result<(), String> {
         let mut metadata = ClientMetadata::of(stored);
         metadata.extend(self.named.clone());
-        metadata.write_to(stored, Clock::System.now()).map_err(|error| error.to_string())?;
         if !self.client.secrets.is_empty() {
             stored.secrets.clone_from(&self.client.secrets);
         }
-        Ok(())
+        metadata.write_to(stored, Clock::System.now()).map_err(|error| error.to_string())
     }
 }
 

@@ -23,7 +23,7 @@ pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
         Some(Form::Object | Form::Seconds) => {
             serde_json::from_str(cell).map_err(|_| format!("the {name} is not valid JSON"))
         }
-        Some(Form::Text | Form::Flag) | None => Ok(cell.into()),
+        Some(Form::Text | Form::Flag(_)) | None => Ok(cell.into()),
     }
 }
 
@@ -48,8 +48,9 @@ pub fn normalize(mut line: Line) -> Result<Line, String> {
             *id = id.to_string().into();
         }
     }
-    if let Some(enabled) = line.get_mut("enabled") {
-        *enabled = flag(enabled)?.into();
+    let is_flag = |name: &str| Attribute::named(name).is_some_and(|attribute| matches!(attribute.form, Form::Flag(_)));
+    for (name, value) in line.iter_mut().filter(|(name, _)| is_flag(name)) {
+        *value = flag(value).ok_or_else(|| format!("{name} is neither true nor false; write true or false"))?.into();
     }
     Ok(line)
 }
@@ -63,14 +64,14 @@ fn is_blank(value: &Value) -> bool {
 }
 
 /// Reads a boolean as databases write it.
-fn flag(value: &Value) -> Result<bool, String> {
+fn flag(value: &Value) -> Option<bool> {
     let text = match value {
         Value::String(text) => text.trim().to_ascii_lowercase(),
         other => other.to_string(),
     };
     match text.as_str() {
-        "true" | "1" | "t" | "yes" => Ok(true),
-        "false" | "0" | "f" | "no" => Ok(false),
-        _ => Err("enabled is neither true nor false; write true or false".to_owned()),
+        "true" | "1" | "t" | "yes" => Some(true),
+        "false" | "0" | "f" | "no" => Some(false),
+        _ => None,
     }
 }

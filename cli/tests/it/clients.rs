@@ -302,9 +302,15 @@ async fn each_attribute_has_a_flag_and_can_be_unset() {
     let (create, update) = (help("create").await, help("update").await);
     for attribute in ATTRIBUTES.iter().filter(|attribute| attribute.name != "enabled") {
         let name = attribute.name.replace('_', "-");
-        let flag = if attribute.form == Form::List { name.trim_end_matches('s') } else { &name };
-        assert!(create.contains(&format!("--{flag} <")), "{flag}");
-        assert!(update.contains(&format!("--{flag} <")), "{flag}");
+        let flag = match (attribute.name, attribute.form) {
+            ("token_endpoint_auth_method", _) => "--public  ".to_owned(),
+            ("introspects", _) => "--introspects <".to_owned(),
+            (_, Form::List) => format!("--{} <", name.trim_end_matches('s')),
+            (_, Form::Flag(_)) => format!("--{name}[=<"),
+            _ => format!("--{name} <"),
+        };
+        assert!(create.contains(&flag), "{flag}");
+        assert!(update.contains(&flag), "{flag}");
         let unset = ["client", "update", SERVICE.0, "--unset", &name];
         let ran = command_line(&test).run(&unset).await;
         assert_ne!(ran.code, 2, "{ran:?}");

@@ -23,6 +23,7 @@ mod origins;
 mod page;
 mod passwords;
 mod plan;
+mod public_clients;
 mod shared_ids;
 mod tokens;
 mod users;

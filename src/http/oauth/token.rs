@@ -55,7 +55,7 @@ pub(super) async fn post(
     let authenticated = async {
         let client = authenticate(&app, credentials, origin.source).await?;
         page.let_read(&client);
-        if !client.grant_types.contains(&grant_type) {
+        if !client.may_use(grant_type) {
             return Err(Error::unauthorized_client());
         }
         Ok(Caller { client, origin, version })

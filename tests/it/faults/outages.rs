@@ -162,6 +162,14 @@ async fn s_709_a_malformed_record_is_a_server_error_and_is_logged() {
         (json!({"system": "canary"}), "system"),
         (json!({"allowed_origins": "https://a.example"}), "allowed_origins"),
         (json!({"allowed_origins": ["https://canary.example/"]}), "allowed_origins"),
+        (json!({"token_endpoint_auth_method": "canary"}), "token_endpoint_auth_method"),
+        (json!({"token_endpoint_auth_method": "none"}), "secrets"),
+        (json!({"refresh_token_cookie": "canary"}), "refresh_token_cookie"),
+        (json!({"refresh_token_cookie": true}), "refresh_token_cookie"),
+        (json!({"introspects": ["can*ary"]}), "introspects"),
+        (json!({"first_party": "canary"}), "first_party"),
+        (json!({"require_pkce": "canary"}), "require_pkce"),
+        (json!({"tos_uri": "http://canary.example"}), "tos_uri"),
     ] {
         test.change_client(SERVICE.0, &changes);
         assert_reported("clients", attribute, async || test.form(SERVICE, &CLIENT_CREDENTIALS).await).await;

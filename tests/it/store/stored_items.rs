@@ -33,6 +33,8 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "system": {"text": "", "none": null, "number": 1.5, "list": [], "set": ["a", "a"], "map": {"in": {}}},
         "access_token_ttl": 60, "refresh_token_ttl": 4_294_967_295_u32,
         "allowed_origins": ["https://b.example", "https://a.example"], "user_address": "source",
+        "introspects": ["https://b.example/*", "a"], "first_party": true, "require_pkce": false,
+        "client_uri": "https://a.example", "policy_uri": "https://a.example/p", "tos_uri": "https://a.example/t",
         "created_at": 3, "updated_at": 4,
     }));
     create(&test, &full).await;
@@ -51,9 +53,23 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         }},
         "access_token_ttl": {"N": "60"}, "refresh_token_ttl": {"N": "4294967295"},
         "allowed_origins": {"SS": ["https://a.example", "https://b.example"]}, "user_address": {"S": "source"},
+        "introspects": {"SS": ["a", "https://b.example/*"]}, "first_party": {"BOOL": true},
+        "require_pkce": {"BOOL": false}, "client_uri": {"S": "https://a.example"},
+        "policy_uri": {"S": "https://a.example/p"}, "tos_uri": {"S": "https://a.example/t"},
         "created_at": {"N": "3"}, "updated_at": {"N": "4"},
     });
     assert_eq!(test.cloud.item("ClientsTable", &json!({"client_id": "full"})).unwrap(), Some(stored));
+
+    let public = client(json!({
+        "client_id": "public", "enabled": true, "token_endpoint_auth_method": "none",
+        "allowed_origins": ["https://a.example"], "refresh_token_cookie": true,
+    }));
+    create(&test, &public).await;
+    let stored = json!({
+        "client_id": {"S": "public"}, "enabled": {"BOOL": true}, "token_endpoint_auth_method": {"S": "none"},
+        "allowed_origins": {"SS": ["https://a.example"]}, "refresh_token_cookie": {"BOOL": true},
+    });
+    assert_eq!(test.cloud.item("ClientsTable", &json!({"client_id": "public"})).unwrap(), Some(stored));
 
     create(&test, &Client::new("bare".to_owned(), 5)).await;
     let stored = json!({

@@ -1,0 +1,68 @@
+//! The rules between the attributes of a client.
+
+use super::{Client, GrantType, MetadataError};
+
+/// The largest length of the id of a client with a cookie, whose name contains the id.
+const MAX_COOKIE_ID_LENGTH: usize = 64;
+
+impl Client {
+    /// Returns true if the client has no credential: it sends its id only.
+    pub fn is_public(&self) -> bool {
+        self.token_endpoint_auth_method.is_some()
+    }
+
+    /// Returns true if the client may use the grant. A public client may use fewer grants than its record lists: its id
+    /// proves nothing. A password counts only from the client's own origins, which a client with a cookie has to prove.
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        let is_usable = match grant_type {
+            GrantType::RefreshToken => true,
+            GrantType::Password => !self.is_public() || self.refresh_token_cookie,
+            GrantType::ClientCredentials => !self.is_public(),
+        };
+        is_usable && self.grant_types.contains(&grant_type)
+    }
+
+    /// Checks the rules between the attributes. A record that breaks one of them is malformed.
+    ///
+    /// # Errors
+    /// [`MetadataError`] with the attribute that does not fit the others.
+    pub fn check(&self) -> Result<(), MetadataError> {
+        let has_cookie = self.refresh_token_cookie;
+        let rules = [
+            (
+                self.is_public() && !self.secrets.is_empty(),
+                "secrets",
+                "a public client (token_endpoint_auth_method none) has no secrets; retire them first",
+            ),
+            (
+                has_cookie && !self.is_public(),
+                "refresh_token_cookie",
+                "refresh_token_cookie is for public clients; add token_endpoint_auth_method none",
+            ),
+            (
+                has_cookie && self.allowed_origins.is_empty(),
+                "refresh_token_cookie",
+                "refresh_token_cookie needs the origins of the application in allowed_origins; add them",
+            ),
+            (
+                has_cookie && !fits_cookie_name(&self.client_id),
+                "refresh_token_cookie",
+                "the name of the cookie contains the client id; use an id of at most 64 letters, digits, - and _",
+            ),
+            (
+                self.is_public() && !self.require_pkce,
+                "require_pkce",
+                "require_pkce false is for clients with secrets; a public client needs PKCE",
+            ),
+        ];
+        match rules.into_iter().find(|(is_broken, ..)| *is_broken) {
+            Some((_, attribute, message)) => Err(MetadataError::new(attribute, message)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn fits_cookie_name(client_id: &str) -> bool {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=MAX_COOKIE_ID_LENGTH).contains(&client_id.len()) && client_id.bytes().all(is_safe)
+}
