@@ -34,8 +34,11 @@ pub struct Pair {
     pub client_secret: String,
 }
 
-/// Authenticates a client, for a caller with this address. Every cause of failure does the same work and gets the same
-/// response (S-202).
+/// Authenticates a client, for a caller with this address. `page` is the header `Origin` of the request. Every cause of
+/// failure does the same work and gets the same response (S-202).
+///
+/// A public client sends its id and no secret. A client with a cookie must also send one of its origins (S-912): the
+/// cookie comes with every request of its site.
 ///
 /// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that.
 /// Therefore raw halves are also accepted, but only for an imported secret (S-211).
@@ -47,16 +50,22 @@ pub async fn authenticate(
     app: &App,
     credentials: Option<Credentials>,
     source: Option<IpAddr>,
+    page: Option<&str>,
 ) -> Result<Client, Error> {
     let Some(Credentials { presented, raw }) = credentials else {
         return Err(Error::invalid_client("no client credentials"));
     };
+    let has_secret = iter::once(&presented).chain(&raw).any(|pair| !pair.client_secret.is_empty());
     let network = source.map(Network::from);
     let (same_id, other_id) = match raw {
         Some(raw) if raw.client_id == presented.client_id => (Some(raw.client_secret), None),
         raw => (None, raw),
     };
     let mut client = find(app, &presented.client_id).await?;
+    if let Some(client) = client.take_if(|client| !has_secret && needs_no_secret(client, page)) {
+        record(Some(&client));
+        return Ok(client);
+    }
     if other_id.is_none() {
         record(client.as_ref());
     }
@@ -84,9 +93,18 @@ pub async fn authenticate(
             tracing::Span::current().record("secret_id", secret);
             Ok(client)
         }
+        (None, true) if client.is_public() => {
+            Err(Error::invalid_client("a public client with a secret, or from an origin that is not its own"))
+        }
         (None, true) => Err(Error::invalid_client("wrong or expired secret")),
         (None, false) => Err(Error::invalid_client("disabled client")),
     }
+}
+
+/// Returns true if the client is authenticated by its id, for a request of this page.
+fn needs_no_secret(client: &Client, page: Option<&str>) -> bool {
+    let is_own_page = || page.is_some_and(|origin| client.allowed_origins.contains(origin));
+    client.is_public() && client.enabled && (!client.refresh_token_cookie || is_own_page())
 }
 
 /// Records a client that exists. An unknown id does not reach the log, because it may be a secret in the wrong place.

@@ -55,18 +55,22 @@ pub struct Caller {
     pub client: Client,
     /// The addresses of the request.
     pub origin: Origin,
+    /// The refresh token in the client's cookie, if the client has a cookie and the request needs it.
+    pub cookie: Option<String>,
     /// The version of the access token.
     pub version: TokenVersion,
 }
 
 impl Caller {
     /// Returns the network of the user, and records an address that the client states. `None` if the client's record does
-    /// not say where the address is, or if the address is missing.
+    /// not say where the address is, or if the address is missing. The page of a client with a cookie runs on the user's
+    /// device.
     ///
     /// # Errors
     /// `invalid_request` if the client forwards something that is not an address.
     fn user_network(&self) -> Result<Option<Network>, Error> {
-        let address = match self.client.user_address {
+        let place = if self.client.refresh_token_cookie { Some(UserAddress::Source) } else { self.client.user_address };
+        let address = match place {
             None => None,
             Some(UserAddress::Source) => self.origin.source,
             Some(UserAddress::Forwarded) => {
@@ -104,7 +108,8 @@ pub async fn run(
             password::issue(app, request, &caller).await
         }
         GrantType::RefreshToken => {
-            let (caller, request) = both(authenticated, refresh_token::Request::read(app, params)).await?;
+            let request = async { Ok(refresh_token::Request::read(app, params).await) };
+            let (caller, request) = both(authenticated, request).await?;
             refresh_token::issue(app, request, &caller).await
         }
     }

@@ -81,6 +81,11 @@ impl Param {
         Error::invalid_parameter("The ", self.name, problem)
     }
 
+    /// Returns `invalid_request` for a parameter that must be present.
+    pub const fn missing(self) -> Error {
+        self.invalid(" is missing.")
+    }
+
     /// Returns `invalid_request` for a parameter that occurs more than once.
     pub const fn repeated(self) -> Error {
         Error::invalid_parameter("The parameter ", self.name, " is repeated.")
@@ -159,6 +164,6 @@ impl Params {
     /// # Errors
     /// `invalid_request` if it was absent, empty or taken before.
     pub fn require(&mut self, param: Param) -> Result<String, Error> {
-        self.take(param).ok_or(param.invalid(" is missing."))
+        self.take(param).ok_or(param.missing())
     }
 }

@@ -17,6 +17,9 @@ pub struct Issued {
     access_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    /// The seconds after which the refresh token expires.
+    #[serde(skip)]
+    refresh_token_expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
 }
@@ -29,13 +32,19 @@ impl Issued {
             expires_in: token.expires_in,
             access_token: token.sign(version, key)?,
             refresh_token: None,
+            refresh_token_expires_in: 0,
             scope: (version == TokenVersion::V2).then(|| token.scope.to_string()),
         })
     }
 
-    /// Adds a refresh token.
-    pub(super) fn with_refresh_token(self, refresh_token: String) -> Self {
-        Self { refresh_token: Some(refresh_token), ..self }
+    /// Adds a refresh token that expires after this number of seconds.
+    pub(super) fn with_refresh_token(self, refresh_token: String, expires_in: u64) -> Self {
+        Self { refresh_token: Some(refresh_token), refresh_token_expires_in: expires_in, ..self }
+    }
+
+    /// Removes the refresh token from the response. Returns it with the seconds after which it expires.
+    pub fn take_refresh_token(&mut self) -> Option<(String, u64)> {
+        self.refresh_token.take().map(|token| (token, self.refresh_token_expires_in))
     }
 }
 

@@ -182,12 +182,13 @@ async fn begin_login(
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
-    app.store.begin_refresh_family(login.family, &new_family(app, &token, proven, *version)).await?;
+    let family = new_family(app, &token, proven, *version);
+    app.store.begin_refresh_family(login.family, &family).await?;
     if !client.may_use(GrantType::RefreshToken) {
         return Ok(issued);
     }
     let refresh_token = RefreshToken { family: login.family, generation: 0 };
-    Ok(issued.with_refresh_token(refresh_token.mint(&keys.refresh_token_keys)))
+    Ok(issued.with_refresh_token(refresh_token.mint(&keys.refresh_token_keys), family.expires_at.saturating_sub(now)))
 }
 
 /// Builds the family of a login that begins with this access token.

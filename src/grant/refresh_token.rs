@@ -1,7 +1,7 @@
 //! The refresh token grant (RFC 6749 section 6): an application continues to act for a user.
 //!
 //! 1. The client is authenticated and may use the grant (section 6); the caller checked both.
-//! 2. The refresh token is present (section 6).
+//! 2. The refresh token is present (section 6): in the body, or in the cookie of a client that has one.
 //! 3. A requested scope is one that the client may have (section 3.3).
 //! 4. We made the token, for this client, and it is the active token of its family (RFC 9700 section 4.14.2) or a retry
 //!    within the grace. A replay ends the family.
@@ -31,29 +31,43 @@ const REFRESH_TOKEN: Param = Param::new("refresh_token", 1024, Grammar::Text);
 /// The parameters of the grant.
 pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE];
 
+/// A refresh token that we made with its family, or nothing.
+type Found = Result<Option<(RefreshToken, Family)>, Error>;
+
 /// The values of the grant's parameters, and the family that the refresh token names.
 pub struct Request {
     scope: Option<String>,
-    /// A server error counts only after the client's errors.
-    found: Result<Option<(RefreshToken, Family)>, Error>,
+    /// The refresh token of the body, if there is one. A server error counts only after the client's errors.
+    found: Option<Found>,
     /// The time at which the request was received, in seconds since the epoch.
     received_at: u64,
 }
 
 impl Request {
     /// Takes the parameters of the grant and reads the family. A token that we did not make is rejected without a read.
-    ///
-    /// # Errors
-    /// `invalid_request` if the refresh token is missing.
-    pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
+    pub async fn read(app: &App, params: &mut Params) -> Self {
         let received_at = app.clock.now();
         let scope = params.take(SCOPE);
-        let token = params.require(REFRESH_TOKEN)?;
-        Ok(Self { scope, found: find(app, &token).await, received_at })
+        let found = match params.take(REFRESH_TOKEN) {
+            Some(token) => Some(find(app, &token).await),
+            None => None,
+        };
+        Self { scope, found, received_at }
     }
 }
 
-async fn find(app: &App, token: &str) -> Result<Option<(RefreshToken, Family)>, Error> {
+/// Step 2. The cookie is read after the client is authenticated, so its family costs one more round trip.
+async fn presented(app: &App, in_body: Option<Found>, caller: &Caller) -> Result<Found, Error> {
+    match (in_body, &caller.cookie) {
+        (Some(found), _) if !caller.client.refresh_token_cookie => Ok(found),
+        (Some(_), _) => Err(Error::invalid_request("The refresh token of this client is in its cookie.")),
+        (None, Some(token)) => Ok(find(app, token).await),
+        (None, None) if caller.client.refresh_token_cookie => Err(reject("no cookie")),
+        (None, None) => Err(REFRESH_TOKEN.missing()),
+    }
+}
+
+async fn find(app: &App, token: &str) -> Found {
     let keys = app.keyring.current().await?;
     Ok(match RefreshToken::read(&keys.refresh_token_keys, token) {
         Some(token) => app.store.refresh_family(token.family).await?.map(|family| (token, family)),
@@ -64,13 +78,14 @@ async fn find(app: &App, token: &str) -> Result<Option<(RefreshToken, Family)>, 
 /// Issues a new access token for the user, and the successor of the refresh token.
 ///
 /// # Errors
-/// `invalid_grant`, `invalid_scope`; server errors.
+/// `invalid_request`, `invalid_grant`, `invalid_scope`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version, .. } = caller;
+    let found = presented(app, request.found, caller).await?;
     let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(Error::invalid_scope)?;
     let (used, family) =
-        request.found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
+        found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
     span.record("session", used.family.log_id());
     let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
@@ -115,7 +130,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
-    if is_active {
+    let expires_at = if is_active {
         let next = Family {
             generation: used.successor().generation,
             rotated_at: app.clock.now(),
@@ -124,8 +139,12 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
             ..family.clone()
         };
         rotate(app, used, &next).await?;
-    }
-    Ok(issued.with_refresh_token(used.successor().mint(&keys.refresh_token_keys)))
+        next.expires_at
+    } else {
+        family.expires_at
+    };
+    let successor = used.successor().mint(&keys.refresh_token_keys);
+    Ok(issued.with_refresh_token(successor, expires_at.saturating_sub(now)))
 }
 
 /// Step 6, for a requested scope that the client may have.

@@ -2,10 +2,9 @@
 //!
 //! A page may read a response at the token endpoint only if the client is authenticated and lists the page's origin. A
 //! preflight request does not name a client, so every origin is approved. That is safe, because a form POST needs no
-//! preflight either.
+//! preflight either. Browsers send and store the cookie of a client only if the responses allow credentials.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -28,15 +27,27 @@ pub(super) const METHODS: &str = "POST,OPTIONS";
 #[derive(Clone)]
 pub(super) struct Page {
     origin: Option<HeaderValue>,
-    may_read: Arc<AtomicBool>,
+    readable: Arc<OnceLock<Readable>>,
+}
+
+/// The page may read the response.
+#[derive(Clone, Copy)]
+struct Readable {
+    /// True if the request may contain cookies.
+    with_credentials: bool,
 }
 
 impl Page {
+    /// Returns the origin of the page.
+    pub(super) fn origin(&self) -> Option<&str> {
+        self.origin.as_ref().and_then(|origin| origin.to_str().ok())
+    }
+
     /// Lets the page read the response if its origin is one of the client's. The caller has authenticated the client.
     pub(super) fn let_read(&self, client: &Client) {
-        let origin = self.origin.as_ref().and_then(|origin| origin.to_str().ok());
-        let is_allowed = origin.is_some_and(|origin| client.allowed_origins.contains(origin));
-        self.may_read.store(is_allowed, Ordering::Relaxed);
+        if self.origin().is_some_and(|origin| client.allowed_origins.contains(origin)) {
+            self.readable.get_or_init(|| Readable { with_credentials: client.refresh_token_cookie });
+        }
     }
 }
 
@@ -60,7 +71,7 @@ pub(super) async fn preflight(request: HeaderMap) -> Response {
 /// the Basic challenge if a page's request did not use Basic: Chromium would open its login dialog, and the page would
 /// get no response.
 pub(super) async fn by_origin(mut request: Request, next: Next) -> Response {
-    let page = Page { origin: request.headers().get(ORIGIN).cloned(), may_read: Arc::default() };
+    let page = Page { origin: request.headers().get(ORIGIN).cloned(), readable: Arc::default() };
     let uses_basic = uses_basic(request.headers());
     request.extensions_mut().insert(page.clone());
     let mut response = next.run(request).await;
@@ -69,9 +80,12 @@ pub(super) async fn by_origin(mut request: Request, next: Next) -> Response {
     let Some(origin) = page.origin else {
         return response;
     };
-    if page.may_read.load(Ordering::Relaxed) {
+    if let Some(Readable { with_credentials }) = page.readable.get() {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, DPoP-Nonce"));
+        if *with_credentials {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
     }
     if !uses_basic && let Some(challenge) = headers.get_mut(WWW_AUTHENTICATE) {
         *challenge = HeaderValue::from_static("Bearer realm=\"oauth\"");

@@ -10,6 +10,7 @@ use super::{cors, only};
 use crate::app::App;
 use crate::error::Error;
 
+mod cookie;
 mod token;
 
 /// Builds the routes.

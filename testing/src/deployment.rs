@@ -33,8 +33,10 @@ use crate::log_lines::LogLines;
 use crate::request::form;
 use crate::response::Response;
 
+mod browser;
 mod records;
 
+pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh};
 pub(crate) use records::active_generation;
 
 /// The issuer of every deployment.

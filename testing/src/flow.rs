@@ -3,7 +3,9 @@
 
 use serde_json::json;
 
-use crate::deployment::{APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SERVICE, TestApp, USERNAME};
+use crate::deployment::{
+    APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SERVICE, TestApp, USERNAME, browser_login,
+};
 use crate::response::Response;
 
 mod scenario;
@@ -48,10 +50,16 @@ pub enum Flow {
     RolledBack,
     RevokedFamily,
     DisabledUser,
+    /// A login through a client whose refresh token travels in a cookie.
+    CookieLogin,
+    /// A refresh with that cookie.
+    CookieRefresh,
+    /// A refresh with a cookie that was used longer ago than the grace.
+    CookieReplay,
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 20] = [
+pub const FLOWS: [Flow; 23] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -72,6 +80,9 @@ pub const FLOWS: [Flow; 20] = [
     Flow::RolledBack,
     Flow::RevokedFamily,
     Flow::DisabledUser,
+    Flow::CookieLogin,
+    Flow::CookieRefresh,
+    Flow::CookieReplay,
 ];
 
 impl Flow {
@@ -84,7 +95,8 @@ impl Flow {
             | Self::Replay
             | Self::RolledBack
             | Self::RevokedFamily
-            | Self::DisabledUser => Some((400, "invalid_grant")),
+            | Self::DisabledUser
+            | Self::CookieReplay => Some((400, "invalid_grant")),
             Self::RefreshForLostScope => Some((400, "invalid_scope")),
             _ => None,
         }
@@ -110,12 +122,28 @@ impl Flow {
                 | Self::Replay
                 | Self::RolledBack
                 | Self::DisabledUser
+                | Self::CookieLogin
+                | Self::CookieRefresh
+                | Self::CookieReplay
         )
     }
 
     /// Returns true if the caller presents a refresh token that was not used yet.
     pub fn presents_unused_token(self) -> bool {
-        matches!(self, Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser)
+        matches!(
+            self,
+            Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser | Self::CookieRefresh
+        )
+    }
+
+    /// Returns true if the refresh token travels in a cookie.
+    pub fn has_cookie(self) -> bool {
+        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay)
+    }
+
+    /// Sends a refresh request like the client of the flow.
+    async fn refresh(self, test: &TestApp, token: &str) -> Response {
+        if self.has_cookie() { test.refresh_by_cookie(token).await } else { test.refresh(token).await }
     }
 
     /// Prepares the deployment. Returns the refresh token that the caller presents, if there is one.
@@ -129,6 +157,12 @@ impl Flow {
                 test.change_client(SERVICE.0, &json!({"enabled": false}));
             }
             Self::PasswordOnly => test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]})),
+            Self::CookieLogin => test.put_browser_app(),
+            Self::CookieRefresh | Self::CookieReplay => {
+                test.put_browser_app();
+                let token = test.log_in_by_browser().await;
+                return Some(self.prepare_family(test, token).await);
+            }
             Self::Refresh
             | Self::RefreshForLostScope
             | Self::Retry
@@ -148,8 +182,8 @@ impl Flow {
     async fn prepare_family(self, test: &TestApp, token: String) -> String {
         match self {
             Self::Retry => drop(test.refresh(&token).await.refresh_token()),
-            Self::Replay => {
-                test.refresh(&token).await.refresh_token();
+            Self::Replay | Self::CookieReplay => {
+                self.refresh(test, &token).await.refresh_token();
                 test.advance_clock(60);
             }
             Self::RolledBack => {
@@ -184,7 +218,8 @@ impl Flow {
             Self::UnknownUser => test.password("unknown@itccompliance.co.uk", PASSWORD).await,
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
-            _ => test.refresh(token.unwrap()).await,
+            Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            _ => self.refresh(test, token.unwrap()).await,
         }
     }
 }

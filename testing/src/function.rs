@@ -142,6 +142,8 @@ impl Function {
         let status = u16::try_from(response["statusCode"].as_u64().unwrap_or_else(|| panic!("{response}"))).unwrap();
         assert_eq!(response["isBase64Encoded"], false);
         let headers = response["headers"].as_object().unwrap().iter();
+        let cookies = response["cookies"].as_array().into_iter().flatten().map(|cookie| ("set-cookie", cookie));
+        let headers = headers.map(|(name, value)| (name.as_str(), value)).chain(cookies);
         let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap()));
         let bytes: axum::body::Bytes = response["body"].as_str().unwrap_or_default().to_owned().into();
         let body = serde_json::from_slice(&bytes).unwrap_or_default();

@@ -81,11 +81,27 @@ impl Response {
         claims
     }
 
+    /// Returns the cookie that the response sets: its name, its value and its attributes. Asserts that there is at most one.
+    #[track_caller]
+    pub fn cookie(&self) -> Option<(&str, &str, Vec<&str>)> {
+        let mut cookies = self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        let mut parts = cookies.next()?.split("; ");
+        assert_eq!(cookies.next(), None);
+        let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+        Some((name, value, parts.collect()))
+    }
+
+    /// Returns the refresh token that the response contains, in its body or in a cookie.
+    pub fn issued_refresh_token(&self) -> Option<String> {
+        let in_cookie = self.cookie().map(|(_, value, _)| value).filter(|value| !value.is_empty());
+        self.body["refresh_token"].as_str().or(in_cookie).map(ToOwned::to_owned)
+    }
+
     /// Returns the refresh token of a token response.
     #[track_caller]
     pub fn refresh_token(&self) -> String {
         assert_eq!(self.status, 200, "{:?}", self.bytes);
-        self.body["refresh_token"].as_str().unwrap().to_owned()
+        self.issued_refresh_token().unwrap()
     }
 }
 

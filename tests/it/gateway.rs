@@ -17,6 +17,8 @@ use testing::cloud::{self, environment};
 use testing::demo;
 use testing::{ISSUER, LogLines, TestApp};
 
+mod cookies;
+
 /// Starts a deployment with the clients and the user of the events. Returns the address of its AWS.
 async fn demo() -> (TestApp, SocketAddr) {
     let test = TestApp::start().await;
@@ -50,6 +52,14 @@ async fn every_sample_event_gets_its_response() {
             }
             "client_credentials_json" => drop(response.assert_issued(1)),
             "refresh_token" | "wrong_password" => response.assert_error(400, "invalid_grant"),
+            "cookie_login" => {
+                response.assert_issued(2);
+                assert!(response.cookie().unwrap().1.starts_with("cs_rt_"));
+            }
+            "cookie_refresh" => {
+                response.assert_error(400, "invalid_grant");
+                assert_eq!(response.cookie().unwrap().1, "");
+            }
             "wrong_secret" | "unknown_client" => response.assert_error(401, "invalid_client"),
             "unsupported_grant_type" => response.assert_error(400, "unsupported_grant_type"),
             "scope_not_allowed" => response.assert_error(400, "invalid_scope"),

@@ -1,6 +1,7 @@
 //! `src/http`: the endpoints.
 
 mod bodies;
+mod cookies;
 mod cors;
 mod headers;
 mod openapi;

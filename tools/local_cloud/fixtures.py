@@ -19,7 +19,8 @@ def seed(stack, fixtures):
     """Writes clients and users to the tables of a stack, and hashes their secrets and passwords."""
     dynamodb = stack.cloud.client("dynamodb")
     for client in fixtures["clients"]:
-        client = client | {"secrets": [_hashed(secret, "secret", "hash") for secret in client["secrets"]]}
+        if "secrets" in client:
+            client = client | {"secrets": [_hashed(secret, "secret", "hash") for secret in client["secrets"]]}
         dynamodb.put_item(TableName=stack.resources["ClientsTable"], Item=_item(client))
     for user in fixtures["users"]:
         user = _hashed(user, "password", "password_hash")

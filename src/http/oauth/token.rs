@@ -1,18 +1,21 @@
 //! `POST /oauth/token` (RFC 6749 section 3.2). The first check that fails decides the error.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::IntoResponse;
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json};
 
+use super::cookie::Cookie;
 use crate::app::App;
+use crate::client::GrantType;
 use crate::client_auth::{self, authenticate};
-use crate::error::Error;
+use crate::error::{Code, Error};
+use crate::grant::issue::Issued;
 use crate::grant::{self, Caller};
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
@@ -34,7 +37,7 @@ pub(super) async fn post(
     Extension(page): Extension<Page>,
     parts: Parts,
     body: Result<Bytes, BytesRejection>,
-) -> Result<impl IntoResponse, Error> {
+) -> Result<Response, Error> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
         _ => Error::invalid_request("The body cannot be read."),
@@ -52,14 +55,39 @@ pub(super) async fn post(
     span.record("version", version.number());
 
     let origin = origin(parts.extensions.get(), headers);
+    let used_cookie = OnceLock::new();
     let authenticated = async {
-        let client = authenticate(&app, credentials, origin.source).await?;
+        let client = authenticate(&app, credentials, origin.source, page.origin()).await?;
         page.let_read(&client);
         if !client.may_use(grant_type) {
             return Err(Error::unauthorized_client());
         }
-        Ok(Caller { client, origin, version })
+        let mut cookie = Cookie::of(&client);
+        if let Some(cookie) = cookie.as_mut().filter(|_| grant_type == GrantType::RefreshToken) {
+            cookie.read(headers)?;
+        }
+        let presented = cookie.as_ref().and_then(Cookie::presented);
+        let _ = used_cookie.set(cookie);
+        Ok(Caller { client, origin, version, cookie: presented })
     };
-    let issued = grant::run(&app, grant_type, params, authenticated).await?;
-    Ok((Extension(Decision::Issued), Json(issued)))
+    let issued = grant::run(&app, grant_type, params, authenticated).await;
+    Ok(respond(issued, used_cookie.into_inner().flatten()))
+}
+
+/// Builds the response. `cookie` is that of the authenticated client: the refresh token is sent in it, and not in the
+/// body. An `invalid_grant` about the token in the cookie clears it.
+fn respond(issued: Result<Issued, Error>, cookie: Option<Cookie>) -> Response {
+    match issued {
+        Ok(mut issued) => {
+            let set = cookie.and_then(|cookie| {
+                let (refresh_token, expires_in) = issued.take_refresh_token()?;
+                cookie.set(&refresh_token, expires_in)
+            });
+            (AppendHeaders(set), Extension(Decision::Issued), Json(issued)).into_response()
+        }
+        Err(error) => {
+            let used = cookie.filter(|cookie| error.code() == Code::InvalidGrant && cookie.presented().is_some());
+            (AppendHeaders(used.and_then(|cookie| cookie.clear())), error).into_response()
+        }
+    }
 }

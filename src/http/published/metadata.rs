@@ -32,7 +32,7 @@ struct Metadata<'a> {
     grant_types_supported: [&'static str; 3],
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: &'a [String],
-    token_endpoint_auth_methods_supported: [&'static str; 2],
+    token_endpoint_auth_methods_supported: [&'static str; 3],
 }
 
 /// Returns the metadata, which depends on the configuration and on the signing keys only.
@@ -48,7 +48,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         grant_types_supported: GrantType::ALL.map(GrantType::as_str),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: &keys.algorithms,
-        token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+        token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;
     document(&headers, &json, app.config.keys.max_age)

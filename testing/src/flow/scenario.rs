@@ -62,13 +62,15 @@ impl Scenario {
     /// Returns an error of the state after these responses, if there is one. The proxy must have no faults.
     pub async fn check_state(&self, responses: &[&Response]) -> Option<String> {
         match self.flow {
-            Flow::Password | Flow::ImportedHash | Flow::ResumeImportedHash => self.check_logins(responses).await,
-            Flow::Refresh | Flow::Retry => self.check_successor(responses).await,
+            Flow::Password | Flow::ImportedHash | Flow::ResumeImportedHash | Flow::CookieLogin => {
+                self.check_logins(responses).await
+            }
+            Flow::Refresh | Flow::Retry | Flow::CookieRefresh => self.check_successor(responses).await,
             Flow::RefreshForLostScope => {
                 let active = self.active_generation(self.token.as_deref()?).await;
                 (active != Some(0)).then(|| format!("a rejected request used the token: {active:?} is active"))
             }
-            Flow::Replay | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser => {
+            Flow::Replay | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser | Flow::CookieReplay => {
                 self.test.change_user(&json!({}));
                 let active = self.active_generation(self.token.as_deref()?).await;
                 active.map(|generation| format!("the family is not revoked: {generation} is active"))
@@ -79,7 +81,7 @@ impl Scenario {
 
     async fn check_logins(&self, responses: &[&Response]) -> Option<String> {
         for response in responses.iter().filter(|response| response.status == 200) {
-            let refreshed = self.test.refresh(&response.refresh_token()).await;
+            let refreshed = self.flow.refresh(&self.test, &response.refresh_token()).await;
             if refreshed.status != 200 {
                 return Some(format!("the refresh token of a login is not valid: {:?}", refreshed.bytes));
             }
@@ -93,7 +95,7 @@ impl Scenario {
         if issued.iter().any(|response| response.refresh_token() != successor) {
             return Some("one token has two successors".to_owned());
         }
-        let next = self.test.refresh(&successor).await;
+        let next = self.flow.refresh(&self.test, &successor).await;
         if next.status != 200 {
             return Some(format!("the successor is not valid: {:?}", next.bytes));
         }
@@ -145,7 +147,7 @@ pub fn login_is_recorded(test: &TestApp, response: &Response) -> Option<bool> {
     let claims: Value = serde_json::from_slice(&decode(payload)).unwrap();
     let jti = decode(claims["jti"].as_str().unwrap());
     let family = jti.get(..16).filter(|_| jti.len() == 32)?;
-    let issued = match response.body["refresh_token"].as_str() {
+    let issued = match response.issued_refresh_token() {
         Some(token) => decode(token.strip_prefix("cs_rt_").unwrap()),
         None => [&[1], family, &[0; 4]].concat(),
     };

@@ -117,6 +117,24 @@ fn s_703_a_fault_is_never_a_client_error() {
 
 #[test]
 #[ignore = "takes minutes: make faults"]
+fn s_911_a_fault_neither_sets_nor_clears_a_cookie() {
+    assert_holds(
+        "S-911 a cookie for each decision and none for a fault",
+        |run| run.flow.has_cookie(),
+        |run| {
+            let set = run.response.cookie().map(|(_, value, _)| !value.is_empty());
+            let expected = match run.response.status {
+                200 => Some(true),
+                400 => Some(false),
+                _ => None,
+            };
+            (set != expected).then(|| format!("{:?}", run.response.headers))
+        },
+    );
+}
+
+#[test]
+#[ignore = "takes minutes: make faults"]
 fn s_704_a_response_takes_less_than_four_seconds() {
     assert_holds(
         "S-704 a response within four seconds",

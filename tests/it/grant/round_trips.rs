@@ -121,6 +121,17 @@ async fn refresh_token_needs_three_round_trips_with_three_reads_and_one_write() 
     }
 }
 
+/// The cookie is read after the client and its origin are proven.
+#[tokio::test]
+async fn a_refresh_with_a_cookie_needs_one_round_trip_more() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    test.put_browser_app();
+    let token = test.log_in_by_browser().await;
+    let (response, calls) = round_trips(&test, test.refresh_by_cookie(&token), [1, 1, 1, 1]).await;
+    response.assert_issued(2);
+    assert_eq!(calls, [[CLIENT], ["GetItem GrantsTable"], [USER], ["UpdateItem GrantsTable"]]);
+}
+
 #[tokio::test]
 async fn a_retry_within_the_grace_needs_two_round_trips_and_no_write() {
     let test = TestApp::start().await;

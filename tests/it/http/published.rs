@@ -150,7 +150,7 @@ fn metadata(issuer: &str) -> Value {
         "grant_types_supported": ["client_credentials", "password", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
     })
 }
 

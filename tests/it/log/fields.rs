@@ -33,6 +33,9 @@ fn members(flow: Flow) -> &'static str {
             "grant version client_id secret_id user session jti kid upgraded lane failures hash_ms store_ms"
         }
         Flow::Refresh | Flow::Retry => "grant version client_id secret_id user session jti kid store_ms",
+        Flow::CookieLogin => "grant version client_id user session jti kid lane failures hash_ms store_ms",
+        Flow::CookieRefresh => "grant version client_id user session jti kid store_ms",
+        Flow::CookieReplay => "grant version client_id user session risk error reason store_ms",
         Flow::Replay => "grant version client_id secret_id user session risk error reason store_ms",
         Flow::RefreshForLostScope | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser => {
             "grant version client_id secret_id user session error reason store_ms"

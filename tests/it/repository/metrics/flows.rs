@@ -30,7 +30,7 @@ impl Happened {
         }
         match flow {
             Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
-            Flow::Replay => self.add("RefreshReplayed"),
+            Flow::Replay | Flow::CookieReplay => self.add("RefreshReplayed"),
             _ => {}
         }
     }
@@ -50,14 +50,17 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::WrongPassword
         | Flow::UnknownUser
         | Flow::ImportedHash
-        | Flow::ResumeImportedHash => "password",
+        | Flow::ResumeImportedHash
+        | Flow::CookieLogin => "password",
         Flow::Refresh
         | Flow::RefreshForLostScope
         | Flow::Retry
         | Flow::Replay
         | Flow::RolledBack
         | Flow::RevokedFamily
-        | Flow::DisabledUser => "refresh_token",
+        | Flow::DisabledUser
+        | Flow::CookieRefresh
+        | Flow::CookieReplay => "refresh_token",
     }
 }
 

@@ -1,0 +1,61 @@
+//! The cookie with the refresh token of a browser application (RFC 6265 section 4). Only a client whose record has
+//! `refresh_token_cookie` has one.
+
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::client::Client;
+use crate::error::Error;
+
+/// The beginning of the name. A browser accepts a cookie with this prefix only from a response of this host over TLS, and
+/// not from a script or from a sibling domain. Older browsers treat it as `__Host-`.
+const PREFIX: &str = "__Host-Http-countersign-";
+
+/// The cookie of a client. Has no `Debug`: it contains a refresh token.
+pub(super) struct Cookie {
+    name: String,
+    presented: Option<String>,
+}
+
+impl Cookie {
+    /// Returns the cookie of a client, if it has one. The caller has authenticated the client and checked its origin.
+    pub(super) fn of(client: &Client) -> Option<Self> {
+        client.refresh_token_cookie.then(|| Self { name: format!("{PREFIX}{}", client.client_id), presented: None })
+    }
+
+    /// Reads the value that a request presents. A value that is not text is not a refresh token, like any other text.
+    ///
+    /// # Errors
+    /// `invalid_request` if the request presents the cookie twice.
+    pub(super) fn read(&mut self, headers: &HeaderMap) -> Result<(), Error> {
+        let pairs = headers.get_all(COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+        let mut values = pairs.filter_map(|pair| {
+            pair.trim_ascii().strip_prefix(self.name.as_bytes())?.strip_prefix(b"=").map(String::from_utf8_lossy)
+        });
+        self.presented = values.next().map(Into::into);
+        if values.next().is_some() {
+            return Err(Error::invalid_request("The cookie is repeated."));
+        }
+        Ok(())
+    }
+
+    /// Returns the value that the request presents, if [`read`](Self::read) found one.
+    pub(super) fn presented(&self) -> Option<String> {
+        self.presented.clone()
+    }
+
+    /// Returns the header that stores a refresh token for this number of seconds.
+    pub(super) fn set(&self, refresh_token: &str, max_age: u64) -> Option<(HeaderName, HeaderValue)> {
+        let cookie =
+            format!("{}={refresh_token}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={max_age}", self.name);
+        // Always a header value: the id of such a client and our tokens consist of letters, digits, `-` and `_`.
+        let mut value = HeaderValue::try_from(cookie).ok()?;
+        value.set_sensitive(true);
+        Some((SET_COOKIE, value))
+    }
+
+    /// Returns the header that deletes the cookie.
+    pub(super) fn clear(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.set("", 0)
+    }
+}
