@@ -8,6 +8,7 @@ use crate::throttle::Budget;
 
 mod keys;
 mod lifetimes;
+mod pages;
 mod roots;
 mod rotation;
 mod tables;
@@ -15,6 +16,7 @@ mod throttle;
 
 pub use keys::KeySettings;
 pub use lifetimes::Lifetimes;
+pub use pages::{Color, Pages};
 pub use roots::{roots, roots_from_variables};
 pub use rotation::RotationConfig;
 pub use tables::Tables;
@@ -34,6 +36,8 @@ pub struct Config {
     pub argon2: Argon2Params,
     /// `FREE_ATTEMPTS`, `MAX_ATTEMPT_DELAY`: the budget of guesses.
     pub throttle: Budget,
+    /// The login pages. Without them, there is no authorization code.
+    pub pages: Option<Pages>,
     /// The number of requests that this process serves simultaneously. Lambda sets `AWS_LAMBDA_MAX_CONCURRENCY`; by
     /// default, an execution environment serves one request at a time.
     pub max_concurrency: u32,
@@ -72,8 +76,10 @@ impl Config {
     pub fn from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let variables = Variables(&lookup);
         let argon2 = Argon2Params::default();
+        let issuer = issuer(&variables)?;
         Ok(Self {
-            issuer: issuer(&variables)?,
+            pages: Pages::read(&variables, &issuer)?,
+            issuer,
             tables: Tables::read(&variables)?,
             keys: KeySettings::read(&variables)?,
             lifetimes: Lifetimes::read(&variables)?,

@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::{api, output};
 
 /// The environment variables of the function, and the output or parameter of the stack (`template.yaml`) for each.
-const VARIABLES: [(&str, &str); 18] = [
+const VARIABLES: [(&str, &str); 27] = [
     ("CLIENTS_TABLE", "ClientsTableName"),
     ("USERS_TABLE", "UsersTableName"),
     ("GRANTS_TABLE", "GrantsTableName"),
@@ -40,6 +40,15 @@ const VARIABLES: [(&str, &str); 18] = [
     ("ARGON2_PARALLELISM", "Argon2Parallelism"),
     ("FREE_ATTEMPTS", "FreeAttempts"),
     ("MAX_ATTEMPT_DELAY", "MaxAttemptDelay"),
+    ("LOGIN_PAGES", "LoginPages"),
+    ("SESSION_IDLE_TTL", "SessionIdleTtl"),
+    ("SESSION_MAX_TTL", "SessionMaxTtl"),
+    ("BRAND_NAME", "BrandName"),
+    ("BRAND_LOGO_URL", "BrandLogoUrl"),
+    ("BRAND_COLOR", "BrandColor"),
+    ("SUPPORT_URL", "SupportUrl"),
+    ("PRIVACY_URL", "PrivacyUrl"),
+    ("TERMS_URL", "TermsUrl"),
     ("SIGNING_ALGORITHM", "SigningAlgorithm"),
     ("KEY_PUBLIC_FOR", "KeyPublicFor"),
 ];

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 use countersign::app::App;
 use countersign::clock::Clock;
+use countersign::config::Pages;
 use countersign::http::router;
 use countersign::{aws, log};
 use testing::cloud::{self, BoxError, Cloud};
@@ -51,6 +52,7 @@ async fn run(options: Options) -> Result<(), BoxError> {
     let sdk = aws::load(cloud::sdk(address)).await;
     let mut config = cloud::config(&issuer)?;
     config.max_concurrency = u32::MAX;
+    config.pages = Some(Pages::default());
     let app = App::new(config, &sdk, Clock::System)?;
     seed(&cloud, &app.hasher)?;
     app.warm_up().await;

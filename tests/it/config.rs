@@ -11,6 +11,8 @@ use countersign::throttle::Budget;
 use testing::ISSUER;
 use testing::cloud::environment;
 
+mod pages;
+
 /// Returns the settings of valid variables of which one is changed, or removed by `None`.
 fn with(name: &'static str, value: Option<&OsStr>) -> Result<Config, ConfigError> {
     Config::from_variables(|variable| {
@@ -31,6 +33,7 @@ fn missing_variables_have_defaults() {
     assert_eq!((config.lifetimes.refresh_token_idle, config.lifetimes.refresh_token_max), (2_592_000, 7_776_000));
     assert_eq!(config.lifetimes.refresh_grace, 10);
     assert_eq!(config.argon2, Argon2Params { memory_kib: 19_456, iterations: 2, parallelism: 1 });
+    assert!(config.pages.is_none());
     assert_eq!((config.throttle, config.max_concurrency), (Budget { free_attempts: 5, max_delay: 3_600 }, 1));
     for (free_attempts, max_delay) in [(1, 60), (20, 86_400)] {
         let budget = with("FREE_ATTEMPTS", Some(free_attempts.to_string().as_ref())).unwrap().throttle;

@@ -95,6 +95,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// listed.
 const HOMES: &[(&str, &[&str])] = &[
     ("argon2", &["password_hash"]),
+    ("askama", &["http"]),
     ("aws_config", &["app", "aws", "bin", "cli", "keys", "store"]),
     ("aws_lc_rs", &["consent", "http", "keys", "password_hash", "pkce", "random", "refresh_token", "session", "throttle"]),
     ("aws_sdk_cloudwatchlogs", &["cli"]),
