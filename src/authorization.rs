@@ -6,7 +6,7 @@
 
 use crate::client::{Client, GrantType};
 use crate::error::Error;
-use crate::params::{Param, Received};
+use crate::params::Received;
 use crate::pkce::Challenge;
 use crate::redirect_uri::RedirectUri;
 use crate::scope::Scope;

@@ -18,6 +18,7 @@
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
+//! | [`authorization`] | the authorization request: its checks and its canonical query |
 //! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
 //! | [`token`], [`refresh_token`] | access tokens, and their verification in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
 //! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
@@ -63,6 +64,7 @@
 //!   environment.
 
 pub mod app;
+pub mod authorization;
 pub mod aws;
 pub mod client;
 pub mod client_auth;

@@ -25,15 +25,13 @@ pub struct AuthorizationCode(pub FamilyId);
 impl AuthorizationCode {
     /// Decodes a code. Returns `None` unless it was made with one of the keys, byte for byte.
     pub fn read(keys: &RefreshTokenKeys, code: &str) -> Option<Self> {
-        let signed: [u8; SIGNED_BYTES] = keys.open(code.strip_prefix(PREFIX)?)?;
-        let [VERSION, family @ ..] = signed else { return None };
-        Some(Self(FamilyId(family)))
+        let [version, family @ ..]: [u8; SIGNED_BYTES] = keys.open(code.strip_prefix(PREFIX)?)?;
+        (version == VERSION).then_some(Self(FamilyId(family)))
     }
 
     /// Encodes the code with the current key.
     pub fn mint(self, keys: &RefreshTokenKeys) -> String {
-        let mut signed = [VERSION; SIGNED_BYTES];
-        signed[1..].copy_from_slice(&self.0.0);
+        let signed = [&[VERSION], &self.0.0[..]].concat();
         format!("{PREFIX}{}", keys.seal(&signed))
     }
 }

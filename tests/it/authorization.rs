@@ -124,7 +124,7 @@ fn s_803_a_response_has_its_parameters_in_order_with_state_and_iss() {
     let url = request.return_address.with_code("cs_ac_x", "https://auth.example/a");
     assert_eq!(url, format!("{CALLBACK}&code=cs_ac_x&state=s%261&iss=https%3A%2F%2Fauth.example%2Fa"));
     let url = request.return_address.with_error(&Error::access_denied(), ISSUER);
-    let expected = "&error=access_denied&error_description=The+user+denied+access.&state=s%261\
+    let expected = "&error=access_denied&error_description=Access+is+denied.&state=s%261\
         &iss=https%3A%2F%2Fauth.example";
     assert_eq!(url, format!("{CALLBACK}{expected}"));
     let request = check(&[("state", "")]).unwrap();
@@ -219,7 +219,7 @@ fn s_804_the_first_error_in_the_order_of_checks_decides() {
         (&[("login_hint", "a"), ("login_hint", "b")], "The parameter login_hint is repeated."),
         (&[("nonce", &long_nonce)], "The nonce is too long."),
         (&[("password", "x")], "The parameter password does not belong in a browser."),
-        (&[("request", "x")], "Request objects are not supported."),
+        (&[("request", "x")], "The parameter request is not supported."),
         (&[("request_uri", "x")], "The parameter request_uri is not supported."),
         (&[("response_type", "token")], "The response_type is not code."),
         (&[("response_mode", "fragment")], "The response_mode is not query."),

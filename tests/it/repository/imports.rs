@@ -10,8 +10,9 @@ use super::{root, source_files};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
+    ("authorization", &["client", "error", "params", "pkce", "redirect_uri", "scope"]),
     ("aws", &[]),
-    ("client", &["keys", "password_hash", "random", "scope"]),
+    ("client", &["keys", "password_hash", "random", "redirect_uri", "scope"]),
     ("client_auth", &["app", "client", "error", "params", "password_hash", "throttle"]),
     ("clock", &[]),
     ("config", &["aws", "password_hash", "throttle"]),
@@ -117,7 +118,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
-    ("url", &["client", "cli", "redirect_uri"]),
+    ("url", &["authorization", "client", "cli", "redirect_uri"]),
     ("zxcvbn", &["cli"]),
 ];
 
