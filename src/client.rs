@@ -33,6 +33,7 @@ pub const MAX_ACTIVE_SECRETS: usize = 2;
 
 /// A client, one item of the table `clients`. The attributes that operators set are also listed in [`ATTRIBUTES`].
 #[derive(Debug, Deserialize, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the stored form of each is a boolean")]
 pub struct Client {
     /// The public identifier (RFC 6749 section 2.2).
     pub client_id: String,

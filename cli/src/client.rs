@@ -42,7 +42,7 @@ pub enum Command {
         #[arg(value_parser = check_new_id)]
         client_id: String,
         #[command(flatten)]
-        settings: Settings,
+        settings: Box<Settings>,
     },
     /// List all clients
     List,
@@ -55,7 +55,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   countersign client update billing-cron --add-scope invoices:read --access-token-ttl 1h
   countersign client update billing-cron --unset audience")]
-    Update(update::Options),
+    Update(Box<update::Options>),
     /// Add a second secret to a client, and let the first one expire
     #[command(after_help = "Both secrets are valid until then. Deploy the new secret before the old one expires.
 
@@ -96,7 +96,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         Command::Create { client_id, settings } => create::run(&deployment, json, client_id, &settings).await?,
         Command::List => return list::run(&deployment, json).await,
         Command::Show { client_id } => print(json, &read(&deployment, &client_id).await?.record)?,
-        Command::Update(options) => update::run(&deployment, json, options).await?,
+        Command::Update(options) => update::run(&deployment, json, *options).await?,
         Command::RotateSecret { client_id, expires_in } => {
             rotate_secret::run(&deployment, json, &client_id, expires_in).await?;
         }
