@@ -14,6 +14,7 @@
 //! | `http/oauth/` | called by clients: the token endpoint |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`client_auth`] | how a client authenticates |
+//! | [`login`] | the one place that checks a password |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
@@ -42,7 +43,7 @@
 //!       grant.rs                        run: one dispatch for all grants
 //!         client_auth.rs                -> Client, may use grant   | concurrently
 //!         grant/*.rs: read              -> user or refresh family  |
-//!         throttle.rs                   before a slow hash: is the guess allowed? after it: count, then the result
+//!         login.rs, throttle.rs         before a slow hash: is the guess allowed? after it: count, then the result
 //!         grant/*.rs: issue             checks of user and scope; token.rs signs; the write, if any
 //!   Json(Issued)                        or http/error.rs
 //! ```
@@ -79,6 +80,7 @@ pub mod grant;
 pub mod http;
 pub mod keys;
 pub mod log;
+pub mod login;
 pub mod params;
 pub mod password_hash;
 pub mod pkce;

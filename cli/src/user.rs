@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::Subcommand;
-use countersign::grant::password::USERNAME;
+use countersign::login::USERNAME;
 use countersign::store::{StoreError, Stored};
 use countersign::user::{STEP_AFTER_RESTORE, User, Username};
 

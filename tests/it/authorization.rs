@@ -80,7 +80,8 @@ fn a_valid_request_has_its_values() {
     assert!(request.prompt.login && request.prompt.consent && !request.prompt.none);
     assert_eq!((request.login_hint(), request.id_token_hint(), request.ui_locales()), (None, None, None));
 
-    let request = check(&[("scope", ""), ("login_hint", "j\u{f6}"), ("id_token_hint", "x"), ("ui_locales", "de")]).unwrap();
+    let request =
+        check(&[("scope", ""), ("login_hint", "j\u{f6}"), ("id_token_hint", "x"), ("ui_locales", "de")]).unwrap();
     assert_eq!(request.scope.to_string(), "legacy:read");
     assert_eq!((request.nonce(), request.max_age, request.prompt), (None, None, Default::default()));
     let hints = (request.login_hint(), request.id_token_hint(), request.ui_locales());
@@ -244,7 +245,9 @@ fn s_804_the_first_error_in_the_order_of_checks_decides() {
 /// S-805: without a challenge only if the client's record allows it.
 #[test]
 fn s_805_a_challenge_is_required_unless_the_record_says_otherwise() {
-    let confidential = client(&json!({"require_pkce": false, "secrets": [{"hash": "$sha256$xNmwMOtQVKXbnHZL0Z+ro9MFmRLeH4Gr4ijc9IplPPk"}]}));
+    let confidential = client(
+        &json!({"require_pkce": false, "secrets": [{"hash": "$sha256$xNmwMOtQVKXbnHZL0Z+ro9MFmRLeH4Gr4ijc9IplPPk"}]}),
+    );
     let without = with(&[("code_challenge", ""), ("code_challenge_method", "")]);
     assert!(check_for(&confidential, &without).unwrap().code_challenge.is_none());
     assert!(check_for(&confidential, &VALID).unwrap().code_challenge.is_some());

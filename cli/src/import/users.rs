@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign::grant::password::USERNAME;
+use countersign::login::USERNAME;
 use countersign::password_hash::{Hash, Hasher};
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;

@@ -1,7 +1,7 @@
 //! New passwords, which must not be easy to guess.
 
 use countersign::client::Client;
-use countersign::grant::password::PASSWORD;
+use countersign::login::PASSWORD;
 use countersign::password_hash::password_form;
 use countersign::store::{StoreError, Stored};
 use zxcvbn::{Score, zxcvbn};

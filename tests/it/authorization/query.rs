@@ -31,7 +31,8 @@ fn the_canonical_query_is_a_request_with_the_same_canonical_query() {
     let request = check(&[("state", "\u{20}+%/&=~"), ("login_hint", "\u{1f600}\0\r\n")]).unwrap();
     let query = request.query().to_string();
     let pairs = form::receive(query.as_bytes(), defined).unwrap();
-    let again = countersign::authorization::AuthorizationRequest::check(&pairs, Some(&super::client(&serde_json::json!({}))));
+    let again =
+        countersign::authorization::AuthorizationRequest::check(&pairs, Some(&super::client(&serde_json::json!({}))));
     assert_eq!(again.unwrap().query().to_string(), query);
 }
 
