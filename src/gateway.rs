@@ -86,7 +86,8 @@ fn fill(request: &mut Request<Body>, event: Event) -> Option<()> {
         headers.try_append(name.parse::<HeaderName>().ok()?, value.parse().ok()?).ok()?;
     }
     if let Some(cookies) = event.cookies {
-        headers.try_append(COOKIE, cookies.join("; ").parse().ok()?).ok()?;
+        // The list has all cookies, so a header beside it would repeat them.
+        headers.try_insert(COOKIE, cookies.join("; ").parse().ok()?).ok()?;
     }
     let body = event.body.unwrap_or_default();
     let is_base64_encoded = event.is_base64_encoded.unwrap_or_default();

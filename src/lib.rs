@@ -11,7 +11,7 @@
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |
 //! | [`http::request`] | reading requests: body, credentials, `Accept` |
-//! | `http/oauth/` | called by clients: the token endpoint |
+//! | `http/oauth/` | called by clients: the token endpoint; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`client_auth`] | how a client authenticates |
 //! | [`login`] | the one place that checks a password |

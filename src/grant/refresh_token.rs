@@ -100,7 +100,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     // A client that tries again within the grace must not lose the login because our read was slow.
     let now = request.received_at;
     let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };
-    let is_active = is_active(app, used, family.standing(presented, app.config.lifetimes.refresh_grace)).await?;
+    let is_active = is_active(app, used, &family, presented).await?;
     let records = LoginRecords::read(&app.store, &username, &family).await?;
     let user = match family.valid_user(records.with(Some(client)), now) {
         Ok(user) => user,
@@ -137,10 +137,10 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     Ok(issued.with_refresh_token(successor, expires_at.saturating_sub(now)))
 }
 
-/// Step 4. Returns true for the active token, false for a retry.
-async fn is_active(app: &App, used: RefreshToken, standing: Standing) -> Result<bool, Error> {
+/// Step 4. Returns true if the refresh token is the active one, and false for a retry.
+async fn is_active(app: &App, used: RefreshToken, family: &Family, presented: Presented<'_>) -> Result<bool, Error> {
     let span = tracing::Span::current();
-    match standing {
+    match family.standing(presented, app.config.lifetimes.refresh_grace) {
         Standing::Active => Ok(true),
         Standing::Retried => Ok(false),
         Standing::Replayed => {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::start_api;
 use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, RequestBuilder, Response, SCOPE, SERVICE, TestApp, USERNAME,
-    event, form, percent, raw_form, raw_json,
+    APPLICATION, CLIENT_CREDENTIALS, COOKIE, LogLines, PASSWORD, RequestBuilder, Response, SCOPE, SERVICE, TestApp,
+    USERNAME, browser, browser_refresh, event, form, percent, raw_form, raw_json,
 };
 
 /// A text that no encoding changes, and a text that every encoding changes.
@@ -118,6 +118,10 @@ fn poisoned(canary: &str) -> Vec<RequestBuilder> {
         service().basic(SERVICE.0, canary),
         service().basic(SERVICE.0, SERVICE.1).header("cookie", &format!("{canary}={canary}")),
         service().basic(SERVICE.0, SERVICE.1).header("origin", canary),
+        browser_refresh(canary),
+        browser_refresh("x").header("cookie", &format!("{COOKIE}={canary}")),
+        browser_refresh("x").header("origin", canary),
+        browser(&[("grant_type", "refresh_token"), ("refresh_token", canary)]),
         raw_form("").header("accept", &format!("a/b;version={canary}")),
         raw_form("").header("content-type", canary),
         raw_form("").header("x-request-id", canary).header("x-forwarded-for", canary).header("user-agent", canary),
@@ -141,6 +145,7 @@ fn poisoned(canary: &str) -> Vec<RequestBuilder> {
 #[tokio::test]
 async fn s_601_no_log_response_or_item_contains_what_a_caller_sends() {
     let test = TestApp::start().await;
+    test.put_browser_app();
     let log = LogLines::collect();
     for fault in [None, Some((500, "InternalServerError")), Some((400, "AccessDeniedException"))] {
         if let Some((status, code)) = fault {
@@ -200,9 +205,8 @@ impl Secrets {
 
     /// Adds the tokens of a response to the secrets.
     fn keep(&mut self, response: &Response) {
-        for name in ["access_token", "refresh_token"] {
-            self.values.extend(response.body[name].as_str().map(ToOwned::to_owned));
-        }
+        self.values.extend(response.body["access_token"].as_str().map(ToOwned::to_owned));
+        self.values.extend(response.issued_refresh_token());
     }
 }
 
@@ -220,8 +224,14 @@ async fn s_601_no_secret_is_in_a_log_an_item_or_debug_output() {
         refreshed.assert_issued(2);
         all.keep(&refreshed);
     }
+    all.test.put_browser_app();
+    let cookie = all.test.log_in_by_browser().await;
+    let refreshed = all.test.refresh_by_cookie(&cookie).await;
+    all.keep(&refreshed);
+    all.values.push(cookie.clone());
     all.test.advance_clock(60);
     all.test.form(all.client, &refresh).await.assert_error(400, "invalid_grant");
+    all.test.refresh_by_cookie(&cookie).await.assert_error(400, "invalid_grant");
     all.test.form((SERVICE.0, APPLICATION.1), &CLIENT_CREDENTIALS).await;
     all.test.advance_clock(300);
     all.test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);

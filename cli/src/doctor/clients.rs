@@ -22,7 +22,7 @@ pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<
     let visit = |client_id: String, client: Result<Stored<Client>, StoreError>| {
         match client {
             Ok(client) => {
-                for (description, fix) in problems(&client.record, now) {
+                for (description, fix) in problems(&client.record, &deployment.config.issuer, now) {
                     tally.add((Level::Warning, description.to_owned(), fix), &client_id);
                 }
             }
@@ -44,8 +44,8 @@ pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<
     (findings, ids)
 }
 
-/// Returns the problems of an enabled client, each with its fix.
-fn problems(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
+/// Returns the problems of an enabled client of this issuer, each with its fix.
+fn problems(client: &Client, issuer: &str, now: u64) -> Vec<(&'static str, &'static str)> {
     let active: Vec<_> = client.active_secrets(now).collect();
     let expires_soon = |at: u64| at.saturating_sub(now) <= SOON;
     let defaults = client.default_scopes.clone();
@@ -85,6 +85,12 @@ fn problems(client: &Client, now: u64) -> Vec<(&'static str, &'static str)> {
             client.access_token_ttl.is_some_and(|ttl| ttl.get() > MAX_ACCESS_TOKEN_TTL),
             "an access_token_ttl above 7 days, which is limited to 7 days",
             "`countersign client update ID --access-token-ttl 7d`",
+        ),
+        (
+            // The default URL of an API is on the public suffix list, so no application is on its site.
+            client.refresh_token_cookie && issuer.contains(".execute-api."),
+            "a refresh token cookie that browsers do not send, because the API has no domain",
+            "deploy with DomainName: see docs/browser-apps.md",
         ),
     ];
     let problems = problems.into_iter().filter(|(is_so, ..)| client.enabled && *is_so);

@@ -51,6 +51,20 @@ async fn healthy_parts_are_ok() {
 }
 
 #[tokio::test]
+async fn a_client_with_a_cookie_needs_a_domain_of_the_api() {
+    let test = started().await;
+    test.put_browser_app();
+    for (issuer, is_found) in [("https://a1b2.execute-api.eu-west-2.amazonaws.com", true), (ISSUER, false)] {
+        let ran = doctor(&command_line(&test), "http://127.0.0.1:9", &[["ISSUER", issuer]]).await;
+        let found = of(&ran, "clients");
+        let found = found.iter().any(|(level, words)| {
+            level == "warning" && words.starts_with("spa: a refresh token cookie") && words.contains("DomainName")
+        });
+        assert_eq!(found, is_found, "{issuer}");
+    }
+}
+
+#[tokio::test]
 async fn an_api_that_does_not_respond_or_has_another_issuer_is_an_error() {
     let test = started().await;
     let line = command_line(&test);
