@@ -177,7 +177,7 @@ fn an_attribute_that_is_not_valid_is_named() {
         (
             json!({"grant_types": ["implicit"]}),
             "grant_types",
-            "the grant type \"implicit\" is not supported; supported are client_credentials, password, refresh_token",
+            "the grant type \"implicit\" is not supported; supported are authorization_code, client_credentials, password, refresh_token",
         ),
         (json!({"scopes": ["a b"]}), "scopes", "the scope \"a b\" contains a space; list each scope separately"),
         (

@@ -30,7 +30,7 @@ impl Happened {
         }
         match flow {
             Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
-            Flow::Replay | Flow::CookieReplay => self.add("RefreshReplayed"),
+            Flow::Replay | Flow::CookieReplay | Flow::ReplayedCode => self.add("RefreshReplayed"),
             _ => {}
         }
     }
@@ -60,7 +60,9 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::RevokedFamily
         | Flow::DisabledUser
         | Flow::CookieRefresh
-        | Flow::CookieReplay => "refresh_token",
+        | Flow::CookieReplay
+        | Flow::CodeRefresh => "refresh_token",
+        Flow::Exchange | Flow::ReplayedCode => "authorization_code",
     }
 }
 
