@@ -18,7 +18,7 @@ async fn a_code_becomes_tokens_and_its_family_goes_to_generation_1() {
     test.advance_clock(59);
     let response = test.exchange(&code).await;
     let claims = response.assert_issued(2);
-    assert_eq!(response.body["scope"], "openid legacy:autonomy.read");
+    assert_eq!(response.body["scope"], "legacy:autonomy.read openid");
     assert_eq!((&claims.0["client_id"], &claims.0["sub"]), (&json!(CODE_CLIENT.0), &json!("1042")));
     assert_eq!((claims.number("auth_time"), claims.number("iat"), claims.number("exp")), (NOW, NOW + 59, NOW + 3_659));
     let family = test.family(&response.refresh_token());
@@ -36,7 +36,7 @@ async fn a_code_becomes_tokens_and_its_family_goes_to_generation_1() {
 
     let refreshed = test.refresh_code_login(&response.refresh_token()).await;
     refreshed.assert_issued(2);
-    assert_eq!(refreshed.body["scope"], "openid legacy:autonomy.read");
+    assert_eq!(refreshed.body["scope"], "legacy:autonomy.read openid");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn the_scope_is_narrowed_to_what_client_and_user_still_have() {
     test.change_user(&json!({"scopes": ["legacy:autonomy.read"]}));
     let response = test.exchange(&code).await;
     response.assert_issued(2);
-    assert_eq!(response.body["scope"], "openid legacy:autonomy.read");
+    assert_eq!(response.body["scope"], "legacy:autonomy.read openid");
     test.put_code_client(&json!({"scopes": ["openid"], "default_scopes": null}));
     let refreshed = test.refresh_code_login(&response.refresh_token()).await;
     assert_eq!(refreshed.body["scope"], "openid");

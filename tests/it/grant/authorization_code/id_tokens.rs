@@ -69,7 +69,7 @@ async fn without_openid_in_the_scope_there_is_no_id_token() {
 }
 
 #[tokio::test]
-async fn without_a_nonce_in_the_request_there_is_none_in_the_id_token() {
+async fn without_a_nonce_in_the_request_the_id_token_has_no_nonce() {
     let test = TestApp::start_with_codes().await;
     let login = test.sign_in("openid", Period::Unlimited).await;
     let response = test.exchange(&test.code_of(&login, &[("scope", "openid"), ("nonce", "")]).await).await;
