@@ -64,7 +64,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
-    ("http", &["app", "client", "client_auth", "durations", "error", "grant", "params", "random", "token"]),
+    (
+        "http",
+        &["app", "client", "client_auth", "config", "date", "durations", "error", "grant", "params", "random", "token"],
+    ),
     ("keys", &["aws", "clock", "consent", "random", "refresh_token", "user"]),
     ("lib", &[]),
     ("log", &[]),
