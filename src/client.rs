@@ -89,9 +89,6 @@ pub struct Client {
     /// True if the client has to use PKCE (RFC 7636) for codes.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub require_pkce: bool,
-    /// The URIs to which the browser returns with a response.
-    #[serde(default, skip_serializing_if = "RedirectUris::is_empty")]
-    pub redirect_uris: RedirectUris,
     /// The page of the client, which the consent page links to.
     pub client_uri: Option<HttpsUrl>,
     /// The privacy policy of the client, which the consent page links to.
@@ -211,7 +208,6 @@ impl Client {
             post_logout_redirect_uris: RedirectUris::default(),
             first_party: false,
             require_pkce: true,
-            redirect_uris: RedirectUris::default(),
             client_uri: None,
             policy_uri: None,
             tos_uri: None,
