@@ -194,6 +194,13 @@ impl TestApp {
         self.execution_environment(&sdk_with_long_timeouts(self.address).await)
     }
 
+    /// Returns another execution environment, whose calls have an interceptor of their own.
+    pub async fn separate_execution_environment(&self) -> Self {
+        let interceptor = Interceptor::default();
+        let address = cloud::serve(interceptor.before(self.cloud.router().await.unwrap())).await.unwrap();
+        Self { interceptor, address, ..self.execution_environment(&sdk_with_long_timeouts(address).await) }
+    }
+
     /// Returns another execution environment, which calls AWS through a proxy and with the timeouts of the function.
     pub async fn behind(&self, proxy: &FaultProxy) -> Self {
         self.execution_environment(&aws::load(cloud::sdk(proxy.address())).await)
@@ -261,6 +268,16 @@ impl TestApp {
     /// Sends a form to the token endpoint, with Basic credentials.
     pub async fn form(&self, (id, secret): (&str, &str), params: &[(&str, &str)]) -> Response {
         self.send(form(params).basic(id, secret).post()).await
+    }
+
+    /// Sends a form to the revocation endpoint, with Basic credentials.
+    pub async fn revoke(&self, (id, secret): (&str, &str), params: &[(&str, &str)]) -> Response {
+        self.send(form(params).basic(id, secret).to("POST", "/oauth/revoke")).await
+    }
+
+    /// Sends a token to the introspection endpoint, with Basic credentials.
+    pub async fn introspect(&self, (id, secret): (&str, &str), token: &str) -> Response {
+        self.send(form(&[("token", token)]).basic(id, secret).to("POST", "/oauth/introspect")).await
     }
 
     /// Logs the user [`USERNAME`] in, and returns the refresh token.

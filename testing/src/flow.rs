@@ -68,10 +68,20 @@ pub enum Flow {
     ReplayedCode,
     /// A refresh of a login by code.
     CodeRefresh,
+    /// The revocation of a refresh token.
+    Revoke,
+    /// The revocation of a refresh token, and of all other logins of the user.
+    RevokeAll,
+    /// The revocation of a service's token.
+    RevokeServiceToken,
+    /// The introspection of a user's access token.
+    Introspect,
+    IntrospectRefreshToken,
+    IntrospectServiceToken,
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 28] = [
+pub const FLOWS: [Flow; 34] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -100,10 +110,30 @@ pub const FLOWS: [Flow; 28] = [
     Flow::Exchange,
     Flow::ReplayedCode,
     Flow::CodeRefresh,
+    Flow::Revoke,
+    Flow::RevokeAll,
+    Flow::RevokeServiceToken,
+    Flow::Introspect,
+    Flow::IntrospectRefreshToken,
+    Flow::IntrospectServiceToken,
 ];
 
 impl Flow {
-    /// Returns the status and the error of the response without a fault, or `None` if the response has a token.
+    /// Returns the event of the flow's decision in the log.
+    pub fn event(self) -> &'static str {
+        match self {
+            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken => "revoke",
+            Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => "introspect",
+            _ => "token",
+        }
+    }
+
+    /// Returns true if the caller presents an access token, which is valid only by the clock.
+    pub fn presents_access_token(self) -> bool {
+        matches!(self, Self::RevokeServiceToken | Self::Introspect | Self::IntrospectServiceToken)
+    }
+
+    /// Returns the status and the error of the response without a fault, or `None` if the status is 200.
     pub fn error_response(self) -> Option<(u16, &'static str)> {
         match self {
             Self::WrongClientSecret | Self::WrongImportedSecret | Self::DisabledClient => Some((401, "invalid_client")),
@@ -124,7 +154,7 @@ impl Flow {
     /// Returns true if the response is the one that the flow gets without a fault.
     pub fn is_expected(self, response: &Response) -> bool {
         match self.error_response() {
-            None => response.status == 200,
+            None => response.status == 200 && (self.event() != "introspect" || response.body["active"] == true),
             Some((status, error)) => response.status == status && response.body["error"] == error,
         }
     }
@@ -148,6 +178,8 @@ impl Flow {
                 | Self::Exchange
                 | Self::ReplayedCode
                 | Self::CodeRefresh
+                | Self::Revoke
+                | Self::RevokeServiceToken
         )
     }
 
@@ -165,6 +197,14 @@ impl Flow {
         )
     }
 
+    /// Returns the client that a presented token was issued to: its id and secret.
+    pub fn owner(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RevokeServiceToken | Self::IntrospectServiceToken => SERVICE,
+            _ => APPLICATION,
+        }
+    }
+
     /// Returns true if the refresh token travels in a cookie.
     pub fn has_cookie(self) -> bool {
         matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay)
@@ -179,7 +219,7 @@ impl Flow {
         }
     }
 
-    /// Prepares the deployment. Returns the refresh token or the code that the caller presents, if there is one.
+    /// Prepares the deployment. Returns the token or the code that the caller presents, if there is one.
     async fn prepare(self, test: &TestApp) -> Option<String> {
         match self {
             Self::Reload => test.advance_clock(250),
@@ -203,13 +243,20 @@ impl Flow {
                 let token = test.log_in_by_browser().await;
                 return Some(self.prepare_family(test, token).await);
             }
+            Self::RevokeServiceToken | Self::IntrospectServiceToken => {
+                return Some(test.form(SERVICE, &CLIENT_CREDENTIALS).await.access_token());
+            }
+            Self::Introspect => return Some(test.password(USERNAME, PASSWORD).await.access_token()),
             Self::Refresh
             | Self::RefreshForLostScope
             | Self::Retry
             | Self::Replay
             | Self::RolledBack
             | Self::RevokedFamily
-            | Self::DisabledUser => {
+            | Self::DisabledUser
+            | Self::Revoke
+            | Self::RevokeAll
+            | Self::IntrospectRefreshToken => {
                 let token = test.log_in().await;
                 return Some(self.prepare_family(test, token).await);
             }
@@ -282,6 +329,11 @@ impl Flow {
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
             Self::Exchange | Self::ReplayedCode => test.exchange(token.unwrap()).await,
             Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            Self::Revoke | Self::RevokeServiceToken => test.revoke(self.owner(), &[("token", token.unwrap())]).await,
+            Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,
+            Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => {
+                test.introspect(self.owner(), token.unwrap()).await
+            }
             _ => self.refresh(test, token.unwrap()).await,
         }
     }

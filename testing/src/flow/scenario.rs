@@ -21,7 +21,7 @@ pub struct Scenario {
     pub flow: Flow,
     pub test: TestApp,
     pub proxy: FaultProxy,
-    /// The refresh token or the code that the caller presents, if there is one.
+    /// The token or the code that the caller presents, if there is one.
     pub token: Option<String>,
 }
 
@@ -81,6 +81,7 @@ impl Scenario {
                 let revoked = self.revoked_families();
                 (revoked != [true]).then(|| format!("the family is not revoked: {revoked:?}"))
             }
+            Flow::Revoke | Flow::RevokeAll | Flow::RevokeServiceToken => self.check_revocation(responses).await,
             _ => None,
         }
     }
@@ -100,6 +101,13 @@ impl Scenario {
     /// Returns the attribute `revoked` of each family.
     fn revoked_families(&self) -> Vec<bool> {
         self.test.items("GrantsTable").iter().filter_map(|item| item["revoked"]["BOOL"].as_bool()).collect()
+    }
+
+    async fn check_revocation(&self, responses: &[&Response]) -> Option<String> {
+        let is_revoked = responses.iter().any(|response| response.status == 200);
+        let response = self.test.introspect(self.flow.owner(), self.token.as_deref()?).await;
+        let is_active = response.body["active"] != false;
+        (is_revoked && is_active).then(|| format!("a revoked token: {:?}", response.bytes))
     }
 
     async fn check_logins(&self, responses: &[&Response]) -> Option<String> {
