@@ -18,12 +18,10 @@ use crate::user::User;
 pub struct Evidence<'a> {
     /// The token.
     pub token: &'a PresentedToken,
-    /// The client that the token was issued to.
-    pub client: Option<&'a Client>,
     /// The login of the user.
     pub family: Option<&'a Family>,
-    /// The user of the login.
-    pub user: Option<&'a User>,
+    /// The client that the token was issued to, and the records of the login.
+    pub records: Records<'a>,
     /// The record of the revocation of a service's token.
     pub revoked: Option<&'a RevokedToken>,
 }
@@ -55,6 +53,8 @@ pub struct Content<'a> {
     system: Option<&'a Map<String, Value>>,
 }
 
+const NO_SCOPE: &str = "client and user have lost all scopes of the token";
+
 /// Returns true if a client may see the token, if it is active: the client that it was issued to, or a resource server
 /// that introspects the token's audience.
 pub fn may_see(caller: &Client, evidence: Evidence<'_>) -> bool {
@@ -71,7 +71,7 @@ pub fn may_see(caller: &Client, evidence: Evidence<'_>) -> bool {
 /// # Errors
 /// The reason why the token is not active, for the log.
 pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<Content<'a>, &'static str> {
-    let client = evidence.client.ok_or("the client does not exist any more")?;
+    let client = evidence.records.client.ok_or("the client does not exist any more")?;
     match evidence.token {
         PresentedToken::Access(token) if token.holder == Holder::Service => {
             if !client.enabled {
@@ -80,11 +80,13 @@ pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<C
             if evidence.revoked.is_some_and(|revoked| revoked.is_in_force(now)) {
                 return Err("the token was revoked");
             }
-            Ok(Content::of_access_token(token, &scope_left(&token.scope, client, None)?, issuer))
+            let scope = token.scope.clone().narrowed_to(&client.scopes).map_err(|_| NO_SCOPE)?;
+            Ok(Content::of_access_token(token, &scope, issuer))
         }
         PresentedToken::Access(token) => {
             let (family, user) = valid_login(evidence, now)?;
-            let active = Content::of_access_token(token, &scope_left(&token.scope, client, Some(user))?, issuer);
+            let scope = family.scope_left(&token.scope, client, user).map_err(|_| NO_SCOPE)?;
+            let active = Content::of_access_token(token, &scope, issuer);
             Ok(Content { auth_time: Some(family.auth_time), ..active })
         }
         PresentedToken::Refresh(token) => {
@@ -93,7 +95,7 @@ pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<C
             if family.standing(presented, 0) != Standing::Active {
                 return Err("the refresh token is not the active one of its login");
             }
-            let scope = scope_left(&family.scopes, client, Some(user))?;
+            let scope = family.scope_left(&family.scopes, client, user).map_err(|_| NO_SCOPE)?;
             Ok(Content::of_refresh_token(family, &scope, issuer))
         }
     }
@@ -101,17 +103,8 @@ pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<C
 
 fn valid_login(evidence: Evidence<'_>, now: u64) -> Result<(&Family, &User), &'static str> {
     let family = evidence.family.ok_or("the login does not exist")?;
-    let user = family.valid_user(Records { client: evidence.client, user: evidence.user }, now)?;
+    let user = family.valid_user(evidence.records, now)?;
     Ok((family, user))
-}
-
-fn scope_left(scope: &Scope, client: &Client, user: Option<&User>) -> Result<Scope, &'static str> {
-    let scope = scope.clone().narrowed_to(&client.scopes);
-    let scope = scope.and_then(|scope| match user {
-        Some(user) => user.scope(scope, false),
-        None => Ok(scope),
-    });
-    scope.map_err(|_| "client and user have lost all scopes of the token")
 }
 
 impl<'a> Content<'a> {

@@ -23,7 +23,7 @@ pub(super) fn router() -> Router<Arc<App>> {
         only(cors::METHODS, routes.options(cors::preflight)).layer(from_fn(cors::by_origin))
     };
     let challenged = |routes: MethodRouter<Arc<App>>| routes.layer(from_fn(cors::challenge));
-    let no_login_pages = async || Error::unsupported_response_type();
+    let no_login_pages = async || Error::unsupported_response_type("This server has no login pages.");
     Router::new()
         .route("/oauth/token", challenged(of_pages(post(token::post))))
         .route("/oauth/revoke", challenged(of_pages(post(revoke::post))))

@@ -35,9 +35,11 @@ use crate::request::form;
 use crate::response::Response;
 
 mod browser;
+mod codes;
 mod records;
 
 pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh};
+pub use codes::{BrowserLogin, CALLBACK, CHALLENGE, CODE_CLIENT, VERIFIER, exchange, with_pages};
 pub(crate) use records::active_generation;
 
 /// The issuer of every deployment.
@@ -155,7 +157,16 @@ impl TestApp {
     /// Starts a deployment with cheap hashes, for tests of the order of calls. On a busy machine an upgrade with the usual
     /// parameters exceeds its limit of 300 ms.
     pub async fn start_with_cheap_hashes() -> Self {
-        let test = Self::start_with(|config| config.argon2 = CHEAP_ARGON2).await;
+        Self::start_with_cheap_hashes_and(|_| {}).await
+    }
+
+    /// Starts a deployment with cheap hashes and other changed settings.
+    pub async fn start_with_cheap_hashes_and(change: impl FnOnce(&mut Config)) -> Self {
+        let test = Self::start_with(|config| {
+            config.argon2 = CHEAP_ARGON2;
+            change(config);
+        })
+        .await;
         let imported =
             bcrypt::hash_with_salt(IMPORTED_USER.1, 4, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY);
         test.change_imported_user(&json!({"password_hash": imported}));

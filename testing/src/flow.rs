@@ -68,6 +68,12 @@ pub enum Flow {
     CookieRefresh,
     /// A refresh with a cookie that was used longer ago than the grace.
     CookieReplay,
+    /// The exchange of a code.
+    Exchange,
+    /// A code that was exchanged before.
+    ReplayedCode,
+    /// A refresh of a login by code.
+    CodeRefresh,
     /// The revocation of a refresh token.
     Revoke,
     /// The revocation of a refresh token, and of all other logins of the user.
@@ -81,7 +87,7 @@ pub enum Flow {
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 32] = [
+pub const FLOWS: [Flow; 35] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -108,6 +114,9 @@ pub const FLOWS: [Flow; 32] = [
     Flow::CookieLogin,
     Flow::CookieRefresh,
     Flow::CookieReplay,
+    Flow::Exchange,
+    Flow::ReplayedCode,
+    Flow::CodeRefresh,
     Flow::Revoke,
     Flow::RevokeAll,
     Flow::RevokeServiceToken,
@@ -141,7 +150,8 @@ impl Flow {
             | Self::RolledBack
             | Self::RevokedFamily
             | Self::DisabledUser
-            | Self::CookieReplay => Some((400, "invalid_grant")),
+            | Self::CookieReplay
+            | Self::ReplayedCode => Some((400, "invalid_grant")),
             Self::RefreshForLostScope => Some((400, "invalid_scope")),
             Self::BlockedGuess => Some((429, "temporarily_unavailable")),
             _ => None,
@@ -172,6 +182,9 @@ impl Flow {
                 | Self::CookieLogin
                 | Self::CookieRefresh
                 | Self::CookieReplay
+                | Self::Exchange
+                | Self::ReplayedCode
+                | Self::CodeRefresh
                 | Self::Revoke
                 | Self::RevokeServiceToken
         )
@@ -193,11 +206,17 @@ impl Flow {
         matches!(self, Self::ImportedSecret | Self::WrongImportedSecret)
     }
 
-    /// Returns true if the caller presents a refresh token that was not used yet.
+    /// Returns true if the caller presents a refresh token or a code that was not used yet.
     pub fn presents_unused_token(self) -> bool {
         matches!(
             self,
-            Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser | Self::CookieRefresh
+            Self::Refresh
+                | Self::RefreshForLostScope
+                | Self::RolledBack
+                | Self::DisabledUser
+                | Self::CookieRefresh
+                | Self::Exchange
+                | Self::CodeRefresh
         )
     }
 
@@ -216,10 +235,14 @@ impl Flow {
 
     /// Sends a refresh request like the client of the flow.
     async fn refresh(self, test: &TestApp, token: &str) -> Response {
-        if self.has_cookie() { test.refresh_by_cookie(token).await } else { test.refresh(token).await }
+        match self {
+            _ if self.has_cookie() => test.refresh_by_cookie(token).await,
+            Self::Exchange | Self::ReplayedCode | Self::CodeRefresh => test.refresh_code_login(token).await,
+            _ => test.refresh(token).await,
+        }
     }
 
-    /// Prepares the deployment. Returns the token that the caller presents, if there is one.
+    /// Prepares the deployment. Returns the token or the code that the caller presents, if there is one.
     async fn prepare(self, test: &TestApp) -> Option<String> {
         match self {
             Self::Reload => test.advance_clock(250),
@@ -237,6 +260,7 @@ impl Flow {
             }
             Self::NewNetwork => test.change_client(APPLICATION.0, &json!({"user_address": "forwarded"})),
             Self::CookieLogin => test.put_browser_app(),
+            Self::Exchange | Self::ReplayedCode | Self::CodeRefresh => return Some(self.prepare_code(test).await),
             Self::CookieRefresh | Self::CookieReplay => {
                 test.put_browser_app();
                 let token = test.log_in_by_browser().await;
@@ -262,6 +286,22 @@ impl Flow {
             _ => {}
         }
         None
+    }
+
+    /// Prepares a login by code. Returns the code or the refresh token that the caller presents.
+    async fn prepare_code(self, test: &TestApp) -> String {
+        test.put_code_client(&json!({}));
+        let code = test.code().await;
+        if self == Self::Exchange {
+            return code;
+        }
+        let refresh_token = test.exchange(&code).await.refresh_token();
+        if self == Self::ReplayedCode {
+            return code;
+        }
+        // Without this write, the rotation is the only write of the flow.
+        test.use_consent().await;
+        refresh_token
     }
 
     /// Prepares the family of a login. Returns the refresh token that the caller presents.
@@ -311,6 +351,7 @@ impl Flow {
             Self::UnknownUser => test.password(UNKNOWN_USERNAME, PASSWORD).await,
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
+            Self::Exchange | Self::ReplayedCode => test.exchange(token.unwrap()).await,
             Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
             Self::Revoke | Self::RevokeServiceToken => test.revoke(self.owner(), &[("token", token.unwrap())]).await,
             Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,

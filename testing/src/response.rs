@@ -95,7 +95,7 @@ impl Response {
         self.assert_common();
         assert_eq!(self.body["token_type"], "Bearer");
         assert!(self.body["expires_in"].is_u64());
-        let mut members = vec!["token_type", "expires_in", "access_token", "refresh_token", "scope"];
+        let mut members = vec!["token_type", "expires_in", "access_token", "refresh_token", "scope", "id_token"];
         members.retain(|member| !self.body[member].is_null());
         assert_eq!(members.contains(&"scope"), version == 2);
         let text = std::str::from_utf8(&self.bytes).unwrap();

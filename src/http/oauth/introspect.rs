@@ -9,7 +9,7 @@ use axum::{Extension, Json};
 use serde::Serialize;
 
 use super::post::{Body, Post};
-use super::presented::{self, NOT_OURS, Presented, TOKEN, user_of};
+use super::presented::{self, NOT_OURS, Presented, TOKEN, records_of};
 use crate::app::App;
 use crate::client::Client;
 use crate::client_auth::authenticate;
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::http::decision::Decision;
 use crate::introspection::{Evidence, active, may_see};
 use crate::params::Param;
-use crate::refresh_token::Family;
+use crate::refresh_token::{Family, Records};
 use crate::revocation::RevokedToken;
 use crate::store::StoreError;
 use crate::token::presented::PresentedToken;
@@ -57,8 +57,12 @@ pub(super) async fn post(State(app): State<Arc<App>>, parts: Parts, body: Body) 
     if !may_see(&caller, evidence) {
         return Ok(inactive("a token that the caller may not see"));
     }
-    let user = user_of(&app, evidence.family).await?;
-    match active(Evidence { user: user.as_ref(), ..evidence }, &app.config.issuer, app.clock.now()) {
+    let records = records_of(&app, evidence.family).await?;
+    match active(
+        Evidence { records: records.with(evidence.records.client), ..evidence },
+        &app.config.issuer,
+        app.clock.now(),
+    ) {
         Ok(active) => Ok((Extension(Decision::Done { reason: None }), Json(active)).into_response()),
         Err(reason) => Ok(inactive(reason)),
     }
@@ -102,13 +106,13 @@ async fn revoked(app: &App, presented: &Presented) -> Result<Option<RevokedToken
 }
 
 impl Found {
-    /// Returns the evidence without the user, who is read later.
+    /// Returns the evidence without the records that are read later.
     fn evidence<'a>(&'a self, caller: &'a Client) -> Evidence<'a> {
         let client = match self.presented.token {
             PresentedToken::Access(_) => self.client.as_ref(),
             PresentedToken::Refresh(_) => Some(caller),
         };
         let (family, revoked) = (self.family.as_ref(), self.revoked.as_ref());
-        Evidence { token: &self.presented.token, client, family, user: None, revoked }
+        Evidence { token: &self.presented.token, family, records: Records { client, ..Records::default() }, revoked }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::client_auth;
 use crate::error::Error;
+use crate::grant::records::LoginRecords;
 use crate::keys::KeySet;
 use crate::params::{Grammar, Param};
 use crate::refresh_token::Family;
 use crate::store::StoreError;
 use crate::token::presented::PresentedToken;
-use crate::user::{User, Username};
+use crate::user::Username;
 
 /// `token` (RFC 7009 section 2.1, RFC 7662 section 2.1). Any text, because a text that is not a token has no effect.
 pub(super) const TOKEN: Param = Param::unlimited("token");
@@ -71,14 +72,16 @@ impl Presented {
     }
 }
 
-/// Reads the user of a login that is not over.
+/// Reads the records of a login that is not over: its user, and the consent and the browser session of a login by code.
 ///
 /// # Errors
 /// [`StoreError`]
-pub(super) async fn user_of(app: &App, family: Option<&Family>) -> Result<Option<User>, StoreError> {
-    let family = family.filter(|family| family.end(app.clock.now()).is_none());
-    match family.and_then(|family| Username::parse(&family.username)) {
-        Some(username) => app.store.user(&username).await,
-        None => Ok(None),
+pub(super) async fn records_of(app: &App, family: Option<&Family>) -> Result<LoginRecords, StoreError> {
+    let Some(family) = family.filter(|family| family.end(app.clock.now()).is_none()) else {
+        return Ok(LoginRecords::default());
+    };
+    match Username::parse(&family.username) {
+        Some(username) => LoginRecords::read(&app.store, &username, family).await,
+        None => Ok(LoginRecords::default()),
     }
 }

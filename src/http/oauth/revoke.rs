@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 
 use super::post::{Body, Post};
-use super::presented::{self, NOT_OURS, Presented, TOKEN, user_of};
+use super::presented::{self, NOT_OURS, Presented, TOKEN, records_of};
 use crate::app::App;
 use crate::client::Client;
 use crate::client_auth::authenticate;
@@ -85,10 +85,10 @@ async fn revoke(
         return Err(Error::invalid_grant("The token was issued to another client.", reason));
     }
     if all_sessions {
-        let user = user_of(app, family).await?;
-        let evidence = Evidence { token, client: Some(client), family, user: user.as_ref(), revoked: None };
+        let records = records_of(app, family).await?;
+        let evidence = Evidence { token, family, records: records.with(Some(client)), revoked: None };
         // The login of the token ends with the others, so there is no second write that could fail.
-        if let (Some(user), Ok(_)) = (&user, active(evidence, &app.config.issuer, now)) {
+        if let (Some(user), Ok(_)) = (evidence.records.user, active(evidence, &app.config.issuer, now)) {
             app.store.end_sessions(&user.username, 1).await?;
             return Ok(None);
         }

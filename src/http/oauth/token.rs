@@ -19,6 +19,7 @@ use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
 use crate::params::Param;
+use crate::token::TokenVersion;
 
 /// Returns the parameter of this name, if the endpoint defines it.
 fn defined(name: &str) -> Option<Param> {
@@ -35,7 +36,7 @@ pub(super) async fn post(
     let post = Post::receive(parts, body, defined)?;
     let version = token_version(post.headers())?;
     let (mut params, credentials) = post.params()?;
-    let grant_type = grant::take_grant_type(&mut params)?;
+    let grant_type = grant::take_grant_type(&app, &mut params)?;
     let span = tracing::Span::current();
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
@@ -47,6 +48,9 @@ pub(super) async fn post(
         page.let_read(&client);
         if !client.may_use(grant_type) {
             return Err(Error::unauthorized_client());
+        }
+        if version == TokenVersion::V1 && client.gets_id_tokens() {
+            return Err(Error::invalid_request("This client gets tokens of version 2 only."));
         }
         let mut cookie = Cookie::of(&client);
         if let Some(cookie) = cookie.as_mut().filter(|_| grant_type == GrantType::RefreshToken) {

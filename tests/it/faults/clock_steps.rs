@@ -11,7 +11,7 @@ const DAY: i64 = 86_400;
 const STEPS: [i64; 6] = [SECOND, FIVE_MINUTES, DAY, -SECOND, -FIVE_MINUTES, -DAY];
 
 /// The flows with a valid use of a refresh token.
-const USES: [Flow; 3] = [Flow::Refresh, Flow::Retry, Flow::CookieRefresh];
+const USES: [Flow; 4] = [Flow::Refresh, Flow::Retry, Flow::CookieRefresh, Flow::CodeRefresh];
 
 /// Returns the flows that do not depend on the clock: an access token is valid until its `exp`.
 fn flows() -> impl Iterator<Item = Flow> {
@@ -56,8 +56,9 @@ async fn step_between_calls(flow: Flow) -> usize {
     for (call, nth) in calls_of(flow).await {
         for seconds in STEPS {
             let what = format!("{flow:?}: {seconds:+} s before {call} no. {nth}");
-            // A step forward by more than the grace is the same as that much time.
-            let may_replay = seconds > SECOND && USES.contains(&flow);
+            // A step forward by more than the grace is the same as that much time. A code is expired then.
+            let is_late = seconds > SECOND;
+            let may_replay = is_late && USES.contains(&flow);
             let scenario = Scenario::prepare(flow).await;
             scenario.proxy.arm(Some(Fault {
                 call: call.clone(),
@@ -67,13 +68,19 @@ async fn step_between_calls(flow: Flow) -> usize {
             }));
             let response = scenario.start_and_send().await;
             combinations += 1;
-            if flow == Flow::Retry && may_replay && response.status == 400 {
+            if is_late && [Flow::Retry, Flow::Exchange].contains(&flow) && response.status == 400 {
                 continue;
             }
             assert_sound(flow, &response, &what);
             // The next request at the stepped clock, then the state at the correct clock.
             let next = scenario.send().await;
             if may_replay && next.status == 400 {
+                continue;
+            }
+            if flow == Flow::Exchange {
+                next.assert_error(400, "invalid_grant");
+                scenario.test.advance_clock(-seconds);
+                assert_eq!(scenario.check_state(&[&response, &next]).await, None, "{what}");
                 continue;
             }
             assert_sound(flow, &next, &what);

@@ -8,15 +8,10 @@ use super::{root, source_files};
 
 /// The modules that each module may import. A module includes its children.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
+    ("authorization", &["client", "error", "params", "pkce", "redirect_uri", "scope"]),
     ("aws", &[]),
-    ("client", &["keys", "password_hash", "random", "redirect_uri", "scope"]),
-    ("client_auth", &["app", "client", "error", "params", "password_hash", "throttle"]),
-    ("clock", &[]),
-    ("config", &["aws", "password_hash", "throttle"]),
-    ("consent", &["random", "scope", "session"]),
-    ("date", &[]),
+    ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     (
         "cli",
         &[
@@ -38,6 +33,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
+    ("client", &["keys", "password_hash", "random", "redirect_uri", "scope"]),
+    ("client_auth", &["app", "client", "error", "params", "password_hash", "throttle"]),
+    ("clock", &[]),
+    ("config", &["aws", "password_hash", "throttle"]),
+    ("consent", &["random", "scope", "session"]),
+    ("date", &[]),
     ("durations", &[]),
     ("error", &["keys", "scope", "store"]),
     ("gateway", &["app", "http"]),
@@ -45,16 +46,20 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "grant",
         &[
             "app",
+            "authorization",
             "client",
+            "consent",
             "error",
             "keys",
             "login",
             "params",
             "password_hash",
+            "pkce",
             "random",
             "refresh_token",
             "risk",
             "scope",
+            "session",
             "store",
             "throttle",
             "token",
@@ -83,6 +88,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
+    ("introspection", &["client", "refresh_token", "revocation", "scope", "token", "user"]),
     ("keys", &["aws", "clock", "consent", "random", "refresh_token", "user"]),
     ("lib", &[]),
     ("log", &[]),
@@ -92,7 +98,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pkce", &[]),
     ("random", &[]),
     ("redirect_uri", &[]),
-    ("refresh_token", &["client", "random", "scope", "user"]),
+    ("refresh_token", &["client", "consent", "pkce", "random", "scope", "session", "user"]),
+    ("revocation", &["refresh_token", "token"]),
     ("risk", &["user"]),
     ("scope", &[]),
     ("session", &["random", "user"]),
@@ -116,8 +123,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("throttle", &["app", "error", "random", "risk", "store"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
-    ("introspection", &["client", "refresh_token", "revocation", "scope", "token", "user"]),
-    ("revocation", &["refresh_token", "token"]),
 ];
 
 /// The modules that may use an external crate. Crates that all modules may use (base64, serde, tokio, tracing) are not
@@ -139,6 +144,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "revocation",
             "session",
             "throttle",
+            "token",
         ],
     ),
     ("aws_sdk_cloudwatchlogs", &["cli"]),
@@ -160,7 +166,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
-    ("url", &["cli", "client", "redirect_uri"]),
+    ("url", &["authorization", "cli", "client", "redirect_uri"]),
     ("zxcvbn", &["cli"]),
 ];
 

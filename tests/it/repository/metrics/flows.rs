@@ -34,7 +34,7 @@ impl Happened {
         match flow {
             Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
             Flow::NewNetwork => self.add("NewNetworks"),
-            Flow::Replay | Flow::CookieReplay => self.add("RefreshReplayed"),
+            Flow::Replay | Flow::CookieReplay | Flow::ReplayedCode => self.add("RefreshReplayed"),
             _ => {}
         }
     }
@@ -59,6 +59,7 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::ImportedHash
         | Flow::ResumeImportedHash
         | Flow::CookieLogin => "password",
+        Flow::Exchange | Flow::ReplayedCode => "authorization_code",
         _ => "refresh_token",
     }
 }
