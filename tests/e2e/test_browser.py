@@ -1,46 +1,61 @@
 """The application of examples/browser-app in Chromium, and pages of other origins and sites that attack it."""
 
+import os
 import shutil
+import time
 
 import pytest
 
-from conftest import run
+from conftest import cargo_build, run
 from local_cloud import fixtures
-from local_cloud.program import RUN, free_port
+from local_cloud.program import RUN, Program, free_port
 
 CLIENT = next(client for client in fixtures.DEMO["clients"] if client["client_id"] == "demo-browser")
 USER = {"username": "john.smith@itccompliance.co.uk", "password": "secret-password"}
-SCENARIOS = ["login", "wrong_password", "tabs", "log_out", "other_origin", "other_site", "planted_cookie"]
+# The page of the example is at this port of the developer's machine.
+PORT = 5173
 
 
-@pytest.fixture(scope="module")
-def settings(shared_stack):
-    """Registers the application with the origin of a free port."""
-    pages = {"app": free_port(), "other": free_port()}
-    client = CLIENT | {"client_id": "browser-app", "allowed_origins": [f"http://localhost:{pages['app']}"]}
-    fixtures.seed(shared_stack, {"clients": [client], "users": []})
+def browse(scenario, **settings):
     screenshots = RUN / "screenshots"
     screenshots.mkdir(parents=True, exist_ok=True)
-    chromium = shutil.which("chromium")
-    assert chromium, "Chromium is missing; install the Debian package chromium"
-    return {
-        "client": client["client_id"], "user": USER, "pages": pages, "screenshots": str(screenshots), "chromium": chromium,
-    }
-
-
-def browse(service, settings, scenario, preflight):
-    # Cookies belong to a host name. The page is at localhost, too.
-    api = service.url.replace("127.0.0.1", "localhost")
-    settings = settings | {"api": api, "scenario": scenario, "preflight": preflight}
+    settings |= {"scenario": scenario, "user": USER, "screenshots": str(screenshots), "chromium": shutil.which("chromium")}
     assert run(["node", "tests/e2e/node/browser.mjs"], settings) == {"passed": scenario}
 
 
+@pytest.fixture(scope="module")
+def deployed(shared_stack):
+    """The deployed stack with an application at a free port."""
+    pages = {"app": free_port(), "other": free_port()}
+    client = CLIENT | {"client_id": "browser-app", "allowed_origins": [f"http://localhost:{pages['app']}"]}
+    fixtures.seed(shared_stack, {"clients": [client], "users": []})
+    # Cookies belong to a host name. The page is at localhost, too.
+    api = shared_stack.url.replace("127.0.0.1", "localhost")
+    return {"api": api, "client": client["client_id"], "pages": pages, "preflight": False}
+
+
+@pytest.fixture(scope="module")
+def example():
+    """`examples/local`. Unlike the local cloud, it does not reject preflights."""
+    port = free_port()
+    RUN.mkdir(parents=True, exist_ok=True)
+    command = [cargo_build("local", "--example", "local"), "--port", port]
+    with Program.start("examples/local", command, os.environ, RUN / "example.txt") as program:
+        while not program.listens(port):
+            program.require_running()
+            time.sleep(0.1)
+        pages = {"app": PORT, "other": free_port()}
+        yield {"api": f"http://localhost:{port}", "client": CLIENT["client_id"], "pages": pages, "preflight": True}
+
+
+SCENARIOS = ["login", "wrong_password", "tabs", "log_out", "other_origin", "other_site", "planted_cookie"]
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_s_912_the_browser_application_over_the_deployed_stack(api, settings, scenario):
-    """The local cloud rejects preflights itself, so the pages send forms, which need none."""
-    browse(api, settings, scenario, preflight=False)
+def test_s_912_the_browser_application_with_the_deployed_stack(deployed, scenario):
+    browse(scenario, **deployed)
 
 
-@pytest.mark.parametrize("scenario", ["json", "other_origin", "other_site"])
-def test_s_912_requests_with_a_preflight(watched, settings, scenario):
-    browse(watched, settings, scenario, preflight=True)
+@pytest.mark.parametrize("scenario", ["login", "json", "other_origin", "other_site"])
+def test_s_912_the_browser_application_with_the_local_example(example, scenario):
+    browse(scenario, **example)
