@@ -30,7 +30,7 @@ pub struct Evidence<'a> {
 
 /// The content of an active token (section 2.2). The members are in the order in which they are sent.
 #[derive(Serialize)]
-pub struct Active<'a> {
+pub struct Content<'a> {
     active: bool,
     scope: String,
     client_id: &'a str,
@@ -70,7 +70,7 @@ pub fn may_see(caller: &Client, evidence: Evidence<'_>) -> bool {
 ///
 /// # Errors
 /// The reason why the token is not active, for the log.
-pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<Active<'a>, &'static str> {
+pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<Content<'a>, &'static str> {
     let client = evidence.client.ok_or("the client does not exist any more")?;
     match evidence.token {
         PresentedToken::Access(token) if token.holder == Holder::Service => {
@@ -80,12 +80,12 @@ pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<A
             if evidence.revoked.is_some_and(|revoked| revoked.is_in_force(now)) {
                 return Err("the token was revoked");
             }
-            Ok(Active::of_access_token(token, &scope_left(&token.scope, client, None)?, issuer))
+            Ok(Content::of_access_token(token, &scope_left(&token.scope, client, None)?, issuer))
         }
         PresentedToken::Access(token) => {
             let (family, user) = valid_login(evidence, now)?;
-            let active = Active::of_access_token(token, &scope_left(&token.scope, client, Some(user))?, issuer);
-            Ok(Active { auth_time: Some(family.auth_time), ..active })
+            let active = Content::of_access_token(token, &scope_left(&token.scope, client, Some(user))?, issuer);
+            Ok(Content { auth_time: Some(family.auth_time), ..active })
         }
         PresentedToken::Refresh(token) => {
             let (family, user) = valid_login(evidence, now)?;
@@ -94,7 +94,7 @@ pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<A
                 return Err("the refresh token is not the active one of its login");
             }
             let scope = scope_left(&family.scopes, client, Some(user))?;
-            Ok(Active::of_refresh_token(family, &scope, issuer))
+            Ok(Content::of_refresh_token(family, &scope, issuer))
         }
     }
 }
@@ -114,7 +114,7 @@ fn scope_left(scope: &Scope, client: &Client, user: Option<&User>) -> Result<Sco
     scope.map_err(|_| "client and user have lost all scopes of the token")
 }
 
-impl<'a> Active<'a> {
+impl<'a> Content<'a> {
     fn of_access_token(token: &'a VerifiedToken, scope: &Scope, issuer: &'a str) -> Self {
         Self {
             active: true,

@@ -56,10 +56,20 @@ pub enum Flow {
     CookieRefresh,
     /// A refresh with a cookie that was used longer ago than the grace.
     CookieReplay,
+    /// The revocation of a refresh token.
+    Revoke,
+    /// The revocation of a refresh token, and of all other logins of the user.
+    RevokeAll,
+    /// The revocation of a service's token.
+    RevokeServiceToken,
+    /// The introspection of a user's access token.
+    Introspect,
+    IntrospectRefreshToken,
+    IntrospectServiceToken,
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 23] = [
+pub const FLOWS: [Flow; 29] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -83,10 +93,30 @@ pub const FLOWS: [Flow; 23] = [
     Flow::CookieLogin,
     Flow::CookieRefresh,
     Flow::CookieReplay,
+    Flow::Revoke,
+    Flow::RevokeAll,
+    Flow::RevokeServiceToken,
+    Flow::Introspect,
+    Flow::IntrospectRefreshToken,
+    Flow::IntrospectServiceToken,
 ];
 
 impl Flow {
-    /// Returns the status and the error of the response without a fault, or `None` if the response has a token.
+    /// Returns the event of the flow's decision in the log.
+    pub fn event(self) -> &'static str {
+        match self {
+            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken => "revoke",
+            Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => "introspect",
+            _ => "token",
+        }
+    }
+
+    /// Returns true if the caller presents an access token, which is valid only by the clock.
+    pub fn presents_access_token(self) -> bool {
+        matches!(self, Self::RevokeServiceToken | Self::Introspect | Self::IntrospectServiceToken)
+    }
+
+    /// Returns the status and the error of the response without a fault, or `None` if the status is 200.
     pub fn error_response(self) -> Option<(u16, &'static str)> {
         match self {
             Self::WrongClientSecret | Self::WrongImportedSecret | Self::DisabledClient => Some((401, "invalid_client")),
@@ -105,7 +135,7 @@ impl Flow {
     /// Returns true if the response is the one that the flow gets without a fault.
     pub fn is_expected(self, response: &Response) -> bool {
         match self.error_response() {
-            None => response.status == 200,
+            None => response.status == 200 && (self.event() != "introspect" || response.body["active"] == true),
             Some((status, error)) => response.status == status && response.body["error"] == error,
         }
     }
@@ -125,6 +155,8 @@ impl Flow {
                 | Self::CookieLogin
                 | Self::CookieRefresh
                 | Self::CookieReplay
+                | Self::Revoke
+                | Self::RevokeServiceToken
         )
     }
 
@@ -134,6 +166,14 @@ impl Flow {
             self,
             Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser | Self::CookieRefresh
         )
+    }
+
+    /// Returns the client that a presented token was issued to: its id and secret.
+    pub fn owner(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RevokeServiceToken | Self::IntrospectServiceToken => SERVICE,
+            _ => APPLICATION,
+        }
     }
 
     /// Returns true if the refresh token travels in a cookie.
@@ -146,7 +186,7 @@ impl Flow {
         if self.has_cookie() { test.refresh_by_cookie(token).await } else { test.refresh(token).await }
     }
 
-    /// Prepares the deployment. Returns the refresh token that the caller presents, if there is one.
+    /// Prepares the deployment. Returns the token that the caller presents, if there is one.
     async fn prepare(self, test: &TestApp) -> Option<String> {
         match self {
             Self::Reload => test.advance_clock(250),
@@ -163,13 +203,20 @@ impl Flow {
                 let token = test.log_in_by_browser().await;
                 return Some(self.prepare_family(test, token).await);
             }
+            Self::RevokeServiceToken | Self::IntrospectServiceToken => {
+                return Some(test.form(SERVICE, &CLIENT_CREDENTIALS).await.access_token());
+            }
+            Self::Introspect => return Some(test.password(USERNAME, PASSWORD).await.access_token()),
             Self::Refresh
             | Self::RefreshForLostScope
             | Self::Retry
             | Self::Replay
             | Self::RolledBack
             | Self::RevokedFamily
-            | Self::DisabledUser => {
+            | Self::DisabledUser
+            | Self::Revoke
+            | Self::RevokeAll
+            | Self::IntrospectRefreshToken => {
                 let token = test.log_in().await;
                 return Some(self.prepare_family(test, token).await);
             }
@@ -219,6 +266,11 @@ impl Flow {
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
             Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            Self::Revoke | Self::RevokeServiceToken => test.revoke(self.owner(), &[("token", token.unwrap())]).await,
+            Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,
+            Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => {
+                test.introspect(self.owner(), token.unwrap()).await
+            }
             _ => self.refresh(test, token.unwrap()).await,
         }
     }

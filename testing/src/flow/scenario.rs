@@ -21,7 +21,7 @@ pub struct Scenario {
     pub flow: Flow,
     pub test: TestApp,
     pub proxy: FaultProxy,
-    /// The refresh token that the caller presents, if there is one.
+    /// The token that the caller presents, if there is one.
     pub token: Option<String>,
 }
 
@@ -75,8 +75,16 @@ impl Scenario {
                 let active = self.active_generation(self.token.as_deref()?).await;
                 active.map(|generation| format!("the family is not revoked: {generation} is active"))
             }
+            Flow::Revoke | Flow::RevokeAll | Flow::RevokeServiceToken => self.check_revocation(responses).await,
             _ => None,
         }
+    }
+
+    async fn check_revocation(&self, responses: &[&Response]) -> Option<String> {
+        let is_revoked = responses.iter().any(|response| response.status == 200);
+        let response = self.test.introspect(self.flow.owner(), self.token.as_deref()?).await;
+        let is_active = response.body["active"] != false;
+        (is_revoked && is_active).then(|| format!("a revoked token: {:?}", response.bytes))
     }
 
     async fn check_logins(&self, responses: &[&Response]) -> Option<String> {

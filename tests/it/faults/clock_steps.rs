@@ -13,10 +13,19 @@ const STEPS: [i64; 6] = [SECOND, FIVE_MINUTES, DAY, -SECOND, -FIVE_MINUTES, -DAY
 /// The flows with a valid use of a refresh token.
 const USES: [Flow; 3] = [Flow::Refresh, Flow::Retry, Flow::CookieRefresh];
 
+/// Returns the flows that do not depend on the clock: an access token is valid until its `exp`.
+fn flows() -> impl Iterator<Item = Flow> {
+    FLOWS.into_iter().filter(|flow| !flow.presents_access_token())
+}
+
 /// Asserts that a response is correct at any clock.
 fn assert_sound(flow: Flow, response: &Response, what: &str) {
     if response.status == 200 {
         assert_eq!(flow.error_response(), None, "{what}: a used token is valid again");
+        if flow.event() != "token" {
+            assert!(flow.is_expected(response), "{what}: {:?}", response.bytes);
+            return;
+        }
         let claims = response.assert_issued(2);
         assert!(claims.number("exp") > claims.number("iat"), "{what}");
         return;
@@ -31,7 +40,7 @@ fn assert_sound(flow: Flow, response: &Response, what: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s_404_a_clock_step_between_any_two_calls_is_safe() {
-    let flows: JoinSet<_> = FLOWS.into_iter().map(step_between_calls).collect();
+    let flows: JoinSet<_> = flows().map(step_between_calls).collect();
     let combinations: usize = flows.join_all().await.into_iter().sum();
     println!("faults: S-404 steps of the clock between calls: {combinations} combinations");
 }
