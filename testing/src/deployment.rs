@@ -36,7 +36,7 @@ use crate::response::Response;
 mod browser;
 mod records;
 
-pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh};
+pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh, with_cookie};
 pub(crate) use records::active_generation;
 
 /// The issuer of every deployment.

@@ -56,6 +56,8 @@ pub enum Flow {
     CookieRefresh,
     /// A refresh with a cookie that was used longer ago than the grace.
     CookieReplay,
+    /// A revocation with that cookie.
+    CookieLogOut,
     /// The revocation of a refresh token.
     Revoke,
     /// The revocation of a refresh token, and of all other logins of the user.
@@ -69,7 +71,7 @@ pub enum Flow {
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 29] = [
+pub const FLOWS: [Flow; 30] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -93,6 +95,7 @@ pub const FLOWS: [Flow; 29] = [
     Flow::CookieLogin,
     Flow::CookieRefresh,
     Flow::CookieReplay,
+    Flow::CookieLogOut,
     Flow::Revoke,
     Flow::RevokeAll,
     Flow::RevokeServiceToken,
@@ -105,7 +108,7 @@ impl Flow {
     /// Returns the event of the flow's decision in the log.
     pub fn event(self) -> &'static str {
         match self {
-            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken => "revoke",
+            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken | Self::CookieLogOut => "revoke",
             Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => "introspect",
             _ => "token",
         }
@@ -155,6 +158,7 @@ impl Flow {
                 | Self::CookieLogin
                 | Self::CookieRefresh
                 | Self::CookieReplay
+                | Self::CookieLogOut
                 | Self::Revoke
                 | Self::RevokeServiceToken
         )
@@ -178,7 +182,7 @@ impl Flow {
 
     /// Returns true if the refresh token travels in a cookie.
     pub fn has_cookie(self) -> bool {
-        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay)
+        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay | Self::CookieLogOut)
     }
 
     /// Sends a refresh request like the client of the flow.
@@ -198,7 +202,7 @@ impl Flow {
             }
             Self::PasswordOnly => test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]})),
             Self::CookieLogin => test.put_browser_app(),
-            Self::CookieRefresh | Self::CookieReplay => {
+            Self::CookieRefresh | Self::CookieReplay | Self::CookieLogOut => {
                 test.put_browser_app();
                 let token = test.log_in_by_browser().await;
                 return Some(self.prepare_family(test, token).await);
@@ -266,6 +270,7 @@ impl Flow {
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
             Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            Self::CookieLogOut => test.revoke_by_cookie(token.unwrap()).await,
             Self::Revoke | Self::RevokeServiceToken => test.revoke(self.owner(), &[("token", token.unwrap())]).await,
             Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,
             Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => {

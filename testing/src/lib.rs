@@ -75,7 +75,7 @@ mod emulator {
     pub use crate::deployment::{
         APPLICATION, BROWSER_APP, BROWSER_ORIGIN, CASES, CHEAP_ARGON2, CLIENT_CREDENTIALS, COOKIE, IMPORTED_USER,
         ISSUER, NOW, OTHER_APPLICATION, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, browser, browser_login,
-        browser_refresh, fixtures, key_document, key_record, p256_pem, pem,
+        browser_refresh, fixtures, key_document, key_record, p256_pem, pem, with_cookie,
     };
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};

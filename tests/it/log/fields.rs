@@ -36,6 +36,7 @@ fn members(flow: Flow) -> &'static str {
         Flow::CookieLogin => "grant version client_id user session jti kid lane failures hash_ms store_ms",
         Flow::CookieRefresh => "grant version client_id user session jti kid store_ms",
         Flow::CookieReplay => "grant version client_id user session risk error reason store_ms",
+        Flow::CookieLogOut => "client_id user session store_ms",
         Flow::Revoke | Flow::RevokeAll | Flow::IntrospectRefreshToken => "client_id secret_id user session store_ms",
         Flow::RevokeServiceToken | Flow::IntrospectServiceToken => "version client_id secret_id jti kid store_ms",
         Flow::Introspect => "version client_id secret_id user session jti kid store_ms",

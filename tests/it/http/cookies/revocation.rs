@@ -4,15 +4,11 @@ use serde_json::json;
 
 use super::{assert_cleared, assert_readable, started};
 use testing::{
-    APPLICATION, BROWSER_APP, BROWSER_ORIGIN, COOKIE, RequestBuilder, Response, TestApp, USERNAME, browser,
-    browser_login, form, raw_json,
+    APPLICATION, BROWSER_APP, BROWSER_ORIGIN, Response, TestApp, USERNAME, browser, browser_login, form, raw_json,
+    with_cookie,
 };
 
 const REVOKE: &str = "/oauth/revoke";
-
-fn with_cookie(request: RequestBuilder, cookie: &str) -> RequestBuilder {
-    request.header("cookie", &format!("{COOKIE}={cookie}"))
-}
 
 /// Sends a revocation from a page of the client.
 async fn revoke(test: &TestApp, params: &[(&str, &str)], cookie: &str) -> Response {
@@ -89,6 +85,25 @@ async fn without_token_and_cookie_the_request_is_not_valid() {
         assert_readable(&response, what);
     }
     test.refresh_by_cookie(&token).await.assert_issued(2);
+}
+
+/// The cookie is read after the client and its origin are proven.
+#[tokio::test]
+async fn a_log_out_with_the_cookie_needs_three_round_trips() {
+    let test = started().await;
+    let token = test.log_in_by_browser().await;
+    test.interceptor.clear_calls();
+    test.interceptor.hold();
+    let (response, calls) = tokio::join!(test.revoke_by_cookie(&token), async {
+        [
+            test.interceptor.let_through(1).await,
+            test.interceptor.let_through(1).await,
+            test.interceptor.let_through(1).await,
+        ]
+    });
+    assert_done(&response, "log-out");
+    assert_eq!(calls, [["GetItem ClientsTable"], ["GetItem GrantsTable"], ["UpdateItem GrantsTable"]]);
+    test.interceptor.release();
 }
 
 #[tokio::test]
