@@ -18,13 +18,9 @@
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
-<<<<<<< HEAD
+//! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
 //! | [`token`], [`refresh_token`] | access tokens, and the one verifier in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
 //! | [`revocation`], [`introspection`] | the effect of a revocation; the content of an active token |
-=======
-//! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
-//! | [`token`], [`refresh_token`] | access tokens, and their verification in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
->>>>>>> main
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |

@@ -183,6 +183,13 @@ impl TestApp {
         self.execution_environment(&sdk_with_long_timeouts(self.address).await)
     }
 
+    /// Returns another execution environment, whose calls have an interceptor of their own.
+    pub async fn separate_execution_environment(&self) -> Self {
+        let interceptor = Interceptor::default();
+        let address = cloud::serve(interceptor.before(self.cloud.router().await.unwrap())).await.unwrap();
+        Self { interceptor, address, ..self.execution_environment(&sdk_with_long_timeouts(address).await) }
+    }
+
     /// Returns another execution environment, which calls AWS through a proxy and with the timeouts of the function.
     pub async fn behind(&self, proxy: &FaultProxy) -> Self {
         self.execution_environment(&aws::load(cloud::sdk(proxy.address())).await)
