@@ -3,6 +3,7 @@
 //! | table | key | record | file |
 //! |---|---|---|---|
 //! | clients | `client_id` | [`Client`](crate::client::Client) | `store/clients.rs` |
+//! | clients | `§scopes` | [`ScopeTexts`](crate::scope::ScopeTexts) | `store/scope_texts.rs` |
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
 //! | grants | `id` = `revoked#` + hash | [`RevokedToken`](crate::revocation::RevokedToken) | `store/revoked_tokens.rs` |
@@ -34,6 +35,7 @@ mod error;
 mod item;
 mod refresh_families;
 mod revoked_tokens;
+mod scope_texts;
 mod users;
 
 pub use administration::{Created, Record, Stored};
