@@ -7,7 +7,9 @@ use countersign::consent::Period;
 use countersign::token::verify::{IdTokenHint, verify_hint};
 use serde_json::{Value, json};
 
-use testing::{APPLICATION, CODE_CLIENT, ISSUER, NOW, PASSWORD, Response, TestApp, USERNAME, changed_token, form};
+use testing::{
+    APPLICATION, CODE_CLIENT, ISSUER, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, changed_token, form,
+};
 
 /// Returns the header and the claims. The tests of access tokens verify the signature of the same function.
 fn decode(response: &Response) -> (Value, Value) {
@@ -88,7 +90,7 @@ async fn s_824_only_an_id_token_is_a_hint_even_after_its_end() {
     let id_token = response.body["id_token"].as_str().unwrap();
     assert_eq!(verify_hint(id_token, ISSUER, keys), Some(hint));
 
-    let password = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD)];
+    let password = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
     let version_1 = form(&password).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1").post();
     let version_1 = test.send(version_1).await;
     for other in [
