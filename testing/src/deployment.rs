@@ -38,7 +38,7 @@ mod browser;
 mod codes;
 mod records;
 
-pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh};
+pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh, with_cookie};
 pub use codes::{BrowserLogin, CALLBACK, CHALLENGE, CODE_CLIENT, VERIFIER, exchange, with_pages};
 pub(crate) use records::active_generation;
 

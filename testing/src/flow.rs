@@ -74,6 +74,8 @@ pub enum Flow {
     ReplayedCode,
     /// A refresh of a login by code.
     CodeRefresh,
+    /// A revocation with that cookie.
+    CookieLogOut,
     /// The revocation of a refresh token.
     Revoke,
     /// The revocation of a refresh token, and of all other logins of the user.
@@ -87,7 +89,7 @@ pub enum Flow {
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 35] = [
+pub const FLOWS: [Flow; 36] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -117,6 +119,7 @@ pub const FLOWS: [Flow; 35] = [
     Flow::Exchange,
     Flow::ReplayedCode,
     Flow::CodeRefresh,
+    Flow::CookieLogOut,
     Flow::Revoke,
     Flow::RevokeAll,
     Flow::RevokeServiceToken,
@@ -129,7 +132,7 @@ impl Flow {
     /// Returns the event of the flow's decision in the log.
     pub fn event(self) -> &'static str {
         match self {
-            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken => "revoke",
+            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken | Self::CookieLogOut => "revoke",
             Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => "introspect",
             _ => "token",
         }
@@ -185,6 +188,7 @@ impl Flow {
                 | Self::Exchange
                 | Self::ReplayedCode
                 | Self::CodeRefresh
+                | Self::CookieLogOut
                 | Self::Revoke
                 | Self::RevokeServiceToken
         )
@@ -230,7 +234,7 @@ impl Flow {
 
     /// Returns true if the refresh token travels in a cookie.
     pub fn has_cookie(self) -> bool {
-        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay)
+        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay | Self::CookieLogOut)
     }
 
     /// Sends a refresh request like the client of the flow.
@@ -261,7 +265,7 @@ impl Flow {
             Self::NewNetwork => test.change_client(APPLICATION.0, &json!({"user_address": "forwarded"})),
             Self::CookieLogin => test.put_browser_app(),
             Self::Exchange | Self::ReplayedCode | Self::CodeRefresh => return Some(self.prepare_code(test).await),
-            Self::CookieRefresh | Self::CookieReplay => {
+            Self::CookieRefresh | Self::CookieReplay | Self::CookieLogOut => {
                 test.put_browser_app();
                 let token = test.log_in_by_browser().await;
                 return Some(self.prepare_family(test, token).await);
@@ -353,6 +357,7 @@ impl Flow {
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
             Self::Exchange | Self::ReplayedCode => test.exchange(token.unwrap()).await,
             Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            Self::CookieLogOut => test.revoke_by_cookie(token.unwrap()).await,
             Self::Revoke | Self::RevokeServiceToken => test.revoke(self.owner(), &[("token", token.unwrap())]).await,
             Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,
             Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => {

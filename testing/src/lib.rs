@@ -82,7 +82,7 @@ mod emulator {
         APPLICATION, BROWSER_APP, BROWSER_ORIGIN, BrowserLogin, CALLBACK, CASES, CHALLENGE, CHEAP_ARGON2,
         CLIENT_CREDENTIALS, CODE_CLIENT, COOKIE, IMPORTED_USER, ISSUER, NOW, OTHER_APPLICATION, PASSWORD, SCOPE,
         SERVICE, TestApp, USERNAME, VERIFIER, browser, browser_login, browser_refresh, exchange, fixtures,
-        key_document, key_record, p256_pem, pem, with_pages,
+        key_document, key_record, p256_pem, pem, with_cookie, with_pages,
     };
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};

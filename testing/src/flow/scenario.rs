@@ -83,6 +83,11 @@ impl Scenario {
                 (revoked != [true]).then(|| format!("the family is not revoked: {revoked:?}"))
             }
             Flow::Revoke | Flow::RevokeAll | Flow::RevokeServiceToken => self.check_revocation(responses).await,
+            Flow::CookieLogOut => {
+                let active = self.active_generation(self.token.as_deref()?).await;
+                let is_done = responses.iter().any(|response| response.status == 200);
+                (is_done && active.is_some()).then(|| "the login of the cookie continues".to_owned())
+            }
             _ => None,
         })
     }

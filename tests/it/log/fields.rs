@@ -45,6 +45,7 @@ fn members(flow: Flow) -> &'static str {
         Flow::Replay | Flow::ReplayedCode => {
             "grant version client_id secret_id user session risk error reason store_ms"
         }
+        Flow::CookieLogOut => "client_id user session store_ms",
         Flow::Revoke | Flow::RevokeAll | Flow::IntrospectRefreshToken => "client_id secret_id user session store_ms",
         Flow::RevokeServiceToken | Flow::IntrospectServiceToken => "version client_id secret_id jti kid store_ms",
         Flow::Introspect => "version client_id secret_id user session jti kid store_ms",
