@@ -1,11 +1,13 @@
 //! Flows: each kind of request, with a deployment in the state that the request needs. Tests run every flow under every
 //! fault and every step of the clock.
 
+use countersign::throttle::Subject;
 use serde_json::json;
 
 use crate::deployment::{
-    APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SERVICE, TestApp, USERNAME, browser_login,
+    APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, browser_login,
 };
+use crate::request::form;
 use crate::response::Response;
 
 mod scenario;
@@ -35,6 +37,10 @@ pub enum Flow {
     PasswordOnly,
     WrongPassword,
     UnknownUser,
+    /// A guess at a password while the account is blocked.
+    BlockedGuess,
+    /// The first login from a network.
+    NewNetwork,
     /// A login that replaces an imported password hash.
     ImportedHash,
     /// `ImportedHash` and `Resume` together.
@@ -59,7 +65,7 @@ pub enum Flow {
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 23] = [
+pub const FLOWS: [Flow; 25] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -71,6 +77,8 @@ pub const FLOWS: [Flow; 23] = [
     Flow::PasswordOnly,
     Flow::WrongPassword,
     Flow::UnknownUser,
+    Flow::BlockedGuess,
+    Flow::NewNetwork,
     Flow::ImportedHash,
     Flow::ResumeImportedHash,
     Flow::Refresh,
@@ -98,6 +106,7 @@ impl Flow {
             | Self::DisabledUser
             | Self::CookieReplay => Some((400, "invalid_grant")),
             Self::RefreshForLostScope => Some((400, "invalid_scope")),
+            Self::BlockedGuess => Some((429, "temporarily_unavailable")),
             _ => None,
         }
     }
@@ -116,6 +125,7 @@ impl Flow {
             self,
             Self::Password
                 | Self::PasswordOnly
+                | Self::NewNetwork
                 | Self::ImportedHash
                 | Self::ResumeImportedHash
                 | Self::Refresh
@@ -157,6 +167,12 @@ impl Flow {
                 test.change_client(SERVICE.0, &json!({"enabled": false}));
             }
             Self::PasswordOnly => test.change_client(APPLICATION.0, &json!({"grant_types": ["password"]})),
+            Self::BlockedGuess => {
+                let id = Subject::account(GUESSED_USERNAME);
+                let attempts = json!({"id": id.item_id(), "failures": 12, "last_at": test.now()});
+                test.cloud.put("GrantsTable", &attempts).unwrap();
+            }
+            Self::NewNetwork => test.change_client(APPLICATION.0, &json!({"user_address": "forwarded"})),
             Self::CookieLogin => test.put_browser_app(),
             Self::CookieRefresh | Self::CookieReplay => {
                 test.put_browser_app();
@@ -214,7 +230,13 @@ impl Flow {
                 test.form((GUESSED_CLIENT, "a wrong secret"), &CLIENT_CREDENTIALS).await
             }
             Self::Password | Self::PasswordOnly => test.password(USERNAME, PASSWORD).await,
-            Self::WrongPassword => test.password(GUESSED_USERNAME, IMPORTED_USER.1).await,
+            Self::WrongPassword | Self::BlockedGuess => test.password(GUESSED_USERNAME, IMPORTED_USER.1).await,
+            Self::NewNetwork => {
+                let params =
+                    [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
+                let request = form(&params).basic(APPLICATION.0, APPLICATION.1);
+                test.send(request.header("countersign-user-address", "203.0.113.7").post()).await
+            }
             Self::UnknownUser => test.password("unknown@itccompliance.co.uk", PASSWORD).await,
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,

@@ -62,7 +62,7 @@ impl Scenario {
     /// Returns an error of the state after these responses, if there is one. The proxy must have no faults.
     pub async fn check_state(&self, responses: &[&Response]) -> Option<String> {
         match self.flow {
-            Flow::Password | Flow::ImportedHash | Flow::ResumeImportedHash | Flow::CookieLogin => {
+            Flow::Password | Flow::NewNetwork | Flow::ImportedHash | Flow::ResumeImportedHash | Flow::CookieLogin => {
                 self.check_logins(responses).await
             }
             Flow::Refresh | Flow::Retry | Flow::CookieRefresh => self.check_successor(responses).await,

@@ -16,6 +16,15 @@ async fn client_credentials_needs_one_round_trip_with_one_read() {
     assert_eq!(test.interceptor.calls().len(), 1);
 }
 
+#[tokio::test]
+async fn a_wrong_generated_secret_needs_one_round_trip_with_one_read() {
+    let test = TestApp::start().await;
+    let wrong = (SERVICE.0, APPLICATION.1);
+    let (response, calls) = round_trips(&test, test.form(wrong, &CLIENT_CREDENTIALS), [1]).await;
+    response.assert_error(401, "invalid_client");
+    assert_eq!(calls, [[CLIENT]]);
+}
+
 /// Holds the calls of a request, and returns them by round trip, each with its number of concurrent calls.
 async fn round_trips<const N: usize>(
     test: &TestApp,

@@ -28,6 +28,10 @@ fn members(flow: Flow) -> &'static str {
             "grant version client_id secret_id user session jti kid lane failures hash_ms store_ms"
         }
         Flow::WrongPassword => "grant version client_id secret_id user lane failures error reason hash_ms store_ms",
+        Flow::BlockedGuess => "grant version client_id secret_id lane failures retry_after error reason store_ms",
+        Flow::NewNetwork => {
+            "grant version client_id secret_id user user_source session jti kid lane failures risk hash_ms store_ms"
+        }
         Flow::UnknownUser => "grant version client_id secret_id lane failures error reason hash_ms store_ms",
         Flow::ImportedHash | Flow::ResumeImportedHash => {
             "grant version client_id secret_id user session jti kid upgraded lane failures hash_ms store_ms"

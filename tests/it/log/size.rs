@@ -7,12 +7,12 @@ use testing::{
 
 const PAGE: &str = include_str!("../../../docs/cost.md");
 
-/// Returns the bytes of the line of a request, with the line feed. Its durations have two digits.
-async fn bytes(test: &TestApp, request: RequestBuilder) -> usize {
+/// Returns the bytes of the line of a request with this status, with the line feed. Its durations have two digits.
+async fn bytes(test: &TestApp, request: RequestBuilder, status: u16) -> usize {
     let log = LogLines::collect();
     let mut request = request.post();
     request.extensions_mut().insert(Origin { request_id: "JKJaXmPLvHcESHA=".into(), source: "203.0.113.77".into() });
-    test.send(request).await.assert_issued(2);
+    assert_eq!(test.send(request).await.status, status);
     let line = &log.lines()[0];
     let durations = ["hash_ms", "store_ms", "total_ms"].into_iter().filter_map(|name| line.get(name));
     durations.fold(log.text().len(), |bytes, duration| bytes + 2 - duration.to_string().len())
@@ -28,7 +28,22 @@ async fn the_bytes_of_a_line_are_those_of_the_cost_page() {
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
     let refresh = form(&refresh).basic(APPLICATION.0, APPLICATION.1);
     let (service, password, refresh) =
-        (bytes(&test, service).await, bytes(&test, password).await, bytes(&test, refresh).await);
+        (bytes(&test, service, 200).await, bytes(&test, password, 200).await, bytes(&test, refresh, 200).await);
     let row = format!("| function's log line, bytes | {service} | {password} | {refresh} |");
+    assert!(PAGE.contains(&row), "{row}");
+}
+
+#[tokio::test]
+async fn the_bytes_of_the_line_of_a_guess_are_those_of_the_cost_page() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    let params = [("grant_type", "password"), ("username", USERNAME), ("password", "wrong"), ("scope", SCOPE)];
+    let guess = || form(&params).basic(APPLICATION.0, APPLICATION.1);
+    let wrong = bytes(&test, guess(), 400).await;
+    for _ in 1..5 {
+        test.send(guess().post()).await.assert_error(400, "invalid_grant");
+    }
+    let (by_store, by_memory) = (bytes(&test, guess(), 429).await, bytes(&test, guess(), 429).await);
+    let secret = bytes(&test, form(&CLIENT_CREDENTIALS).basic(SERVICE.0, APPLICATION.1), 401).await;
+    let row = format!("| function's log line, bytes | {wrong} | {by_store} | {by_memory} | {secret} |");
     assert!(PAGE.contains(&row), "{row}");
 }

@@ -33,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "refresh_token",
             "scope",
             "store",
+            "throttle",
             "token",
             "user",
         ],

@@ -9,7 +9,7 @@ use testing::{CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, Response, SERVICE, Scen
 use super::{counts, filters};
 
 /// Metrics of features that do not exist yet.
-const NOT_COUNTED: [&str; 3] = ["NewNetworks", "SessionsEnded", "Throttled"];
+const NOT_COUNTED: [&str; 1] = ["SessionsEnded"];
 
 #[derive(Default)]
 struct Happened(BTreeMap<String, usize>);
@@ -26,10 +26,12 @@ impl Happened {
             (grant, None) => self.add(&format!("TokensIssued {grant}")),
             ("password", Some("invalid_grant")) => self.add("LoginsRejected"),
             (_, Some("invalid_client")) => self.add("ClientsRejected"),
+            _ if response.status == 429 => self.add("Throttled"),
             _ => {}
         }
         match flow {
             Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
+            Flow::NewNetwork => self.add("NewNetworks"),
             Flow::Replay | Flow::CookieReplay => self.add("RefreshReplayed"),
             _ => {}
         }
@@ -49,6 +51,8 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::PasswordOnly
         | Flow::WrongPassword
         | Flow::UnknownUser
+        | Flow::BlockedGuess
+        | Flow::NewNetwork
         | Flow::ImportedHash
         | Flow::ResumeImportedHash
         | Flow::CookieLogin => "password",
