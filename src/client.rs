@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::password_hash::{Hash, HashError, generate_client_secret, hash_client_secret};
 use crate::random::fill_random;
+use crate::redirect_uri::RedirectUris;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 
 mod allowed_origins;
@@ -76,6 +77,12 @@ pub struct Client {
     /// The audiences whose access tokens the client may introspect. Absent means none.
     #[serde(default, skip_serializing_if = "Audiences::is_empty")]
     pub introspects: Audiences,
+    /// The addresses to which the browser returns from the login pages. Absent means none.
+    #[serde(default, skip_serializing_if = "RedirectUris::is_empty")]
+    pub redirect_uris: RedirectUris,
+    /// The addresses to which the browser may return after a log-out. Absent means none.
+    #[serde(default, skip_serializing_if = "RedirectUris::is_empty")]
+    pub post_logout_redirect_uris: RedirectUris,
     /// True if the client is the operator's own application, which needs no consent of its users.
     #[serde(default, skip_serializing_if = "is_false")]
     pub first_party: bool,
@@ -197,6 +204,8 @@ impl Client {
             refresh_token_cookie: false,
             user_address: None,
             introspects: Audiences::default(),
+            redirect_uris: RedirectUris::default(),
+            post_logout_redirect_uris: RedirectUris::default(),
             first_party: false,
             require_pkce: true,
             client_uri: None,

@@ -15,6 +15,7 @@ use testing::{CommandLine, TestApp};
 
 mod attempts;
 mod audit;
+mod claims;
 mod clients;
 mod doctor;
 mod hashes;
@@ -25,6 +26,7 @@ mod page;
 mod passwords;
 mod plan;
 mod public_clients;
+mod scopes;
 mod shared_ids;
 mod tokens;
 mod users;

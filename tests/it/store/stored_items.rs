@@ -34,7 +34,8 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "access_token_ttl": 60, "refresh_token_ttl": 4_294_967_295_u32,
         "allowed_origins": ["https://b.example", "https://a.example"], "user_address": "source",
         "introspects": ["https://b.example/*", "a"], "first_party": true, "require_pkce": false,
-        "client_uri": "https://a.example", "policy_uri": "https://a.example/p", "tos_uri": "https://a.example/t",
+        "redirect_uris": ["https://b.example/cb", "https://a.example/cb"],
+        "post_logout_redirect_uris": ["https://a.example/bye"], "client_uri": "https://a.example", "policy_uri": "https://a.example/p", "tos_uri": "https://a.example/t",
         "created_at": 3, "updated_at": 4,
     }));
     create(&test, &full).await;
@@ -54,7 +55,8 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "access_token_ttl": {"N": "60"}, "refresh_token_ttl": {"N": "4294967295"},
         "allowed_origins": {"SS": ["https://a.example", "https://b.example"]}, "user_address": {"S": "source"},
         "introspects": {"SS": ["a", "https://b.example/*"]}, "first_party": {"BOOL": true},
-        "require_pkce": {"BOOL": false}, "client_uri": {"S": "https://a.example"},
+        "redirect_uris": {"SS": ["https://a.example/cb", "https://b.example/cb"]},
+        "post_logout_redirect_uris": {"SS": ["https://a.example/bye"]}, "require_pkce": {"BOOL": false}, "client_uri": {"S": "https://a.example"},
         "policy_uri": {"S": "https://a.example/p"}, "tos_uri": {"S": "https://a.example/t"},
         "created_at": {"N": "3"}, "updated_at": {"N": "4"},
     });
@@ -83,13 +85,15 @@ async fn a_user_is_stored_with_all_attributes_that_have_a_value() {
     let test = TestApp::start().await;
     let full = user(json!({
         "username": "full", "user_id": "1", "password_hash": HASH, "scopes": ["b", "a:*"], "enabled": false,
-        "dealer": {"none": null, "ids": [1, -2]}, "session_generation": 18_446_744_073_709_551_615_u64,
+        "dealer": {"none": null, "ids": [1, -2]}, "claims": {"email": "a@b.example", "email_verified": true, "updated_at": 7},
+        "session_generation": 18_446_744_073_709_551_615_u64,
     }));
     create(&test, &full).await;
     let stored = json!({
         "username": {"S": "full"}, "user_id": {"S": "1"}, "password_hash": {"S": HASH},
         "scopes": {"SS": ["a:*", "b"]}, "enabled": {"BOOL": false},
         "dealer": {"M": {"none": {"NULL": true}, "ids": {"L": [{"N": "1"}, {"N": "-2"}]}}},
+        "claims": {"M": {"email": {"S": "a@b.example"}, "email_verified": {"BOOL": true}, "updated_at": {"N": "7"}}},
         "session_generation": {"N": "18446744073709551615"},
     });
     assert_eq!(test.cloud.item("UsersTable", &json!({"username": "full"})).unwrap(), Some(stored));
