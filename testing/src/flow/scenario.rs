@@ -66,7 +66,9 @@ impl Scenario {
             Flow::Password | Flow::NewNetwork | Flow::ImportedHash | Flow::ResumeImportedHash | Flow::CookieLogin => {
                 self.check_logins(responses).await
             }
-            Flow::Refresh | Flow::Retry | Flow::CookieRefresh => self.check_successor(responses).await,
+            Flow::Refresh | Flow::Retry | Flow::CookieRefresh | Flow::CodeRefresh => {
+                self.check_successor(responses).await
+            }
             Flow::RefreshForLostScope => {
                 let active = self.active_generation(self.token.as_deref()?).await;
                 (active != Some(0)).then(|| format!("a rejected request used the token: {active:?} is active"))
@@ -77,7 +79,6 @@ impl Scenario {
                 active.map(|generation| format!("the family is not revoked: {generation} is active"))
             }
             Flow::Exchange => self.check_exchange(responses).await,
-            Flow::CodeRefresh => self.check_successor(responses).await,
             Flow::ReplayedCode => {
                 let revoked = self.revoked_families();
                 (revoked != [true]).then(|| format!("the family is not revoked: {revoked:?}"))
