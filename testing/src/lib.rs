@@ -5,6 +5,7 @@
 //! | [`cloud`] | an emulated AWS: DynamoDB and Secrets Manager |
 //! | [`audit_log`] | the emulated CloudWatch Logs Insights |
 //! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
+//! | [`direct`] | a connection of the SDK to the emulated AWS without a socket |
 //! | [`interceptor`] | between the service and AWS: counts, holds and fails calls; STS and CloudFormation for the CLI |
 //! | [`fault_proxy`] | between the service and AWS: breaks connections and delays calls |
 //! | [`function`] | the binary of a function under a small Lambda runtime API |
@@ -42,6 +43,8 @@ pub mod contract;
 pub mod demo;
 #[cfg(feature = "emulator")]
 pub mod deployment;
+#[cfg(feature = "emulator")]
+pub mod direct;
 #[cfg(feature = "emulator")]
 pub mod fault_proxy;
 #[cfg(feature = "emulator")]

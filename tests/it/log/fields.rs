@@ -22,6 +22,7 @@ fn members(flow: Flow) -> &'static str {
         Flow::ClientCredentials | Flow::ColdStart | Flow::Reload | Flow::Resume => {
             "grant version client_id secret_id jti kid store_ms"
         }
+        Flow::ImportedSecret => "grant version client_id secret_id jti kid hash_ms store_ms",
         Flow::WrongClientSecret | Flow::DisabledClient => "grant version client_id error reason store_ms",
         Flow::WrongImportedSecret => "grant version client_id lane failures error reason hash_ms store_ms",
         Flow::Password | Flow::PasswordOnly => {

@@ -48,6 +48,7 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::Resume
         | Flow::WrongClientSecret
         | Flow::WrongImportedSecret
+        | Flow::ImportedSecret
         | Flow::DisabledClient => "client_credentials",
         Flow::Password
         | Flow::PasswordOnly
