@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "client_auth",
             "clock",
             "config",
+            "consent",
             "grant",
             "keys",
             "login",
