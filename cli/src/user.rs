@@ -81,8 +81,10 @@ pub enum Command {
         yes: bool,
     },
     /// Show a user, the last login, the failed guesses at the password, and the consents
-    #[command(after_help = "Browser sessions are not shown, because the table has no index of them: `user log-out` ends all of
-them. A consent is what the user allowed a client: `user consent remove` removes it.")]
+    #[command(
+        after_help = "Browser sessions are not shown, because the table has no index of them: `user log-out` ends all of
+them. A consent is what the user allowed a client: `user consent remove` removes it."
+    )]
     Show {
         /// The username
         username: String,
