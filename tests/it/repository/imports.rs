@@ -33,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "login",
             "password_hash",
             "random",
+            "redirect_uri",
             "refresh_token",
             "revocation",
             "scope",
