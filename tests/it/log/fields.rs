@@ -37,11 +37,12 @@ fn members(flow: Flow) -> &'static str {
         Flow::ImportedHash | Flow::ResumeImportedHash => {
             "grant version client_id secret_id user session jti kid upgraded lane failures hash_ms store_ms"
         }
-        Flow::Refresh | Flow::Retry => "grant version client_id secret_id user session jti kid store_ms",
+        Flow::Refresh | Flow::Retry | Flow::Exchange | Flow::CodeRefresh => {
+            "grant version client_id secret_id user session jti kid store_ms"
+        }
         Flow::CookieLogin => "grant version client_id user session jti kid lane failures hash_ms store_ms",
         Flow::CookieRefresh => "grant version client_id user session jti kid store_ms",
         Flow::CookieReplay => "grant version client_id user session risk error reason store_ms",
-        Flow::Exchange | Flow::CodeRefresh => "grant version client_id secret_id user session jti kid store_ms",
         Flow::Replay | Flow::ReplayedCode => {
             "grant version client_id secret_id user session risk error reason store_ms"
         }
