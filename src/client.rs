@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::password_hash::{Hash, HashError, generate_client_secret, hash_client_secret};
 use crate::random::fill_random;
+use crate::redirect_uri::RedirectUris;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 
 mod allowed_origins;
@@ -82,6 +83,9 @@ pub struct Client {
     /// True if the client has to use PKCE (RFC 7636) for codes.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub require_pkce: bool,
+    /// The URIs to which the browser returns with a response.
+    #[serde(default, skip_serializing_if = "RedirectUris::is_empty")]
+    pub redirect_uris: RedirectUris,
     /// The page of the client, which the consent page links to.
     pub client_uri: Option<HttpsUrl>,
     /// The privacy policy of the client, which the consent page links to.
@@ -199,6 +203,7 @@ impl Client {
             introspects: Audiences::default(),
             first_party: false,
             require_pkce: true,
+            redirect_uris: RedirectUris::default(),
             client_uri: None,
             policy_uri: None,
             tos_uri: None,

@@ -19,6 +19,8 @@
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
+//! | [`authorization`] | the authorization request: its checks and its canonical query |
+//! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
 //! | [`token`], [`refresh_token`] | access tokens, and their verification in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
 //! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
@@ -63,6 +65,7 @@
 //!   environment.
 
 pub mod app;
+pub mod authorization;
 pub mod aws;
 pub mod client;
 pub mod client_auth;
@@ -80,7 +83,9 @@ pub mod log;
 pub mod login;
 pub mod params;
 pub mod password_hash;
+pub mod pkce;
 pub mod random;
+pub mod redirect_uri;
 pub mod refresh_token;
 pub mod risk;
 pub mod scope;

@@ -16,7 +16,7 @@ mod token;
 /// Builds the routes.
 pub(super) fn router() -> Router<Arc<App>> {
     let token = post(token::post).options(cors::preflight);
-    let no_login_pages = async || Error::unsupported_response_type();
+    let no_login_pages = async || Error::unsupported_response_type("This server has no login pages.");
     Router::new()
         .route("/oauth/token", only(cors::METHODS, token).layer(from_fn(cors::by_origin)))
         .route("/oauth/authorize", only("GET,POST", get(no_login_pages).post(no_login_pages)))

@@ -12,6 +12,7 @@
 )]
 #![allow(clippy::format_collect, reason = "the speed of tests does not matter here")]
 
+mod authorization;
 mod cases;
 mod client;
 mod client_auth;
@@ -27,7 +28,9 @@ mod local;
 mod log;
 mod params;
 mod password_hash;
+mod pkce;
 mod properties;
+mod redirect_uri;
 mod refresh_model;
 mod refresh_token;
 mod repository;

@@ -25,6 +25,7 @@ use crate::http::request::credentials::credentials;
 use crate::http::request::form::check_query;
 use crate::http::request::origin::origin;
 use crate::params::Param;
+use crate::token::TokenVersion;
 
 /// Returns the parameter of this name, if the endpoint defines it.
 fn defined(name: &str) -> Option<Param> {
@@ -49,7 +50,7 @@ pub(super) async fn post(
     let version = token_version(headers)?;
     let mut params = content_type.read(&body, defined)?;
     let credentials = credentials(headers, &mut params)?;
-    let grant_type = grant::take_grant_type(&mut params)?;
+    let grant_type = grant::take_grant_type(&app, &mut params)?;
     let span = tracing::Span::current();
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
@@ -61,6 +62,9 @@ pub(super) async fn post(
         page.let_read(&client);
         if !client.may_use(grant_type) {
             return Err(Error::unauthorized_client());
+        }
+        if version == TokenVersion::V1 && client.gets_id_tokens() {
+            return Err(Error::invalid_request("This client gets tokens of version 2 only."));
         }
         let mut cookie = Cookie::of(&client);
         if let Some(cookie) = cookie.as_mut().filter(|_| grant_type == GrantType::RefreshToken) {

@@ -11,6 +11,7 @@ use super::document;
 use crate::app::App;
 use crate::client::GrantType;
 use crate::error::Error;
+use crate::grant;
 
 /// The path of RFC 8414 section 3. The path of the issuer, if there is one, is appended.
 pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
@@ -29,7 +30,7 @@ struct Metadata<'a> {
     token_endpoint: String,
     jwks_uri: String,
     response_types_supported: [&'static str; 1],
-    grant_types_supported: [&'static str; 3],
+    grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: &'a [String],
     token_endpoint_auth_methods_supported: [&'static str; 3],
@@ -45,7 +46,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         token_endpoint: format!("{issuer}/oauth/token"),
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
         response_types_supported: ["id_token"],
-        grant_types_supported: GrantType::ALL.map(GrantType::as_str),
+        grant_types_supported: grant::supported(&app).map(GrantType::as_str).collect(),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: &keys.algorithms,
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
