@@ -128,10 +128,8 @@ impl RefreshToken {
     fn parse(signed: [u8; SIGNED_BYTES]) -> Option<Self> {
         let (version, rest) = signed.split_first()?;
         let (family, generation) = rest.split_first_chunk()?;
-        (*version == VERSION).then_some(Self {
-            family: FamilyId(*family),
-            generation: u32::from_be_bytes(generation.try_into().ok()?),
-        })
+        (*version == VERSION)
+            .then_some(Self { family: FamilyId(*family), generation: u32::from_be_bytes(generation.try_into().ok()?) })
     }
 
     /// Encodes the refresh token with the current key.
