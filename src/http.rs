@@ -18,6 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::error::Error;
 
+pub mod browser;
 mod cors;
 mod decision;
 mod error;

@@ -13,6 +13,7 @@
 //! | [`http::request`] | reading requests: body, credentials, `Accept` |
 //! | `http/oauth/` | called by clients: the token endpoint; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
+//! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
 //! | [`client_auth`] | how a client authenticates |
 //! | [`login`] | the one place that checks a password |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
@@ -29,7 +30,7 @@
 //! | [`throttle`] | the budget of guesses; in `throttle/`: its rules, and an attempt from its beginning to its result |
 //! | [`risk`] | the risk of a login, and the place of a second factor |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
-//! | [`clock`], [`log`], [`durations`] | the time; the format of log lines; the durations in them |
+//! | [`clock`], [`log`], [`durations`], [`date`] | the time; the format of log lines; the durations in them; dates |
 //!
 //! # Path of a request
 //!

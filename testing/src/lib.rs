@@ -10,6 +10,7 @@
 //! | [`function`] | the binary of a function under a small Lambda runtime API |
 //! | [`command_line`] | the binary of the CLI |
 //! | [`deployment`] | a deployment with fixtures: the router over an emulated AWS |
+//! | [`gallery`] | every page in each of its states |
 //! | [`guess`] | verification of passwords and secrets without a request |
 //! | [`demo`] | the fixtures of the local example |
 //! | [`request`], [`response`] | requests; responses with the checks that every response must pass |
@@ -48,6 +49,8 @@ pub mod fault_proxy;
 pub mod flow;
 #[cfg(feature = "emulator")]
 pub mod function;
+#[cfg(feature = "emulator")]
+pub mod gallery;
 #[cfg(feature = "emulator")]
 pub mod guess;
 #[cfg(feature = "emulator")]

@@ -5,6 +5,7 @@ mod cookies;
 mod cors;
 mod headers;
 mod openapi;
+mod pages;
 mod parameters;
 mod published;
 mod request;
