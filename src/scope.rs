@@ -6,9 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 mod allowed;
+mod texts;
 
 pub use allowed::AllowedScopes;
 pub(crate) use allowed::is_matched_by;
+pub use texts::{InvalidText, ScopeTexts, Sentences};
 
 /// A list of scope tokens: at least one, each once, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

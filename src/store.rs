@@ -3,6 +3,7 @@
 //! | table | key | record | file |
 //! |---|---|---|---|
 //! | clients | `client_id` | [`Client`](crate::client::Client) | `store/clients.rs` |
+//! | clients | `§scopes` | [`ScopeTexts`](crate::scope::ScopeTexts) | `store/scope_texts.rs` |
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
 //! | grants | `id` = `attempts#` + hash | [`Attempts`](crate::throttle::Attempts) | `store/attempts.rs` |
@@ -35,6 +36,7 @@ mod error;
 mod item;
 mod owners;
 mod refresh_families;
+mod scope_texts;
 mod sessions;
 mod users;
 

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::password_hash::Hash;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 
+mod claims;
+
+pub use claims::{CLAIMS, ClaimError, ClaimForm, Claims};
+
 /// The step of the session generation after a restore of the table of users. It skips the numbers that were in use
 /// before the restore.
 pub const STEP_AFTER_RESTORE: u64 = 1_000;
@@ -45,6 +49,9 @@ pub struct User {
     pub scopes: Option<AllowedScopes>,
     /// The claim `dealer` of tokens of version 1.
     pub dealer: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The claims about the user for OpenID Connect. Absent means none.
+    #[serde(default, skip_serializing_if = "Claims::is_empty")]
+    pub claims: Claims,
     /// False if no tokens are issued for this user.
     pub enabled: bool,
     /// Incremented to log the user out everywhere. A login is valid only if its `session_generation` equals this one.

@@ -1,4 +1,4 @@
-//! `countersign apply`: creates, updates and deletes clients as a file says.
+//! `countersign apply`: makes clients and texts of scopes equal to a file.
 
 use clap::Args;
 use countersign::client::Client;
@@ -59,16 +59,22 @@ async fn apply_all(
 ) -> Result<(Vec<Value>, Option<String>), Error> {
     let mut applied = Vec::new();
     for step in steps {
-        let client_id = step.client_id().to_owned();
+        let client_id = step.client_id().map(ToOwned::to_owned);
         match apply(deployment, step).await {
             Ok(secret) => {
-                if let (false, Some(secret)) = (json, &secret) {
+                if let (false, Some(client_id), Some(secret)) = (json, &client_id, &secret) {
                     // Printed immediately, because a later step may fail.
-                    output::secret(false, &client_id, secret)?;
+                    output::secret(false, client_id, secret)?;
                 }
-                applied.push(json!({"client_id": client_id, "client_secret": secret}));
+                applied.push(client_id.map_or_else(
+                    || json!({"step": "describe"}),
+                    |client_id| json!({"client_id": client_id, "client_secret": secret}),
+                ));
             }
-            Err(error) => return Ok((applied, Some(format!("{client_id}: {}", error.message())))),
+            Err(error) => {
+                let name = client_id.as_deref().unwrap_or("texts of scopes");
+                return Ok((applied, Some(format!("{name}: {}", error.message()))));
+            }
         }
     }
     Ok((applied, None))
@@ -79,6 +85,7 @@ async fn apply(deployment: &Deployment, step: Step) -> Result<Option<String>, Er
     match step {
         Step::Create(new) => return client::make(deployment, *new).await,
         Step::Update(stored, _) => drop(deployment.store.replace(&stored).await?),
+        Step::Describe(change, _) => change.write(deployment).await?,
         Step::Delete(client_id) => deployment.store.delete::<Client>(&client_id).await?,
     }
     Ok(None)

@@ -4,7 +4,7 @@
 //! | module | responsibility |
 //! |---|---|
 //! | `deployment` | finds the deployment that a command acts on |
-//! | `client`, `user`, `import`, `key`, `token`, `audit`, `doctor`, `plan` | one command each |
+//! | `client`, `user`, `scope`, `import`, `key`, `token`, `audit`, `doctor`, `plan` | one command each |
 //! | `api` | requests to the API, and the check of its URLs |
 //! | `spec` | the attributes of a client, from flags, files and tables |
 //! | `input`, `output`, `error` | prompts and secrets; tables and JSON; error messages |
@@ -30,6 +30,7 @@ mod key;
 mod output;
 mod plan;
 mod retry;
+mod scope;
 mod token;
 mod user;
 
@@ -75,6 +76,9 @@ enum Command {
     /// Manage users, who log in through an application
     #[command(subcommand)]
     User(user::Command),
+    /// Manage the texts by which a consent page explains scopes
+    #[command(subcommand)]
+    Scope(scope::Command),
     /// Import users and clients from another system, with their password hashes
     #[command(subcommand)]
     Import(import::Command),
@@ -151,6 +155,7 @@ async fn run(Options { target, json, command }: Options) -> Result<Outcome, Erro
     match command {
         Command::Client(command) => client::run(&target, json, command).await,
         Command::User(command) => user::run(&target, json, command).await,
+        Command::Scope(command) => scope::run(&target, json, command).await,
         Command::Import(command) => import::run(&target, json, command).await,
         Command::Key(command) => key::run(&target, json, command).await,
         Command::Token(command) => token::run(&target, json, command).await,

@@ -12,7 +12,7 @@ use crate::{Outcome, output};
 mod file;
 mod steps;
 
-pub use file::read;
+pub use file::{Wanted, read};
 pub use steps::{Step, steps};
 
 #[derive(Args)]
@@ -37,9 +37,13 @@ pub fn help() -> String {
   scopes = [\"billing:*\"]
   default_scopes = [\"billing:read\"]
 
+  [scopes.\"billing:read\"]
+  en = \"See your bills\"
+
 Attributes: {attributes}.
 Lifetimes are in seconds. An attribute that is not in the file is removed from the client, except
-enabled. Clients that are not in the file are not changed, except with --prune. A new client gets a
+enabled. Clients and texts of scopes that are not in the file are not changed, except with --prune; texts
+only if the file has a table of scopes. A new client gets a
 secret, which is printed once, unless it is public (token_endpoint_auth_method = \"none\").
 
 Examples:

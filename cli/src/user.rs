@@ -16,6 +16,7 @@ mod delete;
 mod list;
 mod log_out;
 mod password;
+mod set_claim;
 mod set_password;
 mod view;
 
@@ -42,6 +43,11 @@ pub enum Command {
         #[arg(long)]
         accept_weak_password: bool,
     },
+    /// Set claims about a user for OpenID Connect, such as the email address
+    #[command(after_help = "Examples:
+  countersign user set-claim john.smith@example.com name='John Smith' email_verified=true
+  countersign user set-claim john.smith@example.com --unset nickname")]
+    SetClaim(set_claim::Options),
     /// Disable a user: logins and refreshes fail
     Disable {
         /// The username
@@ -94,6 +100,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         Command::SetPassword { username, accept_weak_password } => {
             set_password::run(&deployment, json, &username, accept_weak_password).await?;
         }
+        Command::SetClaim(options) => set_claim::run(&deployment, json, &options).await?,
         Command::Disable { username } => {
             deployment.announce().await?;
             change(&deployment, json, &username, |user| user.enabled = false).await?;

@@ -15,6 +15,11 @@ pub trait Record: Serialize + DeserializeOwned + Send {
     /// Returns the table of these records.
     fn table(store: &Store) -> &Table;
 
+    /// Returns true if the item with this key is a record of this kind.
+    fn is_key(_key: &str) -> bool {
+        true
+    }
+
     /// Checks the rules between the attributes of the record.
     ///
     /// # Errors
@@ -72,6 +77,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn stored<R: Record>(&self, key: &str) -> Result<Option<Stored<R>>, StoreError> {
+        if !R::is_key(key) {
+            return Ok(None);
+        }
         let table = R::table(self);
         self.read(table, key).await?.map(|item| Stored::new(table, item)).transpose()
     }
@@ -161,7 +169,9 @@ impl Store {
             let output = send(request.set_exclusive_start_key(start)).await.map_err(StoreError::from)?;
             for item in output.items.unwrap_or_default() {
                 let key = item.get(table.key).and_then(|key| key.as_s().ok()).cloned().unwrap_or_default();
-                visit(key, Stored::new(table, item))?;
+                if R::is_key(&key) {
+                    visit(key, Stored::new(table, item))?;
+                }
             }
             match output.last_evaluated_key {
                 Some(last) => start = Some(last),

@@ -4,6 +4,7 @@ use super::administration::{Record, decode};
 use super::item::Table;
 use super::{Store, StoreError};
 use crate::client::Client;
+use crate::scope::ScopeTexts;
 
 impl Store {
     /// Reads a client.
@@ -18,6 +19,10 @@ impl Store {
 impl Record for Client {
     fn table(store: &Store) -> &Table {
         &store.clients
+    }
+
+    fn is_key(key: &str) -> bool {
+        key != ScopeTexts::KEY
     }
 
     fn check(&self) -> Result<(), String> {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use countersign::scope::{AllowedScopes, InvalidScope, Scope, ScopeError};
+use countersign::scope::{AllowedScopes, InvalidScope, Scope, ScopeError, ScopeTexts};
+use serde_json::{Value, json};
 
 fn set(tokens: &[&str]) -> BTreeSet<String> {
     tokens.iter().map(ToString::to_string).collect()
@@ -113,4 +114,49 @@ fn a_scope_is_checked_as_a_whole_or_narrowed() {
     assert_eq!(scope("a").narrowed_to(&none), Err(ScopeError::NotAllowed));
     assert_eq!(scope("a").within(&scope("b a")), Ok(scope("a")));
     assert_eq!(scope("a c").within(&scope("b a")), Err(ScopeError::NotAllowed));
+}
+
+fn texts(entries: &Value) -> Result<ScopeTexts, serde_json::Error> {
+    serde_json::from_value(json!({"client_id": ScopeTexts::KEY, "texts": entries}))
+}
+
+#[test]
+fn a_scope_has_its_own_text_or_that_of_the_longest_prefix() {
+    let texts = texts(&json!({
+        "orders:*": {"en": "any"}, "orders:list*": {"en": "list"}, "orders:list:1": {"en": "one", "de": "eins"}, "abc*": {"en": "abc"},
+        "abcd": {"en": "exact"},
+    }))
+    .unwrap();
+    for (scope, text) in [
+        ("orders:x", Some("any")),
+        ("orders:list", Some("any")),
+        ("orders:list:2", Some("list")),
+        ("orders:list:1", Some("one")),
+        ("abcd", Some("exact")),
+        ("abce", Some("abc")),
+        ("abc", None),
+        ("orders:", None),
+        ("", None),
+    ] {
+        assert_eq!(texts.of(scope).map(|sentences| sentences["en"].as_str()), text, "{scope}");
+    }
+}
+
+#[test]
+fn a_text_belongs_to_a_scope_and_a_language() {
+    assert!(texts(&json!({"*": {"en": "All", "gsw": "Alles"}, "a": {}})).is_ok());
+    for (entries, message) in [
+        (json!({"a b": {"en": "x"}}), "\"a b\" is neither a scope"),
+        (json!({"": {"en": "x"}}), "\"\" is neither a scope"),
+        (json!({"a*b": {"en": "x"}}), "\"a*b\" is neither a scope"),
+        (json!({"a": {"EN": "x"}}), "\"EN\" is not a language"),
+        (json!({"a": {"e": "x"}}), "\"e\" is not a language"),
+        (json!({"a": {"en": ""}}), "a text of a is empty"),
+        (json!({"a": {"en": "x\ny"}}), "a text of a is empty"),
+        (json!({"a": {"en": "x".repeat(501)}}), "a text of a is empty"),
+        (json!({"a": "x"}), "invalid type"),
+    ] {
+        let error = texts(&entries).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{entries}: {error}");
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use countersign::client::{Client, GrantType};
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
 use countersign::store::{StoreError, Stored};
+use url::Url;
 
 use super::tally::{Tally, malformed};
 use super::{Finding, Level, counted};
@@ -18,11 +19,14 @@ const SOON: u64 = 7 * DAY;
 
 /// Checks the clients. Returns their ids, too.
 pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<String>) {
+    let issuer = Url::parse(&deployment.config.issuer).ok();
     let (mut ids, mut tally) = (HashSet::new(), Tally::default());
     let visit = |client_id: String, client: Result<Stored<Client>, StoreError>| {
         match client {
             Ok(client) => {
-                for (description, fix) in problems(&client.record, &deployment.config.issuer, now) {
+                let client = client.record;
+                let problems = problems(&client, now).into_iter().chain(browser_problems(&client, issuer.as_ref()));
+                for (_, description, fix) in problems.filter(|(is_so, ..)| client.enabled && *is_so) {
                     tally.add((Level::Warning, description.to_owned(), fix), &client_id);
                 }
             }
@@ -41,15 +45,22 @@ pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<
         Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(ids.len(), "client"))),
         Ok(()) => {}
     }
+    if let Err(error) = deployment.store.scope_texts().await {
+        let (level, description, fix) = malformed(&error, "fix the item `§scopes` in the table of clients");
+        findings.push(Finding { level, check: "texts of scopes", description, fix: Some(fix.to_owned()) });
+    }
     (findings, ids)
 }
 
-/// Returns the problems of an enabled client of this issuer, each with its fix.
-fn problems(client: &Client, issuer: &str, now: u64) -> Vec<(&'static str, &'static str)> {
+/// A possible problem: true if the client has it, a description and a fix.
+type Problem = (bool, &'static str, &'static str);
+
+/// Checks if the client gets tokens, and gets them cheaply.
+fn problems(client: &Client, now: u64) -> [Problem; 7] {
     let active: Vec<_> = client.active_secrets(now).collect();
     let expires_soon = |at: u64| at.saturating_sub(now) <= SOON;
     let defaults = client.default_scopes.clone();
-    let problems = [
+    [
         (
             client.scopes.is_empty(),
             "no scopes, so no tokens",
@@ -86,13 +97,34 @@ fn problems(client: &Client, issuer: &str, now: u64) -> Vec<(&'static str, &'sta
             "an access_token_ttl above 7 days, which is limited to 7 days",
             "`countersign client update ID --access-token-ttl 7d`",
         ),
+    ]
+}
+
+/// Checks if the client works in browsers and on devices.
+fn browser_problems(client: &Client, issuer: Option<&Url>) -> [Problem; 3] {
+    let host = issuer.and_then(Url::host_str).unwrap_or_default();
+    let is_other_site = |origin: &String| Url::parse(origin).is_ok_and(|url| site(url.host_str()) != site(Some(host)));
+    [
+        (
+            client.grant_types.iter().any(|grant_type| !client.may_use(*grant_type)),
+            "grant types that a public client may not use",
+            "`countersign client update ID --grant-type GRANT` with the others",
+        ),
         (
             // The default URL of an API is on the public suffix list, so no application is on its site.
-            client.refresh_token_cookie && issuer.contains(".execute-api."),
+            client.refresh_token_cookie && host.contains(".execute-api."),
             "a refresh token cookie that browsers do not send, because the API has no domain",
             "deploy with DomainName: see docs/browser-apps.md",
         ),
-    ];
-    let problems = problems.into_iter().filter(|(is_so, ..)| client.enabled && *is_so);
-    problems.map(|(_, description, fix)| (description, fix)).collect()
+        (
+            client.refresh_token_cookie && client.allowed_origins.origins().iter().any(is_other_site),
+            "an origin of another site than the issuer, from which browsers do not send the cookie",
+            "serve the application and the API from subdomains of one domain, or remove the origin",
+        ),
+    ]
+}
+
+/// Returns the last two labels of a host, to which cookies of its subdomains may belong.
+fn site(host: Option<&str>) -> Vec<&str> {
+    host.unwrap_or_default().rsplit('.').take(2).collect()
 }

@@ -6,7 +6,7 @@ use countersign::login::USERNAME;
 use countersign::password_hash::{Hash, Hasher};
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
-use countersign::user::{User, Username};
+use countersign::user::{ClaimError, User, Username};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -30,6 +30,7 @@ struct UserLine {
     password_hash: Option<String>,
     scopes: Option<BTreeSet<String>>,
     dealer: Option<Map<String, Value>>,
+    claims: Option<Map<String, Value>>,
     enabled: Option<bool>,
 }
 
@@ -37,7 +38,7 @@ impl Import for ImportedUser {
     type Record = User;
 
     fn columns() -> Vec<&'static str> {
-        vec!["username", "user_id", "password_hash", "scopes", "dealer", "enabled"]
+        vec!["username", "user_id", "password_hash", "scopes", "dealer", "claims", "enabled"]
     }
 
     fn read(line: Line, _: &Hasher) -> Result<Self, String> {
@@ -55,6 +56,7 @@ impl Import for ImportedUser {
             password_hash: line.password_hash.as_deref().map_or(Ok(None), password_hash)?,
             scopes: line.scopes.map_or(Ok(None), limit)?,
             dealer: line.dealer,
+            claims: line.claims.unwrap_or_default().try_into().map_err(|error: ClaimError| error.to_string())?,
             enabled: line.enabled.unwrap_or(true),
             session_generation: 0,
         };
@@ -102,6 +104,9 @@ impl Import for ImportedUser {
         }
         if self.names("dealer") {
             stored.dealer.clone_from(&new.dealer);
+        }
+        if self.names("claims") {
+            stored.claims.clone_from(&new.claims);
         }
         if self.names("enabled") {
             stored.enabled = new.enabled;

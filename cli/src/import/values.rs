@@ -15,8 +15,11 @@ pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
     if ABSENT.contains(&cell.trim()) {
         return Ok(Value::Null);
     }
-    let form =
-        if name == "dealer" { Some(Form::Object) } else { Attribute::named(name).map(|attribute| attribute.form) };
+    let form = if ["dealer", "claims"].contains(&name) {
+        Some(Form::Object)
+    } else {
+        Attribute::named(name).map(|attribute| attribute.form)
+    };
     match form {
         Some(Form::List) if EMPTY_LISTS.contains(&cell.trim()) => Ok(json!([])),
         Some(Form::List) => Ok(cell.split_whitespace().collect()),

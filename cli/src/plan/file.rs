@@ -1,4 +1,4 @@
-//! The file of `plan` and `apply`: clients as code, in TOML, without secrets.
+//! The file of `plan` and `apply`: clients and texts of scopes as code, in TOML, without secrets.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,6 +6,7 @@ use std::path::Path;
 
 use countersign::client::{Client, ClientMetadata};
 use countersign::clock::Clock;
+use countersign::scope::{ScopeTexts, Sentences};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,10 +17,19 @@ use crate::error::Error;
 struct File {
     #[serde(default)]
     clients: BTreeMap<String, ClientMetadata>,
+    scopes: Option<BTreeMap<String, Sentences>>,
 }
 
-/// Reads the file and checks every client in it. Returns each as a new client, and its attributes.
-pub fn read(file: &Path) -> Result<Vec<(Client, ClientMetadata)>, Error> {
+/// The content of a file that was checked.
+pub struct Wanted {
+    /// Each client as a new client, and its attributes.
+    pub clients: Vec<(Client, ClientMetadata)>,
+    /// The texts of scopes, if the file has a table of them.
+    pub scopes: Option<BTreeMap<String, Sentences>>,
+}
+
+/// Reads the file, and checks every client and every text in it.
+pub fn read(file: &Path) -> Result<Wanted, Error> {
     let name = file.display();
     let text = fs::read_to_string(file).map_err(|error| Error::new(format!("cannot read {name}: {error}")))?;
     let parsed: File = toml::from_str(&text).map_err(|error| {
@@ -37,7 +47,12 @@ pub fn read(file: &Path) -> Result<Vec<(Client, ClientMetadata)>, Error> {
         metadata.clone().write_to(&mut client, now).map_err(|invalid| error(invalid.to_string()))?;
         Ok((client, metadata))
     };
-    parsed.clients.into_iter().map(check).collect()
+    if let Some(scopes) = &parsed.scopes {
+        let checked = ScopeTexts::default().replace(scopes.clone());
+        checked.map_err(|invalid| Error::new(format!("{name}: {invalid}")))?;
+    }
+    let clients = parsed.clients.into_iter().map(check).collect::<Result<_, Error>>()?;
+    Ok(Wanted { clients, scopes: parsed.scopes })
 }
 
 /// Converts TOML values to JSON in the form that the store returns: whole numbers without a point. Rejects values that

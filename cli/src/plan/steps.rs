@@ -4,20 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::client::{Client, ClientMetadata};
 use countersign::clock::Clock;
+use countersign::scope::Sentences;
 use countersign::store::Stored;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::Wanted;
 use crate::client::check_new_id;
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::{client, output, user};
+use crate::{client, output, scope, user};
 
 /// One change of a plan.
 pub enum Step {
     Create(Box<Client>),
     Update(Box<Stored<Client>>, Vec<Difference>),
     Delete(String),
+    /// Changes the texts of scopes. A difference is that of a scope.
+    Describe(Box<scope::Change>, Vec<Difference>),
 }
 
 /// An attribute that changes.
@@ -31,7 +35,7 @@ pub struct Difference {
 /// Compares the file with the stored clients. Returns the steps that remove the differences.
 pub async fn steps(
     deployment: &Deployment,
-    wanted: Vec<(Client, ClientMetadata)>,
+    Wanted { clients: wanted, scopes }: Wanted,
     prune: bool,
 ) -> Result<Vec<Step>, Error> {
     if prune && wanted.is_empty() {
@@ -67,7 +71,29 @@ pub async fn steps(
         let ids: Vec<_> = stored.into_keys().collect();
         output::remark(&format!("not in the file, not changed: {}", ids.join(", ")));
     }
+    if let Some(scopes) = scopes {
+        steps.extend(describe(deployment, scopes, prune).await?);
+    }
     Ok(steps)
+}
+
+/// Compares the texts of the file with the stored ones. Returns the step that removes the differences, if there are any.
+async fn describe(
+    deployment: &Deployment,
+    wanted: BTreeMap<String, Sentences>,
+    prune: bool,
+) -> Result<Option<Step>, Error> {
+    let mut change = scope::Change::read(deployment).await?;
+    let before = change.texts().entries().clone();
+    let mut after = if prune { BTreeMap::new() } else { before.clone() };
+    after.extend(wanted);
+    after.retain(|_, sentences| !sentences.is_empty());
+    let object = |entries: &BTreeMap<String, Sentences>| {
+        entries.iter().map(|(scope, sentences)| (scope.clone(), json!(sentences))).collect()
+    };
+    let differences = different(&object(&before), &object(&after));
+    change.replace(after)?;
+    Ok((!differences.is_empty()).then(|| Step::Describe(Box::new(change), differences)))
 }
 
 /// Rejects new ids that are the `user_id` of a user. Scans the users only if there is a new id.
@@ -85,6 +111,11 @@ fn differences(from: &ClientMetadata, to: &ClientMetadata) -> Vec<Difference> {
     if let Some(enabled) = from.get("enabled") {
         to.entry("enabled").or_insert_with(|| enabled.clone());
     }
+    different(&from, &to)
+}
+
+/// Returns the members that differ between two objects.
+fn different(from: &Map<String, Value>, to: &Map<String, Value>) -> Vec<Difference> {
     let names: BTreeSet<_> = from.keys().chain(to.keys()).collect();
     names
         .into_iter()
@@ -94,12 +125,13 @@ fn differences(from: &ClientMetadata, to: &ClientMetadata) -> Vec<Difference> {
 }
 
 impl Step {
-    /// Returns the id of the client.
-    pub fn client_id(&self) -> &str {
+    /// Returns the id of the client, if the step changes a client.
+    pub fn client_id(&self) -> Option<&str> {
         match self {
-            Self::Create(client) => &client.client_id,
-            Self::Update(stored, _) => &stored.record.client_id,
-            Self::Delete(client_id) => client_id,
+            Self::Create(client) => Some(&client.client_id),
+            Self::Update(stored, _) => Some(&stored.record.client_id),
+            Self::Delete(client_id) => Some(client_id),
+            Self::Describe(..) => None,
         }
     }
 
@@ -112,6 +144,7 @@ impl Step {
                 json!({"client_id": stored.record.client_id, "step": "update", "differences": differences})
             }
             Self::Delete(client_id) => json!({"client_id": client_id, "step": "delete"}),
+            Self::Describe(_, differences) => json!({"step": "describe", "differences": differences}),
         }
     }
 
@@ -125,19 +158,22 @@ impl Step {
                 format!("{good}+ {}{good:#}\n{}", client.client_id, lines.collect::<Vec<_>>().join("\n"))
             }
             Self::Update(stored, differences) => {
-                let lines = differences.iter().map(|one| {
-                    format!(
-                        "    {}: {} -> {}",
-                        one.attribute,
-                        value_text(one.from.as_ref()),
-                        value_text(one.to.as_ref())
-                    )
-                });
-                format!("{warning}~ {}{warning:#}\n{}", stored.record.client_id, lines.collect::<Vec<_>>().join("\n"))
+                format!("{warning}~ {}{warning:#}\n{}", stored.record.client_id, changes(differences))
+            }
+            Self::Describe(_, differences) => {
+                format!("{warning}~ texts of scopes{warning:#}\n{}", changes(differences))
             }
             Self::Delete(client_id) => format!("{bad}- {client_id}{bad:#}"),
         }
     }
+}
+
+fn changes(differences: &[Difference]) -> String {
+    let lines = differences.iter().map(|one| {
+        let (from, to) = (value_text(one.from.as_ref()), value_text(one.to.as_ref()));
+        format!("    {}: {from} -> {to}", one.attribute)
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn value_text(value: Option<&Value>) -> String {

@@ -7,7 +7,7 @@ use countersign::client::Client;
 use countersign::random::random_id;
 use countersign::scope::AllowedScopes;
 use countersign::store::{Created, StoreError};
-use countersign::user::User;
+use countersign::user::{Claims, User};
 use serde_json::{Map, Value};
 
 use super::{owners, password, print, stored_form};
@@ -62,6 +62,7 @@ pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Resul
         password_hash,
         scopes,
         dealer: options.dealer,
+        claims: Claims::default(),
         enabled: true,
         session_generation: 0,
     };

@@ -21,6 +21,8 @@ pub struct View<'a> {
     scopes: Option<&'a BTreeSet<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dealer: Option<&'a Map<String, Value>>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    claims: &'a Map<String, Value>,
     session_generation: u64,
 }
 
@@ -33,6 +35,7 @@ impl<'a> View<'a> {
             password_scheme: user.password_hash.as_ref().map(Hash::scheme),
             scopes: user.scopes.as_ref().map(AllowedScopes::tokens),
             dealer: user.dealer.as_ref(),
+            claims: user.claims.entries(),
             session_generation: user.session_generation,
         }
     }
@@ -47,6 +50,7 @@ pub fn show(view: &View<'_>) -> String {
         ("password", Some(view.password_scheme.map_or_else(|| "none".to_owned(), |scheme| format!("set ({scheme})")))),
         ("scopes", view.scopes.map(output::list)),
         ("dealer", view.dealer.map(|dealer| Value::Object(dealer.clone()).to_string())),
+        ("claims", (!view.claims.is_empty()).then(|| Value::Object(view.claims.clone()).to_string())),
         ("session_generation", (view.session_generation > 0).then(|| view.session_generation.to_string())),
     ])
 }

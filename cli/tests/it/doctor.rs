@@ -139,6 +139,9 @@ async fn problems_of_tables_and_records_are_found() {
         json!({"client_id": "expiring", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": expiring,
                "default_scopes": ["b"], "access_token_ttl": 999_999}),
     );
+    let origins = json!(["https://app.auth.example", "https://other.test"]);
+    put(json!({"client_id": "spa", "enabled": true, "scopes": ["a"], "token_endpoint_auth_method": "none",
+               "grant_types": ["password", "client_credentials"], "allowed_origins": origins, "refresh_token_cookie": true}));
     test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
     let twin = json!({"username": "Twin@Example.com", "user_id": "1042", "enabled": true});
     test.cloud.put("UsersTable", &twin).unwrap();
@@ -152,10 +155,14 @@ async fn problems_of_tables_and_records_are_found() {
         ("warning", "expiring: the last active secret expires within 7 days"),
         ("warning", "expiring: default scopes that are not among the scopes"),
         ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),
+        ("warning", "spa: grant types that a public client may not use"),
+        ("warning", "spa: an origin of another site than the issuer"),
         ("warning", "expiring: an access_token_ttl above 7 days, which is limited to 7 days"),
     ] {
         assert_found(&ran, "clients", level, said);
     }
+    let found = of(&ran, "clients");
+    assert!(!found.iter().any(|(_, said)| said.contains("spa: no active secret")));
     assert_found(&ran, "users", "error", "odd");
     assert_found(&ran, "users", "warning", "2 of 8 users still have a hash of an old scheme (bcrypt 2)");
     assert_found(&ran, "users", "warning", "Twin@Example.com");
@@ -213,7 +220,8 @@ async fn doctor_only_reads() {
     let url = test.serve().await;
     test.interceptor.clear_calls();
     doctor(&command_line(&test), &url, &[]).await;
-    let reads = ["GetSecretValue", "DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive", "Scan"];
+    let reads =
+        ["GetSecretValue", "DescribeTable", "DescribeContinuousBackups", "DescribeTimeToLive", "GetItem", "Scan"];
     for call in test.interceptor.calls() {
         assert!(reads.iter().any(|read| call.starts_with(read)), "{call}");
     }

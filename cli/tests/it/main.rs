@@ -14,6 +14,7 @@
 use testing::{CommandLine, TestApp};
 
 mod audit;
+mod claims;
 mod clients;
 mod doctor;
 mod hashes;
@@ -24,6 +25,7 @@ mod page;
 mod passwords;
 mod plan;
 mod public_clients;
+mod scopes;
 mod shared_ids;
 mod tokens;
 mod users;

@@ -183,6 +183,7 @@ async fn s_709_a_malformed_record_is_a_server_error_and_is_logged() {
             "password_hash",
         ),
         (json!({"dealer": ["canary"]}), "dealer"),
+        (json!({"claims": "canary"}), "claims"),
         (json!({"scopes": ["legacy:*", "a*b"]}), "scopes"),
         (json!({"session_generation": "canary"}), "session_generation"),
         (json!({"session_generation": -1}), "session_generation"),

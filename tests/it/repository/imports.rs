@@ -87,6 +87,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "durations",
             "password_hash",
             "refresh_token",
+            "scope",
             "session",
             "throttle",
             "user",

@@ -83,13 +83,15 @@ async fn a_user_is_stored_with_all_attributes_that_have_a_value() {
     let test = TestApp::start().await;
     let full = user(json!({
         "username": "full", "user_id": "1", "password_hash": HASH, "scopes": ["b", "a:*"], "enabled": false,
-        "dealer": {"none": null, "ids": [1, -2]}, "session_generation": 18_446_744_073_709_551_615_u64,
+        "dealer": {"none": null, "ids": [1, -2]}, "claims": {"email": "a@b.example", "email_verified": true, "updated_at": 7},
+        "session_generation": 18_446_744_073_709_551_615_u64,
     }));
     create(&test, &full).await;
     let stored = json!({
         "username": {"S": "full"}, "user_id": {"S": "1"}, "password_hash": {"S": HASH},
         "scopes": {"SS": ["a:*", "b"]}, "enabled": {"BOOL": false},
         "dealer": {"M": {"none": {"NULL": true}, "ids": {"L": [{"N": "1"}, {"N": "-2"}]}}},
+        "claims": {"M": {"email": {"S": "a@b.example"}, "email_verified": {"BOOL": true}, "updated_at": {"N": "7"}}},
         "session_generation": {"N": "18446744073709551615"},
     });
     assert_eq!(test.cloud.item("UsersTable", &json!({"username": "full"})).unwrap(), Some(stored));
