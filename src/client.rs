@@ -77,15 +77,18 @@ pub struct Client {
     /// The audiences whose access tokens the client may introspect. Absent means none.
     #[serde(default, skip_serializing_if = "Audiences::is_empty")]
     pub introspects: Audiences,
+    /// The addresses to which the browser returns from the login pages. Absent means none.
+    #[serde(default, skip_serializing_if = "RedirectUris::is_empty")]
+    pub redirect_uris: RedirectUris,
+    /// The addresses to which the browser may return after a log-out. Absent means none.
+    #[serde(default, skip_serializing_if = "RedirectUris::is_empty")]
+    pub post_logout_redirect_uris: RedirectUris,
     /// True if the client is the operator's own application, which needs no consent of its users.
     #[serde(default, skip_serializing_if = "is_false")]
     pub first_party: bool,
     /// True if the client has to use PKCE (RFC 7636) for codes.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub require_pkce: bool,
-    /// The URIs to which the browser returns with a response.
-    #[serde(default, skip_serializing_if = "RedirectUris::is_empty")]
-    pub redirect_uris: RedirectUris,
     /// The page of the client, which the consent page links to.
     pub client_uri: Option<HttpsUrl>,
     /// The privacy policy of the client, which the consent page links to.
@@ -201,9 +204,10 @@ impl Client {
             refresh_token_cookie: false,
             user_address: None,
             introspects: Audiences::default(),
+            redirect_uris: RedirectUris::default(),
+            post_logout_redirect_uris: RedirectUris::default(),
             first_party: false,
             require_pkce: true,
-            redirect_uris: RedirectUris::default(),
             client_uri: None,
             policy_uri: None,
             tos_uri: None,

@@ -11,7 +11,7 @@
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |
 //! | [`http::request`] | reading requests: body, credentials, `Accept` |
-//! | `http/oauth/` | called by clients: the token endpoint; the cookie with the refresh token of a browser application |
+//! | `http/oauth/` | called by clients: the token, revocation and introspection endpoints, and what they have in common; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
 //! | [`client_auth`] | how a client authenticates |
@@ -22,7 +22,8 @@
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
 //! | [`authorization`] | the authorization request: its checks and its canonical query |
 //! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
-//! | [`token`], [`refresh_token`] | access tokens, and their verification in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
+//! | [`token`], [`refresh_token`] | access tokens and ID tokens, and the one verifier in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
+//! | [`revocation`], [`introspection`] | the effect of a revocation; the content of an active token |
 //! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
@@ -30,7 +31,7 @@
 //! | [`throttle`] | the budget of guesses; in `throttle/`: its rules, and an attempt from its beginning to its result |
 //! | [`risk`] | the risk of a login, and the place of a second factor |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
-//! | [`clock`], [`log`], [`durations`], [`date`] | the time; the format of log lines; the durations in them; dates |
+//! | [`clock`], [`log`], [`durations`] | the time; the format of log lines; the durations in them |
 //!
 //! # Path of a request
 //!
@@ -79,6 +80,7 @@ pub mod error;
 pub mod gateway;
 pub mod grant;
 pub mod http;
+pub mod introspection;
 pub mod keys;
 pub mod log;
 pub mod login;
@@ -88,6 +90,7 @@ pub mod pkce;
 pub mod random;
 pub mod redirect_uri;
 pub mod refresh_token;
+pub mod revocation;
 pub mod risk;
 pub mod scope;
 pub mod session;

@@ -28,7 +28,7 @@ pub use budget::Budget;
 pub use item::{
     AHEAD, Attempts, Blocked, Count, Lane, MAX_NETWORKS, NETWORK_FAILURES, NETWORK_KNOWN_FOR, Place, QUIET,
 };
-pub use memory::Throttle;
+pub use memory::{REMEMBERED_FOR, Throttle};
 pub use network::Network;
 
 /// The kind of a subject.

@@ -12,6 +12,7 @@ use crate::scope::Scope;
 use crate::user::User;
 
 mod id_token;
+pub mod presented;
 pub mod verify;
 
 pub use id_token::IdToken;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use clap::Subcommand;
 use countersign::login::USERNAME;
 use countersign::store::{StoreError, Stored};
+use countersign::throttle::Subject;
 use countersign::user::{STEP_AFTER_RESTORE, User, Username};
 
 use crate::deployment::{Deployment, Target};
@@ -18,9 +19,11 @@ mod log_out;
 mod password;
 mod set_claim;
 mod set_password;
+mod show;
+mod unlock;
 mod view;
 
-use view::{View, show};
+use view::{View, rows};
 
 /// The number of retries of a change that conflicts with a simultaneous login.
 const RETRIES: u8 = 3;
@@ -76,8 +79,13 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Show a user
+    /// Show a user, the last login, and the failed guesses at the password
     Show {
+        /// The username
+        username: String,
+    },
+    /// Let a user log in immediately: deletes the failed guesses at the password, and the known networks
+    Unlock {
         /// The username
         username: String,
     },
@@ -117,7 +125,8 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
                 None => return log_out::all(deployment, json, step, yes).await,
             }
         }
-        Command::Show { username } => print(json, &read(&deployment, &username).await?.record)?,
+        Command::Show { username } => return show::run(&deployment, json, &username).await,
+        Command::Unlock { username } => unlock::run(&deployment, json, &username).await?,
         Command::List => list::run(&deployment, json).await?,
         Command::Delete { username, yes } => delete::run(&deployment, json, &username, yes).await?,
     }
@@ -126,7 +135,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
 
 fn print(json: bool, user: &User) -> Result<(), Error> {
     let view = View::new(user);
-    output::result(json, &view, || show(&view))
+    output::result(json, &view, || output::record(rows(&view)))
 }
 
 /// Parses a username: its stored form is that of RFC 8265.
@@ -138,6 +147,11 @@ pub fn parse(username: &str) -> Result<Username, Error> {
 /// Returns a username in its stored form.
 fn stored_form(username: &str) -> Result<String, Error> {
     Ok(parse(username)?.as_str().to_owned())
+}
+
+/// Returns the subject of guesses at a user's password.
+fn subject(username: &str) -> Result<Subject, Error> {
+    Ok(Subject::account(&stored_form(username)?))
 }
 
 /// Reads a user, or returns the error that it does not exist. Tries the RFC 8265 form first, then the exact name.

@@ -38,7 +38,7 @@ pub enum Form {
 }
 
 /// The attributes, in the order in which they are shown. [`Client`] has a field for each.
-pub const ATTRIBUTES: [Attribute; 19] = [
+pub const ATTRIBUTES: [Attribute; 21] = [
     Attribute { name: "name", form: Form::Text },
     Attribute { name: "enabled", form: Form::Flag(None) },
     Attribute { name: "token_endpoint_auth_method", form: Form::Text },
@@ -52,6 +52,8 @@ pub const ATTRIBUTES: [Attribute; 19] = [
     Attribute { name: "refresh_token_cookie", form: Form::Flag(Some(false)) },
     Attribute { name: "user_address", form: Form::Text },
     Attribute { name: "introspects", form: Form::List },
+    Attribute { name: "redirect_uris", form: Form::List },
+    Attribute { name: "post_logout_redirect_uris", form: Form::List },
     Attribute { name: "first_party", form: Form::Flag(Some(false)) },
     Attribute { name: "require_pkce", form: Form::Flag(Some(true)) },
     Attribute { name: "client_uri", form: Form::Text },

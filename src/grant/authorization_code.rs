@@ -107,7 +107,8 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     check_unused(app, code, standing).await?;
     let records = LoginRecords::read(&app.store, &username, &family).await?;
     let user = family.valid_user(records.with(Some(client)), now).map_err(reject)?;
-    let scope = family.scope_for(client, user).map_err(|_| reject("client and user have lost all scopes"))?;
+    let scope = family.scope_left(&family.scopes, client, user);
+    let scope = scope.map_err(|_| reject("client and user have lost all scopes"))?;
 
     let login = Login { user, at: family.auth_time, family: code.0 };
     let expires_in = user_token_ttl(app, client, records.end_of(&family).saturating_sub(now));

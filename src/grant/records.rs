@@ -8,6 +8,7 @@ use crate::store::{Store, StoreError};
 use crate::user::{User, Username};
 
 /// The records of a login, as they were read.
+#[derive(Default)]
 pub struct LoginRecords {
     user: Option<User>,
     consent: Option<Consent>,

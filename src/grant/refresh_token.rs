@@ -106,7 +106,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         Ok(user) => user,
         Err(reason) => return Err(end_family(app, used, reason).await),
     };
-    let Ok(granted) = family.scope_for(client, user) else {
+    let Ok(granted) = family.scope_left(&family.scopes, client, user) else {
         return Err(end_family(app, used, "client and user have lost all scopes of the login").await);
     };
     let scope = match requested {

@@ -52,6 +52,8 @@ impl Decision {
 fn event(route: &str) -> Option<&'static str> {
     match route {
         "/oauth/token" => Some("token"),
+        "/oauth/revoke" => Some("revoke"),
+        "/oauth/introspect" => Some("introspect"),
         "/oauth/authorize" => Some("authorize"),
         "/oauth/login" => Some("login"),
         "/oauth/consent" => Some("consent"),

@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::user::User;
 
 /// The records that a login depends on, each as it was read. `None` if the record does not exist.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Records<'a> {
     /// The client that the login was issued to.
     pub client: Option<&'a Client>,
@@ -60,12 +60,12 @@ impl Family {
         Ok(user)
     }
 
-    /// Returns the part of the login's scope that the client and the user may still have.
+    /// Returns the part of a scope of this login that the client and the user may still have.
     ///
     /// # Errors
     /// [`ScopeError::NotAllowed`] if no token is left.
-    pub fn scope_for(&self, client: &Client, user: &User) -> Result<Scope, ScopeError> {
-        let scope = self.scopes.clone().narrowed_to(&client.scopes)?;
+    pub fn scope_left(&self, scope: &Scope, client: &Client, user: &User) -> Result<Scope, ScopeError> {
+        let scope = scope.clone().narrowed_to(&client.scopes)?;
         if self.authorization.is_some() { user.scope_of_code(scope) } else { user.scope(scope, false) }
     }
 

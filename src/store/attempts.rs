@@ -66,9 +66,24 @@ impl Store {
         Ok(Counted::Counted { failures: lane.map_or(0, |lane| lane.failures) })
     }
 
+    /// Deletes the failed guesses at a subject, and its known networks. A malformed item is deleted too. Returns false if
+    /// there is no item.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn delete_attempts(&self, item_id: &str) -> Result<bool, StoreError> {
+        let delete = self.dynamodb.delete_item().table_name(&self.grants.name);
+        let request = delete.key(self.grants.key, string(item_id)).return_values(ReturnValue::AllOld);
+        Ok(send(request).await?.attributes.is_some())
+    }
+
     fn decode_attempts(&self, item: Option<Item>) -> Result<Attempts, StoreError> {
         let (networks, rest): (Item, Item) =
             item.unwrap_or_default().into_iter().partition(|(name, _)| name.starts_with("n:"));
+        // serde reads a record also from a list.
+        if let Some((name, _)) = networks.iter().find(|(_, lane)| !lane.is_m()) {
+            return Err(self.grants.malformed(name.clone()));
+        }
         let has_lane = rest.contains_key("failures") || rest.contains_key("last_at");
         let Writer { by } = self.grants.decode(rest.clone())?;
         let common = if has_lane { Some(self.grants.decode(rest)?) } else { None };

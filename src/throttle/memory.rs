@@ -9,7 +9,7 @@ use super::{Budget, Subject};
 /// The maximum number of entries of each map.
 const CAPACITY: usize = 1_024;
 /// The longest time, in seconds, for which a block is remembered, so `user unlock` takes effect after this time.
-const REMEMBERED_FOR: u64 = 60;
+pub const REMEMBERED_FOR: u64 = 60;
 /// The failures of one network, over all subjects, that are allowed immediately.
 const NETWORK_BURST: u64 = 30;
 /// The seconds in which one more failure of a network is allowed.

@@ -31,6 +31,7 @@ def test_an_error_names_the_missing_permission_and_nothing_is_written(cli_stack,
         ("dynamodb:PutItem", "user", "create", "forbidden@example.com", "--no-password"),
         ("dynamodb:UpdateItem", "client", "rotate-secret", "demo-service"),
         ("dynamodb:DeleteItem", "client", "delete", "demo-service", "--yes"),
+        ("dynamodb:DeleteItem", "user", "unlock", "john.smith@itccompliance.co.uk"),
         ("secretsmanager:GetSecretValue", "key", "list"),
     ]:
         denied = countersign(*arguments, code=1, environment=reader)

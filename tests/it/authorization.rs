@@ -110,7 +110,7 @@ fn s_802_a_request_without_a_proven_client_or_redirect_uri_is_not_redirected() {
     // An empty value counts as an occurrence.
     let empty = [VALID.as_slice(), &[("redirect_uri", "")]].concat();
     assert!(is_uri_error(check_for(&client(&json!({})), &empty)));
-    assert!(is_uri_error(check_for(&client(&json!({"redirect_uris": null})), &VALID)));
+    assert!(is_uri_error(check_for(&client(&json!({"redirect_uris": []})), &VALID)));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! | `service.rs` | the steps of a request |
 //! | `state.rs` | the state, and the store with its conditional writes |
 //! | `design.rs` | the built design, the design before it, and mutants |
+//! | `codes.rs` | a second model: exchanges of one code |
 //!
 //! Each call to the store is a step. Up to three requests run simultaneously, each in a separate execution environment.
 //! `docs/security.md` says what the model proves and what it does not.
@@ -31,7 +32,6 @@
 //!   mutant fails `each_promise_is_broken_by_a_design`.
 //! - Counted guesses: the item is one more part of the state, its conditional update one more write. The promise is that
 //!   no more guesses get a result than the budget allows.
-//! - Authorization codes: a code is a token that begins the family. Its second use revokes the family.
 //! - The revocation endpoint: a request with the phases read and write. `Action::Revoke` then is its write.
 //! - Add a world to [`WORLDS`] instead of adding to "everything": the number of states multiplies.
 
@@ -44,6 +44,7 @@
     reason = "a panic fails the test"
 )]
 
+mod codes;
 mod design;
 mod service;
 mod state;

@@ -15,7 +15,9 @@ from local_cloud.fixtures import DEMO
 SECONDS = 120
 # The attacks: the seconds in which they begin and end.
 GUESSES, REPLAYS = (45, 75), (80, 100)
-SERVICE, APPLICATION = ((client["client_id"], client["secrets"][0]["secret"]) for client in DEMO["clients"])
+SERVICE, APPLICATION = (
+    (client["client_id"], client["secrets"][0]["secret"]) for client in DEMO["clients"] if "secrets" in client
+)
 LOGIN = {"grant_type": "password", "username": DEMO["users"][0]["username"], "password": DEMO["users"][0]["password"]}
 GUESSED = "guessed@example.com"
 CONNECTION = threading.local()

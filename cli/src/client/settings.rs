@@ -52,6 +52,14 @@ pub struct Settings {
     #[arg(long, value_name = "AUDIENCE")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     introspects: Vec<String>,
+    /// An address to which the browser returns from the login pages (repeatable)
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    redirect_uris: Vec<String>,
+    /// An address to which the browser may return after a log-out (repeatable)
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    post_logout_redirect_uris: Vec<String>,
     /// The client is your own application: its users give no consent
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     first_party: Option<bool>,

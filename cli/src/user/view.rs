@@ -41,9 +41,9 @@ impl<'a> View<'a> {
     }
 }
 
-/// Formats a user as text.
-pub fn show(view: &View<'_>) -> String {
-    output::record([
+/// Returns the rows of a user as text.
+pub fn rows(view: &View<'_>) -> [(&'static str, Option<String>); 8] {
+    [
         ("username", Some(view.username.to_owned())),
         ("user_id", Some(view.user_id.to_owned())),
         ("enabled", Some(view.enabled.to_string())),
@@ -52,5 +52,5 @@ pub fn show(view: &View<'_>) -> String {
         ("dealer", view.dealer.map(|dealer| Value::Object(dealer.clone()).to_string())),
         ("claims", (!view.claims.is_empty()).then(|| Value::Object(view.claims.clone()).to_string())),
         ("session_generation", (view.session_generation > 0).then(|| view.session_generation.to_string())),
-    ])
+    ]
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use super::keys::made;
 use crate::{BINARY, command_line};
+use countersign::throttle::Subject;
 use serde_json::{Value, json};
 use testing::{ISSUER, LogLines, TestApp, fresh_path};
 
@@ -74,6 +75,7 @@ async fn each_command_prints_the_output_on_the_page() {
     for table in ["ClientsTable", "UsersTable"] {
         empty(&test, table).await;
     }
+    put_attempts(&test);
     let folder = fresh_path("page");
     std::fs::create_dir_all(&folder).unwrap();
     let mut commands = 0;
@@ -112,6 +114,14 @@ async fn each_command_prints_the_output_on_the_page() {
 fn with_source(mut line: Value) -> Value {
     line["source"] = json!("203.0.113.7");
     line
+}
+
+/// Stores a login from a known network four days ago, and an attack that blocks the account now.
+fn put_attempts(test: &TestApp) {
+    let (subject, now) = (Subject::account("john.smith@example.com"), test.now());
+    let network = json!({"failures": 0, "last_at": now - 4 * 86_400});
+    let item = json!({"id": subject.item_id(), "failures": 12, "last_at": now, "n:0123456789abcdef": network});
+    test.cloud.put("GrantsTable", &item).unwrap();
 }
 
 /// Deletes all records of a table.

@@ -50,6 +50,10 @@ async fn flags_are_written_and_removed() {
     let attributes = ["client_uri", "policy_uri", "tos_uri", "first_party", "require_pkce"];
     let values = attributes.map(|name| shown[name].clone());
     assert_eq!(json!(values), json!(["https://a.example", "https://a.example/p", "https://a.example/t", true, false]));
+    let uris = ["--redirect-uri", "http://127.0.0.1/cb", "--redirect-uri", "com.example.app:/cb"];
+    let shown = update(&[&uris[..], &["--post-logout-redirect-uri", "https://a.example/bye"]].concat()).await;
+    assert_eq!(shown["redirect_uris"], json!(["com.example.app:/cb", "http://127.0.0.1/cb"]));
+    assert_eq!(shown["post_logout_redirect_uris"], json!(["https://a.example/bye"]));
     let shown = update(&["--introspects", "https://b.example/*", "--introspects", "a", "--require-pkce"]).await;
     assert_eq!(shown["introspects"], json!(["a", "https://b.example/*"]));
     assert_eq!((&shown["require_pkce"], &shown["first_party"]), (&Value::Null, &json!(true)));
@@ -70,6 +74,7 @@ async fn no_command_writes_attributes_that_do_not_fit_each_other() {
         (&["client", "create", "spa", "--public", "--require-pkce=false"], "needs PKCE"),
         (&["client", "create", "spa", "--tos-uri", "http://a.example"], "not an https URL"),
         (&["client", "create", "spa", "--introspects", "a*b"], "not valid"),
+        (&["client", "create", "spa", "--redirect-uri", "http://a.example/cb"], "the redirect URI"),
         (&[&["client", "create", &"a".repeat(65)], &COOKIE[..]].concat(), "at most 64"),
     ] {
         line.run(arguments).await.assert(1, said);

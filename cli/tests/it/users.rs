@@ -64,7 +64,7 @@ async fn invalid_users_are_rejected_before_the_first_write() {
         assert!(!format!("{ran:?}").contains("qzxjk"), "the password is not printed");
         assert_eq!(stored(&test, NEW), Value::Null, "{arguments:?}");
     }
-    for verb in ["show", "set-password", "disable", "enable", "log-out", "delete"] {
+    for verb in ["show", "unlock", "set-password", "disable", "enable", "log-out", "delete"] {
         let ran = command_line(&test).run_with(&["user", verb, "missing@example.com"], PASSWORD).await;
         ran.assert(1, "user missing@example.com not found");
     }

@@ -18,6 +18,11 @@ pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-
 /// The path of OpenID Connect Discovery, which API Gateway's JWT authorizers use.
 pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
+/// The methods of client authentication: a secret, or none for a public client.
+const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+/// The methods that need a secret.
+const SECRET_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+
 /// The members of RFC 8414 section 2 and OpenID Connect Discovery section 3.
 ///
 /// The authorization endpoint rejects every request. Common parsers (pyoidc, Authlib, `AppAuth`, Spring, the MCP SDKs)
@@ -34,6 +39,10 @@ struct Metadata<'a> {
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: &'a [String],
     token_endpoint_auth_methods_supported: [&'static str; 3],
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: [&'static str; 2],
 }
 
 /// Returns the metadata, which depends on the configuration and on the signing keys only.
@@ -49,7 +58,11 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         grant_types_supported: grant::supported(&app).map(GrantType::as_str).collect(),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: &keys.algorithms,
-        token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+        token_endpoint_auth_methods_supported: METHODS,
+        revocation_endpoint: format!("{issuer}/oauth/revoke"),
+        revocation_endpoint_auth_methods_supported: METHODS,
+        introspection_endpoint: format!("{issuer}/oauth/introspect"),
+        introspection_endpoint_auth_methods_supported: SECRET_METHODS,
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;
     document(&headers, &json, app.config.keys.max_age)

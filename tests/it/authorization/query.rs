@@ -59,7 +59,7 @@ fn a_query_over_its_limit_is_an_error_at_the_client() {
 }
 
 #[test]
-fn s_820_a_login_removes_what_would_require_another_one() {
+fn a_login_removes_what_would_require_another_one() {
     for (prompt, after) in [
         ("login", ""),
         ("select_account", ""),

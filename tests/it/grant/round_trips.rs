@@ -16,6 +16,15 @@ async fn client_credentials_needs_one_round_trip_with_one_read() {
     assert_eq!(test.interceptor.calls().len(), 1);
 }
 
+#[tokio::test]
+async fn a_wrong_generated_secret_needs_one_round_trip_with_one_read() {
+    let test = TestApp::start().await;
+    let wrong = (SERVICE.0, APPLICATION.1);
+    let (response, calls) = round_trips(&test, test.form(wrong, &CLIENT_CREDENTIALS), [1]).await;
+    response.assert_error(401, "invalid_client");
+    assert_eq!(calls, [[CLIENT]]);
+}
+
 /// Holds the calls of a request, and returns them by round trip, each with its number of concurrent calls.
 async fn round_trips<const N: usize>(
     test: &TestApp,
@@ -145,6 +154,25 @@ async fn a_retry_within_the_grace_needs_two_round_trips_and_no_write() {
     response.assert_issued(2);
     assert_eq!(calls, [vec!["GetItem ClientsTable", "GetItem GrantsTable"], vec!["GetItem UsersTable"]]);
     assert_eq!(test.interceptor.calls().len(), 3);
+}
+
+/// The records of a login by code are read together.
+#[tokio::test]
+async fn a_code_and_a_refresh_of_its_login_need_three_round_trips() {
+    let test = TestApp::start_with_codes().await;
+    let code = test.code().await;
+    let client_and_family = vec![CLIENT, "GetItem GrantsTable"];
+    let records = vec!["GetItem GrantsTable", "GetItem GrantsTable", USER];
+    let (response, calls) = round_trips(&test, test.exchange(&code), [2, 3, 1]).await;
+    response.assert_issued(2);
+    assert_eq!(calls, [client_and_family.clone(), records.clone(), vec![COUNT]]);
+    // The first refresh of a day also writes the use of the consent.
+    for writes in [vec![COUNT, COUNT], vec![COUNT]] {
+        let token = test.exchange(&test.code().await).await.refresh_token();
+        let (response, calls) = round_trips(&test, test.refresh_code_login(&token), [2, 3, writes.len()]).await;
+        response.assert_issued(2);
+        assert_eq!(calls, [client_and_family.clone(), records.clone(), writes]);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The form of records in DynamoDB: the name and the type of every attribute.
 
 use countersign::client::Client;
-use countersign::refresh_token::{Family, FamilyId};
+use countersign::refresh_token::{Authorization, Family, FamilyId};
 use countersign::scope::{AllowedScopes, Scope};
 use countersign::store::{Created, Record, StoreError};
 use countersign::user::User;
@@ -34,7 +34,8 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "access_token_ttl": 60, "refresh_token_ttl": 4_294_967_295_u32,
         "allowed_origins": ["https://b.example", "https://a.example"], "user_address": "source",
         "introspects": ["https://b.example/*", "a"], "first_party": true, "require_pkce": false,
-        "client_uri": "https://a.example", "policy_uri": "https://a.example/p", "tos_uri": "https://a.example/t",
+        "redirect_uris": ["https://b.example/cb", "https://a.example/cb"],
+        "post_logout_redirect_uris": ["https://a.example/bye"], "client_uri": "https://a.example", "policy_uri": "https://a.example/p", "tos_uri": "https://a.example/t",
         "created_at": 3, "updated_at": 4,
     }));
     create(&test, &full).await;
@@ -54,7 +55,8 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "access_token_ttl": {"N": "60"}, "refresh_token_ttl": {"N": "4294967295"},
         "allowed_origins": {"SS": ["https://a.example", "https://b.example"]}, "user_address": {"S": "source"},
         "introspects": {"SS": ["a", "https://b.example/*"]}, "first_party": {"BOOL": true},
-        "require_pkce": {"BOOL": false}, "client_uri": {"S": "https://a.example"},
+        "redirect_uris": {"SS": ["https://a.example/cb", "https://b.example/cb"]},
+        "post_logout_redirect_uris": {"SS": ["https://a.example/bye"]}, "require_pkce": {"BOOL": false}, "client_uri": {"S": "https://a.example"},
         "policy_uri": {"S": "https://a.example/p"}, "tos_uri": {"S": "https://a.example/t"},
         "created_at": {"N": "3"}, "updated_at": {"N": "4"},
     });
@@ -134,6 +136,7 @@ async fn a_family_is_stored_under_its_id() {
         revoked: false,
         absolute_expires_at: 6,
         expires_at: 5,
+        authorization: None,
     };
     let mut stored = json!({
         "id": {"S": format!("refresh#{id}")}, "client_id": {"S": "c"}, "username": {"S": "u"}, "user_id": {"S": "1"},
@@ -146,6 +149,21 @@ async fn a_family_is_stored_under_its_id() {
     assert_eq!(item(id), stored);
 
     let id = FamilyId::generate();
+    family.authorization = Some(Authorization {
+        redirect_uri: "https://app.example/cb".to_owned(),
+        code_challenge: None,
+        nonce: Some("n".to_owned()),
+        consent: "c".to_owned(),
+        session: "session#s".to_owned(),
+    });
+    test.app.store.begin_refresh_family(id, &family).await.unwrap();
+    let authorization = json!({"redirect_uri": {"S": "https://app.example/cb"}, "nonce": {"S": "n"},
+        "consent": {"S": "c"}, "session": {"S": "session#s"}});
+    assert_eq!(item(id)["authorization"], json!({"M": authorization}));
+    assert_eq!(test.app.store.refresh_family(id).await.unwrap().unwrap().authorization, family.authorization);
+
+    let id = FamilyId::generate();
+    family.authorization = None;
     family.session_generation = None;
     test.app.store.begin_refresh_family(id, &family).await.unwrap();
     stored.as_object_mut().unwrap().remove("session_generation");

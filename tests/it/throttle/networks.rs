@@ -85,10 +85,18 @@ async fn only_a_client_that_forwards_addresses_may_send_one() {
 
 #[tokio::test]
 async fn the_network_of_a_user_is_stored_only_if_the_client_knows_the_address() {
-    for (changes, is_stored) in [(json!({}), false), (json!({"user_address": "source"}), true)] {
+    let source = json!({"user_address": "source"});
+    for (changes, address, is_stored) in [
+        (&json!({}), HOME, false),
+        (&source, HOME, true),
+        (&source, "::ffff:203.0.113.7", true),
+        (&source, "", false),
+        (&source, "203.0.113.7:443", false),
+        (&source, "a.example\u{1b}", false),
+    ] {
         let test = TestApp::start_with_cheap_hashes().await;
-        test.change_client(APPLICATION.0, &changes);
-        test.send(from(HOME, login(USERNAME, PASSWORD).post())).await.assert_issued(2);
+        test.change_client(APPLICATION.0, changes);
+        test.send(from(address, login(USERNAME, PASSWORD).post())).await.assert_issued(2);
         let stored = stored_attempts(&test);
         assert_eq!(stored.as_object().unwrap().keys().any(|name| name.starts_with("n:")), is_stored);
         assert!(!stored.to_string().contains("203.0.113"));

@@ -85,11 +85,15 @@ impl Consent<'_> {
         keep.map(|text| ("keep", text)).into_iter().chain(others).collect()
     }
 
-    /// Returns the client's links, with the texts around its name.
-    fn links(&self) -> Vec<(&str, Around)> {
+    /// Returns the client's links: the text around each, its URL, and the text around the client's name in it.
+    fn links(&self) -> Vec<(Around, &str, Around)> {
         let texts = &self.view.texts().consent;
-        let links = [(self.client_uri, texts.website), (self.policy_uri, texts.policy), (self.tos_uri, texts.terms)];
-        links.into_iter().filter_map(|(url, text)| Some((url?, text))).collect()
+        let links = [
+            (texts.visit, self.client_uri, texts.website),
+            (texts.read, self.policy_uri, texts.policy),
+            (texts.read, self.tos_uri, texts.terms),
+        ];
+        links.into_iter().filter_map(|(around, url, text)| Some((around, url?, text))).collect()
     }
 }
 

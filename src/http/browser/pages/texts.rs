@@ -112,7 +112,9 @@ pub(super) struct Consent {
     /// Around the link to the account page.
     pub removal: Around,
     pub account_page: &'static str,
-    /// Around a link.
+    /// Around the link to the client's website.
+    pub visit: Around,
+    /// Around the links to the client's other pages.
     pub read: Around,
     /// Around the name of the client.
     pub website: Around,

@@ -9,7 +9,7 @@ use testing::{CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, Response, SERVICE, Scen
 use super::{counts, filters};
 
 /// Metrics of features that do not exist yet.
-const NOT_COUNTED: [&str; 3] = ["NewNetworks", "SessionsEnded", "Throttled"];
+const NOT_COUNTED: [&str; 0] = [];
 
 #[derive(Default)]
 struct Happened(BTreeMap<String, usize>);
@@ -21,16 +21,23 @@ impl Happened {
 
     /// Adds what a response to a flow means for the metrics.
     fn add_response(&mut self, flow: Flow, response: &Response) {
+        match flow.event() {
+            "revoke" => return self.add("SessionsEnded"),
+            "introspect" => return,
+            _ => {}
+        }
         let error = response.body["error"].as_str();
         match (grant(flow), error) {
             (grant, None) => self.add(&format!("TokensIssued {grant}")),
             ("password", Some("invalid_grant")) => self.add("LoginsRejected"),
             (_, Some("invalid_client")) => self.add("ClientsRejected"),
+            _ if response.status == 429 => self.add("Throttled"),
             _ => {}
         }
         match flow {
             Flow::ImportedHash | Flow::ResumeImportedHash => self.add("HashesUpgraded"),
-            Flow::Replay | Flow::CookieReplay => self.add("RefreshReplayed"),
+            Flow::NewNetwork => self.add("NewNetworks"),
+            Flow::Replay | Flow::CookieReplay | Flow::ReplayedCode => self.add("RefreshReplayed"),
             _ => {}
         }
     }
@@ -49,18 +56,13 @@ fn grant(flow: Flow) -> &'static str {
         | Flow::PasswordOnly
         | Flow::WrongPassword
         | Flow::UnknownUser
+        | Flow::BlockedGuess
+        | Flow::NewNetwork
         | Flow::ImportedHash
         | Flow::ResumeImportedHash
         | Flow::CookieLogin => "password",
-        Flow::Refresh
-        | Flow::RefreshForLostScope
-        | Flow::Retry
-        | Flow::Replay
-        | Flow::RolledBack
-        | Flow::RevokedFamily
-        | Flow::DisabledUser
-        | Flow::CookieRefresh
-        | Flow::CookieReplay => "refresh_token",
+        Flow::Exchange | Flow::ReplayedCode => "authorization_code",
+        _ => "refresh_token",
     }
 }
 

@@ -102,6 +102,7 @@ pub(in super::super) static DE: Texts = Texts {
         deny: "Nicht erlauben",
         removal: Around("Sie können den Zugriff jederzeit auf ", " entfernen."),
         account_page: "Ihrer Kontoseite",
+        visit: Around("Besuchen Sie die ", "."),
         read: Around("Lesen Sie die ", "."),
         website: Around("Website von ", ""),
         policy: Around("Datenschutzerklärung von ", ""),

@@ -95,6 +95,7 @@ pub(in super::super) static EN: Texts = Texts {
         deny: "Don't allow",
         removal: Around("You can remove access at any time on ", "."),
         account_page: "your account page",
+        visit: Around("Visit the ", "."),
         read: Around("Read the ", "."),
         website: Around("website of ", ""),
         policy: Around("privacy policy of ", ""),
