@@ -9,11 +9,13 @@ use serde_json::{Map, Value};
 use super::TokenVersion;
 
 mod claims;
+mod hint;
 mod json;
 mod problem;
 mod signature;
 mod verified;
 
+pub use hint::IdTokenHint;
 pub use problem::{Form, Part, Problem};
 pub use verified::{Holder, VerifiedToken};
 

@@ -4,10 +4,11 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use super::authorize::{done, login_page};
 use super::consent::scope_lines;
+use super::cookies;
 use super::failure::{Failure, redirect};
+use super::logout::{self, LogoutRequest};
 use super::pages::{Account, AppLine, Outside, Page};
 use super::visit::{Body, Visit, Visitor};
-use super::{cookies, logout};
 use crate::consent::Consent;
 use crate::date::Date;
 use crate::error::Error;
@@ -30,7 +31,15 @@ fn defined(name: &str) -> Option<Param> {
 /// Shows the page, or the login page.
 pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
     let presented = visit.presented().await?;
-    match visit.visitor(presented).await? {
+    let has_session = presented.is_some();
+    // Read beside the user, so that the page needs no further round trip. `show` reports an error.
+    let texts = async {
+        if has_session {
+            let _ = visit.app.scope_texts().await;
+        }
+    };
+    let (visitor, ()) = tokio::join!(visit.visitor(presented), texts);
+    match visitor? {
         Some(visitor) => show(&visit, &visitor, None).await,
         None => Ok(login_page(&visit, None, "", None)),
     }
@@ -138,23 +147,19 @@ fn end_of(text: &str, now: u64) -> Option<u64> {
 /// Signs the user out of this browser.
 pub(super) async fn sign_out(visit: Visit, body: Body) -> Result<Response, Failure> {
     let mut form = visit.form(body, defined)?;
-    let presented = visit.presented().await?;
+    let request = LogoutRequest::read(&visit, visit.query.as_bytes()).await?;
+    let (target, presented) = tokio::try_join!(request.target(&visit), visit.presented())?;
     let keys = visit.app.keyring.current().await.map_err(Error::from)?;
     let confirm = form.take(CONFIRM).unwrap_or_default();
     let presented = presented.filter(|presented| keys.account_keys.accept(&confirm, presented.cookie.id(), ""));
     match presented {
         Some(presented) => {
             visit.app.store.end_session(&presented.cookie.id().key()).await?;
-            Ok(signed_out(&visit))
+            Ok(request.signed_out(target, redirect(&logout::location(&visit, ""))))
         }
         None if visit.query.is_empty() => Ok(page(&visit)),
-        None => Ok(done(redirect(&logout::location(&visit, &visit.query)))),
+        None => Ok(done(redirect(&logout::location(&visit, request.query())))),
     }
-}
-
-/// Returns the redirect after a sign-out, which deletes the cookie.
-fn signed_out(visit: &Visit) -> Response {
-    done((AppendHeaders(cookies::clear()), redirect(&logout::location(visit, ""))).into_response())
 }
 
 /// Ends all sessions and logins of the user.
@@ -164,5 +169,6 @@ pub(super) async fn sign_out_everywhere(visit: Visit, body: Body) -> Result<Resp
         return Ok(page(&visit));
     };
     visit.app.store.end_sessions(&visitor.session.username, 1).await?;
-    Ok(signed_out(&visit))
+    let response = redirect(&logout::location(&visit, ""));
+    Ok(done((AppendHeaders(cookies::clear()), response).into_response()))
 }

@@ -18,7 +18,16 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
     let (requested, presented) = tokio::join!(Requested::check(&visit, visit.query.as_bytes()), visit.presented());
     let requested = requested?;
     let decided = async {
-        let visitor = visit.visitor(presented?).await?;
+        let presented = presented?;
+        let may_need_texts = presented.is_some() && requested.may_need_consent();
+        // Read beside the user, so that the consent page needs no further round trip. `show` reports an error.
+        let texts = async {
+            if may_need_texts {
+                let _ = visit.app.scope_texts().await;
+            }
+        };
+        let (visitor, ()) = tokio::join!(visit.visitor(presented), texts);
+        let visitor = visitor?;
         decide(&visit, &requested, visitor.filter(|visitor| requested.accepts(visitor, visit.now))).await
     };
     decided.await.map_err(|failure| requested.server_error(&visit, failure))

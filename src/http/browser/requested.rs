@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::http::request::form;
 use crate::scope::Scope;
+use crate::token::verify::IdTokenHint;
 use crate::user::User;
 
 use axum::response::Response;
@@ -16,6 +17,8 @@ use axum::response::Response;
 pub(super) struct Requested {
     pub request: AuthorizationRequest,
     pub client: Client,
+    /// The user that the client expects, if it sent an ID token as a hint.
+    expected_user: Option<String>,
 }
 
 impl Requested {
@@ -33,7 +36,9 @@ impl Requested {
             tracing::Span::current().record("client_id", &client.client_id);
         }
         let error = match (AuthorizationRequest::check(&received, client.as_ref()), client) {
-            (Ok(request), Some(client)) => return Ok(Self { request, client }),
+            (Ok(request), Some(client)) => {
+                return Self { request, client, expected_user: None }.with_hint(visit).await;
+            }
             (Ok(_), None) => Rejection::Client,
             (Err(rejection), _) => rejection,
         };
@@ -48,6 +53,20 @@ impl Requested {
             }
             Rejection::Error(address, error) => Failure::redirect(&address, error, &visit.app.config.issuer),
         })
+    }
+
+    /// The end of step 9: verifies the hint.
+    async fn with_hint(mut self, visit: &Visit) -> Result<Self, Failure> {
+        let Some(token) = self.request.id_token_hint() else {
+            return Ok(self);
+        };
+        let keys = visit.app.keyring.current().await;
+        let keys = keys.map_err(|error| self.server_error(visit, Error::from(error).into()))?;
+        let Some(hint) = IdTokenHint::verify(token, &visit.app.config.issuer, &keys.public_keys) else {
+            return Err(self.reject(visit, AuthorizationRequest::invalid_hint()));
+        };
+        self.expected_user = Some(hint.subject);
+        Ok(self)
     }
 
     /// Returns the client's name, or its id if it has none.
@@ -83,10 +102,17 @@ impl Requested {
         redirect(&format!("{}/oauth/authorize?{}", visit.view.base(), self.request.query()))
     }
 
+    /// Returns true if the consent page may follow, as far as the request and the client show.
+    pub fn may_need_consent(&self) -> bool {
+        let prompt = self.request.prompt;
+        let is_native = self.request.return_address.redirect_uri.is_native();
+        !prompt.none && !prompt.login && (prompt.consent || is_native || !self.client.first_party)
+    }
+
     /// Step 10: returns true if the request accepts the login of a user who is signed in.
     pub fn accepts(&self, visitor: &Visitor, now: u64) -> bool {
         let is_too_old = |max_age: u32| visitor.session.is_older_than(max_age.into(), now);
-        !self.request.prompt.login && !self.request.max_age.is_some_and(is_too_old)
+        !self.request.prompt.login && !self.request.max_age.is_some_and(is_too_old) && self.expects(&visitor.user)
     }
 
     /// Step 11: returns the scope that the user may have.
@@ -99,7 +125,7 @@ impl Requested {
     }
 
     /// Returns true if the request expects this user, or names none in its hint.
-    pub fn expects(&self, _user: &User) -> bool {
-        true
+    pub fn expects(&self, user: &User) -> bool {
+        self.expected_user.as_ref().is_none_or(|expected| *expected == user.user_id)
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Visit {
     pub app: Arc<App>,
     pub view: View,
     pub lifetimes: SessionLifetimes,
-    /// The query, undecoded. Empty if there is none.
+    /// The query, undecoded; may be empty.
     pub query: String,
     /// The network of the browser, if the gateway states its address.
     pub network: Option<Network>,

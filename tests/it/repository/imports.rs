@@ -82,6 +82,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "login",
             "params",
             "random",
+            "redirect_uri",
             "refresh_token",
             "revocation",
             "scope",
