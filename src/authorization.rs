@@ -45,7 +45,7 @@ pub enum Rejection {
     /// The redirect URI is not proven: an error page without anything from the request.
     RedirectUri,
     /// The client gets the error at its redirect URI.
-    Error(ReturnAddress, Error),
+    Error(Box<ReturnAddress>, Error),
 }
 
 /// Returns the client id of a request, if it has one. The first part of step 2, before the client is read.
@@ -74,7 +74,7 @@ impl AuthorizationRequest {
         let return_address = ReturnAddress { redirect_uri, state: state.map(ToOwned::to_owned) };
         match Self::check_parameters(received, client, &return_address) {
             Ok(request) => Ok(request),
-            Err(error) => Err(Rejection::Error(return_address, error)),
+            Err(error) => Err(Rejection::Error(Box::new(return_address), error)),
         }
     }
 

@@ -48,10 +48,9 @@ impl Query {
     }
 
     fn with(mut self, param: Param, value: Option<String>) -> Self {
-        for (known, place) in params::OF_REQUEST.into_iter().zip(&mut self.0) {
-            if known == param {
-                place.clone_from(&value);
-            }
+        let mut places = params::OF_REQUEST.into_iter().zip(&mut self.0);
+        if let Some((_, place)) = places.find(|(known, _)| *known == param) {
+            *place = value;
         }
         self
     }

@@ -97,7 +97,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
     let keys = app.keyring.current().await?;
     span.record("user", keys.log_id(&username));
-    let authorization = family.authorization.as_ref().ok_or(reject("a login without an authorization request"))?;
+    let authorization = family.authorization.as_deref().ok_or(reject("a login without an authorization request"))?;
 
     let presented = Presented { generation: 0, client_id: &client.client_id, at: now };
     let standing = family.standing(presented, NO_GRACE);

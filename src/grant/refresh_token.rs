@@ -165,7 +165,7 @@ async fn use_consent(app: &App, family: &Family, records: &LoginRecords) {
     match timeout(USE_TIMEOUT, app.store.use_consent(key, consent, used_on)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::warn!(reason = %error, "the use of a consent was not written; the next use tries again")
+            tracing::warn!(reason = %error, "the use of a consent was not written; the next use tries again");
         }
         Err(_) => tracing::warn!("the use of a consent was not written in time; the next use tries again"),
     }

@@ -43,7 +43,7 @@ pub struct Family {
     /// The end of the login if it is not refreshed again.
     pub expires_at: u64,
     /// The authorization request and the records that a login by code depends on. Absent in logins by password.
-    pub authorization: Option<Authorization>,
+    pub authorization: Option<Box<Authorization>>,
 }
 
 /// The status of a refresh token, which follows from the state of its family.

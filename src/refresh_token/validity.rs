@@ -56,7 +56,7 @@ impl Family {
             }
             Some(user) => Ok(user),
         }?;
-        self.authorization.as_ref().map_or(Ok(()), |authorization| self.check(authorization, records, now))?;
+        self.authorization.as_deref().map_or(Ok(()), |authorization| self.check(authorization, records, now))?;
         Ok(user)
     }
 

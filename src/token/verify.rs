@@ -15,7 +15,7 @@ mod problem;
 mod signature;
 mod verified;
 
-pub use hint::IdTokenHint;
+pub use hint::{IdTokenHint, verify_hint};
 pub use problem::{Form, Part, Problem};
 pub use verified::{Holder, VerifiedToken};
 

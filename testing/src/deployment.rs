@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{ConfigLoader, SdkConfig};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -27,6 +27,7 @@ use tower::ServiceExt;
 use crate::cloud::{self, Cloud};
 use crate::contract::assert_documented;
 use crate::demo;
+use crate::direct::Direct;
 use crate::fault_proxy::FaultProxy;
 use crate::interceptor::Interceptor;
 use crate::log_lines::LogLines;
@@ -37,7 +38,7 @@ mod browser;
 mod codes;
 mod records;
 
-pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh};
+pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh, with_cookie};
 pub use codes::{BrowserLogin, CALLBACK, CHALLENGE, CODE_CLIENT, VERIFIER, exchange, with_pages};
 pub(crate) use records::active_generation;
 
@@ -120,8 +121,12 @@ pub fn key_record(pem: &str) -> Value {
 /// Returns SDK settings with long timeouts. On a busy machine the usual timeouts would send calls twice, and tests count
 /// the calls.
 async fn sdk_with_long_timeouts(cloud: SocketAddr) -> SdkConfig {
+    with_long_timeouts(cloud::sdk(cloud)).await
+}
+
+async fn with_long_timeouts(sdk: ConfigLoader) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_mins(1)).build();
-    aws::load(cloud::sdk(cloud)).await.into_builder().timeout_config(timeouts).build()
+    aws::load(sdk).await.into_builder().timeout_config(timeouts).build()
 }
 
 /// A deployment with the fixtures and a fixed clock.
@@ -204,6 +209,15 @@ impl TestApp {
     /// Returns another execution environment, which calls AWS through a proxy and with the timeouts of the function.
     pub async fn behind(&self, proxy: &FaultProxy) -> Self {
         self.execution_environment(&aws::load(cloud::sdk(proxy.address())).await)
+    }
+
+    /// Returns another execution environment, which calls AWS without a socket.
+    pub async fn directly(&self) -> Self {
+        let http_client = Direct(self.cloud.clone()).http_client();
+        let sdk = with_long_timeouts(cloud::sdk(self.address).http_client(http_client)).await;
+        let test = self.execution_environment(&sdk);
+        test.app.keyring.load().await.unwrap();
+        test
     }
 
     fn execution_environment(&self, sdk: &SdkConfig) -> Self {

@@ -14,9 +14,13 @@ mod scenario;
 
 pub use scenario::{Scenario, calls_of, login_is_recorded};
 
-/// The user and the client for wrong guesses. No other flow uses them, so guesses that are counted do not change a flow.
+/// The user and the client for guesses. No other flow uses them, so guesses that are counted do not change a flow.
 const GUESSED_USERNAME: &str = "guessed@itccompliance.co.uk";
 const GUESSED_CLIENT: &str = "guessed-client";
+/// The right secret of that client.
+const GUESSED_SECRET: &str = "the right secret";
+/// A username without a user.
+const UNKNOWN_USERNAME: &str = "unknown@itccompliance.co.uk";
 
 /// A request of a caller, and the state of the deployment before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub enum Flow {
     WrongClientSecret,
     /// A wrong secret for a client with an imported secret, which needs a slow hash.
     WrongImportedSecret,
+    /// The right secret of such a client.
+    ImportedSecret,
     DisabledClient,
     Password,
     /// A login through a client without the grant `refresh_token`.
@@ -68,6 +74,8 @@ pub enum Flow {
     ReplayedCode,
     /// A refresh of a login by code.
     CodeRefresh,
+    /// A revocation with that cookie.
+    CookieLogOut,
     /// The revocation of a refresh token.
     Revoke,
     /// The revocation of a refresh token, and of all other logins of the user.
@@ -81,13 +89,14 @@ pub enum Flow {
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 34] = [
+pub const FLOWS: [Flow; 36] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
     Flow::Resume,
     Flow::WrongClientSecret,
     Flow::WrongImportedSecret,
+    Flow::ImportedSecret,
     Flow::DisabledClient,
     Flow::Password,
     Flow::PasswordOnly,
@@ -110,6 +119,7 @@ pub const FLOWS: [Flow; 34] = [
     Flow::Exchange,
     Flow::ReplayedCode,
     Flow::CodeRefresh,
+    Flow::CookieLogOut,
     Flow::Revoke,
     Flow::RevokeAll,
     Flow::RevokeServiceToken,
@@ -122,7 +132,7 @@ impl Flow {
     /// Returns the event of the flow's decision in the log.
     pub fn event(self) -> &'static str {
         match self {
-            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken => "revoke",
+            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken | Self::CookieLogOut => "revoke",
             Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => "introspect",
             _ => "token",
         }
@@ -178,9 +188,26 @@ impl Flow {
                 | Self::Exchange
                 | Self::ReplayedCode
                 | Self::CodeRefresh
+                | Self::CookieLogOut
                 | Self::Revoke
                 | Self::RevokeServiceToken
         )
+    }
+
+    /// Returns the account whose password the caller guesses. The guess must be counted before its result is known.
+    pub fn guessed_account(self) -> Option<&'static str> {
+        match self {
+            Self::Password | Self::PasswordOnly | Self::NewNetwork | Self::CookieLogin => Some(USERNAME),
+            Self::ImportedHash | Self::ResumeImportedHash => Some(IMPORTED_USER.0),
+            Self::WrongPassword => Some(GUESSED_USERNAME),
+            Self::UnknownUser => Some(UNKNOWN_USERNAME),
+            _ => None,
+        }
+    }
+
+    /// Returns true if the caller guesses a client secret that has a slow hash.
+    pub fn guesses_client_secret(self) -> bool {
+        matches!(self, Self::ImportedSecret | Self::WrongImportedSecret)
     }
 
     /// Returns true if the caller presents a refresh token or a code that was not used yet.
@@ -207,7 +234,7 @@ impl Flow {
 
     /// Returns true if the refresh token travels in a cookie.
     pub fn has_cookie(self) -> bool {
-        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay)
+        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay | Self::CookieLogOut)
     }
 
     /// Sends a refresh request like the client of the flow.
@@ -238,7 +265,7 @@ impl Flow {
             Self::NewNetwork => test.change_client(APPLICATION.0, &json!({"user_address": "forwarded"})),
             Self::CookieLogin => test.put_browser_app(),
             Self::Exchange | Self::ReplayedCode | Self::CodeRefresh => return Some(self.prepare_code(test).await),
-            Self::CookieRefresh | Self::CookieReplay => {
+            Self::CookieRefresh | Self::CookieReplay | Self::CookieLogOut => {
                 test.put_browser_app();
                 let token = test.log_in_by_browser().await;
                 return Some(self.prepare_family(test, token).await);
@@ -316,6 +343,7 @@ impl Flow {
             Self::WrongClientSecret | Self::WrongImportedSecret => {
                 test.form((GUESSED_CLIENT, "a wrong secret"), &CLIENT_CREDENTIALS).await
             }
+            Self::ImportedSecret => test.form((GUESSED_CLIENT, GUESSED_SECRET), &CLIENT_CREDENTIALS).await,
             Self::Password | Self::PasswordOnly => test.password(USERNAME, PASSWORD).await,
             Self::WrongPassword | Self::BlockedGuess => test.password(GUESSED_USERNAME, IMPORTED_USER.1).await,
             Self::NewNetwork => {
@@ -324,11 +352,12 @@ impl Flow {
                 let request = form(&params).basic(APPLICATION.0, APPLICATION.1);
                 test.send(request.header("countersign-user-address", "203.0.113.7").post()).await
             }
-            Self::UnknownUser => test.password("unknown@itccompliance.co.uk", PASSWORD).await,
+            Self::UnknownUser => test.password(UNKNOWN_USERNAME, PASSWORD).await,
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
             Self::Exchange | Self::ReplayedCode => test.exchange(token.unwrap()).await,
             Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            Self::CookieLogOut => test.revoke_by_cookie(token.unwrap()).await,
             Self::Revoke | Self::RevokeServiceToken => test.revoke(self.owner(), &[("token", token.unwrap())]).await,
             Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,
             Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => {

@@ -5,6 +5,7 @@
 //! | [`cloud`] | an emulated AWS: DynamoDB and Secrets Manager |
 //! | [`audit_log`] | the emulated CloudWatch Logs Insights |
 //! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
+//! | [`direct`] | a connection of the SDK to the emulated AWS without a socket |
 //! | [`interceptor`] | between the service and AWS: counts, holds and fails calls; STS and CloudFormation for the CLI |
 //! | [`fault_proxy`] | between the service and AWS: breaks connections and delays calls |
 //! | [`function`] | the binary of a function under a small Lambda runtime API |
@@ -44,6 +45,8 @@ pub mod demo;
 #[cfg(feature = "emulator")]
 pub mod deployment;
 #[cfg(feature = "emulator")]
+pub mod direct;
+#[cfg(feature = "emulator")]
 pub mod fault_proxy;
 #[cfg(feature = "emulator")]
 pub mod flow;
@@ -79,7 +82,7 @@ mod emulator {
         APPLICATION, BROWSER_APP, BROWSER_ORIGIN, BrowserLogin, CALLBACK, CASES, CHALLENGE, CHEAP_ARGON2,
         CLIENT_CREDENTIALS, CODE_CLIENT, COOKIE, IMPORTED_USER, ISSUER, NOW, OTHER_APPLICATION, PASSWORD, SCOPE,
         SERVICE, TestApp, USERNAME, VERIFIER, browser, browser_login, browser_refresh, exchange, fixtures,
-        key_document, key_record, p256_pem, pem, with_pages,
+        key_document, key_record, p256_pem, pem, with_cookie, with_pages,
     };
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};

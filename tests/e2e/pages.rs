@@ -1,13 +1,15 @@
 //! A server of every page in each of its states, for the tests in a browser: `/<look>/<page>`. The looks are `plain`,
-//! `brand`, `long` (long words) and `hostile-<n>` (the texts of an attacker). Prints the names of the pages, then its
-//! address.
+//! `brand`, `logo`, `long` (long words) and `hostile-<n>` (the texts of an attacker). `/frame/<page>` tries to show a page in
+//! a frame. Prints the names of the pages, then its address.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Path;
 use axum::http::header::CONTENT_TYPE;
+use axum::response::Html;
 use axum::routing::get;
 use countersign::config::Pages;
 use countersign::http::browser::pages::Look;
@@ -32,6 +34,7 @@ async fn main() {
     let logo = Pages { brand_logo_url: Some(format!("{address}/logo.svg")), ..named.clone() };
     let look = |pages: &Pages| Arc::new(Look::new(pages, &address));
     let mut router = Router::new()
+        .route("/frame/{name}", get(async |Path(name): Path<String>| Html(format!("<iframe src=\"/brand/{name}\">"))))
         .route("/logo.svg", get(async || ([(CONTENT_TYPE, "image/svg+xml")], LOGO)))
         .nest("/plain", gallery(&look(&Pages::default()), WORDS))
         .nest("/brand", gallery(&look(&named), WORDS))

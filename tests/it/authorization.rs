@@ -1,6 +1,6 @@
 //! The checks of an authorization request that need only the request and the client, in their order.
 
-use countersign::authorization::{AuthorizationRequest, Rejection, client_id, defined};
+use countersign::authorization::{AuthorizationRequest, Prompt, Rejection, client_id, defined};
 use countersign::client::Client;
 use countersign::error::Error;
 use countersign::http::request::form;
@@ -83,7 +83,7 @@ fn a_valid_request_has_its_values() {
     let request =
         check(&[("scope", ""), ("login_hint", "j\u{f6}"), ("id_token_hint", "x"), ("ui_locales", "de")]).unwrap();
     assert_eq!(request.scope.to_string(), "legacy:read");
-    assert_eq!((request.nonce(), request.max_age, request.prompt), (None, None, Default::default()));
+    assert_eq!((request.nonce(), request.max_age, request.prompt), (None, None, Prompt::default()));
     let hints = (request.login_hint(), request.id_token_hint(), request.ui_locales());
     assert_eq!(hints, (Some("j\u{f6}"), Some("x"), Some("de")));
 }

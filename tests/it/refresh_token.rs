@@ -200,7 +200,7 @@ fn s_406_a_login_by_code_is_valid_only_with_its_consent_and_its_session() {
             session: "session#1".to_owned(),
         };
         let scopes = Scope::parse(scope).unwrap();
-        family_with(|family| (family.authorization, family.scopes) = (Some(authorization), scopes))
+        family_with(|family| (family.authorization, family.scopes) = (Some(Box::new(authorization)), scopes))
     };
     let (ended, removed) = (Some("the consent of the login has ended"), Some("the user removed the client"));
     let signed_out = Some("the user signed out");

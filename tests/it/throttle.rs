@@ -9,9 +9,11 @@ use testing::{APPLICATION, CLIENT_CREDENTIALS, Response, SCOPE, TestApp, form};
 
 mod condition;
 mod guesses;
+mod names;
 mod networks;
 mod outages;
 mod permits;
+mod races;
 mod rules;
 
 /// A client whose only secret is imported, and the secret.

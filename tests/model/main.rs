@@ -1,4 +1,4 @@
-//! An exhaustive model of logins and refresh tokens. `stateright` explores every order of events, within bounds.
+//! Exhaustive models of logins, refresh tokens and guesses. `stateright` explores every order of events, within bounds.
 //!
 //! | file | contents |
 //! |---|---|
@@ -6,7 +6,8 @@
 //! | `service.rs` | the steps of a request |
 //! | `state.rs` | the state, and the store with its conditional writes |
 //! | `design.rs` | the built design, the design before it, and mutants |
-//! | `codes.rs` | a second model: exchanges of one code |
+//! | `guesses.rs` | a model of guesses, which has a state of its own |
+//! | `codes.rs` | a model of exchanges of one code |
 //!
 //! Each call to the store is a step. Up to three requests run simultaneously, each in a separate execution environment.
 //! `docs/security.md` says what the model proves and what it does not.
@@ -30,8 +31,6 @@
 //!   with the expression in `tests/it/store/conditional_writes.rs`.
 //! - A new promise is a property in `world.rs` and at least one mutant in `design.rs` that breaks it: a promise without a
 //!   mutant fails `each_promise_is_broken_by_a_design`.
-//! - Counted guesses: the item is one more part of the state, its conditional update one more write. The promise is that
-//!   no more guesses get a result than the budget allows.
 //! - The revocation endpoint: a request with the phases read and write. `Action::Revoke` then is its write.
 //! - Add a world to [`WORLDS`] instead of adding to "everything": the number of states multiplies.
 
@@ -46,11 +45,14 @@
 
 mod codes;
 mod design;
+mod guesses;
 mod service;
 mod state;
 mod world;
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::io::Write as _;
 use std::thread::available_parallelism;
 
@@ -66,8 +68,17 @@ use crate::world::{
 const GRACE: u32 = 10;
 const NOTHING: Budget = Budget { client: 0, attacker: 0, faults: 0, graces: 0, back: false, forward: false, ends: 0 };
 
+/// A model that the checker can explore in several threads.
+trait Explorable:
+    Model<Action: Clone + Debug + PartialEq, State: Clone + Debug + Hash + PartialEq + Send + Sync> + Send + Sync + 'static
+{
+}
+
+impl Explorable for World {}
+impl Explorable for guesses::World {}
+
 /// Explores all states of a world, or fewer if the properties are decided earlier.
-fn check(world: World, finish: HasDiscoveries) -> impl Checker<World> {
+fn check<W: Explorable>(world: W, finish: HasDiscoveries) -> impl Checker<W> {
     let threads = available_parallelism().map_or(2, usize::from);
     world.checker().threads(threads).finish_when(finish).spawn_bfs().join()
 }
@@ -77,9 +88,9 @@ fn print(line: &str) {
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
-/// Asserts that every state of the built design keeps every promise, and returns the number of states.
-fn explore(name: &str, grace: u32, left: Budget) -> usize {
-    let checker = check(World { design: Design::Built, grace, left }, HasDiscoveries::AnyFailures);
+/// Asserts that every state of a world keeps every promise, and returns the number of states.
+fn explore<W: Explorable>(name: &str, world: W) -> usize {
+    let checker = check(world, HasDiscoveries::AnyFailures);
     checker.assert_properties();
     let states = checker.unique_state_count();
     print(&format!("{name}: {states} states\n"));
@@ -98,8 +109,14 @@ const WORLDS: [(&str, u32, Budget); 6] = [
 
 #[test]
 fn the_built_design_keeps_every_promise() {
-    let states: usize = WORLDS.into_iter().map(|(name, grace, left)| explore(name, grace, left)).sum();
+    let explore = |(name, grace, left)| explore(name, World { design: Design::Built, grace, left });
+    let states: usize = WORLDS.into_iter().map(explore).sum();
     print(&format!("in total: {states} states\n"));
+    assert_documented(states);
+}
+
+/// Asserts that `docs/security.md` contains this number of states.
+fn assert_documented(states: usize) {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/security.md");
     let page = std::fs::read_to_string(page).unwrap().replace(',', "");
     let words: Vec<_> = page.split_whitespace().collect();
@@ -108,7 +125,7 @@ fn the_built_design_keeps_every_promise() {
 }
 
 /// Returns true if the checker finds a state that breaks the promise.
-fn breaks(world: World, promise: &'static str) -> bool {
+fn breaks<W: Explorable>(world: W, promise: &'static str) -> bool {
     check(world, HasDiscoveries::AnyOf(BTreeSet::from([promise]))).discovery(promise).is_some()
 }
 
@@ -148,7 +165,7 @@ fn in_the_previous_design_an_outage_ended_a_login() {
     // The request consumed the token before it was dropped.
     let consumed = &steps[..LOG_IN.len() + 4];
     assert_counterexample(World { design: Design::Before, grace: GRACE, left }, CONSUMES, consumed);
-    explore("the same events in the built design", GRACE, left);
+    explore("the same events in the built design", World { design: Design::Built, grace: GRACE, left });
 }
 
 /// The response to a rotation is lost, and its successor is used before the SDK repeats the rotation.
@@ -175,7 +192,7 @@ fn in_the_previous_design_a_repeated_rotation_was_a_replay() {
     ];
     let steps = [&LOG_IN[..], &rest].concat();
     assert_counterexample(World { design: Design::Before, grace: GRACE, left }, NOT_ENDED, &steps);
-    explore("the same events in the built design", GRACE, left);
+    explore("the same events in the built design", World { design: Design::Built, grace: GRACE, left });
 }
 
 #[test]

@@ -49,13 +49,13 @@ pub async fn begin(app: &App, granted: Granted<'_>) -> Result<String, Error> {
         revoked: false,
         absolute_expires_at,
         expires_at: now.saturating_add(CODE_TTL).min(absolute_expires_at),
-        authorization: Some(Authorization {
+        authorization: Some(Box::new(Authorization {
             redirect_uri: request.return_address.redirect_uri.as_str().to_owned(),
             code_challenge: request.code_challenge.clone(),
             nonce: request.nonce().map(ToOwned::to_owned),
             consent: consent.id.clone(),
             session: session_id.key(),
-        }),
+        })),
     };
     app.store.begin_refresh_family(code.0, &family).await?;
     Ok(code.mint(&keys.refresh_token_keys))

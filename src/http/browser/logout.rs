@@ -15,7 +15,7 @@ use crate::http::request::form;
 use crate::params::{Grammar, Param};
 use crate::redirect_uri::RedirectUri;
 use crate::session::sid;
-use crate::token::verify::IdTokenHint;
+use crate::token::verify::{IdTokenHint, verify_hint};
 
 const ID_TOKEN_HINT: Param = Param::new("id_token_hint", 4096, Grammar::Text);
 const CLIENT_ID: Param = Param::new("client_id", 256, Grammar::Vschar);
@@ -52,7 +52,7 @@ impl LogoutRequest {
         let hint = match hint {
             Some(hint) => {
                 let keys = visit.app.keyring.current().await?;
-                IdTokenHint::verify(&hint, &visit.app.config.issuer, &keys.public_keys)
+                verify_hint(&hint, &visit.app.config.issuer, &keys.public_keys)
             }
             None => None,
         };
@@ -106,7 +106,7 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
         return Ok(request.signed_out(target, page()));
     };
     let key = presented.cookie.id().key();
-    if request.hint.as_ref().is_some_and(|hint| hint.session == sid(&key, &hint.client_id)) {
+    if request.hint.as_ref().is_some_and(|hint| hint.sid == sid(&key, &hint.client_id)) {
         visit.app.store.end_session(&key).await?;
         return Ok(request.signed_out(target, page()));
     }

@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::http::request::form;
 use crate::scope::Scope;
-use crate::token::verify::IdTokenHint;
+use crate::token::verify::verify_hint;
 use crate::user::User;
 
 use axum::response::Response;
@@ -62,7 +62,7 @@ impl Requested {
         };
         let keys = visit.app.keyring.current().await;
         let keys = keys.map_err(|error| self.server_error(visit, Error::from(error).into()))?;
-        let Some(hint) = IdTokenHint::verify(token, &visit.app.config.issuer, &keys.public_keys) else {
+        let Some(hint) = verify_hint(token, &visit.app.config.issuer, &keys.public_keys) else {
             return Err(self.reject(visit, AuthorizationRequest::invalid_hint()));
         };
         self.expected_user = Some(hint.subject);

@@ -1,13 +1,16 @@
 //! `POST /oauth/revoke` (RFC 7009). The first check that fails decides the error. The one write comes last.
+//!
+//! A client with a cookie may omit the token. Then the login of the cookie ends, and the cookie is deleted.
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 
+use super::cookie::{self, Cookie};
 use super::post::{Body, Post};
 use super::presented::{self, NOT_OURS, Presented, TOKEN, records_of};
 use crate::app::App;
@@ -35,10 +38,10 @@ pub(super) async fn post(
     Extension(page): Extension<Page>,
     parts: Parts,
     body: Body,
-) -> Result<impl IntoResponse, Error> {
+) -> Result<Response, Error> {
     let post = Post::receive(parts, body, defined)?;
     let (mut params, credentials) = post.params()?;
-    let (token, all_sessions) = (params.require(TOKEN), params.take(ALL_SESSIONS));
+    let (token, all_sessions) = (params.take(TOKEN), params.take(ALL_SESSIONS));
     let client = async {
         let client = authenticate(&app, credentials, post.origin().source, page.origin()).await?;
         page.let_read(&client);
@@ -46,24 +49,46 @@ pub(super) async fn post(
     };
     let (client, found) = tokio::join!(client, find(&app, token.as_deref().unwrap_or_default()));
     let client = client?;
-    token?;
+    let cookie = if token.is_none() { Some(used_cookie(&client, post.headers())?) } else { None };
     let all_sessions = match all_sessions.as_deref() {
         None => false,
         Some("true") => true,
         Some(_) => return Err(Error::invalid_request("The all_sessions is not true.")),
     };
-    let reason = match found? {
-        Some((presented, family)) => {
-            presented.record(family.as_ref());
-            revoke(&app, &client, (&presented, family.as_ref()), all_sessions).await?
-        }
-        None => Some(NOT_OURS),
+    let found = match cookie.as_ref().and_then(Cookie::presented) {
+        Some(token) => find(&app, &token).await,
+        None => found,
     };
-    Ok((Extension(Decision::Done { reason }), StatusCode::OK))
+    Ok(match end(&app, &client, found, all_sessions).await {
+        Ok(reason) => {
+            let cleared = AppendHeaders(cookie.and_then(|cookie| cookie.clear()));
+            (cleared, Extension(Decision::Done { reason }), StatusCode::OK).into_response()
+        }
+        Err(error) => cookie::rejected(error, cookie),
+    })
+}
+
+/// Returns the cookie that stands for a missing token. It is read after the client is authenticated.
+fn used_cookie(client: &Client, headers: &HeaderMap) -> Result<Cookie, Error> {
+    let mut cookie = Cookie::of(client).ok_or(TOKEN.missing())?;
+    cookie.read(headers)?;
+    if cookie.presented().is_none() { Err(TOKEN.missing()) } else { Ok(cookie) }
+}
+
+/// A token that we made with the family of its login, or nothing.
+type Found = Result<Option<(Presented, Option<Family>)>, Error>;
+
+/// Ends what a token stands for. Returns the reason if there is nothing to end.
+async fn end(app: &App, client: &Client, found: Found, all_sessions: bool) -> Result<Option<&'static str>, Error> {
+    let Some((presented, family)) = found? else {
+        return Ok(Some(NOT_OURS));
+    };
+    presented.record(family.as_ref());
+    revoke(app, client, (&presented, family.as_ref()), all_sessions).await
 }
 
 /// Verifies the token and reads the family of its login.
-async fn find(app: &App, text: &str) -> Result<Option<(Presented, Option<Family>)>, Error> {
+async fn find(app: &App, text: &str) -> Found {
     let Some(presented) = Presented::verify(app, text).await? else {
         return Ok(None);
     };

@@ -7,12 +7,12 @@ use axum::http::request::Parts;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json};
 
-use super::cookie::Cookie;
+use super::cookie::{self, Cookie};
 use super::post::{Body, Post};
 use crate::app::App;
 use crate::client::GrantType;
 use crate::client_auth::{self, authenticate};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::grant::issue::Issued;
 use crate::grant::{self, Caller};
 use crate::http::cors::Page;
@@ -65,7 +65,7 @@ pub(super) async fn post(
 }
 
 /// Builds the response. `cookie` is that of the authenticated client: the refresh token is sent in it, and not in the
-/// body. An `invalid_grant` about the token in the cookie clears it.
+/// body.
 fn respond(issued: Result<Issued, Error>, cookie: Option<Cookie>) -> Response {
     match issued {
         Ok(mut issued) => {
@@ -75,9 +75,6 @@ fn respond(issued: Result<Issued, Error>, cookie: Option<Cookie>) -> Response {
             });
             (AppendHeaders(set), Extension(Decision::Issued), Json(issued)).into_response()
         }
-        Err(error) => {
-            let used = cookie.filter(|cookie| error.code() == Code::InvalidGrant && cookie.presented().is_some());
-            (AppendHeaders(used.and_then(|cookie| cookie.clear())), error).into_response()
-        }
+        Err(error) => cookie::rejected(error, cookie),
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::password_hash::hash_client_secret;
+use countersign::throttle::Subject;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{Flow, GUESSED_CLIENT, GUESSED_USERNAME};
+use super::{Flow, GUESSED_CLIENT, GUESSED_SECRET, GUESSED_USERNAME};
 use crate::contract::CONTRACT;
 use crate::deployment::{PASSWORD, TestApp, active_generation, with_pages};
 use crate::fault_proxy::FaultProxy;
@@ -61,11 +62,13 @@ impl Scenario {
 
     /// Returns an error of the state after these responses, if there is one. The proxy must have no faults.
     pub async fn check_state(&self, responses: &[&Response]) -> Option<String> {
-        match self.flow {
+        self.check_guesses(responses).or(match self.flow {
             Flow::Password | Flow::NewNetwork | Flow::ImportedHash | Flow::ResumeImportedHash | Flow::CookieLogin => {
                 self.check_logins(responses).await
             }
-            Flow::Refresh | Flow::Retry | Flow::CookieRefresh => self.check_successor(responses).await,
+            Flow::Refresh | Flow::Retry | Flow::CookieRefresh | Flow::CodeRefresh => {
+                self.check_successor(responses).await
+            }
             Flow::RefreshForLostScope => {
                 let active = self.active_generation(self.token.as_deref()?).await;
                 (active != Some(0)).then(|| format!("a rejected request used the token: {active:?} is active"))
@@ -76,14 +79,39 @@ impl Scenario {
                 active.map(|generation| format!("the family is not revoked: {generation} is active"))
             }
             Flow::Exchange => self.check_exchange(responses).await,
-            Flow::CodeRefresh => self.check_successor(responses).await,
             Flow::ReplayedCode => {
                 let revoked = self.revoked_families();
                 (revoked != [true]).then(|| format!("the family is not revoked: {revoked:?}"))
             }
             Flow::Revoke | Flow::RevokeAll | Flow::RevokeServiceToken => self.check_revocation(responses).await,
+            Flow::CookieLogOut => {
+                let active = self.active_generation(self.token.as_deref()?).await;
+                let is_done = responses.iter().any(|response| response.status == 200);
+                (is_done && active.is_some()).then(|| "the login of the cookie continues".to_owned())
+            }
             _ => None,
-        }
+        })
+    }
+
+    /// Returns an error if a guess with a result was not counted. A guess without a result may have been counted.
+    fn check_guesses(&self, responses: &[&Response]) -> Option<String> {
+        let (subject, least) = match self.flow {
+            Flow::BlockedGuess => (Subject::account(GUESSED_USERNAME), Some(12)),
+            // A result without a count is allowed during an outage. The last response came after it.
+            flow if flow.guesses_client_secret() => (Subject::client(GUESSED_CLIENT), Some(1)),
+            flow => {
+                let results = responses.iter().filter(|response| response.status < 500).count();
+                (Subject::account(flow.guessed_account()?), (results > 0).then(|| u64::try_from(results).unwrap()))
+            }
+        };
+        let item = self.test.cloud.item("GrantsTable", &json!({"id": subject.item_id()})).unwrap();
+        let failures = item.map(|item| item["failures"]["N"].as_str().unwrap().parse::<u64>().unwrap());
+        let is_counted = match self.flow.error_response() {
+            None => failures == least.map(|_| 0),
+            Some((429, _)) => failures == least,
+            Some(_) => failures >= least,
+        };
+        (!is_counted).then(|| format!("{failures:?} failures were counted"))
     }
 
     /// A second exchange is a replay, and ends the login.
@@ -142,16 +170,15 @@ impl Scenario {
     }
 }
 
-/// Stores the user and the client for wrong guesses.
+/// Stores the user and the client for guesses.
 fn put_guessed_records(test: &TestApp, flow: Flow) {
     let hash = |secret: &str| test.app.hasher.hash(secret).unwrap().as_str().to_owned();
     let user = json!({"username": GUESSED_USERNAME, "user_id": "guessed", "enabled": true,
         "password_hash": hash(PASSWORD)});
     test.cloud.put("UsersTable", &user).unwrap();
-    let secret = "the right secret";
-    let secret = if flow == Flow::WrongImportedSecret { hash(secret) } else { hash_client_secret(secret) };
+    let secret = if flow.guesses_client_secret() { hash(GUESSED_SECRET) } else { hash_client_secret(GUESSED_SECRET) };
     let client = json!({"client_id": GUESSED_CLIENT, "enabled": true, "grant_types": ["client_credentials"],
-        "scopes": ["legacy:*"], "secrets": [{"hash": secret}]});
+        "scopes": ["legacy:*"], "default_scopes": ["legacy:read"], "secrets": [{"hash": secret}]});
     test.cloud.put("ClientsTable", &client).unwrap();
 }
 

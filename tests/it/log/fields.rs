@@ -22,6 +22,7 @@ fn members(flow: Flow) -> &'static str {
         Flow::ClientCredentials | Flow::ColdStart | Flow::Reload | Flow::Resume => {
             "grant version client_id secret_id jti kid store_ms"
         }
+        Flow::ImportedSecret => "grant version client_id secret_id jti kid hash_ms store_ms",
         Flow::WrongClientSecret | Flow::DisabledClient => "grant version client_id error reason store_ms",
         Flow::WrongImportedSecret => "grant version client_id lane failures error reason hash_ms store_ms",
         Flow::Password | Flow::PasswordOnly => {
@@ -36,14 +37,16 @@ fn members(flow: Flow) -> &'static str {
         Flow::ImportedHash | Flow::ResumeImportedHash => {
             "grant version client_id secret_id user session jti kid upgraded lane failures hash_ms store_ms"
         }
-        Flow::Refresh | Flow::Retry => "grant version client_id secret_id user session jti kid store_ms",
+        Flow::Refresh | Flow::Retry | Flow::Exchange | Flow::CodeRefresh => {
+            "grant version client_id secret_id user session jti kid store_ms"
+        }
         Flow::CookieLogin => "grant version client_id user session jti kid lane failures hash_ms store_ms",
         Flow::CookieRefresh => "grant version client_id user session jti kid store_ms",
         Flow::CookieReplay => "grant version client_id user session risk error reason store_ms",
-        Flow::Exchange | Flow::CodeRefresh => "grant version client_id secret_id user session jti kid store_ms",
         Flow::Replay | Flow::ReplayedCode => {
             "grant version client_id secret_id user session risk error reason store_ms"
         }
+        Flow::CookieLogOut => "client_id user session store_ms",
         Flow::Revoke | Flow::RevokeAll | Flow::IntrospectRefreshToken => "client_id secret_id user session store_ms",
         Flow::RevokeServiceToken | Flow::IntrospectServiceToken => "version client_id secret_id jti kid store_ms",
         Flow::Introspect => "version client_id secret_id user session jti kid store_ms",

@@ -5,11 +5,11 @@ use testing::{
     APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, RequestBuilder, SCOPE, SERVICE, TestApp, USERNAME, form,
 };
 
-const TOKEN: &str = "/oauth/token";
 const PAGE: &str = include_str!("../../../docs/cost.md");
+const TOKEN: &str = "/oauth/token";
 
-/// Returns the bytes of the line of a request with this path and this status, with the line feed. Its durations have two
-/// digits.
+/// Returns the bytes of the line of a request to an endpoint that gets this status, with the line feed. Its durations have
+/// two digits.
 async fn bytes(test: &TestApp, (path, status): (&str, u16), request: RequestBuilder) -> usize {
     let log = LogLines::collect();
     let mut request = request.to("POST", path);
@@ -36,6 +36,20 @@ async fn the_bytes_of_a_line_are_those_of_the_cost_page() {
 }
 
 #[tokio::test]
+async fn the_bytes_of_the_line_of_a_revocation_and_of_an_introspection_are_those_of_the_cost_page() {
+    let test = TestApp::start().await;
+    let of_service = test.form(SERVICE, &CLIENT_CREDENTIALS).await.access_token();
+    let login = test.password(USERNAME, PASSWORD).await;
+    let request = |(id, secret), token: &str| form(&[("token", token)]).basic(id, secret);
+    let introspect = async |request| bytes(&test, ("/oauth/introspect", 200), request).await;
+    let service = introspect(request(SERVICE, &of_service)).await;
+    let user = introspect(request(APPLICATION, &login.access_token())).await;
+    let revocation = bytes(&test, ("/oauth/revoke", 200), request(APPLICATION, &login.refresh_token())).await;
+    let row = format!("| function's log line, bytes | {service} | {user} | {revocation} |");
+    assert!(PAGE.contains(&row), "{row}");
+}
+
+#[tokio::test]
 async fn the_bytes_of_the_line_of_a_guess_are_those_of_the_cost_page() {
     let test = TestApp::start_with_cheap_hashes().await;
     let params = [("grant_type", "password"), ("username", USERNAME), ("password", "wrong"), ("scope", SCOPE)];
@@ -47,19 +61,5 @@ async fn the_bytes_of_the_line_of_a_guess_are_those_of_the_cost_page() {
     let (by_store, by_memory) = (bytes(&test, (TOKEN, 429), guess()).await, bytes(&test, (TOKEN, 429), guess()).await);
     let secret = bytes(&test, (TOKEN, 401), form(&CLIENT_CREDENTIALS).basic(SERVICE.0, APPLICATION.1)).await;
     let row = format!("| function's log line, bytes | {wrong} | {by_store} | {by_memory} | {secret} |");
-    assert!(PAGE.contains(&row), "{row}");
-}
-
-#[tokio::test]
-async fn the_bytes_of_the_line_of_a_revocation_and_of_an_introspection_are_those_of_the_cost_page() {
-    let test = TestApp::start().await;
-    let of_service = test.form(SERVICE, &CLIENT_CREDENTIALS).await.access_token();
-    let login = test.password(USERNAME, PASSWORD).await;
-    let request = |(id, secret), token: &str| form(&[("token", token)]).basic(id, secret);
-    let introspect = async |request| bytes(&test, ("/oauth/introspect", 200), request).await;
-    let service = introspect(request(SERVICE, &of_service)).await;
-    let user = introspect(request(APPLICATION, &login.access_token())).await;
-    let revocation = bytes(&test, ("/oauth/revoke", 200), request(APPLICATION, &login.refresh_token())).await;
-    let row = format!("| function's log line, bytes | {service} | {user} | {revocation} |");
     assert!(PAGE.contains(&row), "{row}");
 }

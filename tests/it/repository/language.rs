@@ -61,6 +61,8 @@ const ALLOWED: [(&[&str], &[&str], &str); 4] = [
             "tests/it/refresh_model",
             "tests/it/repository/language.rs",
             "tests/it/repository/promises.rs",
+            "tests/it/throttle/permits.rs",
+            "tests/it/throttle/races.rs",
             "tests/model",
             "tools/faults",
         ],

@@ -28,7 +28,8 @@ impl Test {
         if !has("#[test]") && !has("#[tokio::test") {
             return Some("it is not a test");
         }
-        let runs_in_make_faults = self.path.ends_with("tests/it/faults/table.rs");
+        let runs_in_make_faults =
+            ["faults/table.rs", "throttle/races.rs"].iter().any(|path| self.path.ends_with(format!("tests/it/{path}")));
         (has("#[ignore") && !runs_in_make_faults || has("#[cfg")).then_some("it is ignored")
     }
 }
@@ -91,11 +92,12 @@ fn each_promise_has_a_test_that_runs_and_each_test_of_a_promise_has_its_promise(
     assert_eq!(promised, tested);
 }
 
-/// `cargo test` ignores `faults/table.rs`. `make faults` runs it.
+/// `cargo test` ignores `faults/table.rs`, and the measurements of `throttle/`. `make faults` runs them.
 #[test]
 fn ignored_tests_run_in_ci() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored faults::table::"));
+    assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored --test-threads=1 throttle::"));
     assert!(read("Makefile").contains("tools/faults\n"));
     assert!(read(".ci/run").contains("\nmake faults\n"));
 }

@@ -149,13 +149,13 @@ async fn a_family_is_stored_under_its_id() {
     assert_eq!(item(id), stored);
 
     let id = FamilyId::generate();
-    family.authorization = Some(Authorization {
+    family.authorization = Some(Box::new(Authorization {
         redirect_uri: "https://app.example/cb".to_owned(),
         code_challenge: None,
         nonce: Some("n".to_owned()),
         consent: "c".to_owned(),
         session: "session#s".to_owned(),
-    });
+    }));
     test.app.store.begin_refresh_family(id, &family).await.unwrap();
     let authorization = json!({"redirect_uri": {"S": "https://app.example/cb"}, "nonce": {"S": "n"},
         "consent": {"S": "c"}, "session": {"S": "session#s"}});

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign::store::Counted;
-use countersign::throttle::{Attempts, Budget, Count, Lane, Place};
+use countersign::throttle::{Attempts, Budget, Count, Lane, NETWORK_FAILURES, Place};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -112,6 +112,30 @@ fn the_condition_accepts_what_the_pure_function_allows() {
         } else {
             prop_assert!(allowed.is_some());
         }
+        Ok(())
+    });
+}
+
+/// Between the read and the count, other processes changed the item in any way.
+#[test]
+fn s_305_a_count_never_counts_in_a_lane_that_is_blocked_meanwhile() {
+    check(200, ([lanes(), lanes()], [lanes(), lanes()], any::<(bool, bool)>()), async |test, input| {
+        let ([read, read_network], [found, found_network], (is_right, from_network)) = input;
+        let item = |common, network: Option<Lane>| {
+            let networks = network.map(|lane| (NETWORK.to_owned(), lane)).into_iter().collect();
+            Attempts { common, networks, by: None }
+        };
+        let (read, attribute) = (item(read, read_network), from_network.then_some(NETWORK));
+        let Ok(place) = read.judge(attribute, Budget::default(), NOW) else { return Ok(()) };
+        let (lane, is_known) = match &place.network {
+            Some(_) => (found_network, found_network.is_some_and(|lane| lane.failures < NETWORK_FAILURES)),
+            None => (found, true),
+        };
+        let is_blocked = item(lane, None).judge(None, Budget::default(), NOW).is_err();
+        put(test, &item(found, found_network));
+        let count = Count::of(&read, place, (attribute, is_right), NOW);
+        let counted = test.app.store.count_attempt(ID, &count, Budget::default()).await.unwrap();
+        prop_assert!(matches!(counted, Counted::Changed(_)) || is_known && !is_blocked, "{:?}", counted);
         Ok(())
     });
 }

@@ -76,7 +76,7 @@ pub enum Action {
 }
 
 impl World {
-    fn progress(&self, state: &mut State, id: u8) {
+    fn progress(self, state: &mut State, id: u8) {
         let phase = state.requests().find(|request| request.id == id).unwrap().phase;
         let exchange = Phase::Writing(Write::Exchange);
         match phase {
@@ -84,11 +84,11 @@ impl World {
                 Standing::Active if self.design == Design::ExchangesBeforeTheRecordsAreRead => state.go(id, exchange),
                 Standing::Active => state.go(id, Phase::Proven),
                 Standing::Invalid(_) => state.end(id),
-                _ if self.design == Design::AcceptsRetries => self.issue(state, id),
+                _ if self.design == Design::AcceptsRetries => Self::issue(state, id),
                 _ => self.replayed(state, id, Design::OnlyRejectsReplays),
             },
             Phase::Proven => state.go(id, exchange),
-            Phase::Exchanged => self.issue(state, id),
+            Phase::Exchanged => Self::issue(state, id),
             Phase::Writing(Write::Revoke) => {
                 state.apply(self.design, id, Write::Revoke);
                 state.end(id);
@@ -99,7 +99,7 @@ impl World {
                     if self.design == Design::ExchangesBeforeTheRecordsAreRead {
                         return state.go(id, Phase::Exchanged);
                     }
-                    return self.issue(state, id);
+                    return Self::issue(state, id);
                 }
                 match state.standing() {
                     // Active: 503, which cannot happen with one clock.
@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    fn is_own(&self, state: &State, id: u8) -> bool {
+    fn is_own(self, state: &State, id: u8) -> bool {
         match self.design {
             Design::IgnoresItsOwnWrite => false,
             Design::AcceptsItsOwnRevokedWrite => {
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// Handles a replay. `lenient` is the design that rejects it only.
-    fn replayed(&self, state: &mut State, id: u8, lenient: Design) {
+    fn replayed(self, state: &mut State, id: u8, lenient: Design) {
         if self.design == lenient {
             state.break_if(!state.family.revoked, Promise::Replay);
             state.end(id);
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    fn issue(&self, state: &mut State, id: u8) {
+    fn issue(state: &mut State, id: u8) {
         state.issued += 1;
         state.break_if(state.family.revoked, Promise::Final);
         state.end(id);

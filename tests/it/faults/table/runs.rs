@@ -63,6 +63,8 @@ pub struct Run {
     pub recorded: Vec<bool>,
     /// True if a write to the table of grants was executed before the response.
     pub written: bool,
+    /// True if the guess was counted before the response.
+    pub counted: bool,
     /// An error of the final state.
     pub wrong: Option<String>,
 }
@@ -119,7 +121,9 @@ async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
     let began = Instant::now();
     let response = timeout(Duration::from_secs(30), scenario.send()).await.expect("a response");
     let took = began.elapsed();
-    let written = proxy.completed().iter().any(|call| !call.starts_with("Get") && call.ends_with("GrantsTable"));
+    let completed = proxy.completed();
+    let written = completed.iter().any(|call| !call.starts_with("Get") && call.ends_with("GrantsTable"));
+    let counted = completed.iter().any(|call| call == "UpdateItem GrantsTable");
     let log = log.lines();
     // Calls that were sent before the response can still be on their way.
     sleep(Duration::from_millis(30)).await;
@@ -136,7 +140,7 @@ async fn run(flow: Flow, faults: Vec<Fault>) -> Run {
     let next = scenario.send().await;
     tokens.extend(login_is_recorded(test, &next));
     let wrong = scenario.check_state(&[&response, &next]).await;
-    Run { flow, faults, response, next, took, called_later, log, recorded: tokens, written, wrong }
+    Run { flow, faults, response, next, took, called_later, log, recorded: tokens, written, counted, wrong }
 }
 
 /// Returns a runtime for the thread of one run.

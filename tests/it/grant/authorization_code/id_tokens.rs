@@ -4,9 +4,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::consent::Period;
+use countersign::token::verify::{IdTokenHint, verify_hint};
 use serde_json::{Value, json};
 
-use testing::{CODE_CLIENT, ISSUER, NOW, Response, TestApp};
+use testing::{
+    APPLICATION, CODE_CLIENT, ISSUER, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, changed_token, form,
+};
 
 /// Returns the header and the claims. The tests of access tokens verify the signature of the same function.
 fn decode(response: &Response) -> (Value, Value) {
@@ -74,4 +77,33 @@ async fn without_a_nonce_in_the_request_the_id_token_has_no_nonce() {
     let login = test.sign_in("openid", Period::Unlimited).await;
     let response = test.exchange(&test.code_of(&login, &[("scope", "openid"), ("nonce", "")]).await).await;
     assert_eq!(decode(&response).1.get("nonce"), None);
+}
+
+#[tokio::test]
+async fn s_824_only_an_id_token_is_a_hint_even_after_its_end() {
+    let test = TestApp::start_with_codes().await;
+    let response = test.exchange(&test.code().await).await;
+    let (_, claims) = decode(&response);
+    let text = |name: &str| claims[name].as_str().unwrap().to_owned();
+    let hint = IdTokenHint { subject: text("sub"), client_id: text("aud"), sid: text("sid") };
+    let keys = &test.app.keyring.current().await.unwrap().public_keys;
+    let id_token = response.body["id_token"].as_str().unwrap();
+    assert_eq!(verify_hint(id_token, ISSUER, keys), Some(hint));
+
+    let password = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
+    let version_1 = form(&password).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1").post();
+    let version_1 = test.send(version_1).await;
+    for other in [
+        response.body["access_token"].as_str().unwrap(),
+        version_1.body["access_token"].as_str().unwrap(),
+        &changed_token(id_token, |_, claims| claims["sub"] = json!("1050")),
+        &changed_token(id_token, |header, _| header["alg"] = json!("none")),
+        &format!("{id_token}A"),
+        "a.b.c",
+        "",
+    ] {
+        assert_eq!(verify_hint(other, ISSUER, keys), None, "{other}");
+    }
+    assert_eq!(verify_hint(id_token, "https://auth.example/", keys), None);
+    assert_eq!(verify_hint(id_token, ISSUER, &serde_json::from_value(json!({"keys": []})).unwrap()), None);
 }

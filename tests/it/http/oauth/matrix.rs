@@ -13,7 +13,7 @@ enum Kind {
     Refresh,
 }
 
-/// What happens before the token is presented.
+/// The state in which the token is presented.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Valid,
