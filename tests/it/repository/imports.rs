@@ -8,16 +8,10 @@ use super::{root, source_files};
 
 /// The modules that each module may import. A module includes its children.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
     ("authorization", &["client", "error", "params", "pkce", "redirect_uri", "scope"]),
     ("aws", &[]),
-    ("client", &["keys", "password_hash", "random", "redirect_uri", "scope"]),
-    ("client_auth", &["app", "client", "error", "params", "password_hash", "throttle"]),
-    ("clock", &[]),
-    ("config", &["aws", "password_hash", "throttle"]),
-    ("consent", &["random", "scope", "session"]),
-    ("date", &[]),
+    ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     (
         "cli",
         &[
@@ -43,6 +37,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
+    ("client", &["keys", "password_hash", "random", "redirect_uri", "scope"]),
+    ("client_auth", &["app", "client", "error", "params", "password_hash", "throttle"]),
+    ("clock", &[]),
+    ("config", &["aws", "password_hash", "throttle"]),
+    ("consent", &["random", "scope", "session"]),
+    ("date", &[]),
     ("durations", &[]),
     ("error", &["keys", "scope", "store"]),
     ("gateway", &["app", "http"]),
@@ -57,9 +57,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keys",
             "login",
             "params",
+            "password_hash",
             "pkce",
             "random",
             "refresh_token",
+            "risk",
             "scope",
             "session",
             "store",
@@ -168,7 +170,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
-    ("url", &["authorization", "client", "cli", "redirect_uri"]),
+    ("url", &["authorization", "cli", "client", "redirect_uri"]),
     ("zxcvbn", &["cli"]),
 ];
 
