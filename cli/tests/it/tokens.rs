@@ -67,8 +67,7 @@ async fn token_inspect_describes_each_problem() {
     let url = test.serve().await;
     let good = test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
     let good = good.body["access_token"].as_str().unwrap();
-    let foreign = foreign_token().await;
-    let refresh = test.log_in().await;
+    let (foreign, refresh) = (foreign_token().await, test.log_in().await);
     let day = 86_400;
     let expired = test.now() - 2 * day;
     let (first, last) = good.split_at(good.len() - 40);
