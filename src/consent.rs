@@ -82,7 +82,7 @@ impl Consent {
 
     /// Returns true if the consent contains this scope token.
     pub fn has(&self, token: &str) -> bool {
-        self.scopes.tokens().iter().any(|known| known == token)
+        self.scopes.contains(token)
     }
 
     /// Returns the consent after a grant at `now`. A consent that has not ended keeps its id and unites the scopes. One

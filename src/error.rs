@@ -80,8 +80,43 @@ impl Error {
     }
 
     /// Returns `unsupported_response_type`, 400.
-    pub const fn unsupported_response_type() -> Self {
-        Self::new(Code::UnsupportedResponseType, "This server has no login pages.")
+    pub const fn unsupported_response_type(description: &'static str) -> Self {
+        Self::new(Code::UnsupportedResponseType, description)
+    }
+
+    /// Returns `access_denied`: the user denied access, or may not have the scope.
+    pub const fn access_denied() -> Self {
+        Self::new(Code::AccessDenied, "Access is denied.")
+    }
+
+    /// Returns `login_required`: `prompt=none`, but the user has to sign in.
+    pub const fn login_required() -> Self {
+        Self::new(Code::LoginRequired, "The user has to sign in.")
+    }
+
+    /// Returns `consent_required`: `prompt=none`, but the user has to allow access.
+    pub const fn consent_required() -> Self {
+        Self::new(Code::ConsentRequired, "The user has to allow access.")
+    }
+
+    /// Returns `interaction_required`: `prompt=none`, but the user has to see a page.
+    pub const fn interaction_required() -> Self {
+        Self::new(Code::InteractionRequired, "The user has to see a page.")
+    }
+
+    /// Returns `request_not_supported`.
+    pub const fn request_not_supported() -> Self {
+        Self::new(Code::RequestNotSupported, "The parameter request is not supported.")
+    }
+
+    /// Returns `request_uri_not_supported`.
+    pub const fn request_uri_not_supported() -> Self {
+        Self::new(Code::RequestUriNotSupported, "The parameter request_uri is not supported.")
+    }
+
+    /// Returns `registration_not_supported`.
+    pub const fn registration_not_supported() -> Self {
+        Self::new(Code::RegistrationNotSupported, "The parameter registration is not supported.")
     }
 
     /// Returns `invalid_scope`, 400: malformed, unknown or not allowed.

@@ -10,9 +10,11 @@ use crate::params::{Grammar, Param, Params};
 use crate::throttle::Network;
 use crate::token::TokenVersion;
 
+pub mod authorization_code;
 pub mod client_credentials;
 pub mod issue;
 pub mod password;
+pub mod records;
 pub mod refresh_token;
 
 use issue::Issued;
@@ -21,23 +23,25 @@ const GRANT_TYPE: Param = Param::unlimited("grant_type");
 /// `scope` (RFC 6749 section 3.3), which all grants have.
 const SCOPE: Param = Param::new("scope", 4096, Grammar::ScopeTokens);
 
-/// The parameters of the authorization code grant (RFC 6749 section 4.1.3, RFC 7636 section 4.5). No grant uses them
-/// yet, but they must not be repeated or be in the query either.
-const OF_A_CODE: &[Param] =
-    &[Param::unlimited("code"), Param::unlimited("redirect_uri"), Param::unlimited("code_verifier")];
-
 /// Returns the parameters of all grants.
 pub fn params() -> impl Iterator<Item = Param> {
-    let of_grants = [client_credentials::PARAMS, password::PARAMS, refresh_token::PARAMS, OF_A_CODE];
+    let of_grants = [client_credentials::PARAMS, password::PARAMS, refresh_token::PARAMS, authorization_code::PARAMS];
     iter::once(GRANT_TYPE).chain(of_grants.into_iter().flatten().copied())
+}
+
+/// Returns the grant types of this deployment. Without login pages there are no codes.
+pub fn supported(app: &App) -> impl Iterator<Item = GrantType> {
+    let has_codes = app.config.pages.is_some();
+    GrantType::ALL.into_iter().filter(move |grant_type| has_codes || *grant_type != GrantType::AuthorizationCode)
 }
 
 /// Takes the grant type from the parameters of a request.
 ///
 /// # Errors
 /// `invalid_request` if it is missing, `unsupported_grant_type` if it is unknown.
-pub fn take_grant_type(params: &mut Params) -> Result<GrantType, Error> {
-    GrantType::parse(&params.require(GRANT_TYPE)?).ok_or(Error::unsupported_grant_type())
+pub fn take_grant_type(app: &App, params: &mut Params) -> Result<GrantType, Error> {
+    let name = params.require(GRANT_TYPE)?;
+    supported(app).find(|grant_type| grant_type.as_str() == name).ok_or(Error::unsupported_grant_type())
 }
 
 /// The addresses of a request.
@@ -100,6 +104,10 @@ pub async fn run(
 ) -> Result<Issued, Error> {
     let params = &mut params;
     match grant_type {
+        GrantType::AuthorizationCode => {
+            let (caller, request) = both(authenticated, authorization_code::Request::read(app, params)).await?;
+            authorization_code::issue(app, request, &caller).await
+        }
         GrantType::ClientCredentials => {
             client_credentials::issue(app, client_credentials::Request::parse(params), &authenticated.await?).await
         }

@@ -11,7 +11,7 @@
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |
 //! | [`http::request`] | reading requests: body, credentials, `Accept` |
-//! | `http/oauth/` | called by clients: the token endpoint; the cookie with the refresh token of a browser application |
+//! | `http/oauth/` | called by clients: the token, revocation and introspection endpoints, and what they have in common; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
 //! | [`client_auth`] | how a client authenticates |
@@ -20,8 +20,10 @@
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
+//! | [`authorization`] | the authorization request: its checks and its canonical query |
 //! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
-//! | [`token`], [`refresh_token`] | access tokens, and their verification in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
+//! | [`token`], [`refresh_token`] | access tokens and ID tokens, and the one verifier in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
+//! | [`revocation`], [`introspection`] | the effect of a revocation; the content of an active token |
 //! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
@@ -65,6 +67,7 @@
 //!   environment.
 
 pub mod app;
+pub mod authorization;
 pub mod aws;
 pub mod client;
 pub mod client_auth;
@@ -77,6 +80,7 @@ pub mod error;
 pub mod gateway;
 pub mod grant;
 pub mod http;
+pub mod introspection;
 pub mod keys;
 pub mod log;
 pub mod login;
@@ -86,6 +90,7 @@ pub mod pkce;
 pub mod random;
 pub mod redirect_uri;
 pub mod refresh_token;
+pub mod revocation;
 pub mod risk;
 pub mod scope;
 pub mod session;

@@ -3,6 +3,10 @@
 
 use crate::error::Error;
 
+mod received;
+
+pub use received::Received;
+
 const MAX_PARAMETERS: usize = 64;
 const MAX_NAME_BYTES: usize = 64;
 const MAX_SCOPE_TOKENS: usize = 100;
@@ -62,18 +66,30 @@ impl Param {
     /// # Errors
     /// `invalid_request`
     pub fn check(self, value: &str) -> Result<(), Error> {
+        self.check_size(value)?;
         let problem = match self.grammar {
-            _ if value.len() > self.limit => " is too long.",
             Grammar::Vschar | Grammar::VscharOrInteger if !value.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) => {
                 NOT_ALLOWED
             }
             Grammar::Line | Grammar::TrimmedLine if value.contains(['\0', '\r', '\n']) => NOT_ALLOWED,
-            Grammar::ScopeTokens if value.split(' ').filter(|token| !token.is_empty()).count() > MAX_SCOPE_TOKENS => {
-                " has too many tokens."
-            }
             _ => return Ok(()),
         };
         Err(self.invalid(problem))
+    }
+
+    /// Rejects a value that is over the limit, whatever its grammar.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn check_size(self, value: &str) -> Result<(), Error> {
+        let is_token = |token: &&str| !token.is_empty();
+        if value.len() > self.limit {
+            Err(self.invalid(" is too long."))
+        } else if self.grammar == Grammar::ScopeTokens && value.split(' ').filter(is_token).count() > MAX_SCOPE_TOKENS {
+            Err(self.invalid(" has too many tokens."))
+        } else {
+            Ok(())
+        }
     }
 
     /// Returns `invalid_request` for a value, or for its absence.
@@ -105,18 +121,37 @@ impl Param {
 /// Finds a parameter that an endpoint defines by its name.
 pub type Defined = fn(&str) -> Option<Param>;
 
-/// The defined parameters of one body or query. An empty value counts as absent. Has no `Debug`: it contains secrets.
-pub struct Params {
+/// Finds the defined parameters of one body or query by their names, within the limits of names.
+struct Names {
     defined: Defined,
-    values: Vec<(Param, String)>,
     /// The number of parameters, including those that are not defined.
     count: usize,
+}
+
+impl Names {
+    /// Returns the parameter of the next name, if the endpoint defines it.
+    fn next(&mut self, name: &str) -> Result<Option<Param>, Error> {
+        self.count += 1;
+        if self.count > MAX_PARAMETERS {
+            return Err(Error::invalid_request("There are too many parameters."));
+        }
+        if name.len() > MAX_NAME_BYTES {
+            return Err(Error::invalid_request("The name of a parameter is too long."));
+        }
+        Ok((self.defined)(name))
+    }
+}
+
+/// The defined parameters of one body or query. An empty value counts as absent. Has no `Debug`: it contains secrets.
+pub struct Params {
+    names: Names,
+    values: Vec<(Param, String)>,
 }
 
 impl Params {
     /// Builds an empty list for an endpoint that defines these parameters.
     pub const fn new(defined: Defined) -> Self {
-        Self { defined, values: Vec::new(), count: 0 }
+        Self { names: Names { defined, count: 0 }, values: Vec::new() }
     }
 
     /// Returns a defined parameter that was inserted, even with an empty value.
@@ -130,14 +165,7 @@ impl Params {
     /// `invalid_request` if a defined parameter is repeated, or if the parameter is over a limit or outside its
     /// grammar.
     pub fn insert(&mut self, name: &str, value: Option<String>) -> Result<(), Error> {
-        self.count += 1;
-        if self.count > MAX_PARAMETERS {
-            return Err(Error::invalid_request("There are too many parameters."));
-        }
-        if name.len() > MAX_NAME_BYTES {
-            return Err(Error::invalid_request("The name of a parameter is too long."));
-        }
-        let Some(param) = (self.defined)(name) else {
+        let Some(param) = self.names.next(name)? else {
             return Ok(());
         };
         // A missing value is kept as an empty one until `take`, so that a repeated name is detected.

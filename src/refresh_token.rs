@@ -1,4 +1,4 @@
-//! Refresh tokens and their families. Pure: no store, no clock.
+//! Refresh tokens, authorization codes and their families. Pure: no store, no clock.
 //!
 //! ```text
 //! cs_rt_ base64url( version:1  family:16  generation:4  HMAC-SHA-256 over the three:32 )
@@ -17,9 +17,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::random::fill_random;
 
+mod code;
 mod family;
 mod validity;
 
+pub use code::{Authorization, AuthorizationCode, CODE_TTL};
 pub use family::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, Standing};
 pub use validity::Records;
 
@@ -28,10 +30,6 @@ const VERSION: u8 = 1;
 const FAMILY_BYTES: usize = 16;
 const SIGNED_BYTES: usize = 1 + FAMILY_BYTES + 4;
 const TAG_BYTES: usize = 32;
-
-fn decode(token: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()
-}
 
 /// The keys that authenticate refresh tokens.
 pub struct RefreshTokenKeys {
@@ -45,6 +43,19 @@ impl RefreshTokenKeys {
     pub fn new<'a>(current: &'a [u8], others: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let key = |bytes| hmac::Key::new(hmac::HMAC_SHA256, bytes);
         Self { current: key(current), others: others.into_iter().map(key).collect() }
+    }
+
+    /// Returns base64url of a content and its HMAC with the current key.
+    fn seal(&self, content: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode([content, hmac::sign(&self.current, content).as_ref()].concat())
+    }
+
+    /// Returns the content of a sealed text. `None` unless it was sealed with one of the keys, byte for byte.
+    fn open<const N: usize>(&self, text: &str) -> Option<[u8; N]> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (content, tag) = bytes.split_first_chunk()?;
+        let mut keys = std::iter::once(&self.current).chain(&self.others);
+        keys.any(|key| hmac::verify(key, content, tag).is_ok()).then_some(*content)
     }
 }
 
@@ -103,41 +114,28 @@ pub struct RefreshToken {
 impl RefreshToken {
     /// Decodes a refresh token. Returns `None` unless it was made with one of the keys, byte for byte.
     pub fn read(keys: &RefreshTokenKeys, token: &str) -> Option<Self> {
-        let bytes = decode(token)?;
-        let (signed, tag) = bytes.split_at_checked(SIGNED_BYTES)?;
-        std::iter::once(&keys.current)
-            .chain(&keys.others)
-            .any(|key| hmac::verify(key, signed, tag).is_ok())
-            .then_some(())?;
-        Self::parse(signed)
+        Self::parse(keys.open(token.strip_prefix(PREFIX)?)?)
     }
 
     /// Decodes a text that has the form of a refresh token, without verifying that we made it. Only for operators, who
     /// search the log for the login of a token.
     pub fn read_unverified(token: &str) -> Option<Self> {
-        let bytes = decode(token)?;
-        let (signed, tag) = bytes.split_at_checked(SIGNED_BYTES)?;
-        if tag.len() == TAG_BYTES { Self::parse(signed) } else { None }
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
+        let (signed, tag) = bytes.split_first_chunk()?;
+        if tag.len() == TAG_BYTES { Self::parse(*signed) } else { None }
     }
 
-    fn parse(signed: &[u8]) -> Option<Self> {
+    fn parse(signed: [u8; SIGNED_BYTES]) -> Option<Self> {
         let (version, rest) = signed.split_first()?;
-        let (family, generation) = rest.split_at_checked(FAMILY_BYTES)?;
-        (*version == VERSION).then_some(Self {
-            family: FamilyId(family.try_into().ok()?),
-            generation: u32::from_be_bytes(generation.try_into().ok()?),
-        })
+        let (family, generation) = rest.split_first_chunk()?;
+        (*version == VERSION)
+            .then_some(Self { family: FamilyId(*family), generation: u32::from_be_bytes(generation.try_into().ok()?) })
     }
 
     /// Encodes the refresh token with the current key.
     pub fn mint(self, keys: &RefreshTokenKeys) -> String {
-        let mut bytes = Vec::with_capacity(SIGNED_BYTES + TAG_BYTES);
-        bytes.push(VERSION);
-        bytes.extend_from_slice(&self.family.0);
-        bytes.extend_from_slice(&self.generation.to_be_bytes());
-        let tag = hmac::sign(&keys.current, &bytes);
-        bytes.extend_from_slice(tag.as_ref());
-        format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+        let signed = [&[VERSION], &self.family.0[..], &self.generation.to_be_bytes()].concat();
+        format!("{PREFIX}{}", keys.seal(&signed))
     }
 
     /// Returns the refresh token that replaces this one when it is used.

@@ -100,6 +100,11 @@ impl Scope {
         &self.0
     }
 
+    /// Returns true if the scope has this token.
+    pub fn contains(&self, token: &str) -> bool {
+        self.0.iter().any(|known| known == token)
+    }
+
     /// Returns the scope unchanged if every token is allowed.
     ///
     /// # Errors

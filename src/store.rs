@@ -6,6 +6,7 @@
 //! | clients | `§scopes` | [`ScopeTexts`](crate::scope::ScopeTexts) | `store/scope_texts.rs` |
 //! | users | `username`, in its RFC 8265 form | [`User`](crate::user::User) | `store/users.rs` |
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
+//! | grants | `id` = `revoked#` + hash | [`RevokedToken`](crate::revocation::RevokedToken) | `store/revoked_tokens.rs` |
 //! | grants | `id` = `attempts#` + hash | [`Attempts`](crate::throttle::Attempts) | `store/attempts.rs` |
 //! | grants | `id` = `owner#` + user id | [`Owner`](crate::consent::Owner) | `store/owners.rs` |
 //! | grants | `id` = `session#` + hash | [`Session`](crate::session::Session) | `store/sessions.rs` |
@@ -36,6 +37,7 @@ mod error;
 mod item;
 mod owners;
 mod refresh_families;
+mod revoked_tokens;
 mod scope_texts;
 mod sessions;
 mod users;

@@ -1,4 +1,4 @@
-//! Access tokens: the claims of token versions 1 and 2, the signature, and its verification.
+//! Access tokens: the claims of token versions 1 and 2, the signature, and its verification. ID tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,11 @@ use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
 use crate::user::User;
 
+mod id_token;
+pub mod presented;
 pub mod verify;
+
+pub use id_token::IdToken;
 
 /// The version of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,16 +117,11 @@ impl AccessToken<'_> {
         let span = tracing::Span::current();
         span.record("kid", key.kid());
         span.record("jti", &jti);
-        let header = encode(&key.header(version.header_type()))?;
-        let claims = match version {
-            TokenVersion::V1 => encode(&self.claims_v1(&jti))?,
-            TokenVersion::V2 => encode(&self.claims_v2(&jti))?,
-        };
-        let mut token = format!("{header}.{claims}");
-        let signature = key.sign(token.as_bytes())?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+        let header_type = version.header_type();
+        match version {
+            TokenVersion::V1 => sign(header_type, &self.claims_v1(&jti), key),
+            TokenVersion::V2 => sign(header_type, &self.claims_v2(&jti), key),
+        }
     }
 
     fn claims_v2<'a>(&'a self, jti: &'a str) -> ClaimsV2<'a> {
@@ -167,6 +166,15 @@ impl AccessToken<'_> {
     fn expires_at(&self) -> u64 {
         self.issued_at.saturating_add(u64::from(self.expires_in))
     }
+}
+
+/// Signs claims. Returns a JWT in compact serialization (RFC 7515 section 3.1).
+fn sign(header_type: &str, claims: &impl Serialize, key: &SigningKey) -> Result<String, KeyError> {
+    let mut token = format!("{}.{}", encode(&key.header(header_type))?, encode(claims)?);
+    let signature = key.sign(token.as_bytes())?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
 }
 
 fn encode(part: &impl Serialize) -> Result<String, KeyError> {

@@ -83,4 +83,16 @@ impl User {
             Some(allowed) => scope.narrowed_to(allowed),
         }
     }
+
+    /// Returns the part of the scope of a login by code that the user may have. The scopes of OpenID Connect are about the
+    /// login itself, so every user may have them.
+    ///
+    /// # Errors
+    /// [`ScopeError::NotAllowed`] if no token is left.
+    pub fn scope_of_code(&self, scope: Scope) -> Result<Scope, ScopeError> {
+        match &self.scopes {
+            None => Ok(scope),
+            Some(allowed) => scope.narrowed_to(&allowed.with_openid()),
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::deployment::{Deployment, Target};
 use crate::error::Error;
 use crate::{Outcome, output};
 
+mod consent;
 mod create;
 mod delete;
 mod list;
@@ -79,7 +80,11 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Show a user, the last login, and the failed guesses at the password
+    /// Show a user, the last login, the failed guesses at the password, and the consents
+    #[command(
+        after_help = "Browser sessions are not shown, because the table has no index of them: `user log-out` ends all of
+them. A consent is what the user allowed a client: `user consent remove` removes it."
+    )]
     Show {
         /// The username
         username: String,
@@ -89,6 +94,9 @@ pub enum Command {
         /// The username
         username: String,
     },
+    /// Manage the consents of a user: what each client may do for the user
+    #[command(subcommand)]
+    Consent(consent::Command),
     /// List all users; with --json, one object per line. Scans the table
     List,
     /// Delete a user
@@ -127,6 +135,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         }
         Command::Show { username } => return show::run(&deployment, json, &username).await,
         Command::Unlock { username } => unlock::run(&deployment, json, &username).await?,
+        Command::Consent(command) => consent::run(&deployment, json, command).await?,
         Command::List => list::run(&deployment, json).await?,
         Command::Delete { username, yes } => delete::run(&deployment, json, &username, yes).await?,
     }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A grant type: the value of `grant_type` in a token request, and of the list of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GrantType {
+    /// RFC 6749 section 4.1: an application acts for a user who signed in at our page.
+    AuthorizationCode,
     /// RFC 6749 section 4.4: a service acts for itself.
     ClientCredentials,
     /// RFC 6749 section 4.3: a first-party application acts for a user.
@@ -17,7 +19,7 @@ pub enum GrantType {
 
 impl GrantType {
     /// All grant types, sorted by name.
-    pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::Password, Self::RefreshToken];
+    pub const ALL: [Self; 4] = [Self::AuthorizationCode, Self::ClientCredentials, Self::Password, Self::RefreshToken];
 
     /// Returns the grant type with this name.
     pub fn parse(name: &str) -> Option<Self> {
@@ -27,6 +29,7 @@ impl GrantType {
     /// Returns the name.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
             Self::Password => "password",
             Self::RefreshToken => "refresh_token",

@@ -15,11 +15,16 @@ impl Client {
     /// proves nothing. A password counts only from the client's own origins, which a client with a cookie has to prove.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         let is_usable = match grant_type {
-            GrantType::RefreshToken => true,
+            GrantType::AuthorizationCode | GrantType::RefreshToken => true,
             GrantType::Password => !self.is_public() || self.refresh_token_cookie,
             GrantType::ClientCredentials => !self.is_public(),
         };
         is_usable && self.grant_types.contains(&grant_type)
+    }
+
+    /// Returns true if the client may get ID tokens, which would pass for access tokens of version 1.
+    pub fn gets_id_tokens(&self) -> bool {
+        self.may_use(GrantType::AuthorizationCode) && self.scopes.allows("openid")
     }
 
     /// Checks the rules between the attributes. A record that breaks one of them is malformed.

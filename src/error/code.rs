@@ -26,6 +26,20 @@ pub enum Code {
     },
     /// A dependency is down. Never `invalid_grant`, because clients then discard their refresh token.
     TemporarilyUnavailable,
+    /// The user denied access, or may not have the scope (RFC 6749 section 4.1.2.1).
+    AccessDenied,
+    /// The user has to sign in, and the request allows no page (OpenID Connect Core section 3.1.2.6).
+    LoginRequired,
+    /// The user has to allow access, and the request allows no page.
+    ConsentRequired,
+    /// The user has to see a page, and the request allows none.
+    InteractionRequired,
+    /// The request has a request object (OpenID Connect Core section 6).
+    RequestNotSupported,
+    /// The request has the URI of a request object.
+    RequestUriNotSupported,
+    /// The request has the metadata of a client.
+    RegistrationNotSupported,
     /// A bug, or a deployment or record that is not valid.
     ServerError,
     /// The path does not exist.
@@ -51,6 +65,14 @@ impl Code {
             Self::InvalidGrant => ("invalid_grant", 400),
             Self::TooManyAttempts { .. } => ("temporarily_unavailable", 429),
             Self::TemporarilyUnavailable => ("temporarily_unavailable", 503),
+            // The client gets these by a redirect.
+            Self::AccessDenied => ("access_denied", 303),
+            Self::LoginRequired => ("login_required", 303),
+            Self::ConsentRequired => ("consent_required", 303),
+            Self::InteractionRequired => ("interaction_required", 303),
+            Self::RequestNotSupported => ("request_not_supported", 303),
+            Self::RequestUriNotSupported => ("request_uri_not_supported", 303),
+            Self::RegistrationNotSupported => ("registration_not_supported", 303),
             Self::ServerError => ("server_error", 500),
             Self::NotFound => ("not_found", 404),
             Self::MethodNotAllowed { .. } => ("method_not_allowed", 405),

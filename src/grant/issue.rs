@@ -7,7 +7,9 @@ use serde::Serialize;
 use crate::app::App;
 use crate::client::{Client, GrantType};
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
-use crate::token::{AccessToken, TokenVersion};
+use crate::random::random_id;
+use crate::refresh_token::Family;
+use crate::token::{AccessToken, IdToken, TokenVersion};
 
 /// A successful response (RFC 6749 section 5.1). The members are in the order in which they are sent.
 #[derive(Serialize)]
@@ -22,6 +24,8 @@ pub struct Issued {
     refresh_token_expires_in: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
 }
 
 impl Issued {
@@ -34,7 +38,17 @@ impl Issued {
             refresh_token: None,
             refresh_token_expires_in: 0,
             scope: (version == TokenVersion::V2).then(|| token.scope.to_string()),
+            id_token: None,
         })
+    }
+
+    /// Adds an ID token, if the scope of the response contains `openid`.
+    pub(super) fn with_id_token(self, token: &IdToken<'_>, key: &SigningKey) -> Result<Self, KeyError> {
+        if !token.access.scope.contains("openid") {
+            return Ok(self);
+        }
+        let id_token = Some(token.sign(&self.access_token, key)?);
+        Ok(Self { id_token, ..self })
     }
 
     /// Adds a refresh token that expires after this number of seconds.
@@ -51,6 +65,23 @@ impl Issued {
 /// Returns the lifetime of an access token in seconds: the client's setting, or else the deployment's; at most 7 days.
 pub(super) fn access_token_ttl(client: &Client, default: u32) -> u32 {
     client.access_token_ttl.map_or(default, NonZeroU32::get).min(MAX_ACCESS_TOKEN_TTL)
+}
+
+/// Returns the lifetime of a user's access token in seconds, if the login ends in `remaining` seconds.
+pub(super) fn user_token_ttl(app: &App, client: &Client, remaining: u64) -> u32 {
+    let ttl = access_token_ttl(client, app.config.lifetimes.user_token);
+    ttl.min(u32::try_from(remaining).unwrap_or(u32::MAX))
+}
+
+/// Returns the state of a family after its active generation was used for this access token.
+pub(super) fn next_generation(app: &App, token: &AccessToken<'_>, family: &Family) -> Family {
+    Family {
+        generation: family.generation.saturating_add(1),
+        rotated_at: app.clock.now(),
+        rotated_by: random_id(),
+        expires_at: family_expires_at(app, token, family.absolute_expires_at),
+        ..family.clone()
+    }
 }
 
 /// Returns when a family expires if it issues this access token now and is not refreshed again. It does not expire

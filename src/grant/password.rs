@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use super::issue::{Issued, access_token_ttl, family_expires_at};
+use super::issue::{Issued, family_expires_at, user_token_ttl};
 use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::client::GrantType;
@@ -71,8 +71,7 @@ async fn begin_login(
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: &account.user, at: now, family: FamilyId::generate() };
     tracing::Span::current().record("session", login.family.log_id());
-    let expires_in =
-        access_token_ttl(client, app.config.lifetimes.user_token).min(app.config.lifetimes.refresh_token_max);
+    let expires_in = user_token_ttl(app, client, app.config.lifetimes.refresh_token_max.into());
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
@@ -103,5 +102,6 @@ fn new_family(app: &App, token: &AccessToken<'_>, account: &Account, version: To
         revoked: false,
         absolute_expires_at,
         expires_at: family_expires_at(app, token, absolute_expires_at),
+        authorization: None,
     }
 }

@@ -11,25 +11,30 @@
 //! 7. The access token is signed. Then one conditional update makes the successor the active refresh token. It is the
 //!    only write and comes last, so a request that is rejected or fails consumes nothing.
 
-use super::issue::{Issued, access_token_ttl, family_expires_at};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::issue::{Issued, next_generation, user_token_ttl};
+use super::records::LoginRecords;
 use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
-use crate::random::random_id;
-use crate::refresh_token::{
-    CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, Records, RefreshToken, Standing,
-};
-use crate::scope::Scope;
-use crate::store::Rotation;
-use crate::token::{AccessToken, Login};
-use crate::user::{User, Username};
+use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, RefreshToken, Standing};
+use crate::session::sid;
+use crate::store::{ConsentKey, Rotation};
+use crate::token::{AccessToken, IdToken, Login};
+use crate::user::Username;
 
 /// `refresh_token` (RFC 6749 section 6). A malformed one is rejected later, like one that we did not make.
 const REFRESH_TOKEN: Param = Param::new("refresh_token", 1024, Grammar::Text);
 
 /// The parameters of the grant.
 pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE];
+
+/// The limit of the time that the write of a use may add to a response.
+const USE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A refresh token that we made with its family, or nothing.
 type Found = Result<Option<(RefreshToken, Family)>, Error>;
@@ -96,34 +101,34 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let now = request.received_at;
     let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };
     let is_active = is_active(app, used, &family, presented).await?;
-    let user = app.store.user(&username).await?;
-    let user = match family.valid_user(Records { client: Some(client), user: user.as_ref() }, now) {
+    let records = LoginRecords::read(&app.store, &username, &family).await?;
+    let user = match family.valid_user(records.with(Some(client)), now) {
         Ok(user) => user,
         Err(reason) => return Err(end_family(app, used, reason).await),
     };
-    let granted = family.scopes.clone().narrowed_to(&client.scopes).and_then(|scope| user.scope(scope, false));
-    let Ok(granted) = granted else {
+    let Ok(granted) = family.scope_left(&family.scopes, client, user) else {
         return Err(end_family(app, used, "client and user have lost all scopes of the login").await);
     };
-    let scope = requested.map_or(Ok(granted), |scope| allowed(scope, &family, user))?;
+    let scope = match requested {
+        Some(scope) => scope.within(&granted).map_err(Error::invalid_scope)?,
+        None => granted,
+    };
 
     let login = Login { user, at: family.auth_time, family: used.family };
     // A retry does not extend the family, which exists as long as its access tokens are valid.
-    let ends_at = if is_active { family.absolute_expires_at } else { family.expires_at };
-    let lasts = u32::try_from(ends_at.saturating_sub(now)).unwrap_or(u32::MAX);
-    let expires_in = access_token_ttl(client, app.config.lifetimes.user_token).min(lasts);
+    let ends_at = records.end_of(&family).min(if is_active { u64::MAX } else { family.expires_at });
+    let expires_in = user_token_ttl(app, client, ends_at.saturating_sub(now));
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
-    let issued = Issued::new(&token, *version, &keys.current)?;
+    let mut issued = Issued::new(&token, *version, &keys.current)?;
+    if let Some(authorization) = &family.authorization {
+        let sid = sid(&authorization.session, &client.client_id);
+        issued = issued.with_id_token(&IdToken { access: &token, login, nonce: None, sid }, &keys.current)?;
+    }
     let expires_at = if is_active {
-        let next = Family {
-            generation: used.successor().generation,
-            rotated_at: app.clock.now(),
-            rotated_by: random_id(),
-            expires_at: family_expires_at(app, &token, family.absolute_expires_at),
-            ..family.clone()
-        };
-        rotate(app, used, &next).await?;
+        let next = next_generation(app, &token, &family);
+        let (rotated, ()) = tokio::join!(rotate(app, used, &next), use_consent(app, &family, &records));
+        rotated?;
         next.expires_at
     } else {
         family.expires_at
@@ -152,9 +157,18 @@ async fn is_active(app: &App, used: RefreshToken, family: &Family, presented: Pr
     }
 }
 
-/// Step 6, for a requested scope that the client may have.
-fn allowed(scope: Scope, family: &Family, user: &User) -> Result<Scope, Error> {
-    scope.within(&family.scopes).and_then(|scope| user.scope(scope, true)).map_err(Error::invalid_scope)
+/// Writes that the client used its access, once a day, for the user's list of clients. The refresh does not depend on it.
+async fn use_consent(app: &App, family: &Family, records: &LoginRecords) {
+    let Some(consent) = records.consent() else { return };
+    let Some(used_on) = consent.use_to_write(app.clock.now()) else { return };
+    let key = ConsentKey { user_id: &family.user_id, client_id: &family.client_id };
+    match timeout(USE_TIMEOUT, app.store.use_consent(key, consent, used_on)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(reason = %error, "the use of a consent was not written; the next use tries again");
+        }
+        Err(_) => tracing::warn!("the use of a consent was not written in time; the next use tries again"),
+    }
 }
 
 /// Step 7. If another request used the token since the family was read, the state that it left decides.

@@ -1,8 +1,8 @@
 //! Cross-origin requests from browsers (CORS, Fetch standard section 3.2).
 //!
-//! A page may read a response at the token endpoint only if the client is authenticated and lists the page's origin. A
-//! preflight request does not name a client, so every origin is approved. That is safe, because a form POST needs no
-//! preflight either. Browsers send and store the cookie of a client only if the responses allow credentials.
+//! A page may read a response at the token or revocation endpoint only if the client is authenticated and lists the page's
+//! origin. A preflight request does not name a client, so every origin is approved. That is safe, because a form POST needs
+//! no preflight either. Browsers send and store the cookie of a client only if the responses allow credentials.
 
 use std::sync::{Arc, OnceLock};
 
@@ -67,12 +67,9 @@ pub(super) async fn preflight(request: HeaderMap) -> Response {
     (StatusCode::NO_CONTENT, approval).into_response()
 }
 
-/// Marks every response of a path as dependent on `Origin`, and adds the headers that let the page read it. Replaces
-/// the Basic challenge if a page's request did not use Basic: Chromium would open its login dialog, and the page would
-/// get no response.
+/// Marks every response of a path as dependent on `Origin`, and adds the headers that let the page read it.
 pub(super) async fn by_origin(mut request: Request, next: Next) -> Response {
     let page = Page { origin: request.headers().get(ORIGIN).cloned(), readable: Arc::default() };
-    let uses_basic = uses_basic(request.headers());
     request.extensions_mut().insert(page.clone());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -87,7 +84,15 @@ pub(super) async fn by_origin(mut request: Request, next: Next) -> Response {
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
     }
-    if !uses_basic && let Some(challenge) = headers.get_mut(WWW_AUTHENTICATE) {
+    response
+}
+
+/// Replaces the Basic challenge of a response if the request is one of a page that did not use Basic: Chromium would open
+/// its login dialog, and the page would get no response.
+pub(super) async fn challenge(request: Request, next: Next) -> Response {
+    let is_of_page = request.headers().contains_key(ORIGIN) && !uses_basic(request.headers());
+    let mut response = next.run(request).await;
+    if is_of_page && let Some(challenge) = response.headers_mut().get_mut(WWW_AUTHENTICATE) {
         *challenge = HeaderValue::from_static("Bearer realm=\"oauth\"");
     }
     response

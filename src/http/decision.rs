@@ -20,6 +20,11 @@ use crate::error::Error;
 pub(super) enum Decision {
     /// A token was issued.
     Issued,
+    /// A token was revoked or introspected.
+    Done {
+        /// The reason why nothing was revoked, or why the token is not active.
+        reason: Option<&'static str>,
+    },
     /// The request was rejected, or failed because of a server error.
     NotIssued(Arc<Error>),
 }
@@ -27,9 +32,12 @@ pub(super) enum Decision {
 impl Decision {
     fn log(&self, event: Option<&str>, status: u16, durations: Durations) {
         let Durations { hash_ms, store_ms, total_ms } = durations;
-        let Self::NotIssued(error) = self else {
-            tracing::info!(event, outcome = "issued", status, hash_ms, store_ms, total_ms);
-            return;
+        let error = match self {
+            Self::Issued => return tracing::info!(event, outcome = "issued", status, hash_ms, store_ms, total_ms),
+            Self::Done { reason } => {
+                return tracing::info!(event, outcome = "done", status, reason, hash_ms, store_ms, total_ms);
+            }
+            Self::NotIssued(error) => error,
         };
         let (error, reason) = (error.code().as_str(), &*error.reason());
         if status >= 500 {
@@ -42,7 +50,12 @@ impl Decision {
 
 /// Returns the event of a decision at this route. Other routes have none.
 fn event(route: &str) -> Option<&'static str> {
-    (route == "/oauth/token").then_some("token")
+    match route {
+        "/oauth/token" => Some("token"),
+        "/oauth/revoke" => Some("revoke"),
+        "/oauth/introspect" => Some("introspect"),
+        _ => None,
+    }
 }
 
 /// Opens the span of a request, and logs the decision when the response is ready.

@@ -4,20 +4,29 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use super::{cors, only};
 use crate::app::App;
 use crate::error::Error;
 
 mod cookie;
+mod introspect;
+mod post;
+mod presented;
+mod revoke;
 mod token;
 
 /// Builds the routes.
 pub(super) fn router() -> Router<Arc<App>> {
-    let token = post(token::post).options(cors::preflight);
-    let no_login_pages = async || Error::unsupported_response_type();
+    let of_pages = |routes: MethodRouter<Arc<App>>| {
+        only(cors::METHODS, routes.options(cors::preflight)).layer(from_fn(cors::by_origin))
+    };
+    let challenged = |routes: MethodRouter<Arc<App>>| routes.layer(from_fn(cors::challenge));
+    let no_login_pages = async || Error::unsupported_response_type("This server has no login pages.");
     Router::new()
-        .route("/oauth/token", only(cors::METHODS, token).layer(from_fn(cors::by_origin)))
+        .route("/oauth/token", challenged(of_pages(post(token::post))))
+        .route("/oauth/revoke", challenged(of_pages(post(revoke::post))))
+        .route("/oauth/introspect", challenged(only("POST", post(introspect::post))))
         .route("/oauth/authorize", only("GET,POST", get(no_login_pages).post(no_login_pages)))
 }

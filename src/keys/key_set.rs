@@ -28,7 +28,9 @@ pub struct KeySet {
     pub consent_keys: ConfirmKeys,
     /// The keys that prove forms of the account page.
     pub account_keys: ConfirmKeys,
-    /// The public keys, as verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
+    /// The public keys, with which our own tokens are verified.
+    pub public_keys: JwkSet,
+    /// The public keys, as other verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
     /// The algorithms of the current and the next key, each once, by their names in RFC 7518.
     pub algorithms: Vec<String>,
@@ -56,8 +58,9 @@ impl KeySet {
         let mut algorithms: Vec<_> = algorithms.map(|algorithm| algorithm.to_string()).collect();
         algorithms.dedup();
         keys.extend(previous);
+        let public_keys = JwkSet { keys };
         let jwks =
-            serde_json::to_string(&JwkSet { keys }).map_err(|_| KeyError::Unusable("its keys cannot be serialized"))?;
+            serde_json::to_string(&public_keys).map_err(|_| KeyError::Unusable("its keys cannot be serialized"))?;
         let log_keys = refresh.derive(LOG_LABEL)?;
         Ok(Self {
             log_keys: log_keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key)).collect(),
@@ -65,6 +68,7 @@ impl KeySet {
             account_keys: ConfirmKeys::new(refresh.derive(ACCOUNT_LABEL)?),
             current,
             refresh_token_keys: RefreshTokenKeys::new(&refresh.current, refresh.others.iter().map(Vec::as_slice)),
+            public_keys,
             jwks,
             algorithms,
         })

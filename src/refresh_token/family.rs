@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Authorization;
 use crate::scope::Scope;
 
 /// The reason of [`Standing::Undecided`], for the log.
@@ -41,6 +42,8 @@ pub struct Family {
     pub absolute_expires_at: u64,
     /// The end of the login if it is not refreshed again.
     pub expires_at: u64,
+    /// The authorization request and the records that a login by code depends on. Absent in logins by password.
+    pub authorization: Option<Box<Authorization>>,
 }
 
 /// The status of a refresh token, which follows from the state of its family.
@@ -113,11 +116,16 @@ impl Family {
         }
     }
 
+    /// Returns true if this state is the result of the write of `next`, even though its condition failed: the SDK sends a
+    /// write again when its response is lost.
+    pub fn is_written_by(&self, next: &Self) -> bool {
+        self.rotated_by == next.rotated_by && !self.revoked
+    }
+
     /// Judges the state that the write of `next` found when its condition failed. The request read the
     /// generation `used` as the active one, so it is not a replay, and no result ends the login.
     pub fn after_lost_rotation(&self, used: u32, next: &Self, grace: u32) -> LostRotation {
-        // The SDK sends a write again when its response is lost. Then the condition fails because of our own write.
-        if self.rotated_by == next.rotated_by && !self.revoked {
+        if self.is_written_by(next) {
             return LostRotation::SuccessorIsActive;
         }
         let presented = Presented { generation: used, client_id: &next.client_id, at: next.rotated_at };

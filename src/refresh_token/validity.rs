@@ -1,17 +1,27 @@
 //! The one rule that decides if a login is valid. All endpoints use it.
 
-use super::Family;
-use crate::client::Client;
+use super::{Authorization, Family};
+use crate::client::{Client, GrantType};
+use crate::consent::Consent;
+use crate::scope::{Scope, ScopeError};
+use crate::session::Session;
 use crate::user::User;
 
 /// The records that a login depends on, each as it was read. `None` if the record does not exist.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Records<'a> {
     /// The client that the login was issued to.
     pub client: Option<&'a Client>,
     /// The user with the username of the login.
     pub user: Option<&'a User>,
+    /// The consent of the user for the client. Only logins by code depend on it.
+    pub consent: Option<&'a Consent>,
+    /// The browser session in which the code was issued. Only logins by code depend on it.
+    pub session: Option<&'a Session>,
 }
+
+/// The scope that makes a login by code independent of its browser session (OpenID Connect Core section 11).
+const OFFLINE_ACCESS: &str = "offline_access";
 
 impl Family {
     /// Returns the reason why the login is over, according to the family only: it was revoked, or it has expired.
@@ -37,7 +47,7 @@ impl Family {
             Some(client) if !client.enabled => return Err("disabled client"),
             Some(_) => {}
         }
-        match records.user {
+        let user = match records.user {
             None => Err("the user does not exist any more"),
             Some(user) if user.user_id != self.user_id => Err("the username belongs to another user now"),
             Some(user) if !user.enabled => Err("disabled user"),
@@ -45,6 +55,37 @@ impl Family {
                 Err("the user was logged out everywhere")
             }
             Some(user) => Ok(user),
+        }?;
+        self.authorization.as_deref().map_or(Ok(()), |authorization| self.check(authorization, records, now))?;
+        Ok(user)
+    }
+
+    /// Returns the part of a scope of this login that the client and the user may still have.
+    ///
+    /// # Errors
+    /// [`ScopeError::NotAllowed`] if no token is left.
+    pub fn scope_left(&self, scope: &Scope, client: &Client, user: &User) -> Result<Scope, ScopeError> {
+        let scope = scope.clone().narrowed_to(&client.scopes)?;
+        if self.authorization.is_some() { user.scope_of_code(scope) } else { user.scope(scope, false) }
+    }
+
+    /// Checks the further conditions of a login by code.
+    fn check(&self, authorization: &Authorization, records: Records<'_>, now: u64) -> Result<(), &'static str> {
+        if !records.client.is_some_and(|client| client.may_use(GrantType::AuthorizationCode)) {
+            return Err("the client may not use codes any more");
+        }
+        match records.consent {
+            None => return Err("the user removed the client"),
+            Some(consent) if !consent.permits(&authorization.consent, now) => {
+                return Err("the consent of the login has ended");
+            }
+            Some(_) => {}
+        }
+        match records.session {
+            _ if self.scopes.contains(OFFLINE_ACCESS) => Ok(()),
+            None => Err("the browser session of the login does not exist any more"),
+            Some(session) if session.ended => Err("the user signed out"),
+            Some(_) => Ok(()),
         }
     }
 }

@@ -1,18 +1,50 @@
-//! Verification of access tokens: the content of a token, and all its problems. Uses no network and no clock.
+//! The one verifier of access tokens. Uses no network and no clock.
+//!
+//! An endpoint gets a [`VerifiedToken`], or the first problem, and no claim is read before the signature is verified. An
+//! operator gets an [`Inspection`] with all problems. Both consist of the same checks.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::jwk::{Jwk, KeyAlgorithm};
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde_json::{Map, Value};
 
 use super::TokenVersion;
 
 mod claims;
+mod hint;
+mod json;
 mod problem;
+mod signature;
+mod verified;
 
+pub use hint::{IdTokenHint, verify_hint};
 pub use problem::{Form, Part, Problem};
+pub use verified::{Holder, VerifiedToken};
+
+/// The largest size of a token in bytes.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// The parts of a signed JWT in compact serialization (RFC 7515 section 3.1).
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    /// The signed text: the header, a dot and the claims.
+    message: &'a str,
+    header: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, Problem> {
+        if token.len() > MAX_BYTES {
+            return Err(Problem::TooLong(token.len()));
+        }
+        let parts = || Some((token.rsplit_once('.')?, token.split_once('.')?.0));
+        let Some(((message, signature), header)) = parts().filter(|_| token.matches('.').count() == 2) else {
+            return Err(Problem::Parts(token.split('.').count()));
+        };
+        let claims = message.strip_prefix(header).and_then(|rest| rest.strip_prefix('.')).unwrap_or_default();
+        Ok(Self { message, header, claims, signature })
+    }
+}
 
 /// The result of an inspection. Contains the header and the claims even if they cannot be trusted.
 #[derive(Debug, Default)]
@@ -32,108 +64,55 @@ impl Inspection {
     pub fn is_valid(&self) -> bool {
         self.problems.is_empty()
     }
+
+    /// Checks the header and the signature.
+    fn check_signature(&mut self, parts: Parts<'_>, keys: Option<&JwkSet>) {
+        self.header = json::object(Part::Header, parts.header, &mut self.problems);
+        if let Some(header) = &self.header {
+            self.version = signature::check_type(header, &mut self.problems);
+            signature::check(header, (parts.message, parts.signature), keys, &mut self.problems);
+        }
+    }
+
+    /// Checks the claims.
+    fn check_claims(&mut self, parts: Parts<'_>, issuer: &str, now: u64) {
+        self.claims = json::object(Part::Payload, parts.claims, &mut self.problems);
+        if let Some(claims) = &self.claims {
+            claims::check(claims, self.version, issuer, &mut self.problems);
+            claims::check_times(claims, now, &mut self.problems);
+        }
+    }
+
+    fn first_problem(&self) -> Result<(), Problem> {
+        self.problems.first().map_or(Ok(()), |problem| Err(*problem))
+    }
+}
+
+/// Verifies a token of this issuer with these keys. The audience is not checked, because only the resource server knows
+/// which audience it requires.
+///
+/// # Errors
+/// The first [`Problem`].
+pub fn verify(token: &str, issuer: &str, keys: &JwkSet, now: u64) -> Result<VerifiedToken, Problem> {
+    let parts = Parts::of(token)?;
+    let mut inspection = Inspection::default();
+    inspection.check_signature(parts, Some(keys));
+    inspection.first_problem()?;
+    inspection.check_claims(parts, issuer, now);
+    inspection.first_problem()?;
+    VerifiedToken::of(&inspection)
 }
 
 /// Inspects a token like a verifier that trusts this issuer and these keys, but does not stop at the first problem.
-/// Without keys, the signature is not verified, and that is a problem, too. The audience is not checked, because only
-/// the resource server knows which audience it requires.
+/// Without keys, the signature is not verified, and that is a problem, too. The audience is not checked.
 pub fn inspect(token: &str, issuer: &str, keys: Option<&JwkSet>, now: u64) -> Inspection {
-    let parts: Vec<_> = token.split('.').collect();
-    let [header, claims, signature] = *parts.as_slice() else {
-        return Inspection { problems: vec![Problem::Parts(parts.len())], ..Inspection::default() };
-    };
-    let message = format!("{header}.{claims}");
-    let mut problems = Vec::new();
-    let header = decode(Part::Header, header, &mut problems);
-    let claims = decode(Part::Payload, claims, &mut problems);
-    let mut version = None;
-    if let Some(header) = &header {
-        version = check_type(header, &mut problems);
-        match keys {
-            Some(keys) => {
-                if let Some((key, algorithm)) = find_key(header, keys, &mut problems) {
-                    problems.extend(check_signature(&message, signature, key, algorithm));
-                }
-            }
-            None => problems.push(Problem::NotVerified),
+    let mut inspection = Inspection::default();
+    match Parts::of(token) {
+        Ok(parts) => {
+            inspection.check_signature(parts, keys);
+            inspection.check_claims(parts, issuer, now);
         }
+        Err(problem) => inspection.problems.push(problem),
     }
-    if let Some(claims) = &claims {
-        claims::check(claims, version, issuer, &mut problems);
-        claims::check_times(claims, now, &mut problems);
-    }
-    Inspection { version, header, claims, problems }
-}
-
-fn decode(part: Part, text: &str, problems: &mut Vec<Problem>) -> Option<Map<String, Value>> {
-    let Ok(json) = URL_SAFE_NO_PAD.decode(text) else {
-        problems.push(Problem::Encoding(part));
-        return None;
-    };
-    let object = serde_json::from_slice(&json).ok();
-    if object.is_none() {
-        problems.push(Problem::NotAnObject(part));
-    }
-    object
-}
-
-fn check_type(header: &Map<String, Value>, problems: &mut Vec<Problem>) -> Option<TokenVersion> {
-    if header.contains_key("crit") {
-        problems.push(Problem::Critical);
-    }
-    let version = header.get("typ").and_then(Value::as_str).and_then(TokenVersion::of_type);
-    if version.is_none() {
-        problems.push(Problem::Type);
-    }
-    version
-}
-
-/// Returns the key that the header names, and its algorithm. Returns `None` if the `alg` of the header is another one.
-fn find_key<'a>(
-    header: &Map<String, Value>,
-    keys: &'a JwkSet,
-    problems: &mut Vec<Problem>,
-) -> Option<(&'a Jwk, Algorithm)> {
-    let text = |name: &str| header.get(name).and_then(Value::as_str);
-    let key = text("kid").and_then(|kid| keys.find(kid));
-    let algorithm = key.and_then(algorithm_of);
-    let of_key = match (text("kid"), key, algorithm) {
-        (None, ..) => Some(Problem::NoKid),
-        (_, None, _) => Some(Problem::UnknownKey),
-        (_, _, None) => Some(Problem::UnsupportedKey),
-        _ => None,
-    };
-    let of_algorithm = match (text("alg"), algorithm) {
-        (None, _) => Some(Problem::NoAlgorithm),
-        (Some(alg), _) if alg.eq_ignore_ascii_case("none") => Some(Problem::Unsigned),
-        (Some(alg), _) if alg.starts_with("HS") => Some(Problem::Hmac),
-        (Some(alg), Some(algorithm)) if alg != format!("{algorithm:?}") => Some(Problem::OtherAlgorithm(algorithm)),
-        _ => None,
-    };
-    let is_possible = of_algorithm.is_none();
-    problems.extend(of_key);
-    problems.extend(of_algorithm);
-    key.zip(algorithm).filter(|_| is_possible)
-}
-
-/// Returns the algorithm of a key. The header of a token is not trusted.
-fn algorithm_of(key: &Jwk) -> Option<Algorithm> {
-    match key.common.key_algorithm? {
-        KeyAlgorithm::RS256 => Some(Algorithm::RS256),
-        KeyAlgorithm::ES256 => Some(Algorithm::ES256),
-        KeyAlgorithm::EdDSA => Some(Algorithm::EdDSA),
-        _ => None,
-    }
-}
-
-fn check_signature(message: &str, signature: &str, key: &Jwk, algorithm: Algorithm) -> Option<Problem> {
-    if URL_SAFE_NO_PAD.decode(signature).is_err() {
-        return Some(Problem::SignatureEncoding);
-    }
-    let key = DecodingKey::from_jwk(key);
-    match key.and_then(|key| crypto::verify(signature, message.as_bytes(), &key, algorithm)) {
-        Ok(true) => None,
-        Ok(false) => Some(Problem::Signature),
-        Err(_) => Some(Problem::InvalidKey),
-    }
+    inspection
 }

@@ -35,9 +35,11 @@ use crate::request::form;
 use crate::response::Response;
 
 mod browser;
+mod codes;
 mod records;
 
-pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh};
+pub use browser::{BROWSER_APP, BROWSER_ORIGIN, COOKIE, browser, browser_login, browser_refresh, with_cookie};
+pub use codes::{BrowserLogin, CALLBACK, CHALLENGE, CODE_CLIENT, VERIFIER, exchange, with_pages};
 pub(crate) use records::active_generation;
 
 /// The issuer of every deployment.
@@ -155,7 +157,16 @@ impl TestApp {
     /// Starts a deployment with cheap hashes, for tests of the order of calls. On a busy machine an upgrade with the usual
     /// parameters exceeds its limit of 300 ms.
     pub async fn start_with_cheap_hashes() -> Self {
-        let test = Self::start_with(|config| config.argon2 = CHEAP_ARGON2).await;
+        Self::start_with_cheap_hashes_and(|_| {}).await
+    }
+
+    /// Starts a deployment with cheap hashes and other changed settings.
+    pub async fn start_with_cheap_hashes_and(change: impl FnOnce(&mut Config)) -> Self {
+        let test = Self::start_with(|config| {
+            config.argon2 = CHEAP_ARGON2;
+            change(config);
+        })
+        .await;
         let imported =
             bcrypt::hash_with_salt(IMPORTED_USER.1, 4, [7; 16]).unwrap().format_for_version(bcrypt::Version::TwoY);
         test.change_imported_user(&json!({"password_hash": imported}));
@@ -186,6 +197,13 @@ impl TestApp {
     /// Returns another execution environment of the deployment. It shares only the emulated AWS and the clock.
     pub async fn another_execution_environment(&self) -> Self {
         self.execution_environment(&sdk_with_long_timeouts(self.address).await)
+    }
+
+    /// Returns another execution environment, whose calls have an interceptor of their own.
+    pub async fn separate_execution_environment(&self) -> Self {
+        let interceptor = Interceptor::default();
+        let address = cloud::serve(interceptor.before(self.cloud.router().await.unwrap())).await.unwrap();
+        Self { interceptor, address, ..self.execution_environment(&sdk_with_long_timeouts(address).await) }
     }
 
     /// Returns another execution environment, which calls AWS through a proxy and with the timeouts of the function.
@@ -264,6 +282,16 @@ impl TestApp {
     /// Sends a form to the token endpoint, with Basic credentials.
     pub async fn form(&self, (id, secret): (&str, &str), params: &[(&str, &str)]) -> Response {
         self.send(form(params).basic(id, secret).post()).await
+    }
+
+    /// Sends a form to the revocation endpoint, with Basic credentials.
+    pub async fn revoke(&self, (id, secret): (&str, &str), params: &[(&str, &str)]) -> Response {
+        self.send(form(params).basic(id, secret).to("POST", "/oauth/revoke")).await
+    }
+
+    /// Sends a token to the introspection endpoint, with Basic credentials.
+    pub async fn introspect(&self, (id, secret): (&str, &str), token: &str) -> Response {
+        self.send(form(&[("token", token)]).basic(id, secret).to("POST", "/oauth/introspect")).await
     }
 
     /// Logs the user [`USERNAME`] in, and returns the refresh token.

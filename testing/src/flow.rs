@@ -68,10 +68,28 @@ pub enum Flow {
     CookieRefresh,
     /// A refresh with a cookie that was used longer ago than the grace.
     CookieReplay,
+    /// The exchange of a code.
+    Exchange,
+    /// A code that was exchanged before.
+    ReplayedCode,
+    /// A refresh of a login by code.
+    CodeRefresh,
+    /// A revocation with that cookie.
+    CookieLogOut,
+    /// The revocation of a refresh token.
+    Revoke,
+    /// The revocation of a refresh token, and of all other logins of the user.
+    RevokeAll,
+    /// The revocation of a service's token.
+    RevokeServiceToken,
+    /// The introspection of a user's access token.
+    Introspect,
+    IntrospectRefreshToken,
+    IntrospectServiceToken,
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 26] = [
+pub const FLOWS: [Flow; 36] = [
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,
@@ -98,10 +116,34 @@ pub const FLOWS: [Flow; 26] = [
     Flow::CookieLogin,
     Flow::CookieRefresh,
     Flow::CookieReplay,
+    Flow::Exchange,
+    Flow::ReplayedCode,
+    Flow::CodeRefresh,
+    Flow::CookieLogOut,
+    Flow::Revoke,
+    Flow::RevokeAll,
+    Flow::RevokeServiceToken,
+    Flow::Introspect,
+    Flow::IntrospectRefreshToken,
+    Flow::IntrospectServiceToken,
 ];
 
 impl Flow {
-    /// Returns the status and the error of the response without a fault, or `None` if the response has a token.
+    /// Returns the event of the flow's decision in the log.
+    pub fn event(self) -> &'static str {
+        match self {
+            Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken | Self::CookieLogOut => "revoke",
+            Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => "introspect",
+            _ => "token",
+        }
+    }
+
+    /// Returns true if the caller presents an access token, which is valid only by the clock.
+    pub fn presents_access_token(self) -> bool {
+        matches!(self, Self::RevokeServiceToken | Self::Introspect | Self::IntrospectServiceToken)
+    }
+
+    /// Returns the status and the error of the response without a fault, or `None` if the status is 200.
     pub fn error_response(self) -> Option<(u16, &'static str)> {
         match self {
             Self::WrongClientSecret | Self::WrongImportedSecret | Self::DisabledClient => Some((401, "invalid_client")),
@@ -111,7 +153,8 @@ impl Flow {
             | Self::RolledBack
             | Self::RevokedFamily
             | Self::DisabledUser
-            | Self::CookieReplay => Some((400, "invalid_grant")),
+            | Self::CookieReplay
+            | Self::ReplayedCode => Some((400, "invalid_grant")),
             Self::RefreshForLostScope => Some((400, "invalid_scope")),
             Self::BlockedGuess => Some((429, "temporarily_unavailable")),
             _ => None,
@@ -121,7 +164,7 @@ impl Flow {
     /// Returns true if the response is the one that the flow gets without a fault.
     pub fn is_expected(self, response: &Response) -> bool {
         match self.error_response() {
-            None => response.status == 200,
+            None => response.status == 200 && (self.event() != "introspect" || response.body["active"] == true),
             Some((status, error)) => response.status == status && response.body["error"] == error,
         }
     }
@@ -142,6 +185,12 @@ impl Flow {
                 | Self::CookieLogin
                 | Self::CookieRefresh
                 | Self::CookieReplay
+                | Self::Exchange
+                | Self::ReplayedCode
+                | Self::CodeRefresh
+                | Self::CookieLogOut
+                | Self::Revoke
+                | Self::RevokeServiceToken
         )
     }
 
@@ -161,25 +210,43 @@ impl Flow {
         matches!(self, Self::ImportedSecret | Self::WrongImportedSecret)
     }
 
-    /// Returns true if the caller presents a refresh token that was not used yet.
+    /// Returns true if the caller presents a refresh token or a code that was not used yet.
     pub fn presents_unused_token(self) -> bool {
         matches!(
             self,
-            Self::Refresh | Self::RefreshForLostScope | Self::RolledBack | Self::DisabledUser | Self::CookieRefresh
+            Self::Refresh
+                | Self::RefreshForLostScope
+                | Self::RolledBack
+                | Self::DisabledUser
+                | Self::CookieRefresh
+                | Self::Exchange
+                | Self::CodeRefresh
         )
+    }
+
+    /// Returns the client that a presented token was issued to: its id and secret.
+    pub fn owner(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RevokeServiceToken | Self::IntrospectServiceToken => SERVICE,
+            _ => APPLICATION,
+        }
     }
 
     /// Returns true if the refresh token travels in a cookie.
     pub fn has_cookie(self) -> bool {
-        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay)
+        matches!(self, Self::CookieLogin | Self::CookieRefresh | Self::CookieReplay | Self::CookieLogOut)
     }
 
     /// Sends a refresh request like the client of the flow.
     async fn refresh(self, test: &TestApp, token: &str) -> Response {
-        if self.has_cookie() { test.refresh_by_cookie(token).await } else { test.refresh(token).await }
+        match self {
+            _ if self.has_cookie() => test.refresh_by_cookie(token).await,
+            Self::Exchange | Self::ReplayedCode | Self::CodeRefresh => test.refresh_code_login(token).await,
+            _ => test.refresh(token).await,
+        }
     }
 
-    /// Prepares the deployment. Returns the refresh token that the caller presents, if there is one.
+    /// Prepares the deployment. Returns the token or the code that the caller presents, if there is one.
     async fn prepare(self, test: &TestApp) -> Option<String> {
         match self {
             Self::Reload => test.advance_clock(250),
@@ -197,24 +264,48 @@ impl Flow {
             }
             Self::NewNetwork => test.change_client(APPLICATION.0, &json!({"user_address": "forwarded"})),
             Self::CookieLogin => test.put_browser_app(),
-            Self::CookieRefresh | Self::CookieReplay => {
+            Self::Exchange | Self::ReplayedCode | Self::CodeRefresh => return Some(self.prepare_code(test).await),
+            Self::CookieRefresh | Self::CookieReplay | Self::CookieLogOut => {
                 test.put_browser_app();
                 let token = test.log_in_by_browser().await;
                 return Some(self.prepare_family(test, token).await);
             }
+            Self::RevokeServiceToken | Self::IntrospectServiceToken => {
+                return Some(test.form(SERVICE, &CLIENT_CREDENTIALS).await.access_token());
+            }
+            Self::Introspect => return Some(test.password(USERNAME, PASSWORD).await.access_token()),
             Self::Refresh
             | Self::RefreshForLostScope
             | Self::Retry
             | Self::Replay
             | Self::RolledBack
             | Self::RevokedFamily
-            | Self::DisabledUser => {
+            | Self::DisabledUser
+            | Self::Revoke
+            | Self::RevokeAll
+            | Self::IntrospectRefreshToken => {
                 let token = test.log_in().await;
                 return Some(self.prepare_family(test, token).await);
             }
             _ => {}
         }
         None
+    }
+
+    /// Prepares a login by code. Returns the code or the refresh token that the caller presents.
+    async fn prepare_code(self, test: &TestApp) -> String {
+        test.put_code_client(&json!({}));
+        let code = test.code().await;
+        if self == Self::Exchange {
+            return code;
+        }
+        let refresh_token = test.exchange(&code).await.refresh_token();
+        if self == Self::ReplayedCode {
+            return code;
+        }
+        // Without this write, the rotation is the only write of the flow.
+        test.use_consent().await;
+        refresh_token
     }
 
     /// Prepares the family of a login. Returns the refresh token that the caller presents.
@@ -264,7 +355,14 @@ impl Flow {
             Self::UnknownUser => test.password(UNKNOWN_USERNAME, PASSWORD).await,
             Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
             Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
+            Self::Exchange | Self::ReplayedCode => test.exchange(token.unwrap()).await,
             Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
+            Self::CookieLogOut => test.revoke_by_cookie(token.unwrap()).await,
+            Self::Revoke | Self::RevokeServiceToken => test.revoke(self.owner(), &[("token", token.unwrap())]).await,
+            Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,
+            Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => {
+                test.introspect(self.owner(), token.unwrap()).await
+            }
             _ => self.refresh(test, token.unwrap()).await,
         }
     }

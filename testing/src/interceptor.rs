@@ -85,10 +85,15 @@ impl Interceptor {
         }
     }
 
+    /// Returns the number of calls that are held.
+    pub fn held(&self) -> usize {
+        self.0.lock().unwrap().held.as_ref().map_or(0, Vec::len)
+    }
+
     /// Waits until this number of calls is held.
     pub async fn wait_for(&self, count: usize) {
         for _ in 0..1000 {
-            if self.0.lock().unwrap().held.as_ref().unwrap().len() >= count {
+            if self.held() >= count {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -79,9 +79,10 @@ mod emulator {
     pub use crate::command_line::{CommandLine, CommandOutput, file, fresh_path};
     pub use crate::contract::{CONTRACT, assert_documented, resolved, schema};
     pub use crate::deployment::{
-        APPLICATION, BROWSER_APP, BROWSER_ORIGIN, CASES, CHEAP_ARGON2, CLIENT_CREDENTIALS, COOKIE, IMPORTED_USER,
-        ISSUER, NOW, OTHER_APPLICATION, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, browser, browser_login,
-        browser_refresh, fixtures, key_document, key_record, p256_pem, pem,
+        APPLICATION, BROWSER_APP, BROWSER_ORIGIN, BrowserLogin, CALLBACK, CASES, CHALLENGE, CHEAP_ARGON2,
+        CLIENT_CREDENTIALS, CODE_CLIENT, COOKIE, IMPORTED_USER, ISSUER, NOW, OTHER_APPLICATION, PASSWORD, SCOPE,
+        SERVICE, TestApp, USERNAME, VERIFIER, browser, browser_login, browser_refresh, exchange, fixtures,
+        key_document, key_record, p256_pem, pem, with_cookie, with_pages,
     };
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};

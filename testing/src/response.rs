@@ -57,6 +57,36 @@ impl Response {
         assert_eq!(retry_after.is_some(), matches!(status, 429 | 503));
     }
 
+    /// Asserts the whole response to a revocation: status and headers, and no body.
+    #[track_caller]
+    pub fn assert_revoked(&self) {
+        assert_eq!((self.status, &self.bytes[..]), (200, &b""[..]), "{:?}", self.bytes);
+        let headers = ["content-type", "cache-control", "pragma", "x-content-type-options", "vary"];
+        let expected = [None, Some("no-store"), Some("no-cache"), Some("nosniff"), Some("Origin")];
+        assert_eq!(headers.map(|name| self.header(name)), expected);
+    }
+
+    /// Asserts the whole response to the introspection of a token that is not active for the caller.
+    #[track_caller]
+    pub fn assert_inactive(&self) {
+        assert_eq!((self.status, &self.bytes[..]), (200, &br#"{"active":false}"#[..]), "{:?}", self.bytes);
+        self.assert_common();
+    }
+
+    /// Asserts the whole response to the introspection of an active token: status, headers, and these members in this
+    /// order.
+    #[track_caller]
+    pub fn assert_active(&self, members: &str) {
+        assert_eq!((self.status, &self.body["active"]), (200, &Value::Bool(true)), "{:?}", self.bytes);
+        self.assert_common();
+        let text = std::str::from_utf8(&self.bytes).unwrap();
+        let members: Vec<_> = members.split(' ').collect();
+        let positions: Vec<_> = members.iter().map(|member| text.find(&format!("\"{member}\":")).unwrap()).collect();
+        assert!(positions.is_sorted(), "{text}");
+        assert_eq!(self.body.as_object().unwrap().len(), members.len(), "{text}");
+        assert!(self.body.as_object().unwrap().values().all(|value| !value.is_null()), "{text}");
+    }
+
     /// Asserts the whole token response: status, headers, the order of the members, and the signature and the claims of the
     /// access token. Returns the claims.
     #[track_caller]
@@ -65,7 +95,7 @@ impl Response {
         self.assert_common();
         assert_eq!(self.body["token_type"], "Bearer");
         assert!(self.body["expires_in"].is_u64());
-        let mut members = vec!["token_type", "expires_in", "access_token", "refresh_token", "scope"];
+        let mut members = vec!["token_type", "expires_in", "access_token", "refresh_token", "scope", "id_token"];
         members.retain(|member| !self.body[member].is_null());
         assert_eq!(members.contains(&"scope"), version == 2);
         let text = std::str::from_utf8(&self.bytes).unwrap();
@@ -79,6 +109,13 @@ impl Response {
             assert_eq!(self.body["scope"], claims.0["scope"]);
         }
         claims
+    }
+
+    /// Returns the access token of a token response.
+    #[track_caller]
+    pub fn access_token(&self) -> String {
+        assert_eq!(self.status, 200, "{:?}", self.bytes);
+        self.body["access_token"].as_str().unwrap().to_owned()
     }
 
     /// Returns the cookie that the response sets: its name, its value and its attributes. Asserts that there is at most one.

@@ -110,16 +110,17 @@ def test_s_603_only_the_api_may_invoke_the_function(translated):
     assert permission["Principal"] == "apigateway.amazonaws.com"
     assert not resources_of_type(translated, "AWS::Lambda::Url")
     arn = "arn:aws:execute-api:eu-west-2:000000000000"
-    calls = ["POST/oauth/token", "GET/.well-known/*", "$default"]
+    calls = ["POST/oauth/token", "POST/oauth/introspect", "GET/.well-known/*", "$default"]
     assert len(calls) == len(routes(translated))
     for call in calls:
         assert fnmatchcase(f"{arn}:${{Api}}/$default/{call}", permission["SourceArn"])
         assert not fnmatchcase(f"{arn}:another/$default/{call}", permission["SourceArn"])
 
 
-def test_token_endpoint_and_published_documents_have_their_own_throttling_limits(translated):
+def test_token_requests_introspections_and_published_documents_have_their_own_throttling_limits(translated):
     integration = {"Fn::Sub": "integrations/${ApiIntegration}"}
-    assert routes(translated).keys() == {"$default", "POST /oauth/token", "GET /.well-known/{proxy+}"}
+    keys = {"$default", "POST /oauth/token", "POST /oauth/introspect", "GET /.well-known/{proxy+}"}
+    assert routes(translated).keys() == keys
     assert all(route["Target"] == integration for route in routes(translated).values())
     stage = translated["Resources"]["ApiStage"]
     # API Gateway rejects settings of a route that does not exist yet.
@@ -131,6 +132,7 @@ def test_token_endpoint_and_published_documents_have_their_own_throttling_limits
     assert stage["DefaultRouteSettings"] == other_limits
     assert stage["RouteSettings"] == {
         "POST /oauth/token": {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 6},
+        "POST /oauth/introspect": {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 6},
         "GET /.well-known/{proxy+}": other_limits,
     }
     defaults = {name: translated["Parameters"][name]["Default"] for name in limits}

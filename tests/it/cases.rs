@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use testing::{CASES, ISSUER, Response, TestApp};
 
+mod forge;
 mod sequences;
 
 #[tokio::test]
@@ -139,55 +140,120 @@ fn expected_claims(request: &Value, version: u8) -> Value {
     claims
 }
 
+/// The members of an expectation.
+const KNOWN: [&str; 17] = [
+    "absent",
+    "body",
+    "claims_length",
+    "cookie",
+    "error",
+    "header_absent",
+    "header_present",
+    "headers",
+    "json",
+    "json_length",
+    "no_cookie",
+    "present",
+    "retry_after",
+    "same_as",
+    "scope",
+    "status",
+    "token_version",
+];
+
 /// Asserts that a response has all that a case or a step expects.
 pub fn check(id: &str, expect: &Value, response: &Response) {
-    let known = [
-        "absent",
-        "body",
-        "claims_length",
-        "error",
-        "header_present",
-        "json",
-        "present",
-        "retry_after",
-        "same_as",
-        "scope",
-        "status",
-        "token_version",
-    ];
-    let unknown = expect.as_object().unwrap().keys().find(|key| !known.contains(&key.as_str()));
+    let unknown = expect.as_object().unwrap().keys().find(|key| !KNOWN.contains(&key.as_str()));
     assert_eq!(unknown, None, "{id}");
     let status = u16::try_from(expect["status"].as_u64().unwrap()).unwrap();
     assert_eq!(response.status, status, "{id}: {:?}", response.bytes);
-    if status != 200 {
+    if status >= 400 {
         let error = match (expect["error"].as_str(), status) {
             (Some(error), _) => error,
             (None, 404) => "not_found",
             (None, _) => "method_not_allowed",
         };
-        response.assert_error(status, error);
+        // A case that expects another challenge states it.
+        if expect["headers"].get("www-authenticate").is_some() {
+            assert_eq!(response.body["error"], error, "{id}");
+        } else {
+            response.assert_error(status, error);
+        }
     }
-    let names = |list: &'static str| expect[list].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
-    for name in names("present") {
-        assert!(response.body[name].is_string(), "{id}: {name}");
+    check_body(id, expect, response);
+    check_headers(id, expect, response);
+    if expect["no_cookie"] == true {
+        assert!(response.header("set-cookie").is_none(), "{id}");
     }
-    for name in names("absent") {
+    if !expect["cookie"].is_null() {
+        check_cookie(id, &expect["cookie"], response);
+    }
+}
+
+fn check_body(id: &str, expect: &Value, response: &Response) {
+    for name in names(&expect["present"]) {
+        assert!(!response.body[name].is_null(), "{id}: {name}");
+    }
+    for name in names(&expect["absent"]) {
         assert!(response.body.get(name).is_none(), "{id}: {name}");
-    }
-    for name in names("header_present") {
-        assert!(response.header(name).is_some(), "{id}: {name}");
     }
     for (name, value) in expect["json"].as_object().into_iter().flatten() {
         assert_eq!(response.body[name], *value, "{id}: {name}");
     }
+    for (name, length) in expect["json_length"].as_object().into_iter().flatten() {
+        assert_eq!(*length, response.body[name].as_str().unwrap().chars().count(), "{id}: {name}");
+    }
     if let Some(body) = expect["body"].as_str() {
         assert_eq!(response.bytes, body, "{id}");
+    }
+    if let Some(scope) = expect["scope"].as_str() {
+        assert_eq!(response.body["scope"], scope, "{id}");
+    }
+}
+
+fn check_headers(id: &str, expect: &Value, response: &Response) {
+    for name in names(&expect["header_present"]) {
+        assert!(response.header(name).is_some(), "{id}: {name}");
+    }
+    for name in names(&expect["header_absent"]) {
+        assert!(response.header(name).is_none(), "{id}: {name}");
+    }
+    for (name, value) in expect["headers"].as_object().into_iter().flatten() {
+        assert_eq!(response.header(name), value.as_str(), "{id}: {name}");
     }
     if let [least, most] = expect["retry_after"].as_array().map_or(&[][..], Vec::as_slice) {
         let seconds = response.retry_after();
         assert!((least.as_u64().unwrap()..=most.as_u64().unwrap()).contains(&seconds), "{id}: {seconds}");
     }
-    if let Some(scope) = expect["scope"].as_str() {
-        assert_eq!(response.body["scope"], scope, "{id}");
+}
+
+/// Asserts that a response sets a cookie with these attributes, which are compared without case.
+fn check_cookie(id: &str, expect: &Value, response: &Response) {
+    let (value, attributes) = cookie(response, expect["name"].as_str().unwrap());
+    if let Some(expected) = expect["value"].as_str() {
+        assert_eq!(value, expected, "{id}");
     }
+    let attributes: Vec<_> = attributes.iter().map(|attribute| attribute.to_lowercase()).collect();
+    for attribute in names(&expect["attributes"]) {
+        assert!(attributes.contains(&attribute.to_lowercase()), "{id}: {attribute}: {attributes:?}");
+    }
+    for name in names(&expect["attributes_absent"]) {
+        let is_set = attributes.iter().any(|attribute| attribute.split('=').next() == Some(&name.to_lowercase()));
+        assert!(!is_set, "{id}: {name}");
+    }
+}
+
+/// Returns the value and the attributes of the cookie with this name, which a response sets.
+pub fn cookie<'a>(response: &'a Response, name: &str) -> (&'a str, Vec<&'a str>) {
+    let set = response.headers.get_all("set-cookie").iter().map(|header| header.to_str().unwrap());
+    let found = set.map(|cookie| cookie.split("; ")).find_map(|mut parts| {
+        let value = parts.next()?.strip_prefix(name)?.strip_prefix('=')?;
+        Some((value, parts.collect()))
+    });
+    found.unwrap_or_else(|| panic!("{name} is not set: {:?}", response.headers))
+}
+
+/// Returns the texts of a list.
+fn names(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().map(|name| name.as_str().unwrap())
 }

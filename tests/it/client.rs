@@ -113,12 +113,12 @@ fn a_public_client_may_use_only_grants_that_need_no_credential() {
     assert_eq!(names, grant_types);
     let public = json!({"grant_types": grant_types, "token_endpoint_auth_method": "none"});
     let names: Vec<_> = may_use(&public);
-    assert_eq!(names, ["refresh_token"]);
+    assert_eq!(names, ["authorization_code", "refresh_token"]);
     let mut with_cookie = public;
     with_cookie["allowed_origins"] = json!(["https://a.example"]);
     with_cookie["refresh_token_cookie"] = json!(true);
     let names: Vec<_> = may_use(&with_cookie);
-    assert_eq!(names, ["password", "refresh_token"]);
+    assert_eq!(names, ["authorization_code", "password", "refresh_token"]);
     with_cookie["grant_types"] = json!([]);
     let names: Vec<_> = may_use(&with_cookie);
     assert!(names.is_empty(), "{names:?}");
@@ -179,7 +179,7 @@ fn an_attribute_that_is_not_valid_is_named() {
         (
             json!({"grant_types": ["implicit"]}),
             "grant_types",
-            "the grant type \"implicit\" is not supported; supported are client_credentials, password, refresh_token",
+            "the grant type \"implicit\" is not supported; supported are authorization_code, client_credentials, password, refresh_token",
         ),
         (json!({"scopes": ["a b"]}), "scopes", "the scope \"a b\" contains a space; list each scope separately"),
         (

@@ -1,5 +1,6 @@
 //! `src/grant`: one file per grant, and their shared promises.
 
+mod authorization_code;
 mod client_credentials;
 mod families;
 mod hash_upgrades;

@@ -4,6 +4,7 @@ mod bodies;
 mod cookies;
 mod cors;
 mod headers;
+mod oauth;
 mod openapi;
 mod pages;
 mod parameters;

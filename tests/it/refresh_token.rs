@@ -1,8 +1,10 @@
 //! The rules of refresh tokens, one table for each decision.
 
 use countersign::client::Client;
-use countersign::refresh_token::{CLOCK_IS_BEHIND, Family, LostRotation, Presented, Records, Standing};
+use countersign::consent::Consent;
+use countersign::refresh_token::{Authorization, CLOCK_IS_BEHIND, Family, LostRotation, Presented, Records, Standing};
 use countersign::scope::Scope;
+use countersign::session::Session;
 use countersign::user::User;
 use serde_json::{Value, json};
 
@@ -27,6 +29,7 @@ fn family() -> Family {
         revoked: false,
         absolute_expires_at: 9_000,
         expires_at: 5_000,
+        authorization: None,
     }
 }
 
@@ -164,8 +167,64 @@ fn s_406_a_login_is_valid_only_with_its_client_and_its_user() {
         (earlier_build, client(&[]), user(&[]), logged_out),
     ];
     for (family, client, user, reason) in table {
-        let records = Records { client: client.as_ref(), user: user.as_ref() };
+        let records = Records { client: client.as_ref(), user: user.as_ref(), consent: None, session: None };
         assert_eq!(family.valid_user(records, NOW).err(), reason, "{family:?}, {client:?}, {user:?}");
+    }
+}
+
+#[test]
+fn s_406_a_login_by_code_is_valid_only_with_its_consent_and_its_session() {
+    const NOW: u64 = 2_000;
+    let client = record::<Client>(
+        json!({"client_id": CLIENT, "enabled": true, "grant_types": ["authorization_code", "refresh_token"]}),
+        &[],
+    );
+    let other = record::<Client>(json!({"client_id": CLIENT, "enabled": true, "grant_types": ["refresh_token"]}), &[]);
+    let user = record::<User>(json!({"username": "user", "user_id": "1", "enabled": true}), &[]);
+    let consent = |changes: &[(&str, Value)]| {
+        let consent = json!({"id": "consent", "name": "n", "scopes": ["a"], "since": 1});
+        Some(record::<Consent>(consent, changes))
+    };
+    let session = |ended: bool| {
+        let session = json!({"secret_hash": "h", "username": "user", "user_id": "1", "session_generation": 0,
+            "auth_time": 1, "amr": ["pwd"], "seen_at": 1, "idle_expires_at": 2, "absolute_expires_at": 3,
+            "ended": ended, "expires_at": 4});
+        Some(record::<Session>(session, &[]))
+    };
+    let by_code = |scope: &str| {
+        let authorization = Authorization {
+            redirect_uri: "https://app.example/cb".to_owned(),
+            code_challenge: None,
+            nonce: None,
+            consent: "consent".to_owned(),
+            session: "session#1".to_owned(),
+        };
+        let scopes = Scope::parse(scope).unwrap();
+        family_with(|family| (family.authorization, family.scopes) = (Some(Box::new(authorization)), scopes))
+    };
+    let (ended, removed) = (Some("the consent of the login has ended"), Some("the user removed the client"));
+    let signed_out = Some("the user signed out");
+    let no_session = Some("the browser session of the login does not exist any more");
+    let table = [
+        // scope, client, consent, session, reason
+        ("a", &client, consent(&[]), session(false), None),
+        ("a", &client, consent(&[("until", json!(NOW + 1))]), session(false), None),
+        ("a", &client, consent(&[("until", json!(NOW))]), session(false), ended),
+        ("a", &client, consent(&[("id", json!("another"))]), session(false), ended),
+        ("a", &client, None, session(false), removed),
+        ("a", &client, consent(&[]), session(true), signed_out),
+        ("a", &client, consent(&[]), None, no_session),
+        ("a offline_access", &client, consent(&[]), session(true), None),
+        ("a offline_access", &client, consent(&[]), None, None),
+        ("a offline_access", &client, None, session(false), removed),
+        ("a", &other, consent(&[]), session(false), Some("the client may not use codes any more")),
+    ];
+    for (scope, client, consent, session, reason) in table {
+        let records =
+            Records { client: Some(client), user: Some(&user), consent: consent.as_ref(), session: session.as_ref() };
+        assert_eq!(by_code(scope).valid_user(records, NOW).err(), reason, "{scope}: {consent:?}, {session:?}");
+        // A login by password depends on none of them.
+        assert_eq!(family().valid_user(records, NOW).err(), None);
     }
 }
 

@@ -116,6 +116,8 @@ fn poisoned(canary: &str) -> Vec<RequestBuilder> {
         service().header("authorization", canary),
         service().basic(canary, canary),
         service().basic(SERVICE.0, canary),
+        form(&[("token", canary), ("token_type_hint", canary)]).basic(SERVICE.0, SERVICE.1),
+        form(&[("token", "x"), ("all_sessions", canary)]).basic(SERVICE.0, SERVICE.1),
         service().basic(SERVICE.0, SERVICE.1).header("cookie", &format!("{canary}={canary}")),
         service().basic(SERVICE.0, SERVICE.1).header("origin", canary),
         browser_refresh(canary),
@@ -152,8 +154,10 @@ async fn s_601_no_log_response_or_item_contains_what_a_caller_sends() {
             test.interceptor.fail("", status, code);
         }
         for canary in CANARIES {
-            for request in poisoned(canary) {
-                assert_response_is_free(&test.send(request.post()).await, canary);
+            for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
+                for request in poisoned(canary) {
+                    assert_response_is_free(&test.send(request.to("POST", path)).await, canary);
+                }
             }
             let unknown_path = test.send(raw_form("").to("POST", &format!("/{}", percent(canary)))).await;
             unknown_path.assert_error(404, "not_found");

@@ -7,6 +7,7 @@
 //! | `state.rs` | the state, and the store with its conditional writes |
 //! | `design.rs` | the built design, the design before it, and mutants |
 //! | `guesses.rs` | a model of guesses, which has a state of its own |
+//! | `codes.rs` | a model of exchanges of one code |
 //!
 //! Each call to the store is a step. Up to three requests run simultaneously, each in a separate execution environment.
 //! `docs/security.md` says what the model proves and what it does not.
@@ -30,7 +31,6 @@
 //!   with the expression in `tests/it/store/conditional_writes.rs`.
 //! - A new promise is a property in `world.rs` and at least one mutant in `design.rs` that breaks it: a promise without a
 //!   mutant fails `each_promise_is_broken_by_a_design`.
-//! - Authorization codes: a code is a token that begins the family. Its second use revokes the family.
 //! - The revocation endpoint: a request with the phases read and write. `Action::Revoke` then is its write.
 //! - Add a world to [`WORLDS`] instead of adding to "everything": the number of states multiplies.
 
@@ -43,6 +43,7 @@
     reason = "a panic fails the test"
 )]
 
+mod codes;
 mod design;
 mod guesses;
 mod service;

@@ -85,6 +85,9 @@ fn not_a_jwt(token: &str, parts: usize) -> &'static str {
 /// Describes a problem. `unverified` is the reason why there are no keys.
 fn describe(problem: Problem, token: &str, issuer: &str, unverified: &str) -> String {
     let sentence = match problem {
+        Problem::TooLong(bytes) => {
+            return format!("The text is too long for a token of this issuer: it has {bytes} bytes.");
+        }
         Problem::Parts(count) => not_a_jwt(token, count),
         Problem::Encoding(part) => {
             return format!("The {} is not base64url: this is not a JWT, or it is truncated.", part_name(part));
@@ -92,6 +95,10 @@ fn describe(problem: Problem, token: &str, issuer: &str, unverified: &str) -> St
         Problem::NotAnObject(part) => {
             return format!("The {} is not a JSON object: this is not a JWT, or it is truncated.", part_name(part));
         }
+        Problem::Repeated(part) => {
+            return format!("The {} has a repeated member, which parsers read differently.", part_name(part));
+        }
+        Problem::OtherHeader => "The header has a member other than alg, kid and typ.",
         Problem::Critical => "The header has a crit, which verifiers that do not know it must reject (RFC 7515).",
         Problem::Type => "The typ is neither at+jwt (version 2) nor JWT (version 1).",
         Problem::NoKid => "The header has no kid, which names the key.",
@@ -114,6 +121,7 @@ fn describe(problem: Problem, token: &str, issuer: &str, unverified: &str) -> St
         Problem::NotVerified => return format!("The signature cannot be checked: {unverified}."),
         Problem::Missing(claim) => return format!("The {claim} is missing."),
         Problem::Form(claim, form) => return format!("The {claim} is not {}.", form_name(form)),
+        Problem::OtherClaim => "There is a claim that tokens of version 1 do not have: this is perhaps an ID token.",
         Problem::Issuer => return format!("The issuer is not exactly {issuer}."),
         Problem::NotYetValid(seconds) => {
             return format!("The token is not valid for another {}; check the clocks.", output::duration(seconds));
@@ -134,8 +142,10 @@ fn part_name(part: Part) -> &'static str {
 fn form_name(form: Form) -> &'static str {
     match form {
         Form::Text => "a string",
-        Form::Texts => "an array of strings",
+        Form::Scope => "a list of scope tokens",
+        Form::Scopes => "an array of scope tokens",
         Form::Time => "a whole number of seconds",
+        Form::Object => "an object",
     }
 }
 

@@ -1,6 +1,7 @@
-//! `countersign user show`: the user, and the guesses at its password.
+//! `countersign user show`: the user, the guesses at its password, and its consents.
 
 use countersign::clock::Clock;
+use countersign::consent::{Consent, Owner};
 use countersign::store::StoreError;
 use countersign::throttle::{Attempts, Budget};
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::{Outcome, output};
 
-/// A user and the guesses at its password, as JSON.
+/// A user, the guesses at its password and its consents, as JSON.
 #[derive(Serialize)]
 struct WithAttempts<'a> {
     #[serde(flatten)]
@@ -19,6 +20,19 @@ struct WithAttempts<'a> {
     /// Absent if they could not be read.
     #[serde(flatten)]
     attempts: Option<AttemptsView>,
+    /// Absent if they could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consents: Option<Vec<ConsentView>>,
+}
+
+/// The consent of the user for a client.
+#[derive(Serialize)]
+struct ConsentView {
+    client_id: String,
+    #[serde(flatten)]
+    consent: Consent,
+    /// True if the end has passed.
+    ended: bool,
 }
 
 /// The guesses at a password.
@@ -38,25 +52,34 @@ struct LaneView {
     next_attempt: Option<u64>,
 }
 
-/// Prints a user. The user is also printed if the guesses cannot be read.
+/// Prints a user. The user is also printed if the guesses or the consents cannot be read.
 pub async fn run(deployment: &Deployment, json: bool, username: &str) -> Result<Outcome, Error> {
     let user = read(deployment, username).await?.record;
-    let (attempts, outcome) = match deployment.store.attempts(subject(&user.username)?.item_id()).await {
-        Ok(attempts) => (Some(attempts), Outcome::Done),
-        Err(error) => {
-            let hint = match error {
-                StoreError::Malformed { .. } => format!("{error}; delete it with `countersign user unlock {username}`"),
-                error => Error::from(error).message(),
-            };
-            output::remark(&output::clean(format!("the failed guesses are not shown: {hint}")));
-            (None, Outcome::NeedsAttention)
-        }
-    };
+    let now = Clock::System.now();
+    let unlock = format!("delete it with `countersign user unlock {username}`");
     let attempts =
-        attempts.map(|attempts| AttemptsView::new(&attempts, deployment.config.throttle, Clock::System.now()));
-    let view = WithAttempts { user: View::new(&user), attempts };
+        shown("failed guesses", &unlock, deployment.store.attempts(subject(&user.username)?.item_id()).await);
+    let consents = shown("consents", "fix it in the table", deployment.store.owner(&user.user_id).await);
+    let is_complete = attempts.is_some() && consents.is_some();
+    let attempts = attempts.map(|attempts| AttemptsView::new(&attempts, deployment.config.throttle, now));
+    let consents = consents.map(|owner: Owner| {
+        let consents = owner.consents.into_iter();
+        consents.map(|(client_id, consent)| ConsentView { client_id, ended: consent.has_ended(now), consent }).collect()
+    });
+    let view = WithAttempts { user: View::new(&user), attempts, consents };
     output::result(json, &view, || view.show())?;
-    Ok(outcome)
+    Ok(if is_complete { Outcome::Done } else { Outcome::NeedsAttention })
+}
+
+/// Returns what was read. Otherwise prints the reason why it is not shown, and `fix` if the record is malformed.
+fn shown<T>(name: &str, fix: &str, read: Result<T, StoreError>) -> Option<T> {
+    let hint = match read {
+        Ok(found) => return Some(found),
+        Err(error @ StoreError::Malformed { .. }) => format!("{error}; {fix}"),
+        Err(error) => Error::from(error).message(),
+    };
+    output::remark(&output::clean(format!("the {name} are not shown: {hint}")));
+    None
 }
 
 impl AttemptsView {
@@ -82,14 +105,35 @@ impl WithAttempts<'_> {
     fn show(&self) -> String {
         let last_login = self.attempts.as_ref().and_then(|attempts| attempts.last_login);
         let record = output::record(rows(&self.user).into_iter().chain([("last_login", last_login.map(output::time))]));
-        match &self.attempts {
-            Some(attempts) if !attempts.lanes.is_empty() => {
-                let lanes = attempts.lanes.iter().map(LaneView::row);
-                let table = output::table(&["LANE", "FAILURES", "LAST ATTEMPT", "NEXT ATTEMPT"], lanes);
-                format!("{record}\n\n{table}")
-            }
-            _ => record,
+        let mut parts = vec![record];
+        if let Some(attempts) = self.attempts.as_ref().filter(|attempts| !attempts.lanes.is_empty()) {
+            let lanes = attempts.lanes.iter().map(LaneView::row);
+            parts.push(output::table(&["LANE", "FAILURES", "LAST ATTEMPT", "NEXT ATTEMPT"], lanes));
         }
+        if let Some(consents) = self.consents.as_ref().filter(|consents| !consents.is_empty()) {
+            let rows = consents.iter().map(ConsentView::row);
+            parts.push(output::table(&["CONSENT", "NAME", "SINCE", "UNTIL", "LAST USE", "SCOPES"], rows));
+        }
+        parts.join("\n\n")
+    }
+}
+
+impl ConsentView {
+    fn row(&self) -> Vec<String> {
+        let Consent { name, scopes, since, until, used_on, .. } = &self.consent;
+        let until = match until {
+            None => "no end".to_owned(),
+            Some(until) if self.ended => format!("ended {}", output::time(*until)),
+            Some(until) => output::time(*until),
+        };
+        vec![
+            self.client_id.clone(),
+            name.clone(),
+            output::time(*since),
+            until,
+            used_on.map_or_else(|| "-".to_owned(), output::time),
+            output::list(scopes.tokens()),
+        ]
     }
 }
 

@@ -43,7 +43,7 @@ async fn user_show_has_the_last_login_the_failures_and_the_next_attempt() {
     }
     test.interceptor.clear_calls();
     let user = shown().await;
-    assert_eq!(test.interceptor.calls(), ["GetItem UsersTable", "GetItem GrantsTable"]);
+    assert_eq!(test.interceptor.calls(), ["GetItem UsersTable", "GetItem GrantsTable", "GetItem GrantsTable"]);
     assert_eq!((&user["username"], &user["last_login"]), (&json!(USERNAME), &json!(login_at)));
     let lanes = json!([
         {"lane": "common", "failures": 5, "last_at": failed_at, "next_attempt": failed_at + 30},

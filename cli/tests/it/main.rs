@@ -17,6 +17,7 @@ mod attempts;
 mod audit;
 mod claims;
 mod clients;
+mod consents;
 mod doctor;
 mod hashes;
 mod import;

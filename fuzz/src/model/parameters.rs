@@ -12,9 +12,9 @@ const PARAMETERS: [(&str, usize); 10] = [
     ("password", 4096),
     ("scope", 4096),
     ("refresh_token", 1024),
-    ("code", usize::MAX),
-    ("redirect_uri", usize::MAX),
-    ("code_verifier", usize::MAX),
+    ("code", 1024),
+    ("redirect_uri", 2048),
+    ("code_verifier", 128),
 ];
 
 /// Returns true if a value is within the limit and the grammar of its parameter.

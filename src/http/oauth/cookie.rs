@@ -3,9 +3,10 @@
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// The beginning of the name. A browser accepts a cookie with this prefix only from a response of this host over TLS, and
 /// not from a script or from a sibling domain. Older browsers treat it as `__Host-`.
@@ -58,4 +59,11 @@ impl Cookie {
     pub(super) fn clear(&self) -> Option<(HeaderName, HeaderValue)> {
         self.set("", 0)
     }
+}
+
+/// Builds an error response. An `invalid_grant` about the token that the cookie presents deletes the cookie; all other
+/// errors leave it.
+pub(super) fn rejected(error: Error, cookie: Option<Cookie>) -> Response {
+    let cookie = cookie.filter(|cookie| error.code() == Code::InvalidGrant && cookie.presented().is_some());
+    (AppendHeaders(cookie.and_then(|cookie| cookie.clear())), error).into_response()
 }

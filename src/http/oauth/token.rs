@@ -2,29 +2,24 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json};
 
-use super::cookie::Cookie;
+use super::cookie::{self, Cookie};
+use super::post::{Body, Post};
 use crate::app::App;
 use crate::client::GrantType;
 use crate::client_auth::{self, authenticate};
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::grant::issue::Issued;
 use crate::grant::{self, Caller};
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
-use crate::http::request::body::{ContentType, check_encoding};
-use crate::http::request::credentials::credentials;
-use crate::http::request::form::check_query;
-use crate::http::request::origin::origin;
 use crate::params::Param;
+use crate::token::TokenVersion;
 
 /// Returns the parameter of this name, if the endpoint defines it.
 fn defined(name: &str) -> Option<Param> {
@@ -36,25 +31,17 @@ pub(super) async fn post(
     State(app): State<Arc<App>>,
     Extension(page): Extension<Page>,
     parts: Parts,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Error> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
-        _ => Error::invalid_request("The body cannot be read."),
-    })?;
-    let headers = &parts.headers;
-    check_encoding(headers)?;
-    let content_type = ContentType::of(headers)?;
-    check_query(parts.uri.query().unwrap_or_default(), defined)?;
-    let version = token_version(headers)?;
-    let mut params = content_type.read(&body, defined)?;
-    let credentials = credentials(headers, &mut params)?;
-    let grant_type = grant::take_grant_type(&mut params)?;
+    let post = Post::receive(parts, body, defined)?;
+    let version = token_version(post.headers())?;
+    let (mut params, credentials) = post.params()?;
+    let grant_type = grant::take_grant_type(&app, &mut params)?;
     let span = tracing::Span::current();
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
-    let origin = origin(parts.extensions.get(), headers);
+    let origin = post.origin();
     let used_cookie = OnceLock::new();
     let authenticated = async {
         let client = authenticate(&app, credentials, origin.source, page.origin()).await?;
@@ -62,9 +49,12 @@ pub(super) async fn post(
         if !client.may_use(grant_type) {
             return Err(Error::unauthorized_client());
         }
+        if version == TokenVersion::V1 && client.gets_id_tokens() {
+            return Err(Error::invalid_request("This client gets tokens of version 2 only."));
+        }
         let mut cookie = Cookie::of(&client);
         if let Some(cookie) = cookie.as_mut().filter(|_| grant_type == GrantType::RefreshToken) {
-            cookie.read(headers)?;
+            cookie.read(post.headers())?;
         }
         let presented = cookie.as_ref().and_then(Cookie::presented);
         let _ = used_cookie.set(cookie);
@@ -75,7 +65,7 @@ pub(super) async fn post(
 }
 
 /// Builds the response. `cookie` is that of the authenticated client: the refresh token is sent in it, and not in the
-/// body. An `invalid_grant` about the token in the cookie clears it.
+/// body.
 fn respond(issued: Result<Issued, Error>, cookie: Option<Cookie>) -> Response {
     match issued {
         Ok(mut issued) => {
@@ -85,9 +75,6 @@ fn respond(issued: Result<Issued, Error>, cookie: Option<Cookie>) -> Response {
             });
             (AppendHeaders(set), Extension(Decision::Issued), Json(issued)).into_response()
         }
-        Err(error) => {
-            let used = cookie.filter(|cookie| error.code() == Code::InvalidGrant && cookie.presented().is_some());
-            (AppendHeaders(used.and_then(|cookie| cookie.clear())), error).into_response()
-        }
+        Err(error) => cookie::rejected(error, cookie),
     }
 }

@@ -1,7 +1,7 @@
 //! Forms (`application/x-www-form-urlencoded`, WHATWG URL section 5.1), decoded strictly: a body, or a query.
 
 use crate::error::Error;
-use crate::params::{Defined, Params};
+use crate::params::{Defined, Params, Received};
 
 /// Rejects a query that contains a parameter of the endpoint, even an empty one. Other parameters are ignored.
 ///
@@ -19,12 +19,33 @@ pub fn check_query(query: &str, defined: Defined) -> Result<(), Error> {
 /// `invalid_request`
 pub fn read(text: &[u8], defined: Defined, malformed: &'static str) -> Result<Params, Error> {
     let mut params = Params::new(defined);
-    for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-        let mut halves = pair.splitn(2, |byte| *byte == b'=').map(decode);
-        let mut half = || halves.next().unwrap_or_else(|| Some(String::new())).ok_or(Error::invalid_request(malformed));
-        params.insert(&half()?, Some(half()?))?;
+    for pair in pairs(text) {
+        let (name, value) = pair.ok_or(Error::invalid_request(malformed))?;
+        params.insert(&name, Some(value))?;
     }
     Ok(params)
+}
+
+/// Reads the parameters of a form for an endpoint that checks them in its own order.
+///
+/// # Errors
+/// `invalid_request` if the form cannot be decoded, or has too many parameters or a name that is too long.
+pub fn receive(text: &[u8], defined: Defined) -> Result<Received, Error> {
+    let mut received = Received::new(defined);
+    for pair in pairs(text) {
+        let (name, value) = pair.ok_or(Error::invalid_request("The request is not well-formed."))?;
+        received.insert(&name, value)?;
+    }
+    Ok(received)
+}
+
+/// Splits a form into names and values; `None` for one that cannot be decoded.
+fn pairs(text: &[u8]) -> impl Iterator<Item = Option<(String, String)>> {
+    text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=').map(decode);
+        let mut half = || halves.next().unwrap_or_else(|| Some(String::new()));
+        Some((half()?, half()?))
+    })
 }
 
 /// Decodes `application/x-www-form-urlencoded` text. Returns `None` for a `%` without two hex digits and for bytes that

@@ -5,14 +5,20 @@ use jsonwebtoken::Algorithm;
 /// A problem of a token. No variant contains a part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
+    /// The text is longer than a token can be, and has this number of bytes.
+    TooLong(usize),
     /// The text does not have the three parts of a signed JWT (RFC 7515 section 7.1), but this number of parts.
     Parts(usize),
-    /// The part is not valid base64url.
+    /// The part is not canonical base64url.
     Encoding(Part),
     /// The part is not a JSON object.
     NotAnObject(Part),
+    /// A member of the JSON is repeated (RFC 7515 section 4).
+    Repeated(Part),
     /// The header has `crit`, which a verifier that does not know the extension must reject (RFC 7515 section 4.1.11).
     Critical,
+    /// The header has a member that our tokens do not have.
+    OtherHeader,
     /// The `typ` is of no token version.
     Type,
     /// The header has no `kid`.
@@ -29,7 +35,7 @@ pub enum Problem {
     Hmac,
     /// The `alg` is not this algorithm of the key.
     OtherAlgorithm(Algorithm),
-    /// The signature is not valid base64url.
+    /// The signature is not canonical base64url.
     SignatureEncoding,
     /// The signature is not valid.
     Signature,
@@ -41,6 +47,8 @@ pub enum Problem {
     Missing(&'static str),
     /// The claim does not have this form.
     Form(&'static str, Form),
+    /// There is a claim that token version 1 does not have.
+    OtherClaim,
     /// The `iss` is not exactly the expected issuer.
     Issuer,
     /// The token becomes valid in this number of seconds.
@@ -65,8 +73,12 @@ pub enum Part {
 pub enum Form {
     /// A string.
     Text,
-    /// An array of strings.
-    Texts,
+    /// Scope tokens with spaces between them.
+    Scope,
+    /// An array of scope tokens.
+    Scopes,
     /// A whole number of seconds.
     Time,
+    /// An object.
+    Object,
 }

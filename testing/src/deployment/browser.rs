@@ -39,6 +39,11 @@ impl TestApp {
         self.send(browser_login(PASSWORD).post()).await.issued_refresh_token().unwrap()
     }
 
+    /// Sends a revocation with a cookie.
+    pub async fn revoke_by_cookie(&self, cookie: &str) -> Response {
+        self.send(with_cookie(browser(&[]), cookie).to("POST", "/oauth/revoke")).await
+    }
+
     /// Sends a refresh request with a cookie.
     pub async fn refresh_by_cookie(&self, cookie: &str) -> Response {
         self.send(browser_refresh(cookie).post()).await
@@ -57,5 +62,10 @@ pub fn browser_login(password: &str) -> RequestBuilder {
 
 /// Returns a refresh request from a page of the client, with a cookie.
 pub fn browser_refresh(cookie: &str) -> RequestBuilder {
-    browser(&[("grant_type", "refresh_token")]).header("cookie", &format!("{COOKIE}={cookie}"))
+    with_cookie(browser(&[("grant_type", "refresh_token")]), cookie)
+}
+
+/// Returns the request with the cookie of the client.
+pub fn with_cookie(request: RequestBuilder, cookie: &str) -> RequestBuilder {
+    request.header("cookie", &format!("{COOKIE}={cookie}"))
 }

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::{Flow, GUESSED_CLIENT, GUESSED_SECRET, GUESSED_USERNAME};
 use crate::contract::CONTRACT;
-use crate::deployment::{PASSWORD, TestApp, active_generation};
+use crate::deployment::{PASSWORD, TestApp, active_generation, with_pages};
 use crate::fault_proxy::FaultProxy;
 use crate::response::Response;
 
@@ -22,7 +22,7 @@ pub struct Scenario {
     pub flow: Flow,
     pub test: TestApp,
     pub proxy: FaultProxy,
-    /// The refresh token that the caller presents, if there is one.
+    /// The token or the code that the caller presents, if there is one.
     pub token: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl Scenario {
     pub async fn prepare(flow: Flow) -> Self {
         // Loads the document now, so that the time of the first request does not include it.
         LazyLock::force(&CONTRACT);
-        let start = TestApp::start_with_cheap_hashes().await;
+        let start = TestApp::start_with_cheap_hashes_and(with_pages).await;
         put_guessed_records(&start, flow);
         let proxy = FaultProxy::before(&start).await;
         let test = start.behind(&proxy).await;
@@ -66,7 +66,9 @@ impl Scenario {
             Flow::Password | Flow::NewNetwork | Flow::ImportedHash | Flow::ResumeImportedHash | Flow::CookieLogin => {
                 self.check_logins(responses).await
             }
-            Flow::Refresh | Flow::Retry | Flow::CookieRefresh => self.check_successor(responses).await,
+            Flow::Refresh | Flow::Retry | Flow::CookieRefresh | Flow::CodeRefresh => {
+                self.check_successor(responses).await
+            }
             Flow::RefreshForLostScope => {
                 let active = self.active_generation(self.token.as_deref()?).await;
                 (active != Some(0)).then(|| format!("a rejected request used the token: {active:?} is active"))
@@ -75,6 +77,17 @@ impl Scenario {
                 self.test.change_user(&json!({}));
                 let active = self.active_generation(self.token.as_deref()?).await;
                 active.map(|generation| format!("the family is not revoked: {generation} is active"))
+            }
+            Flow::Exchange => self.check_exchange(responses).await,
+            Flow::ReplayedCode => {
+                let revoked = self.revoked_families();
+                (revoked != [true]).then(|| format!("the family is not revoked: {revoked:?}"))
+            }
+            Flow::Revoke | Flow::RevokeAll | Flow::RevokeServiceToken => self.check_revocation(responses).await,
+            Flow::CookieLogOut => {
+                let active = self.active_generation(self.token.as_deref()?).await;
+                let is_done = responses.iter().any(|response| response.status == 200);
+                (is_done && active.is_some()).then(|| "the login of the cookie continues".to_owned())
             }
             _ => None,
         })
@@ -101,6 +114,30 @@ impl Scenario {
         (!is_counted).then(|| format!("{failures:?} failures were counted"))
     }
 
+    /// A second exchange is a replay, and ends the login.
+    async fn check_exchange(&self, responses: &[&Response]) -> Option<String> {
+        let issued: Vec<_> = responses.iter().filter(|response| response.status == 200).collect();
+        let is_replayed = responses.last().is_some_and(|last| last.status == 400);
+        let is_active = match issued[..] {
+            [] => self.revoked_families() == [false],
+            [only] => self.flow.refresh(&self.test, &only.refresh_token()).await.status == 200,
+            _ => return Some("one code was exchanged twice".to_owned()),
+        };
+        (is_active == is_replayed).then(|| format!("active: {is_active}, replayed: {is_replayed}"))
+    }
+
+    /// Returns the attribute `revoked` of each family.
+    fn revoked_families(&self) -> Vec<bool> {
+        self.test.items("GrantsTable").iter().filter_map(|item| item["revoked"]["BOOL"].as_bool()).collect()
+    }
+
+    async fn check_revocation(&self, responses: &[&Response]) -> Option<String> {
+        let is_revoked = responses.iter().any(|response| response.status == 200);
+        let response = self.test.introspect(self.flow.owner(), self.token.as_deref()?).await;
+        let is_active = response.body["active"] != false;
+        (is_revoked && is_active).then(|| format!("a revoked token: {:?}", response.bytes))
+    }
+
     async fn check_logins(&self, responses: &[&Response]) -> Option<String> {
         for response in responses.iter().filter(|response| response.status == 200) {
             let refreshed = self.flow.refresh(&self.test, &response.refresh_token()).await;
@@ -122,7 +159,9 @@ impl Scenario {
             return Some(format!("the successor is not valid: {:?}", next.bytes));
         }
         let active = self.active_generation(&successor).await;
-        (active != Some(2)).then(|| format!("generation {active:?} is active instead of 2"))
+        // The exchange of a code makes generation 1.
+        let expected = if self.flow == Flow::CodeRefresh { 3 } else { 2 };
+        (active != Some(expected)).then(|| format!("generation {active:?} is active instead of {expected}"))
     }
 
     async fn active_generation(&self, token: &str) -> Option<u32> {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{check, request};
+use super::forge::forge;
+use super::{check, cookie, request};
 use testing::{CHEAP_ARGON2, Response, TestApp, fixtures, join_all};
 
 /// A file of sequences.
@@ -32,12 +33,13 @@ type Groups = Arc<Mutex<HashMap<String, (u16, Vec<String>, Vec<u8>)>>>;
 #[tokio::test]
 async fn every_public_sequence_gets_its_expected_responses() {
     let mut failed = Vec::new();
-    for name in ["sequences.json", "throttle.json"] {
+    for name in ["sequences.json", "throttle.json", "revocation.json"] {
         let sequences = Arc::new(Sequences::read(name));
         let groups = Groups::default();
-        for index in 0..sequences.file["cases"].as_array().unwrap().len() {
+        let ids: Vec<_> = sequences.file["cases"].as_array().unwrap().iter().map(|case| &case["id"]).collect();
+        for (index, id) in ids.iter().enumerate() {
             if tokio::spawn(run(sequences.clone(), index, groups.clone())).await.is_err() {
-                failed.push(sequences.file["cases"][index]["id"].as_str().unwrap().to_owned());
+                failed.push(id.as_str().unwrap().to_owned());
             }
         }
     }
@@ -86,6 +88,11 @@ impl Run {
                 "expect" | "expect_counts" | "save" | "times" | "parallel" => {}
                 "wait" => self.test.advance_clock(value.as_i64().unwrap()),
                 "store" => self.store(value),
+                "forge" => {
+                    let text = |name: &str| value[name].as_str().unwrap();
+                    let forged = forge(&self.test, &self.saved[text("from")], text("how")).await;
+                    self.saved.insert(text("save").to_owned(), forged);
+                }
                 "snapshot" => {
                     self.snapshots.insert(value.as_str().unwrap().to_owned(), self.test.items("GrantsTable"));
                 }
@@ -112,8 +119,12 @@ impl Run {
                 self.compare(id, group, &response);
             }
             for (name, source) in step["save"].as_object().into_iter().flatten() {
-                let member = source.as_str().unwrap().strip_prefix("json:").unwrap();
-                self.saved.insert(name.clone(), response.body[member].as_str().unwrap().to_owned());
+                let value = match source.as_str().unwrap().split_once(':').unwrap() {
+                    ("json", member) => response.body[member].as_str().unwrap(),
+                    ("cookie", cookie_name) => cookie(&response, cookie_name).0,
+                    (other, _) => panic!("{id}: there is no {other}"),
+                };
+                self.saved.insert(name.clone(), value.to_owned());
             }
         }
     }
@@ -131,23 +142,38 @@ impl Run {
         );
     }
 
-    /// Adds numbers to attributes of a record.
+    /// Changes a record like an operator: sets, removes and adds to attributes.
     fn store(&self, change: &Value) {
         let (table, key) = match change["table"].as_str().unwrap() {
             "users" => ("UsersTable", "username"),
             "clients" => ("ClientsTable", "client_id"),
             other => panic!("there is no table {other}"),
         };
-        assert_eq!(change.as_object().unwrap().keys().collect::<Vec<_>>(), ["add", "key", "table"]);
-        for (name, number) in change["add"].as_object().unwrap() {
-            let update = json!({
-                "TableName": table,
-                "Key": {key: {"S": change["key"]}},
-                "UpdateExpression": "ADD #name :number",
-                "ExpressionAttributeNames": {"#name": name},
-                "ExpressionAttributeValues": {":number": {"N": number.to_string()}},
-            });
-            self.test.cloud.database.update_item(serde_json::from_value(update).unwrap()).unwrap();
+        for (kind, attributes) in
+            change.as_object().unwrap().iter().filter(|(kind, _)| !["key", "table"].contains(&kind.as_str()))
+        {
+            let names: Vec<_> = match attributes {
+                Value::Object(attributes) => attributes.keys().cloned().collect(),
+                names => serde_json::from_value(names.clone()).unwrap(),
+            };
+            for name in names {
+                let (expression, value) = match kind.as_str() {
+                    "set" => ("SET #name = :value", Some(&attributes[&name])),
+                    "add" => ("ADD #name :value", Some(&attributes[&name])),
+                    "remove" => ("REMOVE #name", None),
+                    other => panic!("there is no change {other}"),
+                };
+                let mut update = json!({
+                    "TableName": table,
+                    "Key": {key: {"S": change["key"]}},
+                    "UpdateExpression": expression,
+                    "ExpressionAttributeNames": {"#name": name},
+                });
+                if let Some(value) = value {
+                    update["ExpressionAttributeValues"] = json!({":value": stored(value)});
+                }
+                self.test.cloud.database.update_item(serde_json::from_value(update).unwrap()).unwrap();
+            }
         }
     }
 
@@ -160,5 +186,16 @@ impl Run {
             self.test.restore_item("GrantsTable", item);
         }
         assert_eq!(self.test.items("GrantsTable").len(), items.len());
+    }
+}
+
+/// Returns the value of an attribute in the JSON of DynamoDB. A list of texts is a set.
+fn stored(value: &Value) -> Value {
+    match value {
+        Value::Bool(flag) => json!({"BOOL": flag}),
+        Value::Number(number) => json!({"N": number.to_string()}),
+        Value::String(text) => json!({"S": text}),
+        Value::Array(texts) => json!({"SS": texts}),
+        other => panic!("{other} is not an attribute"),
     }
 }

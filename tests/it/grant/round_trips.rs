@@ -156,6 +156,25 @@ async fn a_retry_within_the_grace_needs_two_round_trips_and_no_write() {
     assert_eq!(test.interceptor.calls().len(), 3);
 }
 
+/// The records of a login by code are read together.
+#[tokio::test]
+async fn a_code_and_a_refresh_of_its_login_need_three_round_trips() {
+    let test = TestApp::start_with_codes().await;
+    let code = test.code().await;
+    let client_and_family = vec![CLIENT, "GetItem GrantsTable"];
+    let records = vec!["GetItem GrantsTable", "GetItem GrantsTable", USER];
+    let (response, calls) = round_trips(&test, test.exchange(&code), [2, 3, 1]).await;
+    response.assert_issued(2);
+    assert_eq!(calls, [client_and_family.clone(), records.clone(), vec![COUNT]]);
+    // The first refresh of a day also writes the use of the consent.
+    for writes in [vec![COUNT, COUNT], vec![COUNT]] {
+        let token = test.exchange(&test.code().await).await.refresh_token();
+        let (response, calls) = round_trips(&test, test.refresh_code_login(&token), [2, 3, writes.len()]).await;
+        response.assert_issued(2);
+        assert_eq!(calls, [client_and_family.clone(), records.clone(), writes]);
+    }
+}
+
 #[tokio::test]
 async fn no_request_waits_for_a_reload_of_the_secret() {
     let test = TestApp::start().await;

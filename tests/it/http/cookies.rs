@@ -9,6 +9,7 @@ use testing::{
 
 mod clearing;
 mod other_clients;
+mod revocation;
 
 /// Starts a deployment with a client that has a cookie.
 async fn started() -> TestApp {

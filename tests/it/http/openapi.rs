@@ -86,7 +86,7 @@ fn every_request_with_a_token_response_matches_its_schema() {
 async fn the_documented_lengths_are_the_limits() {
     let test = TestApp::start().await;
     let schemas = &CONTRACT["components"]["schemas"];
-    let requests = ["ClientCredentialsRequest", "PasswordRequest", "RefreshTokenRequest"];
+    let requests = ["AuthorizationCodeRequest", "ClientCredentialsRequest", "PasswordRequest", "RefreshTokenRequest"];
     let mut names = BTreeSet::new();
     for (name, property) in requests.iter().flat_map(|request| schemas[request]["properties"].as_object().unwrap()) {
         let property = resolved(property);
@@ -102,7 +102,18 @@ async fn the_documented_lengths_are_the_limits() {
         };
         assert!(!is_too_long(limit).await && is_too_long(limit + 1).await, "{name} is not limited to {limit}");
     }
-    let defined = ["client_id", "client_secret", "grant_type", "password", "refresh_token", "scope", "username"];
+    let defined = [
+        "client_id",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "grant_type",
+        "password",
+        "redirect_uri",
+        "refresh_token",
+        "scope",
+        "username",
+    ];
     assert_eq!(names, defined.into());
 }
 

@@ -6,11 +6,13 @@ use testing::{
 };
 
 const PAGE: &str = include_str!("../../../docs/cost.md");
+const TOKEN: &str = "/oauth/token";
 
-/// Returns the bytes of the line of a request with this status, with the line feed. Its durations have two digits.
-async fn bytes(test: &TestApp, request: RequestBuilder, status: u16) -> usize {
+/// Returns the bytes of the line of a request to an endpoint that gets this status, with the line feed. Its durations have
+/// two digits.
+async fn bytes(test: &TestApp, (path, status): (&str, u16), request: RequestBuilder) -> usize {
     let log = LogLines::collect();
-    let mut request = request.post();
+    let mut request = request.to("POST", path);
     request.extensions_mut().insert(Origin { request_id: "JKJaXmPLvHcESHA=".into(), source: "203.0.113.77".into() });
     assert_eq!(test.send(request).await.status, status);
     let line = &log.lines()[0];
@@ -27,9 +29,23 @@ async fn the_bytes_of_a_line_are_those_of_the_cost_page() {
     let token = test.log_in().await;
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
     let refresh = form(&refresh).basic(APPLICATION.0, APPLICATION.1);
-    let (service, password, refresh) =
-        (bytes(&test, service, 200).await, bytes(&test, password, 200).await, bytes(&test, refresh, 200).await);
+    let bytes = async |request| bytes(&test, (TOKEN, 200), request).await;
+    let (service, password, refresh) = (bytes(service).await, bytes(password).await, bytes(refresh).await);
     let row = format!("| function's log line, bytes | {service} | {password} | {refresh} |");
+    assert!(PAGE.contains(&row), "{row}");
+}
+
+#[tokio::test]
+async fn the_bytes_of_the_line_of_a_revocation_and_of_an_introspection_are_those_of_the_cost_page() {
+    let test = TestApp::start().await;
+    let of_service = test.form(SERVICE, &CLIENT_CREDENTIALS).await.access_token();
+    let login = test.password(USERNAME, PASSWORD).await;
+    let request = |(id, secret), token: &str| form(&[("token", token)]).basic(id, secret);
+    let introspect = async |request| bytes(&test, ("/oauth/introspect", 200), request).await;
+    let service = introspect(request(SERVICE, &of_service)).await;
+    let user = introspect(request(APPLICATION, &login.access_token())).await;
+    let revocation = bytes(&test, ("/oauth/revoke", 200), request(APPLICATION, &login.refresh_token())).await;
+    let row = format!("| function's log line, bytes | {service} | {user} | {revocation} |");
     assert!(PAGE.contains(&row), "{row}");
 }
 
@@ -38,12 +54,12 @@ async fn the_bytes_of_the_line_of_a_guess_are_those_of_the_cost_page() {
     let test = TestApp::start_with_cheap_hashes().await;
     let params = [("grant_type", "password"), ("username", USERNAME), ("password", "wrong"), ("scope", SCOPE)];
     let guess = || form(&params).basic(APPLICATION.0, APPLICATION.1);
-    let wrong = bytes(&test, guess(), 400).await;
+    let wrong = bytes(&test, (TOKEN, 400), guess()).await;
     for _ in 1..5 {
         test.send(guess().post()).await.assert_error(400, "invalid_grant");
     }
-    let (by_store, by_memory) = (bytes(&test, guess(), 429).await, bytes(&test, guess(), 429).await);
-    let secret = bytes(&test, form(&CLIENT_CREDENTIALS).basic(SERVICE.0, APPLICATION.1), 401).await;
+    let (by_store, by_memory) = (bytes(&test, (TOKEN, 429), guess()).await, bytes(&test, (TOKEN, 429), guess()).await);
+    let secret = bytes(&test, (TOKEN, 401), form(&CLIENT_CREDENTIALS).basic(SERVICE.0, APPLICATION.1)).await;
     let row = format!("| function's log line, bytes | {wrong} | {by_store} | {by_memory} | {secret} |");
     assert!(PAGE.contains(&row), "{row}");
 }

@@ -29,6 +29,7 @@ fn families() -> Vec<Family> {
         revoked: false,
         absolute_expires_at: NOW + 1,
         expires_at: NOW + 1,
+        authorization: None,
     }];
     let mut vary = |count, change: fn(&mut Family, u64)| {
         let varied = families.iter().flat_map(|family| repeat_n(family.clone(), count).zip(0..));

@@ -1,7 +1,7 @@
 //! The form of records in DynamoDB: the name and the type of every attribute.
 
 use countersign::client::Client;
-use countersign::refresh_token::{Family, FamilyId};
+use countersign::refresh_token::{Authorization, Family, FamilyId};
 use countersign::scope::{AllowedScopes, Scope};
 use countersign::store::{Created, Record, StoreError};
 use countersign::user::User;
@@ -136,6 +136,7 @@ async fn a_family_is_stored_under_its_id() {
         revoked: false,
         absolute_expires_at: 6,
         expires_at: 5,
+        authorization: None,
     };
     let mut stored = json!({
         "id": {"S": format!("refresh#{id}")}, "client_id": {"S": "c"}, "username": {"S": "u"}, "user_id": {"S": "1"},
@@ -148,6 +149,21 @@ async fn a_family_is_stored_under_its_id() {
     assert_eq!(item(id), stored);
 
     let id = FamilyId::generate();
+    family.authorization = Some(Box::new(Authorization {
+        redirect_uri: "https://app.example/cb".to_owned(),
+        code_challenge: None,
+        nonce: Some("n".to_owned()),
+        consent: "c".to_owned(),
+        session: "session#s".to_owned(),
+    }));
+    test.app.store.begin_refresh_family(id, &family).await.unwrap();
+    let authorization = json!({"redirect_uri": {"S": "https://app.example/cb"}, "nonce": {"S": "n"},
+        "consent": {"S": "c"}, "session": {"S": "session#s"}});
+    assert_eq!(item(id)["authorization"], json!({"M": authorization}));
+    assert_eq!(test.app.store.refresh_family(id).await.unwrap().unwrap().authorization, family.authorization);
+
+    let id = FamilyId::generate();
+    family.authorization = None;
     family.session_generation = None;
     test.app.store.begin_refresh_family(id, &family).await.unwrap();
     stored.as_object_mut().unwrap().remove("session_generation");

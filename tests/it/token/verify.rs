@@ -29,8 +29,8 @@ async fn an_issued_token_of_either_version_is_valid_until_it_expires() {
     for version in [1, 2] {
         let token = token(&test, version).await;
         for (now, problems) in [
-            (NOW - 6, vec![Problem::NotYetValid(6)]),
-            (NOW - 5, vec![]),
+            (NOW - 61, vec![Problem::NotYetValid(61)]),
+            (NOW - 60, vec![]),
             (NOW, vec![]),
             (NOW + TTL - 1, vec![]),
             (NOW + TTL, vec![Problem::Expired(0)]),
@@ -63,11 +63,12 @@ async fn each_problem_of_the_header_and_the_signature_is_found() {
         (set("kid", Value::Null), vec![Problem::NoKid]),
         (set("kid", json!("other")), vec![Problem::UnknownKey]),
         (set("crit", json!(["b64"])), vec![Problem::Critical, Problem::Signature]),
+        (set("jwk", json!({})), vec![Problem::OtherHeader, Problem::Signature]),
         (set("typ", json!("logout+jwt")), vec![Problem::Type, Problem::Signature]),
         (format!("{message}.!"), vec![Problem::SignatureEncoding]),
         (format!("{message}."), vec![Problem::Signature]),
         (format!("!.{claims}.{signature}"), vec![Problem::Encoding(Part::Header)]),
-        (format!("{header}.W10.{signature}"), vec![Problem::NotAnObject(Part::Payload), Problem::Signature]),
+        (format!("{header}.W10.{signature}"), vec![Problem::Signature, Problem::NotAnObject(Part::Payload)]),
         (message.to_owned(), vec![Problem::Parts(2)]),
         (format!("{token}.{token}"), vec![Problem::Parts(6)]),
         (String::new(), vec![Problem::Parts(1)]),
@@ -85,12 +86,12 @@ async fn each_problem_of_the_claims_is_found() {
         (2, "aud", Form::Text),
         (2, "sub", Form::Text),
         (2, "client_id", Form::Text),
-        (2, "scope", Form::Text),
+        (2, "scope", Form::Scope),
         (2, "jti", Form::Text),
         (2, "iat", Form::Time),
         (2, "nbf", Form::Time),
         (2, "exp", Form::Time),
-        (1, "scopes", Form::Texts),
+        (1, "scopes", Form::Scopes),
     ] {
         let token = token(&test, version).await;
         let wrong = changed_token(&token, |_, claims| claims[name] = json!([1]));

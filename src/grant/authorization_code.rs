@@ -1,0 +1,183 @@
+//! The authorization code grant (RFC 6749 section 4.1.3): an application acts for a user who signed in at our page.
+//!
+//! 1. The client is authenticated and may use the grant (section 4.1.3); the caller checked both.
+//! 2. The code is present. A verifier has its form (RFC 7636 section 4.1).
+//! 3. We made the code, for this client.
+//! 4. The redirect URI is that of the authorization request. It may be absent if the request had a challenge (OAuth 2.1).
+//! 5. The verifier proves the challenge (RFC 7636 section 4.6). A verifier without a challenge is rejected (RFC 9700
+//!    section 4.8.2).
+//! 6. The code was not used. Otherwise this is a replay, and the family ends with all its tokens (section 4.1.2). There is
+//!    no grace: a client that lost the response gets a new code by one redirect.
+//! 7. The family is valid: the user, the consent and the browser session.
+//! 8. The tokens are signed. Then one conditional update makes generation 1 the active one. It is the only write and comes
+//!    last, so a request that is rejected or fails leaves the code usable.
+
+use super::Caller;
+use super::issue::{Issued, next_generation, user_token_ttl};
+use super::records::LoginRecords;
+use crate::app::App;
+use crate::client::GrantType;
+use crate::error::Error;
+use crate::params::{Grammar, Param, Params};
+use crate::pkce::Verifier;
+use crate::refresh_token::{Authorization, AuthorizationCode, FOREIGN, Family, Presented, RefreshToken, Standing};
+use crate::session::sid;
+use crate::store::Rotation;
+use crate::token::{AccessToken, IdToken, Login};
+use crate::user::Username;
+
+mod begin;
+
+pub use begin::{Granted, begin};
+
+/// `code` (RFC 6749 section 4.1.3). A malformed one is rejected later, like one that we did not make.
+const CODE: Param = Param::new("code", 1024, Grammar::Text);
+/// `redirect_uri` (RFC 6749 section 4.1.3)
+const REDIRECT_URI: Param = Param::new("redirect_uri", 2048, Grammar::Text);
+/// `code_verifier` (RFC 7636 section 4.5)
+const CODE_VERIFIER: Param = Param::new("code_verifier", 128, Grammar::Text);
+
+/// The parameters of the grant.
+pub(super) const PARAMS: &[Param] = &[CODE, REDIRECT_URI, CODE_VERIFIER];
+
+/// The seconds for which a second use gets the same tokens again.
+const NO_GRACE: u32 = 0;
+
+/// The values of the grant's parameters, and the family that the code names.
+pub struct Request {
+    proof: Proof,
+    /// A server error counts only after the client's errors.
+    found: Result<Option<(AuthorizationCode, Family)>, Error>,
+    /// The time at which the request was received, in seconds since the epoch.
+    received_at: u64,
+}
+
+/// The parameters that prove that the client made the authorization request.
+struct Proof {
+    redirect_uri: Option<String>,
+    verifier: Option<Verifier>,
+}
+
+impl Request {
+    /// Takes the parameters of the grant and reads the family. A code that we did not make is rejected without a read.
+    ///
+    /// # Errors
+    /// `invalid_request` if the code is missing or the verifier is malformed.
+    pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
+        let received_at = app.clock.now();
+        let code = params.require(CODE)?;
+        let redirect_uri = params.take(REDIRECT_URI);
+        let parse = |text| {
+            let malformed = Error::invalid_request("The code_verifier is not 43 to 128 unreserved characters.");
+            Verifier::parse(text).ok_or(malformed)
+        };
+        let verifier = params.take(CODE_VERIFIER).map(parse).transpose()?;
+        Ok(Self { proof: Proof { redirect_uri, verifier }, found: find(app, &code).await, received_at })
+    }
+}
+
+async fn find(app: &App, code: &str) -> Result<Option<(AuthorizationCode, Family)>, Error> {
+    let keys = app.keyring.current().await?;
+    Ok(match AuthorizationCode::read(&keys.refresh_token_keys, code) {
+        Some(code) => app.store.refresh_family(code.0).await?.map(|family| (code, family)),
+        None => None,
+    })
+}
+
+/// Issues the first tokens of a login by code.
+///
+/// # Errors
+/// `invalid_grant`; server errors.
+pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
+    let Caller { client, version, .. } = caller;
+    let Request { proof, found, received_at: now } = request;
+    let (code, family) = found?.ok_or(reject("a code that we did not make, or whose family does not exist"))?;
+    let span = tracing::Span::current();
+    span.record("session", code.0.log_id());
+    let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
+    let keys = app.keyring.current().await?;
+    span.record("user", keys.log_id(&username));
+    let authorization = family.authorization.as_deref().ok_or(reject("a login without an authorization request"))?;
+
+    let presented = Presented { generation: 0, client_id: &client.client_id, at: now };
+    let standing = family.standing(presented, NO_GRACE);
+    if standing != Standing::Foreign {
+        proof.check(authorization)?;
+    }
+    check_unused(app, code, standing).await?;
+    let records = LoginRecords::read(&app.store, &username, &family).await?;
+    let user = family.valid_user(records.with(Some(client)), now).map_err(reject)?;
+    let scope = family.scope_left(&family.scopes, client, user);
+    let scope = scope.map_err(|_| reject("client and user have lost all scopes"))?;
+
+    let login = Login { user, at: family.auth_time, family: code.0 };
+    let expires_in = user_token_ttl(app, client, records.end_of(&family).saturating_sub(now));
+    let issuer = &app.config.issuer;
+    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
+    let sid = sid(&authorization.session, &client.client_id);
+    let id_token = IdToken { access: &token, login, nonce: authorization.nonce.as_deref(), sid };
+    let issued = Issued::new(&token, *version, &keys.current)?.with_id_token(&id_token, &keys.current)?;
+    let next = next_generation(app, &token, &family);
+    exchange(app, code, &next).await?;
+    if !client.may_use(GrantType::RefreshToken) {
+        return Ok(issued);
+    }
+    let refresh_token = RefreshToken { family: code.0, generation: next.generation };
+    let expires_in = next.expires_at.saturating_sub(now);
+    Ok(issued.with_refresh_token(refresh_token.mint(&keys.refresh_token_keys), expires_in))
+}
+
+impl Proof {
+    /// Steps 4 and 5.
+    fn check(&self, authorization: &Authorization) -> Result<(), Error> {
+        let challenge = authorization.code_challenge.as_ref();
+        match &self.redirect_uri {
+            Some(uri) if *uri == authorization.redirect_uri => {}
+            None if challenge.is_some() => {}
+            _ => return Err(reject("not the redirect_uri of the authorization request")),
+        }
+        match (challenge, &self.verifier) {
+            (Some(challenge), Some(verifier)) if challenge.is_proven_by(verifier) => Ok(()),
+            (None, None) => Ok(()),
+            _ => Err(reject("the code_verifier does not prove the challenge of the authorization request")),
+        }
+    }
+}
+
+/// Step 6. Without a grace, every other generation than the active one is a replay.
+async fn check_unused(app: &App, code: AuthorizationCode, standing: Standing) -> Result<(), Error> {
+    let span = tracing::Span::current();
+    match standing {
+        Standing::Active => Ok(()),
+        Standing::Invalid(reason) => Err(reject(reason)),
+        Standing::Foreign => {
+            span.record("risk", "foreign_token");
+            Err(reject(FOREIGN))
+        }
+        Standing::Retried | Standing::Replayed | Standing::RolledBack | Standing::Undecided => {
+            span.record("risk", "replay");
+            app.store.revoke_refresh_family(code.0).await?;
+            Err(reject("a used code was presented again"))
+        }
+    }
+}
+
+/// Step 8. If another request used the code since the family was read, this one is a replay.
+async fn exchange(app: &App, code: AuthorizationCode, next: &Family) -> Result<(), Error> {
+    let used = RefreshToken { family: code.0, generation: 0 };
+    let found = match app.store.rotate_refresh_token(used, next).await? {
+        Rotation::Rotated => return Ok(()),
+        Rotation::Lost(found) => found.ok_or(reject("the family does not exist any more"))?,
+    };
+    if found.is_written_by(next) {
+        return Ok(());
+    }
+    let presented = Presented { generation: 0, client_id: &next.client_id, at: next.rotated_at };
+    check_unused(app, code, found.standing(presented, NO_GRACE)).await?;
+    Err(Error::temporarily_unavailable("the condition failed for an unused code"))
+}
+
+/// Returns `invalid_grant` with one description for every cause.
+fn reject(reason: &'static str) -> Error {
+    Error::invalid_grant("The code is invalid, expired, used or not yours.", reason)
+}

@@ -1,0 +1,118 @@
+//! `POST /oauth/introspect` (RFC 7662). The first check that fails decides the error. Writes nothing.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Serialize;
+
+use super::post::{Body, Post};
+use super::presented::{self, NOT_OURS, Presented, TOKEN, records_of};
+use crate::app::App;
+use crate::client::Client;
+use crate::client_auth::authenticate;
+use crate::error::Error;
+use crate::http::decision::Decision;
+use crate::introspection::{Evidence, active, may_see};
+use crate::params::Param;
+use crate::refresh_token::{Family, Records};
+use crate::revocation::RevokedToken;
+use crate::store::StoreError;
+use crate::token::presented::PresentedToken;
+use crate::token::verify::Holder;
+
+/// Returns the parameter of this name, if the endpoint defines it.
+fn defined(name: &str) -> Option<Param> {
+    presented::params().find(|param| param.name() == name)
+}
+
+/// A token that we made, and the records that it names.
+struct Found {
+    presented: Presented,
+    /// The client that an access token was issued to.
+    client: Option<Client>,
+    family: Option<Family>,
+    revoked: Option<RevokedToken>,
+}
+
+/// Handles an introspection.
+pub(super) async fn post(State(app): State<Arc<App>>, parts: Parts, body: Body) -> Result<Response, Error> {
+    let post = Post::receive(parts, body, defined)?;
+    let (mut params, credentials) = post.params()?;
+    let token = params.require(TOKEN);
+    let caller = authenticate(&app, credentials, post.origin().source, None);
+    let (caller, found) = tokio::join!(caller, find(&app, token.as_deref().unwrap_or_default()));
+    let caller = caller?;
+    if caller.is_public() {
+        return Err(Error::invalid_client("a client without a credential"));
+    }
+    token?;
+    let Some(found) = found? else {
+        return Ok(inactive(NOT_OURS));
+    };
+    found.presented.record(found.family.as_ref());
+    let evidence = found.evidence(&caller);
+    if !may_see(&caller, evidence) {
+        return Ok(inactive("a token that the caller may not see"));
+    }
+    let records = records_of(&app, evidence.family).await?;
+    match active(
+        Evidence { records: records.with(evidence.records.client), ..evidence },
+        &app.config.issuer,
+        app.clock.now(),
+    ) {
+        Ok(active) => Ok((Extension(Decision::Done { reason: None }), Json(active)).into_response()),
+        Err(reason) => Ok(inactive(reason)),
+    }
+}
+
+/// Returns the response for every token that is not active for the caller (section 2.2). The reason is only logged.
+fn inactive(reason: &'static str) -> Response {
+    #[derive(Serialize)]
+    struct Inactive {
+        active: bool,
+    }
+    (Extension(Decision::Done { reason: Some(reason) }), Json(Inactive { active: false })).into_response()
+}
+
+/// Verifies the token and reads the records that it names, concurrently.
+async fn find(app: &App, text: &str) -> Result<Option<Found>, Error> {
+    let Some(presented) = Presented::verify(app, text).await? else {
+        return Ok(None);
+    };
+    let records = tokio::try_join!(issuing_client(app, &presented), presented.family(app), revoked(app, &presented));
+    let (client, family, revoked) = records?;
+    Ok(Some(Found { presented, client, family, revoked }))
+}
+
+async fn issuing_client(app: &App, presented: &Presented) -> Result<Option<Client>, StoreError> {
+    match &presented.token {
+        PresentedToken::Access(token) => app.store.client(&token.client_id).await,
+        // Only the client of a refresh token may see it, so the caller is this client.
+        PresentedToken::Refresh(_) => Ok(None),
+    }
+}
+
+/// Reads the record of a revocation, which only tokens of services have.
+async fn revoked(app: &App, presented: &Presented) -> Result<Option<RevokedToken>, StoreError> {
+    match &presented.token {
+        PresentedToken::Access(token) if token.holder == Holder::Service => {
+            app.store.revoked_token(&token.token_id).await
+        }
+        _ => Ok(None),
+    }
+}
+
+impl Found {
+    /// Returns the evidence without the records that are read later.
+    fn evidence<'a>(&'a self, caller: &'a Client) -> Evidence<'a> {
+        let client = match self.presented.token {
+            PresentedToken::Access(_) => self.client.as_ref(),
+            PresentedToken::Refresh(_) => Some(caller),
+        };
+        let (family, revoked) = (self.family.as_ref(), self.revoked.as_ref());
+        Evidence { token: &self.presented.token, family, records: Records { client, ..Records::default() }, revoked }
+    }
+}

@@ -1,0 +1,63 @@
+//! A POST of a client: the checks that the token, revocation and introspection endpoints have in common, in their order.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+
+use crate::client_auth::Credentials;
+use crate::error::Error;
+use crate::grant::Origin;
+use crate::http::request::body::{ContentType, check_encoding};
+use crate::http::request::credentials::credentials;
+use crate::http::request::form::check_query;
+use crate::http::request::origin::origin;
+use crate::params::{Defined, Params};
+
+/// The body of a request, as axum reads it.
+pub(super) type Body = Result<Bytes, BytesRejection>;
+
+/// A request whose body is not decoded yet.
+pub(super) struct Post {
+    parts: Parts,
+    body: Bytes,
+    content_type: ContentType,
+    defined: Defined,
+}
+
+impl Post {
+    /// Checks size, content encoding, content type and query of a request to an endpoint that defines these parameters.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn receive(parts: Parts, body: Body, defined: Defined) -> Result<Self, Error> {
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
+            _ => Error::invalid_request("The body cannot be read."),
+        })?;
+        check_encoding(&parts.headers)?;
+        let content_type = ContentType::of(&parts.headers)?;
+        check_query(parts.uri.query().unwrap_or_default(), defined)?;
+        Ok(Self { parts, body, content_type, defined })
+    }
+
+    /// Returns the headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// Returns the addresses of the request.
+    pub fn origin(&self) -> Origin {
+        origin(self.parts.extensions.get(), self.headers())
+    }
+
+    /// Decodes the parameters, and takes the client's credentials from the request.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn params(&self) -> Result<(Params, Option<Credentials>), Error> {
+        let mut params = self.content_type.read(&self.body, self.defined)?;
+        let credentials = credentials(self.headers(), &mut params)?;
+        Ok((params, credentials))
+    }
+}

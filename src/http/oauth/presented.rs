@@ -1,0 +1,87 @@
+//! The token that a request to the revocation or introspection endpoint presents, and the records of its login.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::client_auth;
+use crate::error::Error;
+use crate::grant::records::LoginRecords;
+use crate::keys::KeySet;
+use crate::params::{Grammar, Param};
+use crate::refresh_token::Family;
+use crate::store::StoreError;
+use crate::token::presented::PresentedToken;
+use crate::user::Username;
+
+/// `token` (RFC 7009 section 2.1, RFC 7662 section 2.1). Any text, because a text that is not a token has no effect.
+pub(super) const TOKEN: Param = Param::unlimited("token");
+/// `token_type_hint` (the same sections). Ignored, because the form of a token shows its type.
+const TOKEN_TYPE_HINT: Param = Param::new("token_type_hint", 64, Grammar::Text);
+
+/// The reason why a text has no effect, for the log.
+pub(super) const NOT_OURS: &str = "a text that is not a token of this issuer, or an expired access token";
+
+/// Returns the parameters that both endpoints define.
+pub(super) fn params() -> impl Iterator<Item = Param> {
+    client_auth::PARAMS.iter().copied().chain([TOKEN, TOKEN_TYPE_HINT])
+}
+
+/// A token that we made.
+pub(super) struct Presented {
+    pub token: PresentedToken,
+    keys: Arc<KeySet>,
+}
+
+impl Presented {
+    /// Verifies a text. Returns `None` if we did not make it, or if it is an expired access token. Reads no
+    /// record.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable` if there are no keys.
+    pub async fn verify(app: &App, text: &str) -> Result<Option<Self>, Error> {
+        let keys = app.keyring.current().await?;
+        let token = PresentedToken::read(text, &app.config.issuer, &keys, app.clock.now());
+        Ok(token.map(|token| Self { token, keys }))
+    }
+
+    /// Reads the family of the login that the token belongs to.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn family(&self, app: &App) -> Result<Option<Family>, StoreError> {
+        match self.token.family() {
+            Some(family) => app.store.refresh_family(family).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Records the token and its login in the line of the request.
+    pub fn record(&self, family: Option<&Family>) {
+        let span = tracing::Span::current();
+        if let PresentedToken::Access(token) = &self.token {
+            span.record("version", token.version.number());
+            span.record("kid", &token.kid);
+            span.record("jti", &token.token_id);
+        }
+        if let Some(family) = self.token.family() {
+            span.record("session", family.log_id());
+        }
+        if let Some(username) = family.and_then(|family| Username::parse(&family.username)) {
+            span.record("user", self.keys.log_id(&username));
+        }
+    }
+}
+
+/// Reads the records of a login that is not over: its user, and the consent and the browser session of a login by code.
+///
+/// # Errors
+/// [`StoreError`]
+pub(super) async fn records_of(app: &App, family: Option<&Family>) -> Result<LoginRecords, StoreError> {
+    let Some(family) = family.filter(|family| family.end(app.clock.now()).is_none()) else {
+        return Ok(LoginRecords::default());
+    };
+    match Username::parse(&family.username) {
+        Some(username) => LoginRecords::read(&app.store, &username, family).await,
+        None => Ok(LoginRecords::default()),
+    }
+}
