@@ -41,6 +41,23 @@ async fn s_820_one_login_satisfies_the_request() {
 }
 
 #[tokio::test]
+async fn a_reload_of_a_form_leads_to_its_request() {
+    let mut browser = Browser::start().await;
+    let request = query("crm", "openid email", &[("unknown", "1")]);
+    let canonical = query("crm", "openid email", &[]).replace("%20", "+");
+    for path in ["/oauth/login", "/oauth/consent"] {
+        let response = browser.get(&format!("{path}?{request}")).await;
+        assert_eq!(response.header("location"), Some(format!("/oauth/authorize?{canonical}").as_str()));
+        assert_eq!(browser.get(path).await.header("location"), Some("/account"));
+        let evil = request.replace("crm.example", "evil.example");
+        let rejected = browser.get(&format!("{path}?{evil}")).await;
+        assert_eq!((rejected.status, page(&rejected).1.as_deref()), (400, Some("redirect_uri")));
+    }
+    let without = browser.post("/oauth/consent", &[("decision", "grant")]).await;
+    assert_eq!((without.status, page(&without).1.as_deref()), (400, Some("request")));
+}
+
+#[tokio::test]
 async fn s_828_the_log_has_no_code_cookie_verifier_hint_or_query() {
     let log = LogLines::collect();
     let mut browser = Browser::start().await;
