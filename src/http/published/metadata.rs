@@ -50,6 +50,7 @@ struct Metadata<'a> {
 
 /// The members of a deployment with login pages.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the published form of each is a boolean")]
 struct OfPages<'a> {
     end_session_endpoint: String,
     response_modes_supported: [&'static str; 1],
