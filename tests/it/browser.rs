@@ -10,8 +10,10 @@ use testing::{CHEAP_ARGON2, Response, TestApp, fixtures, form_body};
 use crate::cases::pairs;
 
 mod consents;
+mod outages;
 mod round_trips;
 mod sessions;
+mod silent;
 
 /// The verifier of every code, and its challenge (RFC 7636 appendix B).
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

@@ -45,12 +45,12 @@ pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> 
 }
 
 /// Handles a reload of a page that was the response to a form: its query is the request.
-pub(super) async fn again(visit: Visit) -> Response {
-    let base = visit.view.base();
+pub(super) async fn again(visit: Visit) -> Result<Response, Failure> {
     if visit.query.is_empty() {
-        return redirect(&format!("{base}/account"));
+        return Ok(done(redirect(&format!("{}/account", visit.view.base()))));
     }
-    redirect(&format!("{base}/oauth/authorize?{}", visit.query))
+    let requested = Requested::check(&visit, visit.query.as_bytes()).await?;
+    Ok(done(requested.again(&visit)))
 }
 
 /// Steps 10 to 13. `visitor` is the user, if the request accepts the login.

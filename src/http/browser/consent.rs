@@ -82,6 +82,9 @@ pub(super) fn scope_lines<'a>(
 /// Handles the form of the page.
 pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
     let form = visit.form(body, defined)?;
+    if visit.query.is_empty() {
+        return Err(Error::invalid_request("The form has no authorization request.").into());
+    }
     let (requested, presented) = tokio::join!(Requested::check(&visit, visit.query.as_bytes()), visit.presented());
     let requested = requested?;
     let decided = async {

@@ -69,6 +69,7 @@ async fn a_code_needs_three_round_trips_and_one_more_if_the_consent_changes() {
     code_of(&response);
     assert_eq!(calls, [vec![CLIENT, GRANT], vec![GRANT, USER], vec![PUT]]);
     browser.test.advance_clock(301);
+    browser.test.app.keyring.load().await.unwrap();
     let (response, calls) = step(&browser, authorize(&request), [2, 2, 2]).await;
     code_of(&response);
     assert_eq!(calls, [[CLIENT, GRANT], [GRANT, USER], [PUT, UPDATE]], "the use of the session is written");
