@@ -169,3 +169,26 @@ export async function inspect(page, name) {
   await page.emulateMedia({ colorScheme: null })
   await page.setViewportSize(size)
 }
+
+/** Presses Tab until an element has the focus. */
+export async function tabTo(page, selector) {
+  for (let stop = 0; stop < 20; stop += 1) {
+    if (await page.evaluate((selector) => document.activeElement.matches(selector), selector)) return
+    await page.keyboard.press('Tab')
+  }
+  assert.fail(`the Tab key does not reach ${selector}`)
+}
+
+/** Submits an HTML form from the page that is shown. Returns the response. */
+export async function submit(page, path, params) {
+  const navigated = page.waitForResponse((response) => response.url() === api + path)
+  await page.evaluate(([url, params]) => {
+    const form = Object.assign(document.createElement('form'), { action: url, method: 'post' })
+    for (const [name, value] of Object.entries(params)) {
+      form.append(Object.assign(document.createElement('input'), { name, value }))
+    }
+    document.body.append(form)
+    form.submit()
+  }, [api + path, params])
+  return navigated
+}

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import {
   LOOPBACK, authorization, begin, claims, close, complete, ended, exchange, grant, inspect, newContext, openAccount, problem,
-  received, rejected, returned, sessionCookie, settings, shown, signIn, tokens, user, users, valid,
+  received, rejected, returned, sessionCookie, settings, shown, signIn, submit, tabTo, tokens, user, users, valid,
 } from './login-flow.mjs'
 
 const { api, clients, scenario } = settings
@@ -19,29 +19,6 @@ page.on('console', (message) => { if (!message.text().startsWith('Failed to load
 const date = (days) => new Date(Date.now() + days * DAY * 1000).toISOString().slice(0, 10)
 const body = (page) => page.locator('body').innerText()
 const app = (page, client) => page.locator('article', { has: page.getByRole('heading', { name: clients[client].name }) })
-
-/** Presses Tab until an element has the focus. */
-async function tabTo(page, selector) {
-  for (let stop = 0; stop < 20; stop += 1) {
-    if (await page.evaluate((selector) => document.activeElement.matches(selector), selector)) return
-    await page.keyboard.press('Tab')
-  }
-  assert.fail(`the Tab key does not reach ${selector}`)
-}
-
-/** Submits an HTML form from the page that is shown. Returns the response. */
-async function submit(page, path, params) {
-  const navigated = page.waitForResponse((response) => response.url() === api + path)
-  await page.evaluate(([url, params]) => {
-    const form = Object.assign(document.createElement('form'), { action: url, method: 'post' })
-    for (const [name, value] of Object.entries(params)) {
-      form.append(Object.assign(document.createElement('input'), { name, value }))
-    }
-    document.body.append(form)
-    form.submit()
-  }, [api + path, params])
-  return navigated
-}
 
 /** Opens every page of the flows, and inspects it. */
 async function walk() {
