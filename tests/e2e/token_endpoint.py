@@ -5,7 +5,7 @@ import json
 from http_client import request
 from local_cloud.fixtures import DEMO
 
-SERVICE, APPLICATION = DEMO["clients"]
+SERVICE, APPLICATION, *_ = DEMO["clients"]
 [USER] = DEMO["users"]
 LOGIN = {"grant_type": "password", "username": USER["username"], "password": USER["password"]}
 SCOPE = "legacy:autonomy.read"
