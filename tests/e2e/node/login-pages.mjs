@@ -125,7 +125,7 @@ const scenarios = {
 
   async wrong_password() {
     const flow = await begin(page, 'portal')
-    for (const [username, typed] of [[user, 'wrong'], ['nobody@itccompliance.co.uk', 'wrong']]) {
+    for (const [username, typed] of [[user, 'wrong'], ['unknown@itccompliance.co.uk', 'wrong']]) {
       const sent = page.waitForResponse((response) => response.request().method() === 'POST')
       await signIn(page, username, typed)
       assert.equal((await sent).status(), 422)
@@ -181,7 +181,7 @@ const scenarios = {
     await problem(page, 'credentials')
     await page.reload()
     await problem(page, 'credentials')
-    // The address of the form begins anew.
+    // The address of the form opens the page of the request.
     await page.goto(page.url())
     await shown(page, 'login')
     assert.equal(await page.locator('[data-error]').count(), 0)
