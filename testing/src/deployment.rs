@@ -211,6 +211,11 @@ impl TestApp {
         self.execution_environment(&aws::load(cloud::sdk(proxy.address())).await)
     }
 
+    /// Returns another execution environment, which calls AWS through a proxy and with long timeouts.
+    pub async fn behind_with_long_timeouts(&self, proxy: &FaultProxy) -> Self {
+        self.execution_environment(&sdk_with_long_timeouts(proxy.address()).await)
+    }
+
     /// Returns another execution environment, which calls AWS without a socket.
     pub async fn directly(&self) -> Self {
         let http_client = Direct(self.cloud.clone()).http_client();

@@ -27,14 +27,25 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// Prepares a deployment without faults. Its hashes are cheap, because the runs are about calls.
+    /// Prepares a deployment without faults, with the timeouts of the function.
     pub async fn prepare(flow: Flow) -> Self {
+        Self::begin(flow, async |start, proxy| start.behind(proxy).await).await
+    }
+
+    /// Prepares a deployment for runs in which no call is lost or slow. Its timeouts are long, because on a busy machine a
+    /// call can exceed those of the function.
+    pub async fn prepare_with_long_timeouts(flow: Flow) -> Self {
+        Self::begin(flow, async |start, proxy| start.behind_with_long_timeouts(proxy).await).await
+    }
+
+    /// Prepares a deployment. Its hashes are cheap, because the runs are about calls.
+    async fn begin(flow: Flow, behind: impl AsyncFnOnce(&TestApp, &FaultProxy) -> TestApp) -> Self {
         // Loads the document now, so that the time of the first request does not include it.
         LazyLock::force(&CONTRACT);
         let start = TestApp::start_with_cheap_hashes_and(with_pages).await;
         put_guessed_records(&start, flow);
         let proxy = FaultProxy::before(&start).await;
-        let test = start.behind(&proxy).await;
+        let test = behind(&start, &proxy).await;
         if flow != Flow::ColdStart {
             test.app.warm_up().await;
         }
@@ -184,7 +195,7 @@ fn put_guessed_records(test: &TestApp, flow: Flow) {
 
 /// Returns the calls of a flow without faults, each with its position among the calls of its name.
 pub async fn calls_of(flow: Flow) -> Vec<(String, usize)> {
-    let scenario = Scenario::prepare(flow).await;
+    let scenario = Scenario::prepare_with_long_timeouts(flow).await;
     let proxy = &scenario.proxy;
     proxy.arm(None);
     let response = scenario.start_and_send().await;

@@ -63,7 +63,7 @@ async fn step_between_calls(flow: Flow) -> usize {
             // A step forward by more than the grace is the same as that much time. A code is expired then.
             let is_late = seconds > SECOND;
             let may_replay = is_late && USES.contains(&flow);
-            let scenario = Scenario::prepare(flow).await;
+            let scenario = Scenario::prepare_with_long_timeouts(flow).await;
             scenario.proxy.arm(Some(Fault {
                 call: call.clone(),
                 nth,
