@@ -8,8 +8,13 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::keys::Keyring;
 use crate::password_hash::Hasher;
-use crate::store::Store;
+use crate::scope::ScopeTexts;
+use crate::store::{Store, StoreError};
 use crate::throttle::Throttle;
+
+mod texts_cache;
+
+use texts_cache::TextsCache;
 
 /// One deployment, as this process uses it.
 pub struct App {
@@ -25,6 +30,7 @@ pub struct App {
     pub throttle: Throttle,
     /// The clock.
     pub clock: Clock,
+    scope_texts: TextsCache,
 }
 
 impl App {
@@ -40,7 +46,29 @@ impl App {
         let hasher = if config.max_concurrency > 1 { hasher.on_blocking_pool() } else { hasher };
         let keyring = Keyring::new(sdk, config.keys.secret_id.clone(), clock.clone(), config.keys.max_age);
         let (store, throttle) = (Store::new(sdk, &config.tables), Throttle::new(config.throttle));
-        Ok(Self { store, keyring: Arc::new(keyring), hasher, throttle, config, clock })
+        Ok(Self {
+            store,
+            keyring: Arc::new(keyring),
+            hasher,
+            throttle,
+            config,
+            clock,
+            scope_texts: TextsCache::default(),
+        })
+    }
+
+    /// Returns the texts of scopes, which may be as old as the keys (`KEYS_MAX_AGE`).
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn scope_texts(&self) -> Result<Arc<ScopeTexts>, StoreError> {
+        let now = self.clock.now();
+        if let Some(texts) = self.scope_texts.get(now, self.config.keys.max_age.into()) {
+            return Ok(texts);
+        }
+        let texts = Arc::new(self.store.scope_texts().await?);
+        self.scope_texts.put(texts.clone(), now);
+        Ok(texts)
     }
 
     /// Opens the connections and loads the keys before the first request. Errors are only logged, those of the keys by the

@@ -98,6 +98,8 @@ impl Consent {
         Some(match found {
             Some(found) => {
                 let scopes = found.scopes.clone().with(scope);
+                let is_same = scopes == found.scopes && until == found.until;
+                let name = if is_same { &found.name } else { name };
                 Self { name: name.to_owned(), scopes, until, ..found.clone() }
             }
             None => Self {

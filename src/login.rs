@@ -143,6 +143,11 @@ pub async fn log_in<T, W: Future<Output = Result<T, Error>>>(
     Ok(done)
 }
 
+/// Returns the error of a username or a password that no account can have. It costs no guess.
+pub fn no_such_account() -> Error {
+    Error::invalid_grant(DESCRIPTION, "a username or a password that no account can have")
+}
+
 /// Returns the error of a guess that was not right: one response for every cause.
 fn wrong(user: Option<&User>) -> Error {
     let reason = match user {

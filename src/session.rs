@@ -165,12 +165,17 @@ impl Session {
         is_right && !self.ended
     }
 
+    /// Returns true if neither end has passed at `now`.
+    pub const fn is_current(&self, now: u64) -> bool {
+        now < self.idle_expires_at && now < self.absolute_expires_at
+    }
+
     /// Returns true if the user is signed in at `now` with this cookie. `user` is the record of the session's username.
-    pub fn is_signed_in(&self, cookie: &SessionCookie, user: Option<&User>, now: u64) -> bool {
+    pub fn is_signed_in(&self, cookie: &SessionCookie, user: &User, now: u64) -> bool {
         self.is_of(cookie)
-            && now < self.idle_expires_at
-            && now < self.absolute_expires_at
-            && user.is_some_and(|user| self.is_for(user) && user.session_generation == self.session_generation)
+            && self.is_current(now)
+            && self.is_for(user)
+            && user.session_generation == self.session_generation
     }
 
     /// Returns true if the session belongs to this enabled user.

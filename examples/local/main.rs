@@ -16,6 +16,8 @@ use testing::cloud::{self, BoxError, Cloud};
 use testing::demo::seed;
 use tokio::net::TcpListener;
 
+mod demo_client;
+
 /// Run countersign on this machine with demo clients and a demo user
 #[derive(Parser)]
 struct Options {
@@ -58,7 +60,9 @@ async fn run(options: Options) -> Result<(), BoxError> {
     app.warm_up().await;
     introduce(&issuer, &app.keyring.current().await?.jwks);
 
-    axum::serve(listener, router(Arc::new(app))).with_graceful_shutdown(interrupted()).await?;
+    let service = router(Arc::new(app));
+    let service = demo_client::routes(&issuer, service.clone())?.merge(service);
+    axum::serve(listener, service).with_graceful_shutdown(interrupted()).await?;
     println!("\nStopped.");
     Ok(())
 }
@@ -73,5 +77,6 @@ async fn interrupted() {
 /// Prints requests that are ready to paste.
 fn introduce(issuer: &str, jwks: &str) {
     let introduction = include_str!("introduction.txt").replace("{token_url}", &format!("{issuer}/oauth/token"));
+    let introduction = introduction.replace("{issuer}", issuer);
     println!("{introduction}\nThe public key that verifies the tokens (JWKS):\n  {jwks}\n\nStop with Ctrl-C.\n");
 }

@@ -6,17 +6,55 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
+use super::only;
+use crate::app::App;
+use crate::config::{Config, Pages};
 use crate::error::Error;
+use crate::session::SessionLifetimes;
 
+mod account;
+mod authorize;
+mod consent;
+mod cookies;
+mod failure;
+mod issue;
+mod login;
+mod logout;
 pub mod pages;
+mod requested;
+mod visit;
 
 use pages::{ErrorPage, Look, View};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Builds the routes of the login pages.
+pub(super) fn router(config: &Config, pages: &Pages) -> Router<Arc<App>> {
+    let lifetimes = SessionLifetimes {
+        idle: pages.session_idle,
+        max: pages.session_max,
+        family: config.lifetimes.refresh_token_max,
+    };
+    let of_our_forms = |routes: MethodRouter<Arc<App>>| only("POST", routes.layer(from_fn(our_form)));
+    let again = get(authorize::again);
+    let routes = Router::new()
+        .route("/oauth/authorize", only("GET,POST", get(authorize::get).post(authorize::post)))
+        .route("/oauth/login", only("GET,POST", again.clone().merge(post(login::post).layer(from_fn(our_form)))))
+        .route("/oauth/consent", only("GET,POST", again.merge(post(consent::post).layer(from_fn(our_form)))))
+        .route("/oauth/logout", only("GET,POST", get(logout::get).post(logout::post)))
+        .route("/account", only("GET", get(account::get)))
+        .route("/account/remove", of_our_forms(post(account::remove)))
+        .route("/account/limit", of_our_forms(post(account::limit)))
+        .route("/account/sign-out", of_our_forms(post(account::sign_out)))
+        .route("/account/sign-out-everywhere", of_our_forms(post(account::sign_out_everywhere)))
+        .layer(Extension(lifetimes));
+    with_pages(routes, Arc::new(Look::new(pages, &config.issuer)))
+}
 
 /// Puts the [`View`] of each request into its extensions. Turns errors into error pages, except those of unknown methods.
 /// Adds the headers of redirects.

@@ -39,8 +39,8 @@ impl Decision {
             }
             Self::NotIssued(error) => error,
         };
-        let (error, reason) = (error.code().as_str(), &*error.reason());
-        if status >= 500 {
+        let (is_server_error, error, reason) = (error.code().status() >= 500, error.code().as_str(), &*error.reason());
+        if is_server_error {
             tracing::error!(event, outcome = "failed", status, error, reason, hash_ms, store_ms, total_ms);
         } else {
             tracing::info!(event, outcome = "rejected", status, error, reason, hash_ms, store_ms, total_ms);
@@ -54,6 +54,11 @@ fn event(route: &str) -> Option<&'static str> {
         "/oauth/token" => Some("token"),
         "/oauth/revoke" => Some("revoke"),
         "/oauth/introspect" => Some("introspect"),
+        "/oauth/authorize" => Some("authorize"),
+        "/oauth/login" => Some("login"),
+        "/oauth/consent" => Some("consent"),
+        "/oauth/logout" => Some("logout"),
+        _ if route.starts_with("/account") => Some("account"),
         _ => None,
     }
 }

@@ -23,10 +23,14 @@ pub(super) fn router() -> Router<Arc<App>> {
         only(cors::METHODS, routes.options(cors::preflight)).layer(from_fn(cors::by_origin))
     };
     let challenged = |routes: MethodRouter<Arc<App>>| routes.layer(from_fn(cors::challenge));
-    let no_login_pages = async || Error::unsupported_response_type("This server has no login pages.");
     Router::new()
         .route("/oauth/token", challenged(of_pages(post(token::post))))
         .route("/oauth/revoke", challenged(of_pages(post(revoke::post))))
         .route("/oauth/introspect", challenged(only("POST", post(introspect::post))))
-        .route("/oauth/authorize", only("GET,POST", get(no_login_pages).post(no_login_pages)))
+}
+
+/// Builds the routes of a deployment without login pages. The metadata of every server has an authorization endpoint.
+pub(super) fn without_pages() -> Router<Arc<App>> {
+    let no_login_pages = async || Error::unsupported_response_type("This server has no login pages.");
+    Router::new().route("/oauth/authorize", only("GET,POST", get(no_login_pages).post(no_login_pages)))
 }

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod body;
+pub mod cookies;
 pub mod credentials;
 pub mod form;
 pub mod json;

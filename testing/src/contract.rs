@@ -19,6 +19,8 @@ pub static CONTRACT: LazyLock<Value> = LazyLock::new(|| {
 struct Documented {
     headers: BTreeMap<String, Header>,
     body: Option<Validator>,
+    /// True if the body may be a page.
+    has_page: bool,
 }
 
 /// A documented header. A response may lack the header only if the document says `required: false`.
@@ -52,8 +54,9 @@ impl Documented {
             let is_required = header["required"] != json!(false);
             (name.to_lowercase(), Header { value: schema(&header["schema"]), is_required })
         });
-        let body = response.get("content").map(|content| schema(&content["application/json"]["schema"]));
-        Self { headers: headers.collect(), body }
+        let content = |media_type| response.get("content").and_then(|content| content.get(media_type));
+        let body = content("application/json").map(|content| schema(&content["schema"]));
+        Self { headers: headers.collect(), body, has_page: content("text/html").is_some() }
     }
 }
 
@@ -103,7 +106,9 @@ pub fn assert_documented(method: &str, path: &str, response: &Response) {
         let number = || text.parse::<u64>().is_ok_and(|number| value.is_valid(&json!(number)));
         assert!(value.is_valid(&json!(text)) || number(), "{name}: {text}");
     }
+    let is_page = response.header("content-type") == Some("text/html; charset=utf-8");
     match &documented.body {
+        _ if is_page => assert!(documented.has_page, "{method} {path}: a page with {}", response.status),
         Some(body) if method != "HEAD" => {
             let error = body.validate(&response.body).err().map(|error| error.to_string());
             assert_eq!(error, None, "{} {:?}", response.status, response.bytes);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use testing::{CASES, ISSUER, Response, TestApp};
 
+mod authorization;
 mod forge;
 mod sequences;
 

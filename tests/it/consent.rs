@@ -52,6 +52,7 @@ fn a_grant_unites_the_scopes_of_a_consent_that_has_not_ended() {
         let expected = Consent { name: "New".to_owned(), scopes: scope("a b c"), until, ..found.clone() };
         assert_eq!(granted, expected);
     }
+    assert_eq!(grant(Some(&found), "b", Period::Keep), Some(found), "nothing changes");
 }
 
 #[test]

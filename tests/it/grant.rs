@@ -7,4 +7,4 @@ mod hash_upgrades;
 mod password;
 mod refresh_token;
 mod revoked;
-mod round_trips;
+pub mod round_trips;

@@ -13,6 +13,7 @@
 #![allow(clippy::format_collect, reason = "the speed of tests does not matter here")]
 
 mod authorization;
+mod browser;
 mod cases;
 mod client;
 mod client_auth;

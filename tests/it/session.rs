@@ -58,7 +58,7 @@ fn s_815_only_the_cookie_and_the_user_of_a_session_that_has_not_ended_are_signed
     let signed_in = |change: fn(&mut Session, &mut User), at: u64| {
         let (mut session, mut user) = (begin(&cookie), user());
         change(&mut session, &mut user);
-        session.is_signed_in(&cookie, Some(&user), at)
+        session.is_signed_in(&cookie, &user, at)
     };
     assert!(signed_in(|_, _| {}, NOW));
     assert!(signed_in(|_, _| {}, NOW + 3_599));
@@ -70,9 +70,8 @@ fn s_815_only_the_cookie_and_the_user_of_a_session_that_has_not_ended_are_signed
     assert!(!signed_in(|_, user| user.session_generation = 4, NOW), "logged out everywhere");
     assert!(!signed_in(|_, user| user.session_generation = 2, NOW), "another generation");
     assert!(!signed_in(|_, user| user.user_id = "8".to_owned(), NOW), "the name of another user");
-    let session = begin(&cookie);
-    assert!(!session.is_signed_in(&cookie, None, NOW), "no user");
-    assert!(!session.is_signed_in(&SessionCookie::for_session(cookie.id()), Some(&user()), NOW), "another secret");
+    let other_secret = SessionCookie::for_session(cookie.id());
+    assert!(!begin(&cookie).is_signed_in(&other_secret, &user(), NOW), "another secret");
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The cookie with the refresh token of a browser application (RFC 6265 section 4). Only a client whose record has
 //! `refresh_token_cookie` has one.
 
-use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use crate::client::Client;
 use crate::error::{Code, Error};
+use crate::http::request::cookies;
 
 /// The beginning of the name. A browser accepts a cookie with this prefix only from a response of this host over TLS, and
 /// not from a script or from a sibling domain. Older browsers treat it as `__Host-`.
@@ -29,10 +30,7 @@ impl Cookie {
     /// # Errors
     /// `invalid_request` if the request presents the cookie twice.
     pub(super) fn read(&mut self, headers: &HeaderMap) -> Result<(), Error> {
-        let pairs = headers.get_all(COOKIE).iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
-        let mut values = pairs.filter_map(|pair| {
-            pair.trim_ascii().strip_prefix(self.name.as_bytes())?.strip_prefix(b"=").map(String::from_utf8_lossy)
-        });
+        let mut values = cookies::values(headers, &self.name);
         self.presented = values.next().map(Into::into);
         if values.next().is_some() {
             return Err(Error::invalid_request("The cookie is repeated."));

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::document;
 use crate::app::App;
 use crate::client::GrantType;
+use crate::config::Pages;
 use crate::error::Error;
 use crate::grant;
 
@@ -25,7 +26,7 @@ const SECRET_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
 /// The members of RFC 8414 section 2 and OpenID Connect Discovery section 3.
 ///
-/// The authorization endpoint rejects every request. Common parsers (pyoidc, Authlib, `AppAuth`, Spring, the MCP SDKs)
+/// Without login pages, the authorization endpoint rejects every request. Common parsers (pyoidc, Authlib, `AppAuth`, Spring, the MCP SDKs)
 /// reject a document without one, or with an empty list of response types; Kubernetes and GitHub Actions publish these
 /// values too.
 #[derive(Serialize)]
@@ -43,18 +44,57 @@ struct Metadata<'a> {
     revocation_endpoint_auth_methods_supported: [&'static str; 3],
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    #[serde(flatten)]
+    of_pages: Option<OfPages<'a>>,
+}
+
+/// The members of a deployment with login pages.
+#[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the document")]
+struct OfPages<'a> {
+    end_session_endpoint: String,
+    response_modes_supported: [&'static str; 1],
+    code_challenge_methods_supported: [&'static str; 1],
+    prompt_values_supported: [&'static str; 4],
+    ui_locales_supported: [&'static str; 2],
+    authorization_response_iss_parameter_supported: bool,
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    op_policy_uri: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    op_tos_uri: Option<&'a str>,
+}
+
+impl<'a> OfPages<'a> {
+    fn new(issuer: &str, pages: &'a Pages) -> Self {
+        Self {
+            end_session_endpoint: format!("{issuer}/oauth/logout"),
+            response_modes_supported: ["query"],
+            code_challenge_methods_supported: ["S256"],
+            prompt_values_supported: ["none", "login", "consent", "select_account"],
+            ui_locales_supported: ["en", "de"],
+            authorization_response_iss_parameter_supported: true,
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+            op_policy_uri: pages.privacy_url.as_deref(),
+            op_tos_uri: pages.terms_url.as_deref(),
+        }
+    }
 }
 
 /// Returns the metadata, which depends on the configuration and on the signing keys only.
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
     let keys = app.keyring.current().await?;
-    let issuer = &app.config.issuer;
+    let (issuer, pages) = (&app.config.issuer, app.config.pages.as_ref());
     let metadata = Metadata {
         issuer,
         authorization_endpoint: format!("{issuer}/oauth/authorize"),
         token_endpoint: format!("{issuer}/oauth/token"),
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
-        response_types_supported: ["id_token"],
+        response_types_supported: [if pages.is_some() { "code" } else { "id_token" }],
         grant_types_supported: grant::supported(&app).map(GrantType::as_str).collect(),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: &keys.algorithms,
@@ -63,6 +103,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         revocation_endpoint_auth_methods_supported: METHODS,
         introspection_endpoint: format!("{issuer}/oauth/introspect"),
         introspection_endpoint_auth_methods_supported: SECRET_METHODS,
+        of_pages: pages.map(|pages| OfPages::new(issuer, pages)),
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;
     document(&headers, &json, app.config.keys.max_age)

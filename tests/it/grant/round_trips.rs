@@ -26,7 +26,7 @@ async fn a_wrong_generated_secret_needs_one_round_trip_with_one_read() {
 }
 
 /// Holds the calls of a request, and returns them by round trip, each with its number of concurrent calls.
-async fn round_trips<const N: usize>(
+pub async fn round_trips<const N: usize>(
     test: &TestApp,
     request: impl Future<Output = Response>,
     counts: [usize; N],

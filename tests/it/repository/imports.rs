@@ -8,7 +8,8 @@ use super::{root, source_files};
 
 /// The modules that each module may import. A module includes its children.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("app", &["clock", "config", "keys", "password_hash", "store", "throttle"]),
+    ("app", &["clock", "config", "keys", "password_hash", "scope", "store", "throttle"]),
+    ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("authorization", &["client", "error", "params", "pkce", "redirect_uri", "scope"]),
     ("aws", &[]),
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
@@ -74,20 +75,27 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "http",
         &[
             "app",
+            "authorization",
             "client",
             "client_auth",
             "config",
+            "consent",
             "date",
             "durations",
             "error",
             "grant",
             "introspection",
             "keys",
+            "login",
             "params",
             "random",
+            "redirect_uri",
             "refresh_token",
             "revocation",
+            "scope",
+            "session",
             "store",
+            "throttle",
             "token",
             "user",
         ],
@@ -170,7 +178,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
-    ("url", &["authorization", "cli", "client", "redirect_uri"]),
+    ("url", &["authorization", "cli", "client", "http", "redirect_uri"]),
     ("zxcvbn", &["cli"]),
 ];
 

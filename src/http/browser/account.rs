@@ -1,0 +1,174 @@
+//! `/account`: the clients that have access to the user's account, and the forms that limit and end it.
+
+use axum::response::{AppendHeaders, IntoResponse, Response};
+
+use super::authorize::{done, login_page};
+use super::consent::scope_lines;
+use super::cookies;
+use super::failure::{Failure, redirect};
+use super::logout::{self, LogoutRequest};
+use super::pages::{Account, AppLine, Outside, Page};
+use super::visit::{Body, Visit, Visitor};
+use crate::consent::Consent;
+use crate::date::Date;
+use crate::error::Error;
+use crate::params::{Param, Params};
+use crate::scope::ScopeTexts;
+use crate::store::{ConsentKey, StoreError};
+
+const CONFIRM: Param = Param::unlimited("confirm");
+const CLIENT_ID: Param = Param::unlimited("client_id");
+const UNTIL: Param = Param::unlimited("until");
+const PARAMS: [Param; 3] = [CONFIRM, CLIENT_ID, UNTIL];
+
+/// The latest end date, in years from today.
+const MAX_YEARS: u64 = 10;
+
+fn defined(name: &str) -> Option<Param> {
+    PARAMS.into_iter().find(|param| param.name() == name)
+}
+
+/// Shows the page, or the login page.
+pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
+    let presented = visit.presented().await?;
+    let has_session = presented.is_some();
+    // Read beside the user, so that the page needs no further round trip. `show` reports an error.
+    let texts = async {
+        if has_session {
+            let _ = visit.app.scope_texts().await;
+        }
+    };
+    let (visitor, ()) = tokio::join!(visit.visitor(presented), texts);
+    match visitor? {
+        Some(visitor) => show(&visit, &visitor, None).await,
+        None => Ok(login_page(&visit, None, "", None)),
+    }
+}
+
+/// `invalid_until` is the client whose new end date is not valid.
+async fn show(visit: &Visit, visitor: &Visitor, invalid_until: Option<&str>) -> Result<Response, Failure> {
+    let (keys, texts) = tokio::join!(visit.app.keyring.current(), visit.app.scope_texts());
+    let (keys, texts) = (keys.map_err(Error::from)?, texts?);
+    let apps = visitor.owner.consents.iter();
+    let apps = apps.map(|(client_id, consent)| app_line(visit, &texts, (client_id, consent)));
+    let page = Account {
+        view: &visit.view,
+        user: Outside(&visitor.session.username),
+        confirm: &keys.account_keys.value(visitor.cookie.id(), ""),
+        apps: apps.collect(),
+        invalid_until,
+    };
+    Ok(done(page.response()))
+}
+
+fn app_line<'a>(visit: &Visit, texts: &'a ScopeTexts, (client_id, consent): (&'a str, &'a Consent)) -> AppLine<'a> {
+    AppLine {
+        client_id,
+        name: Outside(&consent.name),
+        scopes: scope_lines(&visit.view, texts, &consent.scopes, |_| false),
+        since: consent.since,
+        used_on: consent.used_on,
+        until: consent.until,
+        has_ended: consent.has_ended(visit.now),
+    }
+}
+
+/// Returns the redirect to the page.
+fn page(visit: &Visit) -> Response {
+    done(redirect(&format!("{}/account", visit.view.base())))
+}
+
+/// Returns the user of a form, if the user is signed in and a page of the same session contained the form.
+async fn proven(visit: &Visit, form: &mut Params) -> Result<Option<Visitor>, Failure> {
+    let presented = visit.presented().await?;
+    let Some(visitor) = visit.visitor(presented).await? else {
+        return Ok(None);
+    };
+    let keys = visit.app.keyring.current().await.map_err(Error::from)?;
+    let confirm = form.take(CONFIRM).unwrap_or_default();
+    Ok(keys.account_keys.accept(&confirm, visitor.cookie.id(), "").then_some(visitor))
+}
+
+/// Removes the access of a client, and with it all logins of the client.
+pub(super) async fn remove(visit: Visit, body: Body) -> Result<Response, Failure> {
+    let mut form = visit.form(body, defined)?;
+    let Some(visitor) = proven(&visit, &mut form).await? else {
+        return Ok(page(&visit));
+    };
+    let client_id = form.take(CLIENT_ID).unwrap_or_default();
+    if let Some(consent) = visitor.owner.consent(&client_id) {
+        let key = ConsentKey { user_id: &visitor.session.user_id, client_id: &client_id };
+        visit.app.store.remove_consent(key, consent).await?;
+    }
+    Ok(page(&visit))
+}
+
+/// Sets or removes the end date of a client's access.
+pub(super) async fn limit(visit: Visit, body: Body) -> Result<Response, Failure> {
+    let mut form = visit.form(body, defined)?;
+    let Some(visitor) = proven(&visit, &mut form).await? else {
+        return Ok(page(&visit));
+    };
+    let client_id = form.take(CLIENT_ID).unwrap_or_default();
+    let until = match form.take(UNTIL).map(|text| end_of(&text, visit.now)) {
+        None => None,
+        Some(Some(until)) => Some(until),
+        Some(None) => return show(&visit, &visitor, Some(&client_id)).await,
+    };
+    let key = ConsentKey { user_id: &visitor.session.user_id, client_id: &client_id };
+    if !set_end(&visit, key, visitor.owner.consent(&client_id), until).await? {
+        let owner = visit.app.store.owner(key.user_id).await?;
+        if !set_end(&visit, key, owner.consent(&client_id), until).await? {
+            return Err(Error::temporarily_unavailable("other requests changed the consent").into());
+        }
+    }
+    Ok(page(&visit))
+}
+
+/// Returns false if another request changed the consent since it was read.
+async fn set_end(
+    visit: &Visit,
+    key: ConsentKey<'_>,
+    consent: Option<&Consent>,
+    until: Option<u64>,
+) -> Result<bool, StoreError> {
+    match consent.and_then(|consent| consent.limited(until, visit.now)) {
+        Some(limited) => visit.app.store.put_consent(key, consent, &limited).await,
+        None => Ok(true),
+    }
+}
+
+/// Returns the last second of a date from today to ten years ahead.
+fn end_of(text: &str, now: u64) -> Option<u64> {
+    let (date, today) = (Date::parse(text)?, Date::of(now));
+    (today..=today.in_years(MAX_YEARS)).contains(&date).then(|| date.last_second())
+}
+
+/// Signs the user out of this browser.
+pub(super) async fn sign_out(visit: Visit, body: Body) -> Result<Response, Failure> {
+    let mut form = visit.form(body, defined)?;
+    let request = LogoutRequest::read(&visit, visit.query.as_bytes()).await?;
+    let (target, presented) = tokio::try_join!(request.target(&visit), visit.presented())?;
+    let keys = visit.app.keyring.current().await.map_err(Error::from)?;
+    let confirm = form.take(CONFIRM).unwrap_or_default();
+    let presented = presented.filter(|presented| keys.account_keys.accept(&confirm, presented.cookie.id(), ""));
+    match presented {
+        Some(presented) => {
+            visit.app.store.end_session(&presented.cookie.id().key()).await?;
+            Ok(request.signed_out(target, redirect(&logout::location(&visit, ""))))
+        }
+        None if visit.query.is_empty() => Ok(page(&visit)),
+        None => Ok(done(redirect(&logout::location(&visit, request.query())))),
+    }
+}
+
+/// Ends all sessions and logins of the user.
+pub(super) async fn sign_out_everywhere(visit: Visit, body: Body) -> Result<Response, Failure> {
+    let mut form = visit.form(body, defined)?;
+    let Some(visitor) = proven(&visit, &mut form).await? else {
+        return Ok(page(&visit));
+    };
+    visit.app.store.end_sessions(&visitor.session.username, 1).await?;
+    let response = redirect(&logout::location(&visit, ""));
+    Ok(done((AppendHeaders(cookies::clear()), response).into_response()))
+}

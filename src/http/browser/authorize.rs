@@ -1,0 +1,107 @@
+//! `/oauth/authorize` (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2): steps 10 to 13 of a request.
+
+use axum::Extension;
+use axum::response::{IntoResponse, Response};
+
+use super::consent;
+use super::failure::{Failure, redirect};
+use super::issue::issue;
+use super::pages::{Login, LoginError, Outside, Page};
+use super::requested::Requested;
+use super::visit::{Body, Visit, Visitor};
+use crate::consent::{Facts, PageDue, Period};
+use crate::error::Error;
+use crate::http::decision::Decision;
+
+/// Handles a request that the client sent by a link or a redirect.
+pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
+    let (requested, presented) = tokio::join!(Requested::check(&visit, visit.query.as_bytes()), visit.presented());
+    let requested = requested?;
+    let decided = async {
+        let presented = presented?;
+        let may_need_texts = presented.is_some() && requested.may_need_consent();
+        // Read beside the user, so that the consent page needs no further round trip. `show` reports an error.
+        let texts = async {
+            if may_need_texts {
+                let _ = visit.app.scope_texts().await;
+            }
+        };
+        let (visitor, ()) = tokio::join!(visit.visitor(presented), texts);
+        let visitor = visitor?;
+        decide(&visit, &requested, visitor.filter(|visitor| requested.accepts(visitor, visit.now))).await
+    };
+    decided.await.map_err(|failure| requested.server_error(&visit, failure))
+}
+
+/// Handles a request that the client sent as a form: the GET that follows has the session cookie, which browsers do not
+/// send with a POST from another site.
+pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
+    if !visit.query.is_empty() {
+        return Err(Error::invalid_request("A POST has its parameters in the body.").into());
+    }
+    let text = visit.form_text(body)?;
+    let requested = Requested::check(&visit, &text).await?;
+    Ok(done(requested.again(&visit)))
+}
+
+/// Handles a reload of a page that was the response to a form: its query is the request.
+pub(super) async fn again(visit: Visit) -> Result<Response, Failure> {
+    if visit.query.is_empty() {
+        return Ok(done(redirect(&format!("{}/account", visit.view.base()))));
+    }
+    let requested = Requested::check(&visit, visit.query.as_bytes()).await?;
+    Ok(done(requested.again(&visit)))
+}
+
+/// Steps 10 to 13. `visitor` is the user, if the request accepts the login.
+async fn decide(visit: &Visit, requested: &Requested, visitor: Option<Visitor>) -> Result<Response, Failure> {
+    let is_silent = requested.request.prompt.none;
+    let Some(visitor) = visitor else {
+        if is_silent {
+            return Err(requested.reject(visit, Error::login_required()));
+        }
+        let username = requested.request.login_hint().unwrap_or_default();
+        return Ok(login_page(visit, Some(requested), username, None));
+    };
+    let scope = requested.scope(visit, &visitor)?;
+    let facts = Facts {
+        prompts_consent: requested.request.prompt.consent,
+        first_party: requested.client.first_party,
+        scope: &scope,
+        is_native: requested.request.return_address.redirect_uri.is_native(),
+    };
+    let consent = visitor.owner.consent(&requested.client.client_id);
+    match facts.page_due(consent, visit.now) {
+        Some(PageDue::Consent) if is_silent => Err(requested.reject(visit, Error::consent_required())),
+        Some(PageDue::Interaction) if is_silent => Err(requested.reject(visit, Error::interaction_required())),
+        Some(_) => consent::show(visit, requested, (&visitor, &scope), false).await,
+        None => {
+            let period = Period::preselected(consent, visit.now);
+            let issued = issue(visit, requested, (&visitor, &scope), period).await?;
+            // Another request ended the consent meanwhile.
+            Ok(issued.unwrap_or_else(|| done(requested.again(visit))))
+        }
+    }
+}
+
+/// Returns the login page. Without a request it leads to the account page.
+pub(super) fn login_page(
+    visit: &Visit,
+    requested: Option<&Requested>,
+    username: &str,
+    error: Option<LoginError>,
+) -> Response {
+    let page = Login {
+        view: &visit.view,
+        client: requested.map(Requested::shown_name),
+        query: &requested.map(Requested::query).unwrap_or_default(),
+        username: Outside(username),
+        error,
+    };
+    done(page.response())
+}
+
+/// Marks a response as the end of a step that issued nothing.
+pub(super) fn done(response: Response) -> Response {
+    (Extension(Decision::Done { reason: None }), response).into_response()
+}

@@ -1,0 +1,134 @@
+//! A request of a browser, and the user who is signed in with it.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::extract::rejection::BytesRejection;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+
+use super::cookies;
+use super::pages::View;
+use crate::app::App;
+use crate::consent::Owner;
+use crate::error::Error;
+use crate::http::request::body::{ContentType, check_encoding};
+use crate::http::request::form;
+use crate::http::request::origin::origin;
+use crate::params::{Defined, Params};
+use crate::session::{Session, SessionCookie, SessionLifetimes};
+use crate::throttle::Network;
+use crate::user::{User, Username};
+
+/// The body of a request, as axum reads it.
+pub(super) type Body = Result<Bytes, BytesRejection>;
+
+/// A request of a browser.
+pub(super) struct Visit {
+    pub app: Arc<App>,
+    pub view: View,
+    pub lifetimes: SessionLifetimes,
+    /// The query, undecoded; may be empty.
+    pub query: String,
+    /// The network of the browser, if the gateway states its address.
+    pub network: Option<Network>,
+    /// The time of the request, in seconds since the epoch.
+    pub now: u64,
+    headers: HeaderMap,
+}
+
+impl FromRequestParts<Arc<App>> for Visit {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let missing = || Error::server_error("a layer of the routes is missing");
+        let headers = parts.headers.clone();
+        Ok(Self {
+            view: parts.extensions.get().cloned().ok_or_else(missing)?,
+            lifetimes: parts.extensions.get().copied().ok_or_else(missing)?,
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            network: origin(parts.extensions.get(), &headers).source.map(Network::from),
+            now: app.clock.now(),
+            app: app.clone(),
+            headers,
+        })
+    }
+}
+
+/// A session that was not ended, with the cookie that has its secret. Its ends may have passed.
+pub(super) struct Presented {
+    pub cookie: SessionCookie,
+    pub session: Session,
+}
+
+/// A user who is signed in.
+pub(super) struct Visitor {
+    pub cookie: SessionCookie,
+    pub session: Session,
+    pub user: User,
+    /// The consents of the user.
+    pub owner: Owner,
+}
+
+impl Visit {
+    /// Returns the text of a form: a body of at most 16 KiB, not compressed, of the right type.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn form_text(&self, body: Body) -> Result<Bytes, Error> {
+        let body = body.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
+            _ => Error::invalid_request("The body cannot be read."),
+        })?;
+        check_encoding(&self.headers)?;
+        match ContentType::of(&self.headers)? {
+            ContentType::Form => Ok(body),
+            ContentType::Json => Err(Error::invalid_request("The body is not a form.")),
+        }
+    }
+
+    /// Reads the form of a request to an endpoint that defines these parameters.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn form(&self, body: Body, defined: Defined) -> Result<Params, Error> {
+        form::read(&self.form_text(body)?, defined, "The body is not a well-formed form.")
+    }
+
+    /// Reads the session of the request. A request without one valid cookie causes no read.
+    ///
+    /// # Errors
+    /// Server errors.
+    pub async fn presented(&self) -> Result<Option<Presented>, Error> {
+        let Some(cookie) = cookies::presented(&self.headers) else {
+            return Ok(None);
+        };
+        let session = self.app.store.session(&cookie.id().key()).await?.filter(|session| session.is_of(&cookie));
+        Ok(session.map(|session| Presented { cookie, session }))
+    }
+
+    /// Returns the user of a session, if the user is signed in. Reads the user and the consents concurrently, and records
+    /// the user for the log.
+    ///
+    /// # Errors
+    /// Server errors.
+    pub async fn visitor(&self, presented: Option<Presented>) -> Result<Option<Visitor>, Error> {
+        let current = presented.filter(|presented| presented.session.is_current(self.now));
+        let Some(Presented { cookie, session }) = current else {
+            return Ok(None);
+        };
+        let Some(username) = Username::parse(&session.username) else {
+            return Ok(None);
+        };
+        let store = &self.app.store;
+        let (user, owner) = tokio::try_join!(store.user(&username), store.owner(&session.user_id))?;
+        let Some(user) = user.filter(|user| session.is_signed_in(&cookie, user, self.now)) else {
+            return Ok(None);
+        };
+        if let Ok(keys) = self.app.keyring.current().await {
+            tracing::Span::current().record("user", keys.log_id(&username));
+        }
+        Ok(Some(Visitor { cookie, session, user, owner }))
+    }
+}
