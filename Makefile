@@ -63,7 +63,7 @@ logs: | $(TOOLS)/local/installed ## Shows the log of the function of deploy-loca
 stop: ## Stops the local cloud of deploy-local
 	@if [ -e $(TOOLS)/local/installed ]; then $(local_cloud) stop; fi
 
-e2e: | needs-cargo needs-cc needs-chromium needs-curl needs-objdump $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed ## Deploys to a separate local cloud and runs the end-to-end tests through the URL of the API (BUILD=release)
+e2e: | needs-cargo needs-cc needs-chromium needs-curl needs-go needs-objdump $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed ## Deploys to a separate local cloud and runs the end-to-end tests through the URL of the API (BUILD=release)
 	@BUILD="$(BUILD)" PYTHONPATH=tools $(TOOLS)/e2e/bin/python -m pytest $(TESTS)
 
 lint: | $(TOOLS)/sam/installed ## Validates the template and those of the examples
@@ -118,6 +118,7 @@ needs-%:
 source-of-cargo := Rust 1.94.1 or newer (https://rustup.rs)
 source-of-cc := a C compiler
 source-of-chromium := Chromium (on Debian the package chromium)
+source-of-go := Go with x/oauth2 (on Debian the packages golang-go and golang-golang-x-oauth2-dev)
 source-of-c++ := a C++ compiler (g++)
 source-of-objdump := binutils
 source-of-python3 := Python 3.11 or newer

@@ -129,7 +129,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             let step = if after_restore { STEP_AFTER_RESTORE } else { 1 };
             deployment.announce().await?;
             match username {
-                Some(username) => change(&deployment, json, &username, |user| user.end_sessions(step)).await?,
+                Some(username) => log_out::one(&deployment, json, &username, step).await?,
                 None => return log_out::all(deployment, json, step, yes).await,
             }
         }

@@ -48,12 +48,18 @@ pub(super) fn send<C: Call>(call: C) -> impl Future<Output = Result<C::Output, F
     }
 }
 
-/// Treats a failed condition as success: the write is not needed, or was done before.
-pub(super) fn unless_condition_failed<T>(result: Result<T, Failure>) -> Result<(), StoreError> {
+/// Returns if the condition of a write was true, and the write had an effect.
+pub(super) fn condition_held<T>(result: Result<T, Failure>) -> Result<bool, StoreError> {
     match result {
-        Ok(_) | Err(Failure::Condition(_)) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(Failure::Condition(_)) => Ok(false),
         Err(Failure::Store(error)) => Err(error),
     }
+}
+
+/// Treats a failed condition as success: the write is not needed, or was done before.
+pub(super) fn unless_condition_failed<T>(result: Result<T, Failure>) -> Result<(), StoreError> {
+    condition_held(result).map(drop)
 }
 
 fn failure<E>(operation: &'static str, error: &SdkError<E>) -> Failure

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
-use super::call::{Failure, send, unless_condition_failed};
+use super::call::{Failure, condition_held, send, unless_condition_failed};
 use super::item::{Item, number, string};
 use super::{Store, StoreError};
 use crate::consent::{Consent, Owner};
@@ -113,11 +113,12 @@ impl Store {
         unless_condition_failed(send(request).await)
     }
 
-    /// Removes a consent, and with it every login of the client, unless the consent is not the one that was read.
+    /// Removes a consent, and with it every login of the client, if the consent is the one that was read. Returns false if
+    /// not; then nothing changes.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn remove_consent(&self, key: ConsentKey<'_>, consent: &Consent) -> Result<(), StoreError> {
+    pub async fn remove_consent(&self, key: ConsentKey<'_>, consent: &Consent) -> Result<bool, StoreError> {
         let request = self
             .update_grant(&id(key.user_id))
             .condition_expression("#c.#id = :id")
@@ -125,7 +126,7 @@ impl Store {
             .expression_attribute_names("#c", key.attribute())
             .expression_attribute_names("#id", "id")
             .expression_attribute_values(":id", string(&consent.id));
-        unless_condition_failed(send(request).await)
+        condition_held(send(request).await)
     }
 
     fn decode_owner(&self, item: Option<Item>) -> Result<Owner, StoreError> {

@@ -1,7 +1,7 @@
 //! The table of users.
 
 use super::administration::Record;
-use super::call::{Failure, send, unless_condition_failed};
+use super::call::{condition_held, send};
 use super::item::{Table, number, string};
 use super::{Store, StoreError};
 use crate::password_hash::Hash;
@@ -31,19 +31,15 @@ impl Store {
             .update_expression("SET password_hash = :new")
             .expression_attribute_values(":old", string(old.as_str()))
             .expression_attribute_values(":new", string(new.as_str()));
-        match send(request).await {
-            Ok(_) => Ok(true),
-            Err(Failure::Condition(_)) => Ok(false),
-            Err(Failure::Store(error)) => Err(error),
-        }
+        condition_held(send(request).await)
     }
 
     /// Ends all existing logins of a user, by adding `step` to the session generation
-    /// ([`User::end_sessions`]). A user that does not exist has no logins.
+    /// ([`User::end_sessions`]). Returns false if the user does not exist, and has no logins.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn end_sessions(&self, username: &str, step: u64) -> Result<(), StoreError> {
+    pub async fn end_sessions(&self, username: &str, step: u64) -> Result<bool, StoreError> {
         let request = self
             .dynamodb
             .update_item()
@@ -52,7 +48,7 @@ impl Store {
             .condition_expression("attribute_exists(username)")
             .update_expression("ADD session_generation :step")
             .expression_attribute_values(":step", number(step));
-        unless_condition_failed(send(request).await)
+        condition_held(send(request).await)
     }
 }
 

@@ -4,16 +4,15 @@
 
 use std::env;
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response};
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::TokioExecutor;
 use oauth2::basic::{BasicClient, BasicTokenResponse};
 use oauth2::{
-    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, ResourceOwnerPassword, ResourceOwnerUsername, Scope,
-    TokenResponse, TokenUrl,
+    AuthType, ClientId, ClientSecret, ResourceOwnerPassword, ResourceOwnerUsername, Scope, TokenResponse, TokenUrl,
 };
 use serde::Deserialize;
+
+mod oauth2_send;
+
+use oauth2_send::send;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,14 +34,6 @@ struct Identity {
 struct User {
     username: String,
     password: String,
-}
-
-async fn send(request: HttpRequest) -> Result<HttpResponse, Error> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let (parts, body) = request.into_parts();
-    let (parts, body) = client.request(Request::from_parts(parts, Body::from(body))).await?.into_parts();
-    let body = to_bytes(Body::new(body), usize::MAX).await.expect("the response is complete");
-    Ok(Response::from_parts(parts, body.to_vec()))
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -41,10 +41,8 @@ pub async fn run(deployment: &Deployment, json: bool, command: Command) -> Resul
     deployment.announce().await?;
     input::confirm(yes, &format!("Remove the consent of {username} for {client_id}? It ends the client's logins."))?;
     let key = ConsentKey { user_id: &user.user_id, client_id: &client_id };
-    deployment.store.remove_consent(key, consent).await?;
-    // The write has no effect on a consent that was granted meanwhile.
-    if deployment.store.owner(&user.user_id).await?.consent(&client_id).is_some() {
-        return Err(Error::new("the consent was granted again simultaneously; check it, and try again"));
+    if !deployment.store.remove_consent(key, consent).await? {
+        return Err(Error::new("the consent was removed or granted again simultaneously; check it, and try again"));
     }
     output::result(json, &json!({"username": username, "removed": client_id}), || {
         format!("removed the consent of user {username} for client {client_id}")

@@ -1,4 +1,4 @@
-//! `countersign user log-out --all`: ends all logins of all users.
+//! `countersign user log-out`: ends all logins of one user, or of all users.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use countersign::user::User;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::{print, read};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::retry::with_retries;
@@ -14,6 +15,16 @@ use crate::{Outcome, input, output};
 
 /// The number of concurrent writes.
 const CONCURRENT_WRITES: usize = 64;
+
+/// Adds `step` to the session generation of a user, and prints the user.
+pub async fn one(deployment: &Deployment, json: bool, username: &str, step: u64) -> Result<(), Error> {
+    let mut user = read(deployment, username).await?.record;
+    if !deployment.store.end_sessions(&user.username, step).await? {
+        return Err(Error::new(format!("user {username} was deleted simultaneously")));
+    }
+    user.end_sessions(step);
+    print(json, &user)
+}
 
 /// Adds `step` to the session generation of every user. An interrupted run can be repeated: a number that is added twice
 /// ends the same logins.
@@ -52,7 +63,7 @@ pub async fn all(deployment: Deployment, json: bool, step: u64, yes: bool) -> Re
 async fn end_sessions(store: Arc<Store>, username: String, step: u64) -> Result<Option<String>, StoreError> {
     match with_retries(StoreError::is_transient, || store.end_sessions(&username, step)).await {
         Err(StoreError::Rejected { cause }) if cause.contains("ValidationException") => Ok(Some(username)),
-        result => result.map(|()| None),
+        result => result.map(|_| None),
     }
 }
 

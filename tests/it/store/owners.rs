@@ -68,13 +68,13 @@ async fn a_consent_is_written_only_over_the_one_that_was_read() {
 async fn a_removal_removes_only_the_consent_that_was_read() {
     let test = TestApp::start().await;
     let (store, first) = (&test.app.store, consent("one", "a", None));
-    store.remove_consent(CRM, &first).await.unwrap();
+    assert!(!store.remove_consent(CRM, &first).await.unwrap());
     assert_eq!(item(&test), Value::Null, "no item is stored");
     store.put_consent(CRM, None, &first).await.unwrap();
     store.put_consent(ConsentKey { client_id: "spa", ..CRM }, None, &first).await.unwrap();
-    store.remove_consent(CRM, &consent("two", "a", None)).await.unwrap();
+    assert!(!store.remove_consent(CRM, &consent("two", "a", None)).await.unwrap());
     assert_eq!(stored(&test).await.as_ref(), Some(&first));
-    store.remove_consent(CRM, &first).await.unwrap();
+    assert!(store.remove_consent(CRM, &first).await.unwrap());
     assert_eq!(store.owner("7").await.unwrap().consents.into_keys().collect::<Vec<_>>(), ["spa"]);
 }
 

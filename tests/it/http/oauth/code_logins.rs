@@ -45,9 +45,9 @@ impl Login {
     async fn change(&self, change: Change) {
         let (test, store) = (&self.test, &self.test.app.store);
         match change {
-            Change::ConsentRemoved => store.remove_consent(KEY, &self.browser.consent).await.unwrap(),
+            Change::ConsentRemoved => assert!(store.remove_consent(KEY, &self.browser.consent).await.unwrap()),
             Change::ConsentGivenAgain => {
-                store.remove_consent(KEY, &self.browser.consent).await.unwrap();
+                assert!(store.remove_consent(KEY, &self.browser.consent).await.unwrap());
                 test.sign_in("openid offline_access", Period::Unlimited).await;
             }
             Change::ConsentEnded => self.limit(NOW).await,
