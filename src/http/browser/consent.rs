@@ -45,7 +45,7 @@ pub(super) async fn show(
         user: Outside(&visitor.session.username),
         query: &query,
         other_account_query: &request.query().with_login().to_string(),
-        scopes: scope_lines(&visit.view, &texts, scope, |token| !consent.is_some_and(|consent| consent.has(token))),
+        scopes: scope_lines(&visit.view, &texts, scope, |token| consent.is_some_and(|consent| !consent.has(token))),
         confirm: &keys.consent_keys.value(visitor.cookie.id(), &query),
         keep: keep(consent),
         client_uri: client.client_uri.as_ref().map(HttpsUrl::as_str),
