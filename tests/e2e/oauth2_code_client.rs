@@ -42,8 +42,8 @@ async fn main() {
     let output = browser.args(["tests/e2e/scripted_browser.py", url.as_str()]).output().unwrap();
     let returned = Url::parse(str::from_utf8(&output.stdout).unwrap().trim()).unwrap();
     let params: HashMap<_, _> = returned.query_pairs().into_owned().collect();
-    assert_eq!(params["state"], *state.secret());
-    let code = AuthorizationCode::new(params["code"].clone());
+    assert_eq!(params.get("state"), Some(state.secret()));
+    let code = AuthorizationCode::new(params.get("code").unwrap().clone());
     let response = client.exchange_code(code).set_pkce_verifier(verifier).request_async(&send).await.unwrap();
     println!("{}", serde_json::to_string(&response).unwrap());
 }
