@@ -1,14 +1,18 @@
-//! `countersign token`: gets and inspects access tokens. Uses AWS only to find the URL of the API.
+//! `countersign token`: gets, inspects and revokes tokens.
 
 use clap::Subcommand;
+use countersign::refresh_token::Family;
+use countersign::token::presented::PresentedToken;
 use serde::de::DeserializeOwned;
 
-use crate::deployment::Target;
+use crate::deployment::{Deployment, Target};
 use crate::error::Error;
 use crate::{Outcome, api};
 
 mod get;
 mod inspect;
+mod revoke;
+mod state;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -23,6 +27,7 @@ pub enum Command {
   countersign token inspect < token.txt
   countersign token get --client-id billing-cron < secret.txt | countersign token inspect
   countersign token inspect --issuer https://login.example.com
+  countersign token inspect --live < token.txt
 
 The audience is not checked, because only the resource server knows which audience it requires.
 
@@ -31,14 +36,42 @@ Exit codes: 0 the token is valid; 3 it is not valid; 1 the check failed.")]
         /// The expected issuer, if it is not the deployment's
         #[arg(long, value_name = "URL")]
         issuer: Option<String>,
+        /// Also show the state of the token: its login, user and client. Accepts refresh tokens, too
+        #[arg(long, conflicts_with = "issuer")]
+        live: bool,
     },
+    /// Revoke a token of any client, like the revocation endpoint. The token is read from a prompt or from stdin
+    #[command(after_help = "Example:
+  countersign token revoke < token.txt
+
+A refresh token or an access token of a user ends the login with all its tokens. An access token of a
+service ends itself. Verifiers that only check signatures accept issued access tokens until they expire.
+
+Exit codes: 0 ended; 3 there was nothing to end; 1 failed.")]
+    Revoke,
 }
 
 pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Error> {
     match command {
         Command::Get(options) => get::run(target, json, options).await,
-        Command::Inspect { issuer } => inspect::run(target, json, issuer).await,
+        Command::Inspect { live: true, .. } => state::run(target, json).await,
+        Command::Inspect { issuer, .. } => inspect::run(target, json, issuer).await,
+        Command::Revoke => revoke::run(target, json).await,
     }
+}
+
+/// Reads the family of the login that a token belongs to.
+async fn family_of(deployment: &Deployment, token: &PresentedToken) -> Result<Option<Family>, Error> {
+    match token.family() {
+        Some(family) => Ok(deployment.store.refresh_family(family).await?),
+        None => Ok(None),
+    }
+}
+
+/// Removes the scheme from the value of an `Authorization` header, which is accepted as a token, too.
+fn bare(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix("Bearer ").unwrap_or(text)
 }
 
 /// Fetches a JSON document of the API.

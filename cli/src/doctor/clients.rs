@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use countersign::client::{Client, GrantType};
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
+use countersign::redirect_uri::RedirectUri;
 use countersign::store::{StoreError, Stored};
 use url::Url;
 
@@ -26,6 +27,7 @@ pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<
             Ok(client) => {
                 let client = client.record;
                 let problems = problems(&client, now).into_iter().chain(browser_problems(&client, issuer.as_ref()));
+                let problems = problems.chain(login_page_problems(&client, deployment.config.pages.is_some()));
                 for (_, description, fix) in problems.filter(|(is_so, ..)| client.enabled && *is_so) {
                     tally.add((Level::Warning, description.to_owned(), fix), &client_id);
                 }
@@ -120,6 +122,34 @@ fn browser_problems(client: &Client, issuer: Option<&Url>) -> [Problem; 3] {
             client.refresh_token_cookie && client.allowed_origins.origins().iter().any(is_other_site),
             "an origin of another site than the issuer, from which browsers do not send the cookie",
             "serve the application and the API from subdomains of one domain, or remove the origin",
+        ),
+    ]
+}
+
+/// Checks if the client works with the login pages.
+fn login_page_problems(client: &Client, are_on: bool) -> [Problem; 4] {
+    let gets_codes = client.may_use(GrantType::AuthorizationCode);
+    let uris = client.redirect_uris.uris();
+    [
+        (
+            gets_codes && !are_on,
+            "the grant authorization_code, but LoginPages is off",
+            "deploy the stack with LoginPages on, or remove the grant",
+        ),
+        (
+            gets_codes && uris.is_empty(),
+            "the grant authorization_code without a redirect URI, so no codes",
+            "`countersign client update ID --redirect-uri URI`",
+        ),
+        (
+            gets_codes && !client.is_public() && !uris.is_empty() && uris.iter().all(RedirectUri::is_native),
+            "secrets, but redirect URIs only for applications on the user's own device, which cannot keep a secret",
+            "`countersign client update ID --redirect-uri https://HOST/PATH`, or create a public client",
+        ),
+        (
+            gets_codes && !client.require_pkce,
+            "codes without PKCE, which an attacker can inject",
+            "`countersign client update ID --require-pkce`, if the client supports it",
         ),
     ]
 }

@@ -6,14 +6,14 @@ use countersign::token::verify::{Form, Inspection, JwkSet, Part, Problem, inspec
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::fetch;
+use super::{bare, fetch};
 use crate::deployment::Target;
 use crate::error::Error;
 use crate::{Outcome, api, input, output};
 
 /// An inspection as JSON.
 #[derive(Serialize)]
-struct View<'a> {
+pub struct View<'a> {
     valid: bool,
     version: Option<u8>,
     header: Option<&'a Map<String, Value>>,
@@ -27,23 +27,29 @@ pub async fn run(target: &Target, json: bool, issuer: Option<String>) -> Result<
     let url = api::check_url(&url).map_err(Error::new)?;
     let text = input::secret("Token")?;
     let keys: Result<JwkSet, _> = fetch(&format!("{url}/.well-known/jwks.json")).await.map_err(Error::message);
-    let token = text.trim();
-    // The value of an Authorization header is accepted, too.
-    let token = token.strip_prefix("Bearer ").unwrap_or(token);
+    let token = bare(&text);
     let now = Clock::System.now();
     let inspection = inspect(token, &issuer, keys.as_ref().ok(), now);
-    let unverified = keys.err().unwrap_or_default();
-    let problems = inspection.problems.iter().map(|problem| describe(*problem, token, &issuer, &unverified));
-    let problems: Vec<_> = problems.collect();
-    let view = View {
-        valid: inspection.is_valid(),
-        version: inspection.version.map(TokenVersion::number),
-        header: inspection.header.as_ref(),
-        claims: inspection.claims.as_ref(),
-        problems: &problems,
-    };
-    output::result(json, &view, || format(&inspection, &problems, now))?;
+    let problems = problems(&inspection, token, &issuer, &keys.err().unwrap_or_default());
+    output::result(json, &View::new(&inspection, &problems), || format(&inspection, &problems, now))?;
     Ok(if inspection.is_valid() { Outcome::Done } else { Outcome::NeedsAttention })
+}
+
+/// Describes all problems of a token. `unverified` is the reason why there are no keys.
+pub fn problems(inspection: &Inspection, token: &str, issuer: &str, unverified: &str) -> Vec<String> {
+    inspection.problems.iter().map(|problem| describe(*problem, token, issuer, unverified)).collect()
+}
+
+impl<'a> View<'a> {
+    pub fn new(inspection: &'a Inspection, problems: &'a [String]) -> Self {
+        Self {
+            valid: inspection.is_valid(),
+            version: inspection.version.map(TokenVersion::number),
+            header: inspection.header.as_ref(),
+            claims: inspection.claims.as_ref(),
+            problems,
+        }
+    }
 }
 
 /// Returns the expected issuer, and the URL where the issuer publishes the keys.
@@ -150,7 +156,7 @@ fn form_name(form: Form) -> &'static str {
 }
 
 /// Formats an inspection as text.
-fn format(inspection: &Inspection, problems: &[String], now: u64) -> String {
+pub fn format(inspection: &Inspection, problems: &[String], now: u64) -> String {
     let header = |name: &str| inspection.header.as_ref()?.get(name);
     let claim = |name: &str| inspection.claims.as_ref()?.get(name);
     let version = inspection.version.map_or_else(|| "unknown".to_owned(), |version| version.number().to_string());

@@ -142,6 +142,10 @@ async fn problems_of_tables_and_records_are_found() {
     let origins = json!(["https://app.auth.example", "https://other.test"]);
     put(json!({"client_id": "spa", "enabled": true, "scopes": ["a"], "token_endpoint_auth_method": "none",
                "grant_types": ["password", "client_credentials"], "allowed_origins": origins, "refresh_token_cookie": true}));
+    put(json!({"client_id": "code", "enabled": true, "scopes": ["a"], "grant_types": ["authorization_code"],
+               "secrets": [{"hash": hash}], "redirect_uris": ["http://127.0.0.1/cb"], "require_pkce": false}));
+    put(json!({"client_id": "nowhere", "enabled": true, "scopes": ["a"], "grant_types": ["authorization_code"],
+               "token_endpoint_auth_method": "none"}));
     test.cloud.put("UsersTable", &json!({"username": "odd", "enabled": true})).unwrap();
     let twin = json!({"username": "Twin@Example.com", "user_id": "1042", "enabled": true});
     test.cloud.put("UsersTable", &twin).unwrap();
@@ -155,6 +159,10 @@ async fn problems_of_tables_and_records_are_found() {
         ("warning", "expiring: the last active secret expires within 7 days"),
         ("warning", "expiring: default scopes that are not among the scopes"),
         ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),
+        ("warning", "code, nowhere: the grant authorization_code, but LoginPages is off"),
+        ("warning", "nowhere: the grant authorization_code without a redirect URI"),
+        ("warning", "code: secrets, but redirect URIs only for applications on the user's own device"),
+        ("warning", "code: codes without PKCE"),
         ("warning", "spa: grant types that a public client may not use"),
         ("warning", "spa: an origin of another site than the issuer"),
         ("warning", "expiring: an access_token_ttl above 7 days, which is limited to 7 days"),

@@ -27,6 +27,7 @@ mod page;
 mod passwords;
 mod plan;
 mod public_clients;
+mod revocation;
 mod scopes;
 mod shared_ids;
 mod tokens;

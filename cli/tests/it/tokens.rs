@@ -103,7 +103,7 @@ async fn token_inspect_describes_each_problem() {
             changed_token(good, |_, claims| claims["iat"] = json!(expired + 9 * day)),
             "The exp is not after the iat",
         ),
-        ("no scope", changed_token(good, |_, claims| claims["scope"] = Value::Null), "The scope is not a string"),
+        ("no scope", changed_token(good, |_, claims| claims["scope"] = Value::Null), "The scope is not a list"),
         (
             "exp as text",
             changed_token(good, |_, claims| claims["exp"] = json!("1")),
