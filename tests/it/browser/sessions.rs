@@ -29,7 +29,7 @@ async fn s_814_each_login_has_a_new_secret_and_nothing_of_the_request() {
     let request = our_form("/oauth/login").header("cookie", &chosen);
     let response = browser.send(request, &form_body(&SIGN_IN)).await;
     let first = set_cookie(&response).unwrap();
-    assert_eq!(response.header("set-cookie").unwrap(), format!("{first}; Path=/; Secure; HttpOnly; SameSite=Lax"),);
+    assert_eq!(response.header("set-cookie").unwrap(), format!("{first}; Path=/; Secure; HttpOnly; SameSite=Lax"));
     assert_ne!(id_of(&first), "A".repeat(21));
     browser.sign_in(JOHN).await;
     let second = browser.cookie.clone().unwrap();
