@@ -67,8 +67,7 @@ async fn token_inspect_describes_each_problem() {
     let url = test.serve().await;
     let good = test.form(SERVICE, &[("grant_type", "client_credentials")]).await;
     let good = good.body["access_token"].as_str().unwrap();
-    let foreign = foreign_token().await;
-    let refresh = test.log_in().await;
+    let (foreign, refresh) = (foreign_token().await, test.log_in().await);
     let day = 86_400;
     let expired = test.now() - 2 * day;
     let (first, last) = good.split_at(good.len() - 40);
@@ -76,7 +75,7 @@ async fn token_inspect_describes_each_problem() {
     let table: [(&str, String, &str); 19] = [
         ("changed", changed_token(good, |_, claims| claims["sub"] = json!("root")), "The signature is wrong"),
         ("flipped", flipped, "The signature is wrong"),
-        ("foreign", foreign.clone(), "The key is not published"),
+        ("foreign", foreign, "The key is not published"),
         ("none", changed_token(good, |header, _| header["alg"] = json!("none")), "The token is not signed"),
         ("HS256", changed_token(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
         (
@@ -120,9 +119,15 @@ async fn token_inspect_describes_each_problem() {
         let problems = inspected.json()["problems"].to_string();
         assert!(problems.contains(said), "{name}: {problems}");
     }
+}
+
+#[tokio::test]
+async fn token_inspect_reads_the_token_from_stdin_and_explains_an_unknown_key() {
+    let test = started().await;
+    let (url, foreign) = (test.serve().await, foreign_token().await);
     let shown = command_line(&test).run_with(&["token", "inspect", "--url", &url], &foreign).await;
     shown.assert(3, "The token is not valid:").assert(3, "was removed");
-    command_line(&test).run_with(&["token", "inspect", good], "").await.assert(2, "unexpected argument");
+    command_line(&test).run_with(&["token", "inspect", &foreign], "").await.assert(2, "unexpected argument");
 }
 
 /// The content is shown even if the issuer does not respond.

@@ -50,7 +50,7 @@ struct Metadata<'a> {
 
 /// The members of a deployment with login pages.
 #[derive(Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the published form of each is a boolean")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the document")]
 struct OfPages<'a> {
     end_session_endpoint: String,
     response_modes_supported: [&'static str; 1],

@@ -305,10 +305,11 @@ fn check_claims(id: &str, expect: &Value, claims: &Value, before: Option<&Value>
         assert_eq!(claims[name], value, "{id}: {name}");
     }
     let names = |list: &str| expect[list].as_array().cloned().unwrap_or_default();
-    for (list, is_absent) in [("present", false), ("absent", true)] {
-        for name in names(list) {
-            assert_eq!(claims[text(&name)].is_null(), is_absent, "{id}: {name}");
-        }
+    for name in names("present") {
+        assert!(!claims[text(&name)].is_null(), "{id}: {name}");
+    }
+    for name in names("absent") {
+        assert!(claims[text(&name)].is_null(), "{id}: {name}");
     }
     for name in names("same") {
         assert_eq!(claims[text(&name)], before.unwrap()[text(&name)], "{id}: {name}");
