@@ -96,7 +96,8 @@ pub fn active<'a>(evidence: Evidence<'a>, issuer: &'a str, now: u64) -> Result<C
                 return Err("the refresh token is not the active one of its login");
             }
             let scope = family.scope_left(&family.scopes, client, user).map_err(|_| NO_SCOPE)?;
-            Ok(Content::of_refresh_token(family, &scope, issuer))
+            let expires_at = family.expires_at.min(family.last_end(evidence.records.consent));
+            Ok(Content::of_refresh_token(family, &scope, expires_at, issuer))
         }
     }
 }
@@ -127,13 +128,13 @@ impl<'a> Content<'a> {
         }
     }
 
-    fn of_refresh_token(family: &'a Family, scope: &Scope, issuer: &'a str) -> Self {
+    fn of_refresh_token(family: &'a Family, scope: &Scope, expires_at: u64, issuer: &'a str) -> Self {
         Self {
             active: true,
             scope: scope.to_string(),
             client_id: &family.client_id,
             token_type: None,
-            exp: family.expires_at.min(family.absolute_expires_at),
+            exp: expires_at,
             iat: None,
             nbf: None,
             sub: &family.user_id,

@@ -111,7 +111,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let scope = scope.map_err(|_| reject("client and user have lost all scopes"))?;
 
     let login = Login { user, at: family.auth_time, family: code.0 };
-    let expires_in = user_token_ttl(app, client, records.end_of(&family).saturating_sub(now));
+    let expires_in = user_token_ttl(app, client, family.last_end(records.consent()).saturating_sub(now));
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
     let sid = sid(&authorization.session, &client.client_id);

@@ -41,11 +41,4 @@ impl LoginRecords {
     pub fn consent(&self) -> Option<&Consent> {
         self.consent.as_ref()
     }
-
-    /// Returns the time at which the login ends, however often it is refreshed: the end of the family, or the earlier end
-    /// date that the user set for the client.
-    pub fn end_of(&self, family: &Family) -> u64 {
-        let until = self.consent.as_ref().and_then(|consent| consent.until);
-        family.absolute_expires_at.min(until.unwrap_or(u64::MAX))
-    }
 }

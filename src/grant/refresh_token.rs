@@ -116,7 +116,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
 
     let login = Login { user, at: family.auth_time, family: used.family };
     // A retry does not extend the family, which exists as long as its access tokens are valid.
-    let ends_at = records.end_of(&family).min(if is_active { u64::MAX } else { family.expires_at });
+    let ends_at = family.last_end(records.consent()).min(if is_active { u64::MAX } else { family.expires_at });
     let expires_in = user_token_ttl(app, client, ends_at.saturating_sub(now));
     let issuer = &app.config.issuer;
     let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };

@@ -33,6 +33,13 @@ impl Family {
         has_expired.then_some("the login has expired")
     }
 
+    /// Returns the time at which the login ends, however often it is refreshed: the end of the family, or the earlier end
+    /// date that the user set for the client.
+    pub fn last_end(&self, consent: Option<&Consent>) -> u64 {
+        let until = consent.and_then(|consent| consent.until);
+        self.absolute_expires_at.min(until.unwrap_or(u64::MAX))
+    }
+
     /// Checks if the login is valid at `now`. Returns its user.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ pub enum Flow {
 }
 
 /// All flows.
-pub const FLOWS: [Flow; 36] = [
+pub const FLOWS: &[Flow] = &[
     Flow::ClientCredentials,
     Flow::ColdStart,
     Flow::Reload,

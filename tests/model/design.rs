@@ -34,6 +34,12 @@ pub enum Design {
     RotatesForRetries,
     /// Responds without waiting for the write.
     RespondsBeforeTheWrite,
+    /// A revocation responds without waiting for its write.
+    RevokesAfterTheResponse,
+    /// An introspection does not compare `revoked`.
+    IntrospectsRevokedFamilies,
+    /// An introspection does not compare `session_generation`.
+    IntrospectsLoggedOutFamilies,
 }
 
 impl Design {

@@ -14,10 +14,11 @@
 //!
 //! # How the model is bound to the code
 //!
-//! - Every decision calls a function of the service: `Family::standing` or `Family::after_lost_rotation`.
+//! - Every decision calls a function of the service: `Family::standing`, `Family::end` or `Family::after_lost_rotation`.
 //! - The condition of the rotation is `Family::standing`, too. `tests/it/store/conditional_writes.rs` compares it, and the
 //!   effect of each write, with the expressions of DynamoDB.
-//! - The order of the steps is written a second time, in `service.rs`. It has to follow `src/grant/`.
+//! - The order of the steps is written a second time, in `service.rs`. It has to follow `src/grant/`
+//!   and `src/http/oauth/`.
 //!
 //! # The client
 //!
@@ -31,7 +32,6 @@
 //!   with the expression in `tests/it/store/conditional_writes.rs`.
 //! - A new promise is a property in `world.rs` and at least one mutant in `design.rs` that breaks it: a promise without a
 //!   mutant fails `each_promise_is_broken_by_a_design`.
-//! - The revocation endpoint: a request with the phases read and write. `Action::Revoke` then is its write.
 //! - Add a world to [`WORLDS`] instead of adding to "everything": the number of states multiplies.
 
 #![allow(
@@ -61,12 +61,22 @@ use stateright::{Checker, HasDiscoveries, Model, Path};
 use crate::design::Design;
 use crate::state::{Budget, Copied, Sender, Write};
 use crate::world::{
-    ACTIVE, Action, CAUSE, CONSUMES, CONTINUES, END_IS_FINAL, NO_ROTATION, NOT_ENDED, OLD, REPLAY_ENDS, SUCCESSOR,
-    World,
+    ACTIVE, Action, CAUSE, CONSUMES, CONTINUES, END_IS_FINAL, INACTIVE, NO_ROTATION, NOT_ENDED, OLD, REPLAY_ENDS,
+    SUCCESSOR, World,
 };
 
 const GRACE: u32 = 10;
-const NOTHING: Budget = Budget { client: 0, attacker: 0, faults: 0, graces: 0, back: false, forward: false, ends: 0 };
+const NOTHING: Budget = Budget {
+    client: 0,
+    attacker: 0,
+    revocations: 0,
+    introspections: 0,
+    faults: 0,
+    graces: 0,
+    back: false,
+    forward: false,
+    ends: 0,
+};
 
 /// A model that the checker can explore in several threads.
 trait Explorable:
@@ -98,19 +108,29 @@ fn explore<W: Explorable>(name: &str, world: W) -> usize {
 }
 
 /// The explored worlds: their names, the grace in seconds, and the number of events.
-const WORLDS: [(&str, u32, Budget); 6] = [
+const WORLDS: &[(&str, u32, Budget)] = &[
     ("only faults", GRACE, Budget { client: 4, faults: 2, graces: 1, ..NOTHING }),
     ("only faults, no grace", 0, Budget { client: 4, faults: 3, graces: 1, ..NOTHING }),
     ("a clock that steps back", GRACE, Budget { client: 4, faults: 2, graces: 1, back: true, ..NOTHING }),
     ("an operator", GRACE, Budget { client: 3, faults: 2, ends: 2, ..NOTHING }),
+    ("revocations", GRACE, Budget { client: 2, revocations: 2, introspections: 1, faults: 2, ..NOTHING }),
+    (
+        "a revocation and an operator",
+        GRACE,
+        Budget { client: 1, revocations: 1, introspections: 2, faults: 1, ends: 1, ..NOTHING },
+    ),
     ("an attacker", GRACE, Budget { client: 2, attacker: 2, faults: 2, graces: 1, ..NOTHING }),
-    ("everything", GRACE, Budget { client: 2, attacker: 1, faults: 2, graces: 1, back: true, forward: true, ends: 1 }),
+    (
+        "everything",
+        GRACE,
+        Budget { client: 2, attacker: 1, faults: 2, graces: 1, back: true, forward: true, ends: 1, ..NOTHING },
+    ),
 ];
 
 #[test]
 fn the_built_design_keeps_every_promise() {
     let explore = |(name, grace, left)| explore(name, World { design: Design::Built, grace, left });
-    let states: usize = WORLDS.into_iter().map(explore).sum();
+    let states: usize = WORLDS.iter().copied().map(explore).sum();
     print(&format!("in total: {states} states\n"));
     assert_documented(states);
 }
@@ -201,6 +221,8 @@ fn each_promise_is_broken_by_a_design() {
     let attacker = Budget { client: 2, attacker: 1, faults: 1, graces: 1, ..NOTHING };
     let operator = Budget { client: 2, faults: 2, ends: 1, ..NOTHING };
     let back = Budget { back: true, ..client };
+    let revocation = Budget { client: 1, revocations: 1, introspections: 1, ..NOTHING };
+    let log_out = Budget { introspections: 1, ends: 1, ..NOTHING };
     let mut broken = BTreeSet::new();
     for (design, grace, left, promise) in [
         (Design::RotatesBeforeTheUserIsRead, GRACE, client, CONSUMES),
@@ -219,6 +241,10 @@ fn each_promise_is_broken_by_a_design() {
         (Design::IgnoresTheClockBehind, GRACE, back, NOT_ENDED),
         (Design::RotatesForRetries, GRACE, client, SUCCESSOR),
         (Design::RespondsBeforeTheWrite, GRACE, client, SUCCESSOR),
+        (Design::RevokesAfterTheResponse, GRACE, revocation, END_IS_FINAL),
+        (Design::RevokesAfterTheResponse, GRACE, revocation, INACTIVE),
+        (Design::IntrospectsRevokedFamilies, GRACE, revocation, INACTIVE),
+        (Design::IntrospectsLoggedOutFamilies, GRACE, log_out, INACTIVE),
     ] {
         let world = World { design, grace, left };
         assert!(breaks(world, promise), "{design:?} keeps: {promise}");

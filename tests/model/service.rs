@@ -1,10 +1,10 @@
-//! The steps of a request, in the order of `src/grant/refresh_token.rs` and `src/grant/password.rs`.
+//! The steps of a request, in the order of `src/grant/` and `src/http/oauth/`.
 
 use countersign::refresh_token::{LostRotation, Standing};
 
 use crate::World;
 use crate::design::Design;
-use crate::state::{Phase, Promise, Request, Sender, State, Stored, Write};
+use crate::state::{Endpoint, Phase, Promise, Request, Sender, State, Stored, Write};
 
 /// The seconds for which [`Design::Before`] accepted a used token again after an outage.
 const TOLERATED: u8 = 100;
@@ -21,9 +21,18 @@ enum Response {
 }
 
 impl World {
-    /// The first round trip of a refresh: reads the family, and decides with the current clock. A login reads nothing.
+    /// The first round trip: reads the family, and decides with the current clock. A login reads nothing.
     pub fn read_family(&self, state: &mut State, request: Request) {
         let Some(token) = request.token else { return };
+        match request.endpoint {
+            Endpoint::Token => self.judge(state, request, token),
+            Endpoint::Revocation => self.revoke(state, request),
+            Endpoint::Introspection => self.introspect_family(state, request),
+        }
+    }
+
+    /// Decides on a refresh.
+    fn judge(&self, state: &mut State, request: Request, token: u8) {
         let Some(family) = state.family else {
             return self.respond(state, request, Response::Rejected);
         };
@@ -59,6 +68,11 @@ impl World {
             return state.go(request, Phase::Writing(Write::Begin { session: state.session }));
         };
         let logged_out = state.family.is_some_and(|family| family.session != state.session);
+        if request.endpoint == Endpoint::Introspection {
+            let is_active = !logged_out || self.design == Design::IntrospectsLoggedOutFamilies;
+            state.break_if(is_active && request.after_end, Promise::EndedIsInactive);
+            return state.end(request.id);
+        }
         let phase = match write {
             _ if logged_out && self.design != Design::IgnoresLogOut => Phase::Writing(Write::Revoke),
             Some(Write::Rotate { used, now }) if self.design == Design::RespondsBeforeTheWrite => {
@@ -69,6 +83,26 @@ impl World {
             None => Phase::Responding(token + 1),
         };
         state.go(request, phase);
+    }
+
+    /// Ends the login with one write, unless it is over.
+    fn revoke(&self, state: &mut State, request: Request) {
+        if state.has_family_ended() {
+            return state.revoked(request);
+        }
+        if self.design == Design::RevokesAfterTheResponse {
+            state.send_late(request.id, Write::Revoke);
+            return state.revoked(request);
+        }
+        state.go(request, Phase::Writing(Write::Revoke));
+    }
+
+    /// An access token of the login is not active if the login is over. Otherwise the user decides.
+    fn introspect_family(&self, state: &mut State, request: Request) {
+        if state.has_family_ended() && self.design != Design::IntrospectsRevokedFamilies {
+            return state.end(request.id);
+        }
+        state.go(request, Phase::UserNext(None));
     }
 
     /// The read of the user fails. Only [`Design::Before`] writes after that.
@@ -89,6 +123,7 @@ impl World {
         match write {
             // An existing family is the result of the same write, which was sent twice.
             Write::Begin { .. } => state.go(request, Phase::Responding(0)),
+            Write::Revoke if request.endpoint == Endpoint::Revocation => state.revoked(request),
             Write::Revoke => self.respond(state, request, Response::Rejected),
             Write::TolerateRetries { .. } => self.respond(state, request, Response::Dropped),
             Write::Rotate { used, .. } if applied => state.rotated(request, used),
@@ -147,6 +182,16 @@ impl World {
 }
 
 impl State {
+    fn has_family_ended(&self) -> bool {
+        self.family.is_none_or(|family| family.family().end(self.now().into()).is_some())
+    }
+
+    /// Responds to a revocation. From then on the login is over.
+    fn revoked(&mut self, request: Request) {
+        self.over = true;
+        self.end(request.id);
+    }
+
     fn rotated(&mut self, request: Request, used: u8) {
         let phase = match request.phase {
             Phase::WritingBeforeUser(_) => Phase::UserNext(None),

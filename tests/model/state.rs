@@ -114,6 +114,15 @@ pub enum Phase {
     Responding(u8),
 }
 
+/// The endpoint of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// A login or a refresh.
+    Token,
+    Revocation,
+    Introspection,
+}
+
 /// The sender of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Sender {
@@ -128,6 +137,7 @@ pub struct Request {
     /// A number that no other request and no late copy has.
     pub id: u8,
     pub sender: Sender,
+    pub endpoint: Endpoint,
     /// The presented generation; `None` for a login.
     pub token: Option<u8>,
     pub phase: Phase,
@@ -163,6 +173,10 @@ pub struct Budget {
     pub client: u8,
     /// Refresh requests of the attacker.
     pub attacker: u8,
+    /// Revocations by the client.
+    pub revocations: u8,
+    /// Introspections of an access token of the login.
+    pub introspections: u8,
     /// Lost, duplicated and late messages, and dropped requests.
     pub faults: u8,
     /// The number of times that the grace passes.
@@ -186,6 +200,7 @@ pub enum Promise {
     OldTokenYieldsNothing,
     SameSuccessor,
     ErrorHasACause,
+    EndedIsInactive,
 }
 
 /// The state of the store, the requests, the client, the attacker and the clock.
@@ -208,12 +223,12 @@ pub struct State {
     pub left: Budget,
     /// The highest generation so far.
     pub highest: u8,
-    /// True if the login has ended.
+    /// True if the login has ended, or if a revocation got its response.
     pub over: bool,
     /// The successors in responses, for each presented generation: one bit for each successor.
     pub given: [u8; 6],
     /// The broken promises, one bit each.
-    pub broken: u8,
+    pub broken: u16,
 }
 
 impl State {
@@ -288,7 +303,7 @@ impl State {
     }
 
     pub fn break_if(&mut self, broken: bool, promise: Promise) {
-        self.broken |= u8::from(broken) << promise as u8;
+        self.broken |= u16::from(broken) << promise as u8;
     }
 
     pub fn keeps(&self, promise: Promise) -> bool {

@@ -5,7 +5,7 @@ use stateright::{Model, Property};
 
 use crate::design::Design;
 use crate::state::{
-    Budget, Copied, ENVIRONMENTS, LATE, LONG, Phase, Promise, Request, START, STEP, Sender, State, Write,
+    Budget, Copied, ENVIRONMENTS, Endpoint, LATE, LONG, Phase, Promise, Request, START, STEP, Sender, State, Write,
 };
 
 // The names are short because the checker hashes them for every state.
@@ -23,6 +23,8 @@ pub const REPLAY_ENDS: &str = "replay ends login";
 pub const OLD: &str = "old token is useless";
 /// All responses for a token contain the same successor, and the store has it.
 pub const SUCCESSOR: &str = "same successor";
+/// An introspection that begins after the end of the login, or after the response to a revocation, finds it inactive.
+pub const INACTIVE: &str = "ended is inactive";
 /// Without an attacker and with a correct clock, an error has a cause: a fault, a newer token or the end of the login.
 pub const CAUSE: &str = "error has a cause";
 /// Without an attacker, an operator and a clock that steps forward, the login never ends.
@@ -45,6 +47,8 @@ pub enum Action {
     LogIn,
     /// A request with a refresh token arrives.
     Refresh(Sender, u8),
+    /// A revocation or an introspection arrives.
+    Present(Endpoint),
     /// The request reads the family.
     ReadFamily(u8),
     /// The request reads the user.
@@ -82,12 +86,16 @@ impl World {
 
     /// Returns true if only faults happen.
     fn only_faults_happen(&self) -> bool {
-        self.has_no_attacker_and_a_correct_clock() && self.left.ends == 0
+        self.has_no_attacker_and_a_correct_clock() && self.nobody_ends_the_login()
     }
 
     /// Returns true if there is no reason to end the login. A clock that steps back is not a reason.
     fn client_is_innocent(&self) -> bool {
-        self.left.attacker == 0 && !self.left.forward && self.left.ends == 0
+        self.left.attacker == 0 && !self.left.forward && self.nobody_ends_the_login()
+    }
+
+    fn nobody_ends_the_login(&self) -> bool {
+        self.left.ends == 0 && self.left.revocations == 0
     }
 
     fn request_actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -123,7 +131,8 @@ impl World {
 
     fn client_actions(&self, state: &State, actions: &mut Vec<Action>) {
         let free = state.requests().count() < ENVIRONMENTS;
-        let mut own = state.requests().filter(|request| request.sender == Sender::Client);
+        let is_own = |request: &&Request| request.sender == Sender::Client && request.endpoint == Endpoint::Token;
+        let mut own = state.requests().filter(is_own);
         let late_login = state.late.iter().flatten().any(|copy| matches!(copy.write, Write::Begin { .. }));
         let Some(token) = state.token else {
             if own.next().is_none() && state.family.is_none() && !late_login {
@@ -135,6 +144,13 @@ impl World {
             actions.push(Action::Refresh(Sender::Attacker, 0));
             if state.stolen > 0 {
                 actions.push(Action::Refresh(Sender::Attacker, state.stolen));
+            }
+        }
+        for (endpoint, left) in
+            [(Endpoint::Revocation, state.left.revocations), (Endpoint::Introspection, state.left.introspections)]
+        {
+            if free && left > 0 {
+                actions.push(Action::Present(endpoint));
             }
         }
         // Without a grace a client uses its tokens one after the other, and logs in again after a lost response.
@@ -159,6 +175,7 @@ impl World {
         let request = Request {
             id: 0,
             sender,
+            endpoint: Endpoint::Token,
             token,
             phase: if token.is_some() { Phase::Arrived } else { Phase::UserNext(None) },
             applied: false,
@@ -172,6 +189,25 @@ impl World {
             (Sender::Attacker, _) => state.left.attacker -= 1,
         }
         state.begin(request);
+    }
+
+    /// Begins a revocation or an introspection. Any token of the login has the same effect.
+    fn present(state: &mut State, endpoint: Endpoint) {
+        match endpoint {
+            Endpoint::Revocation => state.left.revocations -= 1,
+            _ => state.left.introspections -= 1,
+        }
+        state.begin(Request {
+            id: 0,
+            sender: Sender::Client,
+            endpoint,
+            token: Some(0),
+            phase: Phase::Arrived,
+            applied: false,
+            after_end: state.over,
+            stale: false,
+            replay: false,
+        });
     }
 
     fn fault(&self, state: &mut State, action: Action) {
@@ -283,6 +319,7 @@ impl Model for World {
         match action {
             Action::LogIn => self.begin(&mut next, Sender::Client, None),
             Action::Refresh(sender, token) => self.begin(&mut next, sender, Some(token)),
+            Action::Present(endpoint) => Self::present(&mut next, endpoint),
             Action::ReadFamily(id) | Action::ReadUser(id) | Action::Write(id) | Action::Respond(id) => {
                 self.progress(&mut next, id);
             }
@@ -318,6 +355,7 @@ impl Model for World {
             Property::always(REPLAY_ENDS, |_, state: &State| state.keeps(Promise::ReplayEnds)),
             Property::always(OLD, |_, state: &State| state.keeps(Promise::OldTokenYieldsNothing)),
             Property::always(SUCCESSOR, |_, state: &State| state.keeps(Promise::SameSuccessor)),
+            Property::always(INACTIVE, |_, state: &State| state.keeps(Promise::EndedIsInactive)),
             Property::always(CAUSE, |_, state: &State| state.keeps(Promise::ErrorHasACause)),
             Property::always(NOT_ENDED, |world: &World, state: &State| {
                 !world.client_is_innocent() || state.family.is_none_or(|family| !family.revoked)

@@ -7,6 +7,7 @@ use testing::{
 };
 
 mod bad_tokens;
+mod code_logins;
 mod introspect;
 mod matrix;
 mod order;

@@ -70,7 +70,7 @@ fn only_line(log: &LogLines, members: &str) -> Value {
 
 #[tokio::test]
 async fn s_605_the_line_of_each_flow_has_exactly_the_members_that_its_decision_knows() {
-    for flow in FLOWS {
+    for &flow in FLOWS {
         let scenario = Scenario::prepare(flow).await;
         scenario.start().await;
         let log = LogLines::collect();

@@ -188,7 +188,7 @@ fn double_faults(calls: &[(String, usize)]) -> Vec<Vec<Fault>> {
 /// All runs. Each run has its own thread, because the log is collected by thread.
 pub static RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
     let mut open = Vec::new();
-    for flow in FLOWS {
+    for &flow in FLOWS {
         let calls = runtime().block_on(calls_of(flow));
         open.extend(single_faults(&calls).into_iter().map(|faults| (flow, faults)));
         open.extend(double_faults(&calls).into_iter().map(|faults| (flow, faults)));

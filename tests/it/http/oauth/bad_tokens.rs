@@ -11,7 +11,7 @@ use super::{API, log_in, service_token, started};
 use testing::{APPLICATION, ISSUER, NOW, SERVICE, TestApp, changed_token, p256_pem};
 
 /// Signs a header and claims with the current key of a deployment, so that only their content decides.
-async fn signed(test: &TestApp, header: &str, claims: &str) -> String {
+pub async fn signed(test: &TestApp, header: &str, claims: &str) -> String {
     let keys = test.app.keyring.current().await.unwrap();
     sign(&keys.current, header, claims)
 }
@@ -22,7 +22,7 @@ fn sign(key: &SigningKey, header: &str, claims: &str) -> String {
 }
 
 /// Returns the header and the claims of a token.
-fn parts(token: &str) -> (Value, Value) {
+pub fn parts(token: &str) -> (Value, Value) {
     let parts: Vec<_> = token.split('.').collect();
     let decode = |part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
     (decode(parts[0]), decode(parts[1]))

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::bad_tokens::{parts, signed};
 use super::{API, log_in, service_token, started};
 use testing::{APPLICATION, OTHER_APPLICATION, Response, SERVICE, TestApp};
 
@@ -24,6 +25,7 @@ enum State {
     LoginRevoked,
     LoginExpired,
     NoFamily,
+    OldTokenId,
     TokenRevoked,
     ClientDisabled,
     TokenExpired,
@@ -54,7 +56,7 @@ enum Seen {
 /// that introspects the audience, and by another client.
 type Row = (State, Revoked, Revoked, Seen, Seen, Seen);
 
-const OF_USER_TOKENS: [Row; 10] = [
+const OF_USER_TOKENS: [Row; 11] = [
     (State::Valid, Revoked::Ends, Revoked::InvalidGrant, Seen::Active, Seen::Active, Seen::No),
     (State::UserDeleted, Revoked::Ends, Revoked::InvalidGrant, Seen::No, Seen::No, Seen::No),
     (State::UserDisabled, Revoked::Ends, Revoked::InvalidGrant, Seen::No, Seen::No, Seen::No),
@@ -62,6 +64,7 @@ const OF_USER_TOKENS: [Row; 10] = [
     (State::NameReused, Revoked::Ends, Revoked::InvalidGrant, Seen::No, Seen::No, Seen::No),
     (State::LoginRevoked, Revoked::Nothing, Revoked::InvalidGrant, Seen::No, Seen::No, Seen::No),
     (State::NoFamily, Revoked::Nothing, Revoked::InvalidGrant, Seen::No, Seen::No, Seen::No),
+    (State::OldTokenId, Revoked::Nothing, Revoked::InvalidGrant, Seen::No, Seen::No, Seen::No),
     (State::ClientDisabled, Revoked::InvalidClient, Revoked::InvalidGrant, Seen::InvalidClient, Seen::No, Seen::No),
     (State::TokenExpired, Revoked::Nothing, Revoked::Nothing, Seen::No, Seen::No, Seen::No),
     (State::Forged, Revoked::Nothing, Revoked::Nothing, Seen::No, Seen::No, Seen::No),
@@ -136,6 +139,12 @@ impl Cell {
                     test.delete_item("GrantsTable", &json!({"id": family["id"]}));
                 }
             }
+            // A `jti` of builds before families for every login.
+            State::OldTokenId => {
+                let (header, mut claims) = parts(&self.token);
+                claims["jti"] = json!("AAAAAAAAAAAAAAAAAAAAAA");
+                self.token = signed(test, &header.to_string(), &claims.to_string()).await;
+            }
             State::TokenRevoked => test.revoke(self.owner, &[("token", &self.token)]).await.assert_revoked(),
             State::ClientDisabled => test.change_client(self.owner.0, &json!({"enabled": false})),
             // Shorter than a login lasts, so that only the access token expires.
@@ -158,9 +167,9 @@ impl Cell {
     }
 
     /// Returns the effect of a revocation by a client.
-    async fn revoke(&self, client: (&str, &str)) -> Revoked {
+    async fn revoke(&self, client: (&str, &str), params: &[(&str, &str)]) -> Revoked {
         let before = self.stored();
-        let response = self.test.revoke(client, &[("token", &self.token)]).await;
+        let response = self.test.revoke(client, &[&[("token", &*self.token)], params].concat()).await;
         let has_changed = self.stored() != before;
         match response.status {
             200 => response.assert_revoked(),
@@ -205,16 +214,34 @@ fn changed(token: &str) -> String {
 async fn s_901_each_cell_of_the_matrix_of_revocations() {
     for (kind, (state, by_owner, by_other, ..)) in rows() {
         let cell = Cell::prepare(kind, state).await;
-        assert_eq!(cell.revoke(OTHER_APPLICATION).await, by_other, "{kind:?}, {state:?}, by another client");
-        // A repeated revocation of a service's token writes the same item again.
-        let by_owner = if state == State::TokenRevoked { Revoked::Nothing } else { by_owner };
-        assert_eq!(cell.revoke(cell.owner).await, by_owner, "{kind:?}, {state:?}, by the owner");
+        assert_eq!(cell.revoke(OTHER_APPLICATION, &[]).await, by_other, "{kind:?}, {state:?}, by another client");
+        let by_owner = visible(by_owner, state);
+        assert_eq!(cell.revoke(cell.owner, &[]).await, by_owner, "{kind:?}, {state:?}, by the owner");
         if by_owner == Revoked::Ends {
             for client in [cell.owner, API] {
                 cell.test.introspect(client, &cell.token).await.assert_inactive();
             }
-            assert_eq!(cell.revoke(cell.owner).await, Revoked::Nothing, "{kind:?}, {state:?}, again");
+            assert_eq!(cell.revoke(cell.owner, &[]).await, Revoked::Nothing, "{kind:?}, {state:?}, again");
         }
+    }
+}
+
+/// Returns the effect that the tables show. A repeated revocation of a service's token writes the same item again.
+fn visible(effect: Revoked, state: State) -> Revoked {
+    if state == State::TokenRevoked { Revoked::Nothing } else { effect }
+}
+
+/// `all_sessions` logs the user out only with an active token of a user. With any other token it has no effect.
+#[tokio::test]
+async fn s_910_all_sessions_with_each_row_of_the_matrix() {
+    for (kind, (state, by_owner, by_other, seen, ..)) in rows() {
+        let cell = Cell::prepare(kind, state).await;
+        let users = cell.test.items("UsersTable");
+        let all = [("all_sessions", "true")];
+        assert_eq!(cell.revoke(OTHER_APPLICATION, &all).await, by_other, "{kind:?}, {state:?}, by another client");
+        assert_eq!(cell.revoke(cell.owner, &all).await, visible(by_owner, state), "{kind:?}, {state:?}, by the owner");
+        let logs_out = seen == Seen::Active && !matches!(kind, Kind::Service(_));
+        assert_eq!(cell.test.items("UsersTable") != users, logs_out, "{kind:?}, {state:?}");
     }
 }
 
@@ -233,7 +260,7 @@ async fn s_901_each_cell_of_the_matrix_of_introspections() {
 async fn s_904_after_the_attempt_of_another_client_the_owner_can_use_the_token() {
     for kind in [Kind::User(2), Kind::Service(2), Kind::Refresh] {
         let cell = Cell::prepare(kind, State::Valid).await;
-        assert_eq!(cell.revoke(OTHER_APPLICATION).await, Revoked::InvalidGrant);
+        assert_eq!(cell.revoke(OTHER_APPLICATION, &[]).await, Revoked::InvalidGrant);
         assert_eq!(cell.introspect(cell.owner).await, Seen::Active, "{kind:?}");
         if kind == Kind::Refresh {
             cell.test.refresh(&cell.token).await.assert_issued(2);

@@ -94,7 +94,7 @@ async fn version_1_and_failed_load(happened: &mut Happened) -> Vec<Value> {
 #[tokio::test]
 async fn s_606_each_metric_counts_what_happened_in_a_run_of_all_flows() {
     let (mut lines, mut happened) = (Vec::new(), Happened::default());
-    for flow in FLOWS {
+    for &flow in FLOWS {
         lines.extend(run(flow, &mut happened).await);
     }
     lines.extend(version_1_and_failed_load(&mut happened).await);
