@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use super::call::{Failure, send, unless_condition_failed};
@@ -39,8 +40,8 @@ impl Store {
         self.decode_owner(self.read(&self.grants, &id(user_id)).await?)
     }
 
-    /// Stores a consent, if the consent of the client is still the one that was read: none, or one with the same id.
-    /// Returns false if not; then nothing changes.
+    /// Stores a consent, if the consent of the client is still the one that was read: none, or one with the same id, scopes
+    /// and end. Otherwise it could undo an end date that the user set meanwhile. Returns false if not; then nothing changes.
     ///
     /// # Errors
     /// [`StoreError`]
@@ -50,29 +51,50 @@ impl Store {
         read: Option<&Consent>,
         new: &Consent,
     ) -> Result<bool, StoreError> {
-        let mut request = self
+        let request = self
             .update_grant(&id(key.user_id))
             .update_expression("SET #c = :new")
             .expression_attribute_names("#c", key.attribute())
             .expression_attribute_values(":new", AttributeValue::M(self.grants.encode(new)?))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        request = match read {
-            Some(read) => request
-                .condition_expression("#c.#id = :id")
-                .expression_attribute_names("#id", "id")
-                .expression_attribute_values(":id", string(&read.id)),
+        let request = match read {
+            Some(read) => self.unless_changed(request, read)?,
             None => request.condition_expression("attribute_not_exists(#c)"),
         };
         match send(request).await {
             Ok(_) => Ok(true),
             Err(Failure::Condition(found)) => {
-                // The SDK sends a write again when its response is lost. Then this is our own write: no other request
-                // generates the same id.
+                // The SDK sends a write again when its response is lost. Then this is our own write.
                 let found = self.decode_owner(found)?;
-                Ok(found.consent(key.client_id).is_some_and(|found| found.id == new.id))
+                let found = found.consent(key.client_id).map(|found| self.access(found)).transpose()?;
+                Ok(found == Some(self.access(new)?))
             }
             Err(Failure::Store(error)) => Err(error),
         }
+    }
+
+    /// Adds the condition that the consent `#c` is the one that was read.
+    fn unless_changed(
+        &self,
+        request: UpdateItemFluentBuilder,
+        read: &Consent,
+    ) -> Result<UpdateItemFluentBuilder, StoreError> {
+        let [id, scopes, until] = self.access(read)?;
+        let same_end = if until.is_some() { "#c.#until = :until" } else { "attribute_not_exists(#c.#until)" };
+        let request = request
+            .condition_expression(format!("#c.#id = :id AND #c.#scopes = :scopes AND {same_end}"))
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_names("#scopes", "scopes")
+            .expression_attribute_names("#until", "until");
+        let values = [(":id", id), (":scopes", scopes), (":until", until)];
+        let values = values.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Ok(values.fold(request, |request, (name, value)| request.expression_attribute_values(name, value)))
+    }
+
+    /// Returns the attributes of a consent that decide about access: the id, the scopes and the end.
+    fn access(&self, consent: &Consent) -> Result<[Option<AttributeValue>; 3], StoreError> {
+        let mut item = self.grants.encode(consent)?;
+        Ok(["id", "scopes", "until"].map(|name| item.remove(name)))
     }
 
     /// Writes the day on which a client last used a consent, unless the consent is not the one that was read.

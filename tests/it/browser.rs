@@ -14,6 +14,7 @@ mod outages;
 mod round_trips;
 mod sessions;
 mod silent;
+mod tabs;
 
 /// The verifier of every code, and its challenge (RFC 7636 appendix B).
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";

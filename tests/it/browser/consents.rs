@@ -173,22 +173,3 @@ async fn s_803_every_redirect_to_a_client_has_the_issuer_and_the_state() {
     assert_eq!(parameter(&error, "iss").as_deref(), Some(testing::ISSUER));
     assert_eq!(field(&browser.get("/account").await, "client_id").as_deref(), Some("portal"));
 }
-
-#[tokio::test]
-async fn s_829_every_page_and_every_redirect_has_the_referrer_policy() {
-    let mut browser = Browser::start().await;
-    let request = query("crm", "openid", &[]);
-    let responses = [
-        browser.get("/account").await,
-        browser.get("/oauth/authorize").await,
-        browser.get(&format!("/oauth/authorize?{request}")).await,
-        browser.sign_in(JOHN).await,
-        browser.get(&format!("/oauth/authorize?{request}")).await,
-        browser.grant(&request, "none").await,
-        browser.account("sign-out", &[]).await,
-    ];
-    for response in &responses {
-        assert_eq!(response.header("referrer-policy"), Some("same-origin"), "{}", response.status);
-    }
-    assert_eq!(responses.map(|response| response.status), [200, 400, 200, 303, 200, 303, 303]);
-}

@@ -52,9 +52,15 @@ async fn a_consent_is_written_only_over_the_one_that_was_read() {
     assert!(!store.put_consent(CRM, None, &other).await.unwrap(), "given meanwhile");
     assert!(store.put_consent(CRM, Some(&first), &extended).await.unwrap());
     assert_eq!(stored(&test).await.as_ref(), Some(&extended));
+    for stale in [first, consent("one", "a", Some(9)), consent("one", "a b", Some(8)), consent("one", "a b", None)] {
+        let written = store.put_consent(CRM, Some(&stale), &consent("one", "a b c", None)).await.unwrap();
+        assert!(!written, "changed meanwhile: {stale:?}");
+    }
+    assert_eq!(stored(&test).await.as_ref(), Some(&extended));
     assert!(store.put_consent(CRM, Some(&extended), &other).await.unwrap());
     assert!(store.put_consent(CRM, Some(&extended), &other).await.unwrap(), "the same write, sent again");
-    assert!(!store.put_consent(CRM, Some(&extended), &first).await.unwrap(), "replaced meanwhile");
+    let removed = consent("one", "a", None);
+    assert!(!store.put_consent(CRM, Some(&extended), &removed).await.unwrap(), "replaced meanwhile");
     assert_eq!(stored(&test).await, Some(other));
 }
 

@@ -1,0 +1,101 @@
+"""The login pages of the deployed stack in Chromium, with clients of each kind."""
+
+import datetime
+import shutil
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from conftest import ROOT, run, set_variables
+from local_cloud import fixtures, stack
+from local_cloud.program import RUN
+
+PASSWORD = "secret-password"
+CODE = {"enabled": True, "grant_types": ["authorization_code", "refresh_token"]}
+CLIENTS = [
+    CODE | {
+        "client_id": "portal", "name": "Autonomy portal", "first_party": True, "scopes": ["openid", "legacy:*"],
+        "secrets": [{"id": "1", "secret": "cs_portal-secret-00000000000000000000000000000000012"}],
+        "redirect_uris": ["https://portal.example/cb"], "post_logout_redirect_uris": ["https://portal.example/bye"],
+    },
+    CODE | {
+        "client_id": "crm", "name": "Example CRM", "scopes": ["openid", "email", "offline_access", "legacy:*"],
+        "secrets": [{"id": "1", "secret": "cs_crm-secret-0000000000000000000000000000000000011"}],
+        "redirect_uris": ["https://crm.example/cb"], "policy_uri": "https://crm.example/privacy",
+        # Longer than until the end of tomorrow, which is an end date of the tests.
+        "access_token_ttl": 3 * 86400,
+    },
+    CODE | {
+        "client_id": "desk", "name": "Desk tool", "token_endpoint_auth_method": "none",
+        "scopes": ["openid", "legacy:*"], "redirect_uris": ["http://127.0.0.1/callback"],
+    },
+]
+FLOWS = [
+    "first_party", "consent", "denial", "wrong_password", "throttled", "back_button", "reload", "two_tabs", "end_date",
+    "removal", "sign_out", "sign_out_by_client", "sign_out_everywhere", "keyboard", "prompt_none", "wrong_redirect_uri",
+    "cross_site",
+]
+PAGES = ["every_page", "german_pages"]
+
+
+def users(scenario):
+    """Returns the two users of a scenario, who have no consents and no wrong guesses yet."""
+    return [
+        {
+            "username": f"{scenario}.{name}@itccompliance.co.uk", "user_id": f"{scenario}-{name}", "password": PASSWORD,
+            "enabled": True,
+        }
+        for name in ("john", "anna")
+    ]
+
+
+@pytest.fixture(scope="module")
+def certificate():
+    """A key and a certificate for the servers of the clients, which the browser does not check."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "client")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    signed = builder.sign(key, hashes.SHA256())
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    plain = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+    return {"key": plain.decode(), "cert": signed.public_bytes(pem).decode()}
+
+
+@pytest.fixture(scope="module")
+def api(cloud, build_folder):
+    """The address of a stack with login pages, which is its issuer."""
+    deployed = stack.deploy(cloud, {"LoginPages": "on"}, name="countersign-login")
+    people = [user for scenario in FLOWS + PAGES for user in users(scenario)]
+    fixtures.seed(deployed, {"clients": CLIENTS, "users": people})
+    set_variables(deployed, "ApiFunction", ISSUER=deployed.url)
+    return deployed.url
+
+
+def browse(scenario, api, certificate):
+    screenshots = RUN / "screenshots"
+    screenshots.mkdir(parents=True, exist_ok=True)
+    people = users(scenario)
+    settings = {
+        "scenario": scenario, "api": api, "issuer": api, "certificate": certificate, "password": PASSWORD,
+        "clients": {client["client_id"]: client for client in CLIENTS},
+        "users": [user["username"] for user in people],
+        "ids": {user["username"]: user["user_id"] for user in people},
+        "screenshots": str(screenshots), "chromium": shutil.which("chromium"),
+        "axe": str(ROOT / "tests/e2e/node/node_modules/axe-core/axe.min.js"),
+    }
+    assert run(["node", "tests/e2e/node/login-pages.mjs"], settings) == {"passed": scenario}
+
+
+@pytest.mark.parametrize("scenario", FLOWS)
+def test_the_flows_of_the_login_pages(api, certificate, scenario):
+    browse(scenario, api, certificate)
+
+
+@pytest.mark.parametrize("scenario", PAGES)
+def test_s_831_axe_core_has_no_finding_on_the_pages_of_the_flows(api, certificate, scenario):
+    browse(scenario, api, certificate)
