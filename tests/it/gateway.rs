@@ -76,7 +76,7 @@ async fn every_sample_event_gets_its_response() {
                 assert_eq!(response.header("access-control-allow-origin"), Some("*"));
             }
             "healthz" => assert_eq!((response.status, response.body), (200, json!({"status": "ok"}))),
-            "authorize" => response.assert_error(400, "unsupported_response_type"),
+            "authorize" | "authorize_with_session" => response.assert_error(400, "unsupported_response_type"),
             "preflight" => {
                 assert_eq!((response.status, response.bytes.len()), (204, 0));
                 assert_eq!(response.header("access-control-allow-origin"), Some("https://app.example"));
@@ -85,7 +85,7 @@ async fn every_sample_event_gets_its_response() {
                 response.assert_error(405, "method_not_allowed");
                 assert_eq!(response.header("allow"), Some("POST,OPTIONS"));
             }
-            "not_found" => response.assert_error(404, "not_found"),
+            "not_found" | "login_form" => response.assert_error(404, "not_found"),
             "too_large" => response.assert_error(413, "invalid_request"),
             other => panic!("the test has no response for the event {other}"),
         }

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 
 use crate::support::{command_line, start_api};
 use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, CommandOutput, FaultProxy, Function, IMPORTED_USER, PASSWORD, Response, SCOPE,
-    SERVICE, TestApp, USERNAME, event,
+    APPLICATION, CLIENT_CREDENTIALS, CODE_CLIENT, CommandOutput, FaultProxy, Function, IMPORTED_USER, PASSWORD,
+    Response, SCOPE, SERVICE, TestApp, USERNAME, event, exchange,
 };
 
 const ANOTHER_PASSWORD: &str = "plum-kettle-orbit-fern";
@@ -111,6 +111,25 @@ async fn s_402_without_a_grace_one_of_concurrent_processes_gets_a_successor() {
         assert_eq!(fleet.active_families(), 0, "a second use is a replay");
     }
     println!("faults: race of refreshes without grace, 4 processes: 25 rounds, one token in each");
+}
+
+#[tokio::test]
+async fn s_806_one_of_concurrent_processes_exchanges_a_code() {
+    let mut fleet = Fleet::start(&[("LOGIN_PAGES", "on")]).await;
+    fleet.test.use_system_time().await;
+    fleet.test.put_code_client(&json!({}));
+    for round in 0..25 {
+        let code = fleet.test.code().await;
+        let request = event(CODE_CLIENT, &exchange(&[("code", &code)]));
+        let responses = fleet.invoke_all(|_| request.clone()).await;
+        let (issued, rejected): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 200);
+        assert_eq!((issued.len(), rejected.len()), (1, 3), "round {round}");
+        for response in rejected {
+            response.assert_error(400, "invalid_grant");
+        }
+        assert_eq!(fleet.active_families(), 0, "the others are replays, which end the login");
+    }
+    println!("faults: race of exchanges, 4 processes: 25 rounds, one success in each");
 }
 
 #[tokio::test]

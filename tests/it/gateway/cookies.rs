@@ -1,4 +1,4 @@
-//! Cookies in events and in responses (S-911).
+//! Cookies in events and in responses (S-911, S-814).
 
 use serde_json::{Value, json};
 
@@ -38,4 +38,28 @@ async fn s_911_a_cookie_of_one_event_is_used_by_the_next() {
     function.invoke(with_cookies(json!(["a=\u{fc}", next]))).await.assert_issued(2);
     let output = function.end().await;
     assert!(!output.contains("__Host") && !output.contains("cs_rt_") && !output.contains("theme"), "{output}");
+}
+
+#[tokio::test]
+async fn s_814_the_session_of_a_login_form_is_used_by_the_next_event() {
+    let (_test, cloud) = demo().await;
+    let mut function = start_api(cloud, &[("LOGIN_PAGES", "on")]).await;
+    let events = events();
+    let login = function.call(events["login_form"].clone()).await;
+    assert_eq!(login["statusCode"], 303, "{login}");
+    let [cookie] = &login["cookies"].as_array().unwrap()[..] else { panic!("{login}") };
+    let pair = cookie.as_str().unwrap().split(';').next().unwrap();
+    assert!(pair.starts_with("__Host-session="));
+
+    let authorize = &events["authorize_with_session"];
+    let page = |response: &Value| {
+        let (_, rest) = response["body"].as_str().unwrap().split_once("data-page=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let signed_out = function.call(authorize.clone()).await;
+    assert_eq!(page(&signed_out), "login");
+    let signed_in = function.call(with(authorize, "/cookies", json!(["theme=dark", pair]))).await;
+    assert_eq!(page(&signed_in), "consent");
+    let output = function.end().await;
+    assert!(!output.contains("__Host") && !output.contains(pair) && !output.contains("st-1"), "{output}");
 }
