@@ -3,6 +3,7 @@
 mod clock_steps;
 mod interleavings;
 mod outages;
+mod pages;
 mod processes;
 mod races;
 mod resends;
