@@ -275,7 +275,7 @@ def test_every_parameter_is_described_constrained_and_used(translated):
     assert sorted(grouped) == sorted(translated["Parameters"])
     for name, parameter in translated["Parameters"].items():
         assert parameter["Description"] and "Default" in parameter
-        constraints = {"AllowedValues"}, {"AllowedPattern", "ConstraintDescription"}, {"MinValue", "MaxValue"}
+        constraints = {"AllowedValues"}, {"AllowedPattern", "ConstraintDescription"}, {"MinValue", "MaxValue"}, {"MaxLength"}
         assert any(constraint <= parameter.keys() for constraint in constraints), name
         assert f"'Ref': '{name}'" in used or f"${{{name}}}" in used, name
         if "AllowedValues" in parameter:
