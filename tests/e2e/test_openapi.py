@@ -4,10 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from conftest import ROOT
+from conftest import CASES, ROOT
+from local_cloud import fixtures, stack
 
 DOCUMENT = ROOT / "openapi.yaml"
 # The checks that do not depend on which clients and users exist.
@@ -21,9 +23,17 @@ def test_the_document_is_valid():
     assert list(OpenAPIV31SpecValidator(yaml.safe_load(DOCUMENT.read_text())).iter_errors()) == []
 
 
-def test_every_response_is_documented(api, cloud):
+@pytest.fixture(scope="module")
+def with_pages(cloud, build_folder):
+    """A stack with login pages, because their paths do not exist without."""
+    deployed = stack.deploy(cloud, {"LoginPages": "on"}, name="countersign-openapi")
+    fixtures.seed(deployed, CASES["fixtures"])
+    return deployed
+
+
+def test_every_response_is_documented(with_pages, cloud):
     command = [
-        Path(sys.executable).parent / "schemathesis", "run", DOCUMENT, "--url", api.url,
+        Path(sys.executable).parent / "schemathesis", "run", DOCUMENT, "--url", with_pages.url,
         "--checks", CHECKS, "--auth", "billing-cron:cs_billing-cron-secret-000000000000000000000000001",
         "--phases", "examples,coverage,fuzzing", "--max-examples", "100", "--seed", "6749",
         "--generation-database", "none",
