@@ -93,7 +93,7 @@ impl Run {
 
     /// Returns true if only hash upgrades fail. A login does not depend on them.
     pub fn spares_login(&self) -> bool {
-        self.faults.last().is_some_and(Fault::is_hash_upgrade)
+        self.flow.event() == "token" && self.faults.last().is_some_and(Fault::is_hash_upgrade)
     }
 
     /// Returns the maximum duration of the request.
