@@ -66,13 +66,13 @@ pub struct Settings {
     /// The client must use PKCE; false only for a client with secrets that cannot
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     require_pkce: Option<bool>,
-    /// The https page of the client, for the consent page
+    /// The https page of the client; the consent page links to it
     #[arg(long, value_name = "URL")]
     client_uri: Option<String>,
-    /// The https page of the client's privacy policy, for the consent page
+    /// The https page of the client's privacy policy; the consent page links to it
     #[arg(long, value_name = "URL")]
     policy_uri: Option<String>,
-    /// The https page of the client's terms, for the consent page
+    /// The https page of the client's terms; the consent page links to it
     #[arg(long, value_name = "URL")]
     tos_uri: Option<String>,
     /// The `system` claim of tokens of version 1
