@@ -22,9 +22,11 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::call::send;
+use self::call::{send, unless_condition_failed};
 use self::item::{Item, Table, string};
 use crate::config::Tables;
 
@@ -84,5 +86,25 @@ impl Store {
     async fn read(&self, table: &Table, key: &str) -> Result<Option<Item>, StoreError> {
         let request = self.dynamodb.get_item().table_name(&table.name).key(table.key, string(key));
         Ok(send(request.consistent_read(true)).await?.item)
+    }
+
+    /// Stores a new item of the table `grants`, whose key is random.
+    async fn put_new_grant(&self, key: &str, record: &impl Serialize) -> Result<(), StoreError> {
+        let mut item = self.grants.encode(record)?;
+        item.insert(self.grants.key.to_owned(), string(key));
+        // An item with this key can only be the result of this write: its 128 bits are random. If the SDK sends the write
+        // again because the response was lost, it must not undo later changes of the item.
+        let request = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.grants.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(id)");
+        unless_condition_failed(send(request).await)
+    }
+
+    /// Begins an update of an item of the table `grants`.
+    fn update_grant(&self, key: &str) -> UpdateItemFluentBuilder {
+        self.dynamodb.update_item().table_name(&self.grants.name).key(self.grants.key, string(key))
     }
 }

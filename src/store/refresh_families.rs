@@ -27,17 +27,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn begin_refresh_family(&self, family: FamilyId, state: &Family) -> Result<(), StoreError> {
-        let mut item = self.grants.encode(state)?;
-        item.insert(self.grants.key.to_owned(), string(id(family)));
-        // A family with this id can only be the result of this write: its 128 bits are random. If the SDK sends the
-        // write again because the response was lost, it must not undo later changes of the family.
-        let request = self
-            .dynamodb
-            .put_item()
-            .table_name(&self.grants.name)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(id)");
-        unless_condition_failed(send(request).await)
+        self.put_new_grant(&id(family), state).await
     }
 
     /// Reads a family.

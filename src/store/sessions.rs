@@ -1,6 +1,5 @@
 //! Browser sessions, in the table `grants`. The key of a session is [`SessionId::key`](crate::session::SessionId::key).
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use super::call::{Failure, send, unless_condition_failed};
@@ -22,17 +21,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn begin_session(&self, key: &str, session: &Session) -> Result<(), StoreError> {
-        let mut item = self.grants.encode(session)?;
-        item.insert(self.grants.key.to_owned(), string(key));
-        // The id has 128 random bits, so an item with this key is the result of this write. If the SDK sends it again, it
-        // must not undo the end of the session.
-        let request = self
-            .dynamodb
-            .put_item()
-            .table_name(&self.grants.name)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(id)");
-        unless_condition_failed(send(request).await)
+        self.put_new_grant(key, session).await
     }
 
     /// Makes `next` the state of a session, if the secret that was read is still that of the session, and the session was
@@ -95,10 +84,5 @@ impl Store {
             .update_expression("SET ended = :true")
             .expression_attribute_values(":true", AttributeValue::Bool(true));
         unless_condition_failed(send(request).await)
-    }
-
-    /// Begins an update of an item of the table `grants`.
-    pub(super) fn update_grant(&self, key: &str) -> UpdateItemFluentBuilder {
-        self.dynamodb.update_item().table_name(&self.grants.name).key(self.grants.key, string(key))
     }
 }
