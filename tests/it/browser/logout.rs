@@ -25,9 +25,9 @@ async fn log_out(browser: &mut Browser, params: &[(&str, &str)]) -> Response {
     browser.get(&format!("/oauth/logout?{}", form_body(params))).await
 }
 
-/// Asserts that the browser is signed in as before, and that the page asks.
+/// Asserts that the browser is signed in as before, and that the page is the question.
 #[track_caller]
-fn assert_asks(response: &Response, what: &str) {
+fn assert_question(response: &Response, what: &str) {
     assert_eq!((response.status, page(response).0.as_deref()), (200, Some("sign-out")), "{what}");
     assert_eq!(response.header("location"), None, "{what}");
     assert_eq!(response.header("set-cookie"), None, "{what}");
@@ -68,7 +68,7 @@ async fn s_827_only_a_hint_of_this_session_signs_out_without_a_question() {
     ] {
         for redirect in [None, Some(("post_logout_redirect_uri", BYE))] {
             let params: Vec<_> = params.iter().copied().chain(redirect).collect();
-            assert_asks(&log_out(&mut browser, &params).await, what);
+            assert_question(&log_out(&mut browser, &params).await, what);
         }
     }
     assert!(is_signed_in(&mut browser).await);
@@ -109,9 +109,9 @@ async fn s_827_the_redirect_goes_to_a_registered_uri_of_the_client_only() {
         assert_signed_out(&response, expected.as_deref(), what);
         // After the question, too.
         browser.sign_in(JOHN).await;
-        let asks = browser.get(&format!("/oauth/logout?{}", params(None))).await;
-        assert_asks(&asks, what);
-        let (action, confirm) = (attribute(&asks, "action").unwrap(), field(&asks, "confirm").unwrap());
+        let question = browser.get(&format!("/oauth/logout?{}", params(None))).await;
+        assert_question(&question, what);
+        let (action, confirm) = (attribute(&question, "action").unwrap(), field(&question, "confirm").unwrap());
         let response = browser.post(&action, &[("confirm", &confirm)]).await;
         let location = expected.unwrap_or_else(|| "/oauth/logout".to_owned());
         assert_signed_out(&response, Some(&location), what);
@@ -133,8 +133,8 @@ async fn s_827_the_uri_of_an_unknown_or_disabled_client_is_dropped() {
 #[tokio::test]
 async fn s_827_the_question_is_bound_to_the_session() {
     let (mut browser, _) = signed_in().await;
-    let asks = log_out(&mut browser, &[("client_id", "crm"), ("post_logout_redirect_uri", BYE)]).await;
-    let (action, confirm) = (attribute(&asks, "action").unwrap(), field(&asks, "confirm").unwrap());
+    let question = log_out(&mut browser, &[("client_id", "crm"), ("post_logout_redirect_uri", BYE)]).await;
+    let (action, confirm) = (attribute(&question, "action").unwrap(), field(&question, "confirm").unwrap());
     for wrong in ["", "x", &confirm.replace(|character: char| character.is_ascii_lowercase(), "A")] {
         let response = browser.post(&action, &[("confirm", wrong)]).await;
         assert_eq!(response.status, 303);
@@ -152,7 +152,7 @@ async fn s_827_the_question_is_bound_to_the_session() {
 #[tokio::test]
 async fn a_post_is_a_redirect_to_the_same_request() {
     let (mut browser, hint) = signed_in().await;
-    let fields = [("state", "s 1"), ("x", "y"), ("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE)];
+    let fields = [("state", "s-1"), ("x", "y"), ("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE)];
     // Any site may send this form.
     let request = Request::post("/oauth/logout").header("content-type", "application/x-www-form-urlencoded");
     let response = browser.send(request.header("sec-fetch-site", "cross-site"), &form_body(&fields)).await;
@@ -160,11 +160,11 @@ async fn a_post_is_a_redirect_to_the_same_request() {
     let location = response.header("location").unwrap().to_owned();
     let canonical = form_body(&[fields[2], fields[3], fields[0]]);
     assert_eq!(location, format!("/oauth/logout?{canonical}"));
-    assert_signed_out(&browser.get(&location).await, Some("https://crm.example/bye?state=s+1"), "the redirect");
+    assert_signed_out(&browser.get(&location).await, Some("https://crm.example/bye?state=s-1"), "the redirect");
 }
 
 #[tokio::test]
-async fn malformed_requests_get_an_error_page_and_sign_nobody_out() {
+async fn malformed_requests_get_an_error_page_and_sign_no_user_out() {
     let (mut browser, hint) = signed_in().await;
     let long = "a".repeat(4_097);
     for query in [
