@@ -116,7 +116,7 @@ def test_the_flask_client_of_authlib(login, monkeypatch):
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
     scope = {
         "issuer": login.issuer, "client_id": "partner", "client_secret": SECRET, "redirect_uri": PARTNER["redirect_uris"][0],
-        "post_logout_redirect_uri": HOME, "secret_key": "secret",
+        "post_logout_redirect_uri": HOME, "secret_key": "secret", "__name__": "__main__",
     }
     exec(example(PAGE, "Python: Authlib 1.9 with Flask", "python"), scope)  # noqa: S102 - code of this repository
     application, browser = scope["app"].test_client(), {}

@@ -45,7 +45,7 @@ async function loggedIn() {
 
 async function logIn() {
   await open()
-  await page.evaluate(() => window.logIn())
+  await page.evaluate(() => void window.logIn())
   await signIn(page)
   return loggedIn()
 }
@@ -53,13 +53,13 @@ async function logIn() {
 const scenarios = {
   async redirect() {
     const user = await logIn()
-    await page.evaluate(() => window.signOut())
+    await page.evaluate(() => void window.signOut())
     await page.waitForURL((url) => url.href.startsWith(`${APP}/?state=`))
     await ended('shop-web', user)
     await page.waitForFunction(() => window.manager)
     assert.equal(await page.evaluate(() => window.getUser()), null)
     // The browser session is over: the next login needs a password.
-    await page.evaluate(() => window.logIn())
+    await page.evaluate(() => void window.logIn())
     await shown(page, 'login')
   },
 
