@@ -50,6 +50,7 @@ fn members(flow: Flow) -> &'static str {
         Flow::Revoke | Flow::RevokeAll | Flow::IntrospectRefreshToken => "client_id secret_id user session store_ms",
         Flow::RevokeServiceToken | Flow::IntrospectServiceToken => "version client_id secret_id jti kid store_ms",
         Flow::Introspect => "version client_id secret_id user session jti kid store_ms",
+        Flow::UserInfo => "version client_id user session jti kid store_ms",
         Flow::RefreshForLostScope | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser => {
             "grant version client_id secret_id user session error reason store_ms"
         }
