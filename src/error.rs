@@ -69,6 +69,21 @@ impl Error {
         Self::new(Code::InvalidClient, "Client authentication failed.").with_reason(reason)
     }
 
+    /// Returns 401 without an error: the request has no access token.
+    pub const fn no_token() -> Self {
+        Self { code: Code::NoToken, description: None, reason: None }
+    }
+
+    /// Returns `invalid_token`, 401: the access token is not valid. All causes get the same response.
+    pub fn invalid_token(reason: &'static str) -> Self {
+        Self::new(Code::InvalidToken, "The access token is not valid.").with_reason(reason)
+    }
+
+    /// Returns `insufficient_scope`, 403: the scope of the access token does not contain `openid`.
+    pub const fn insufficient_scope() -> Self {
+        Self::new(Code::InsufficientScope, "The access token does not have the scope openid.")
+    }
+
     /// Returns `unauthorized_client`, 400: this client may not use this grant.
     pub const fn unauthorized_client() -> Self {
         Self::new(Code::UnauthorizedClient, "This client may not use this grant type.")
@@ -119,9 +134,15 @@ impl Error {
         Self::new(Code::RegistrationNotSupported, "The parameter registration is not supported.")
     }
 
-    /// Returns `invalid_scope`, 400: malformed, unknown or not allowed.
-    pub fn invalid_scope(error: ScopeError) -> Self {
-        Self::new(Code::InvalidScope, error.description())
+    /// Returns `invalid_scope`, 400: malformed, unknown or not allowed. The log names the party that may not have the scope
+    /// and the place of the scope in the request. It does not quote the scope, which may contain anything (S-601).
+    pub fn invalid_scope(error: ScopeError, party: &'static str) -> Self {
+        let rejected = Self::new(Code::InvalidScope, error.description());
+        match error {
+            ScopeError::NotAllowed(place) => rejected.with_reason(format!("{party} may not have scope {place}")),
+            ScopeError::NoneAllowed => rejected.with_reason(format!("{party} may have none of the scopes")),
+            _ => rejected,
+        }
     }
 
     /// Returns `invalid_grant`, 400.

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 mod allowed;
+pub mod openid;
 mod texts;
 
 pub use allowed::AllowedScopes;
@@ -24,19 +25,21 @@ pub enum ScopeError {
     Malformed,
     /// A token contains a `*`, which is only valid in the lists of allowed scopes.
     Wildcard,
-    /// A token is not allowed.
-    NotAllowed,
+    /// The token at this place, from 1, is not allowed.
+    NotAllowed(usize),
+    /// No token is allowed.
+    NoneAllowed,
     /// The request has no scope, and the client has no default scopes.
     Missing,
 }
 
 impl ScopeError {
     /// Returns the `error_description`.
-    pub fn description(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::Malformed => "The scope is malformed.",
             Self::Wildcard => "A requested scope must not contain a wildcard.",
-            Self::NotAllowed => "A scope is unknown or not allowed.",
+            Self::NotAllowed(_) | Self::NoneAllowed => "A scope is unknown or not allowed.",
             Self::Missing => "A scope is required.",
         }
     }
@@ -110,7 +113,7 @@ impl Scope {
     /// # Errors
     /// [`ScopeError::NotAllowed`]
     pub fn allowed_by(self, allowed: &AllowedScopes) -> Result<Self, ScopeError> {
-        if self.0.iter().all(|token| allowed.allows(token)) { Ok(self) } else { Err(ScopeError::NotAllowed) }
+        self.check(|token| allowed.allows(token))
     }
 
     /// Returns the scope unchanged if every token is in `other`.
@@ -118,7 +121,14 @@ impl Scope {
     /// # Errors
     /// [`ScopeError::NotAllowed`]
     pub fn within(self, other: &Self) -> Result<Self, ScopeError> {
-        if self.0.iter().all(|token| other.0.contains(token)) { Ok(self) } else { Err(ScopeError::NotAllowed) }
+        self.check(|token| other.contains(token))
+    }
+
+    fn check(self, is_allowed: impl Fn(&str) -> bool) -> Result<Self, ScopeError> {
+        match self.0.iter().position(|token| !is_allowed(token)) {
+            Some(index) => Err(ScopeError::NotAllowed(index + 1)),
+            None => Ok(self),
+        }
     }
 
     /// Adds the tokens of another scope.
@@ -135,10 +145,10 @@ impl Scope {
     /// Removes the tokens that are not allowed.
     ///
     /// # Errors
-    /// [`ScopeError::NotAllowed`] if no token is left.
+    /// [`ScopeError::NoneAllowed`] if no token is left.
     pub fn narrowed_to(mut self, allowed: &AllowedScopes) -> Result<Self, ScopeError> {
         self.0.retain(|token| allowed.allows(token));
-        if self.0.is_empty() { Err(ScopeError::NotAllowed) } else { Ok(self) }
+        if self.0.is_empty() { Err(ScopeError::NoneAllowed) } else { Ok(self) }
     }
 }
 

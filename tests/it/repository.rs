@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 mod imports;
 mod language;
 mod metrics;
+mod profiles;
 mod promises;
 mod template;
 
