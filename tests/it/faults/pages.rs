@@ -104,7 +104,7 @@ async fn s_830_a_fault_at_a_step_of_the_browser_is_a_page_and_no_effect_is_promi
             open.extend(KINDS.map(|kind| (step, fault(kind))));
         }
     }
-    let (count, unavailable) = all(open.into_iter().map(|(step, fault)| run(step, fault))).await;
+    let (count, unavailable) = all(open.into_iter().map(|(step, fault)| Box::pin(run(step, fault)))).await;
     assert!(unavailable > 0);
     println!("faults: S-830 steps of a browser: {count} combinations, {unavailable} of them with a server error");
 }
@@ -119,7 +119,8 @@ async fn s_830_the_deadline_after_a_call_of_a_browser_leaves_a_state_in_which_th
             open.push((step, Fault { call, nth, kind: FaultKind::HangAfter, lasting: true }));
         }
     }
-    let (count, unavailable) = all(open.into_iter().map(|(step, fault)| run_until_deadline(step, fault))).await;
+    let runs = open.into_iter().map(|(step, fault)| Box::pin(run_until_deadline(step, fault)));
+    let (count, unavailable) = all(runs).await;
     assert!(unavailable > 0);
     println!("faults: S-830 deadline of a browser's request: {count} combinations, {unavailable} with a server error");
 }

@@ -9,7 +9,6 @@ use testing::LogLines;
 /// Returns the members that the line of a step has besides those of every decision.
 fn members(step: Step) -> &'static str {
     match step {
-        Step::LoginPage | Step::PostedRequest => "client_id store_ms",
         Step::UnknownClient => "error reason store_ms",
         Step::ForeignRedirectUri | Step::UnknownScope | Step::SilentWithoutSession => "client_id error reason store_ms",
         Step::ConsentPage => "client_id user store_ms",
@@ -25,7 +24,7 @@ fn members(step: Step) -> &'static str {
         Step::Deny => "client_id user error reason store_ms",
         Step::Account | Step::Remove | Step::Limit | Step::SignOutEverywhere => "user store_ms",
         Step::SignOut | Step::LogoutPage => "store_ms",
-        Step::Logout => "client_id store_ms",
+        Step::LoginPage | Step::PostedRequest | Step::Logout => "client_id store_ms",
         Step::ForeignForm => "error reason",
         Step::AccountWithoutSession | Step::LogoutWithoutSession => "",
     }
