@@ -44,7 +44,7 @@ static RECORDS: LazyLock<Value> = LazyLock::new(|| {
 static KEY: LazyLock<String> = LazyLock::new(|| demo::generate_pem().unwrap());
 
 /// The parameters of an authorization request, in the order in which the suite sends them.
-pub type Params = BTreeMap<&'static str, String>;
+type Params = BTreeMap<&'static str, String>;
 
 fn record(list: &str, number: usize, name: &str) -> &'static str {
     RECORDS[list][number][name].as_str().unwrap()
@@ -143,7 +143,7 @@ impl Suite {
                 other => panic!("{other}"),
             };
             let keep = if name == "consent" { &[("for", "none")][..] } else { &[] };
-            response = self.browser.post(&action, &[&fields, keep].concat()).await;
+            response = self.browser.post(&action, &[&fields[..], keep].concat()).await;
             pages.push(name);
         }
     }

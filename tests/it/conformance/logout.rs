@@ -79,6 +79,7 @@ async fn oidcc_rp_initiated_logout_redirects_with_the_state() {
     let mut logout = Logout::start().await;
     let hint = logout.hint.clone();
     let response = logout.open_with(&hint, registered()).await;
+    assert_eq!(response.status, 303);
     let location = response.header("location").unwrap().strip_prefix(&format!("{}?", registered())).unwrap();
     assert_eq!(crate::cases::pairs(location), [("state".to_owned(), STATE.to_owned())].into());
     logout.assert_signed_out().await;

@@ -31,9 +31,9 @@ fn rows() -> Vec<Row> {
 
 /// Returns the expected result of each module of the three plans, as the suite writes it.
 fn plans() -> BTreeMap<String, String> {
-    let plans: Value =
-        serde_json::from_slice(&fs::read(root().join("tests/conformance/plans.json")).unwrap()).unwrap();
-    let counts: Vec<_> = plans.as_array().unwrap().iter().map(|plan| plan["modules"].as_object().unwrap().len()).collect();
+    let plans: Value = serde_json::from_slice(&fs::read(root().join("tests/conformance/plans.json")).unwrap()).unwrap();
+    let counts: Vec<_> =
+        plans.as_array().unwrap().iter().map(|plan| plan["modules"].as_object().unwrap().len()).collect();
     assert_eq!(counts, [1, 38, 11]);
     let modules = plans.as_array().unwrap().iter().flat_map(|plan| plan["modules"].as_object().unwrap());
     modules.map(|(name, result)| (name.clone(), result.as_str().unwrap().to_lowercase())).collect()
