@@ -69,6 +69,21 @@ impl Error {
         Self::new(Code::InvalidClient, "Client authentication failed.").with_reason(reason)
     }
 
+    /// Returns 401 without an error: the request has no access token.
+    pub const fn no_token() -> Self {
+        Self { code: Code::NoToken, description: None, reason: None }
+    }
+
+    /// Returns `invalid_token`, 401: the access token is not valid. All causes get the same response.
+    pub fn invalid_token(reason: &'static str) -> Self {
+        Self::new(Code::InvalidToken, "The access token is not valid.").with_reason(reason)
+    }
+
+    /// Returns `insufficient_scope`, 403: the scope of the access token does not contain `openid`.
+    pub const fn insufficient_scope() -> Self {
+        Self::new(Code::InsufficientScope, "The access token does not have the scope openid.")
+    }
+
     /// Returns `unauthorized_client`, 400: this client may not use this grant.
     pub const fn unauthorized_client() -> Self {
         Self::new(Code::UnauthorizedClient, "This client may not use this grant type.")

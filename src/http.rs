@@ -49,7 +49,7 @@ pub struct Malformed;
 /// Builds the routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
     let pages = match &app.config.pages {
-        Some(pages) => browser::router(&app.config, pages),
+        Some(pages) => browser::router(&app.config, pages).merge(oauth::with_pages()),
         None => oauth::without_pages(),
     };
     published::router(&app.config.issuer)

@@ -11,7 +11,7 @@
 //! | [`gateway`] | API Gateway events as requests, and responses for API Gateway |
 //! | [`http`] | the routes and their layers; error responses; CORS; `http/decision.rs`: the one log line of a request |
 //! | [`http::request`] | reading requests: body, credentials, `Accept` |
-//! | `http/oauth/` | called by clients: the token, revocation and introspection endpoints, and what they have in common; the cookie with the refresh token of a browser application |
+//! | `http/oauth/` | called by clients: the token, revocation, introspection and userinfo endpoints, and what they have in common; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
 //! | [`client_auth`] | how a client authenticates |
@@ -23,7 +23,7 @@
 //! | [`authorization`] | the authorization request: its checks and its canonical query |
 //! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
 //! | [`token`], [`refresh_token`] | access tokens and ID tokens, and the one verifier in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
-//! | [`revocation`], [`introspection`] | the effect of a revocation; the content of an active token |
+//! | [`revocation`], [`introspection`], [`userinfo`] | the effect of a revocation; the content of an active token; the claims about a user |
 //! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
 //! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
@@ -98,3 +98,4 @@ pub mod store;
 pub mod throttle;
 pub mod token;
 pub mod user;
+pub mod userinfo;

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 mod allowed;
+pub mod openid;
 mod texts;
 
 pub use allowed::AllowedScopes;

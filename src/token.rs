@@ -15,7 +15,7 @@ mod id_token;
 pub mod presented;
 pub mod verify;
 
-pub use id_token::IdToken;
+pub use id_token::{ID_TOKEN_CLAIMS, IdToken};
 
 /// The version of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::scope::{AllowedScopes, Scope, ScopeError};
 
 mod claims;
 
-pub use claims::{CLAIMS, ClaimError, ClaimForm, Claims};
+pub use claims::{CLAIMS, Claim, ClaimError, ClaimForm, Claims};
 
 /// The step of the session generation after a restore of the table of users. It skips the numbers that were in use
 /// before the restore.

@@ -1,6 +1,7 @@
 //! The rules between the attributes of a client.
 
 use super::{Client, GrantType, MetadataError};
+use crate::scope::openid;
 
 /// The largest length of the id of a client with a cookie, whose name contains the id.
 const MAX_COOKIE_ID_LENGTH: usize = 64;
@@ -24,7 +25,7 @@ impl Client {
 
     /// Returns true if the client may get ID tokens, which would pass for access tokens of version 1.
     pub fn gets_id_tokens(&self) -> bool {
-        self.may_use(GrantType::AuthorizationCode) && self.scopes.allows("openid")
+        self.may_use(GrantType::AuthorizationCode) && self.scopes.allows(openid::OPENID)
     }
 
     /// Checks the rules between the attributes. A record that breaks one of them is malformed.

@@ -9,6 +9,12 @@ pub enum Code {
     BodyTooLarge,
     /// Client authentication failed.
     InvalidClient,
+    /// There is no access token (RFC 6750 section 3). The response has no error.
+    NoToken,
+    /// The access token is not valid (RFC 6750 section 3.1).
+    InvalidToken,
+    /// The scope of the access token is not sufficient.
+    InsufficientScope,
     /// This client may not use this grant.
     UnauthorizedClient,
     /// The grant type is unknown.
@@ -58,6 +64,9 @@ impl Code {
             Self::InvalidRequest => ("invalid_request", 400),
             Self::BodyTooLarge => ("invalid_request", 413),
             Self::InvalidClient => ("invalid_client", 401),
+            Self::NoToken => ("no_token", 401),
+            Self::InvalidToken => ("invalid_token", 401),
+            Self::InsufficientScope => ("insufficient_scope", 403),
             Self::UnauthorizedClient => ("unauthorized_client", 400),
             Self::UnsupportedGrantType => ("unsupported_grant_type", 400),
             Self::UnsupportedResponseType => ("unsupported_response_type", 400),

@@ -9,6 +9,7 @@ use crate::client::{Client, GrantType};
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::random::random_id;
 use crate::refresh_token::Family;
+use crate::scope::openid;
 use crate::token::{AccessToken, IdToken, TokenVersion};
 
 /// A successful response (RFC 6749 section 5.1). The members are in the order in which they are sent.
@@ -44,7 +45,7 @@ impl Issued {
 
     /// Adds an ID token, if the scope of the response contains `openid`.
     pub(super) fn with_id_token(self, token: &IdToken<'_>, key: &SigningKey) -> Result<Self, KeyError> {
-        if !token.access.scope.contains("openid") {
+        if !token.access.scope.contains(openid::OPENID) {
             return Ok(self);
         }
         let id_token = Some(token.sign(&self.access_token, key)?);

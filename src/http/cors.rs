@@ -19,8 +19,10 @@ use axum::response::{IntoResponse, Response};
 use crate::client::Client;
 use crate::error::Error;
 
-/// The methods of a path that browsers may call from another origin.
+/// The methods of a path that browsers may call from an origin of the client.
 pub(super) const METHODS: &str = "POST,OPTIONS";
+/// The methods of the path that browsers may call from every origin: userinfo.
+pub(super) const METHODS_FOR_EVERYONE: &str = "GET,POST,OPTIONS";
 
 /// The page that sent a request, if one did. The handler and [`by_origin`] share it, so that the page can also read the
 /// response of a handler that exceeded its deadline.
@@ -53,18 +55,35 @@ impl Page {
 
 /// Approves a preflight request, whatever its origin. Any other `OPTIONS` is 405.
 pub(super) async fn preflight(request: HeaderMap) -> Response {
-    let origin = request.get(ORIGIN).filter(|_| request.contains_key(ACCESS_CONTROL_REQUEST_METHOD));
-    let Some(origin) = origin else {
+    let Some(origin) = origin_of_preflight(&request) else {
         return Error::method_not_allowed(METHODS).into_response();
     };
-    let approval = [
+    let of_origin = [
         (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
         (ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")),
-        (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST")),
-        (ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type, accept, dpop")),
-        (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200")),
     ];
-    (StatusCode::NO_CONTENT, approval).into_response()
+    (of_origin, approval("POST")).into_response()
+}
+
+/// Approves a preflight request for a path that every page may read. Any other `OPTIONS` is 405.
+pub(super) async fn preflight_for_everyone(request: HeaderMap) -> Response {
+    match origin_of_preflight(&request) {
+        Some(_) => approval("GET, POST").into_response(),
+        None => Error::method_not_allowed(METHODS_FOR_EVERYONE).into_response(),
+    }
+}
+
+fn origin_of_preflight(request: &HeaderMap) -> Option<&HeaderValue> {
+    request.get(ORIGIN).filter(|_| request.contains_key(ACCESS_CONTROL_REQUEST_METHOD))
+}
+
+fn approval(methods: &'static str) -> impl IntoResponse {
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_METHODS, methods),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, accept, dpop"),
+        (ACCESS_CONTROL_MAX_AGE, "7200"),
+    ];
+    (StatusCode::NO_CONTENT, headers)
 }
 
 /// Marks every response of a path as dependent on `Origin`, and adds the headers that let the page read it.

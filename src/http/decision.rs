@@ -20,7 +20,7 @@ use crate::error::Error;
 pub(super) enum Decision {
     /// A token was issued.
     Issued,
-    /// A token was revoked or introspected.
+    /// A token was revoked or introspected, or used at the userinfo endpoint.
     Done {
         /// The reason why nothing was revoked, or why the token is not active.
         reason: Option<&'static str>,
@@ -54,6 +54,7 @@ fn event(route: &str) -> Option<&'static str> {
         "/oauth/token" => Some("token"),
         "/oauth/revoke" => Some("revoke"),
         "/oauth/introspect" => Some("introspect"),
+        "/oauth/userinfo" => Some("userinfo"),
         "/oauth/authorize" => Some("authorize"),
         "/oauth/login" => Some("login"),
         "/oauth/consent" => Some("consent"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, map_response};
 use axum::routing::{MethodRouter, get, post};
 
 use super::{cors, only};
@@ -16,6 +16,7 @@ mod post;
 mod presented;
 mod revoke;
 mod token;
+mod userinfo;
 
 /// Builds the routes.
 pub(super) fn router() -> Router<Arc<App>> {
@@ -27,6 +28,13 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/oauth/token", challenged(of_pages(post(token::post))))
         .route("/oauth/revoke", challenged(of_pages(post(revoke::post))))
         .route("/oauth/introspect", challenged(only("POST", post(introspect::post))))
+}
+
+/// Builds the routes of a deployment with login pages.
+pub(super) fn with_pages() -> Router<Arc<App>> {
+    let routes = get(userinfo::handle).post(userinfo::handle).options(cors::preflight_for_everyone);
+    let routes = only(cors::METHODS_FOR_EVERYONE, routes).layer(map_response(userinfo::headers));
+    Router::new().route("/oauth/userinfo", routes.layer(map_response(cors::for_everyone)))
 }
 
 /// Builds the routes of a deployment without login pages. The metadata of every server has an authorization endpoint.

@@ -1,6 +1,7 @@
 //! Parsing of requests.
 
 pub mod accept;
+pub mod authorization;
 pub mod body;
 pub mod cookies;
 pub mod credentials;

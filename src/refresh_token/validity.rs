@@ -3,7 +3,7 @@
 use super::{Authorization, Family};
 use crate::client::{Client, GrantType};
 use crate::consent::Consent;
-use crate::scope::{Scope, ScopeError};
+use crate::scope::{Scope, ScopeError, openid};
 use crate::session::Session;
 use crate::user::User;
 
@@ -19,9 +19,6 @@ pub struct Records<'a> {
     /// The browser session in which the code was issued. Only logins by code depend on it.
     pub session: Option<&'a Session>,
 }
-
-/// The scope that makes a login by code independent of its browser session (OpenID Connect Core section 11).
-const OFFLINE_ACCESS: &str = "offline_access";
 
 impl Family {
     /// Returns the reason why the login is over, according to the family only: it was revoked, or it has expired.
@@ -89,7 +86,7 @@ impl Family {
             Some(_) => {}
         }
         match records.session {
-            _ if self.scopes.contains(OFFLINE_ACCESS) => Ok(()),
+            _ if self.scopes.contains(openid::OFFLINE_ACCESS) => Ok(()),
             None => Err("the browser session of the login does not exist any more"),
             Some(session) if session.ended => Err("the user signed out"),
             Some(_) => Ok(()),

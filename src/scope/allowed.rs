@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::openid;
 use super::{InvalidScope, Scope, ScopeError};
-
-/// The scopes of OpenID Connect (Core sections 5.4 and 11).
-const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// The scopes that a client or a user may have: exact tokens, or prefixes followed by `*`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +46,7 @@ impl AllowedScopes {
     /// Adds the scopes of OpenID Connect.
     #[must_use]
     pub fn with_openid(&self) -> Self {
-        Self(self.0.iter().cloned().chain(OPENID.map(ToOwned::to_owned)).collect())
+        Self(self.0.iter().cloned().chain(openid::SCOPES.map(ToOwned::to_owned)).collect())
     }
 
     /// Returns the tokens, sorted.

@@ -11,6 +11,9 @@ use crate::keys::{KeyError, SigningKey};
 
 /// The lifetime in seconds. A client verifies the token when it receives it.
 const TTL: u64 = 3_600;
+/// The names of the claims of an ID token.
+pub const ID_TOKEN_CLAIMS: [&str; 10] =
+    ["iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "amr", "sid"];
 const HEADER_TYPE: &str = "JWT";
 /// The authentication methods of a login (RFC 8176): a password.
 const AMR: [&str; 1] = ["pwd"];

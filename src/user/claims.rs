@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::scope::Scope;
+use crate::scope::openid::{EMAIL, PROFILE};
+
 /// The form of a claim's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimForm {
@@ -16,23 +19,45 @@ pub enum ClaimForm {
     Time,
 }
 
+impl ClaimForm {
+    /// Returns true if the value has the type of this form. A claim is not sent as an empty string (section 5.3.2).
+    fn is_type_of(self, value: &Value) -> bool {
+        match self {
+            Self::Text => value.as_str().is_some_and(|text| !text.is_empty()),
+            Self::Flag => value.is_boolean(),
+            Self::Time => value.is_number(),
+        }
+    }
+}
+
+/// A claim that a user's record may have.
+#[derive(Clone, Copy)]
+pub struct Claim {
+    /// The name of the claim.
+    pub name: &'static str,
+    /// The form of its value.
+    pub form: ClaimForm,
+    /// The scope that an application needs to get the claim (section 5.4).
+    scope: &'static str,
+}
+
 /// The claims that a user's record may have. `sub` and `preferred_username` come from other attributes.
-pub const CLAIMS: [(&str, ClaimForm); 15] = [
-    ("name", ClaimForm::Text),
-    ("family_name", ClaimForm::Text),
-    ("given_name", ClaimForm::Text),
-    ("middle_name", ClaimForm::Text),
-    ("nickname", ClaimForm::Text),
-    ("picture", ClaimForm::Text),
-    ("profile", ClaimForm::Text),
-    ("website", ClaimForm::Text),
-    ("gender", ClaimForm::Text),
-    ("birthdate", ClaimForm::Text),
-    ("zoneinfo", ClaimForm::Text),
-    ("locale", ClaimForm::Text),
-    ("updated_at", ClaimForm::Time),
-    ("email", ClaimForm::Text),
-    ("email_verified", ClaimForm::Flag),
+pub const CLAIMS: [Claim; 15] = [
+    Claim { name: "name", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "family_name", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "given_name", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "middle_name", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "nickname", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "picture", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "profile", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "website", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "gender", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "birthdate", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "zoneinfo", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "locale", form: ClaimForm::Text, scope: PROFILE },
+    Claim { name: "updated_at", form: ClaimForm::Time, scope: PROFILE },
+    Claim { name: "email", form: ClaimForm::Text, scope: EMAIL },
+    Claim { name: "email_verified", form: ClaimForm::Flag, scope: EMAIL },
 ];
 
 /// The reason why a claim is rejected.
@@ -48,7 +73,7 @@ impl fmt::Display for ClaimError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(name) => {
-                let names = CLAIMS.map(|(name, _)| name).join(", ");
+                let names = CLAIMS.map(|claim| claim.name).join(", ");
                 write!(formatter, "there is no claim {name:?}; the claims are {names}")
             }
             Self::Form(name, ClaimForm::Text) => {
@@ -73,6 +98,16 @@ impl Claims {
         &self.0
     }
 
+    /// Returns the claims that an application with this scope gets, with their names. A claim that is absent or has
+    /// another type is left out.
+    pub fn within(&self, scope: &Scope) -> impl Iterator<Item = (&'static str, &Value)> {
+        let is_allowed = |claim: &Claim| scope.contains(claim.scope);
+        CLAIMS.into_iter().filter(is_allowed).filter_map(|claim| {
+            let value = self.0.get(claim.name).filter(|value| claim.form.is_type_of(value))?;
+            Some((claim.name, value))
+        })
+    }
+
     /// Returns true if there are no claims.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -83,15 +118,14 @@ impl Claims {
     /// # Errors
     /// [`ClaimError`]. Then nothing is changed.
     pub fn set(&mut self, name: &str, value: Value) -> Result<(), ClaimError> {
-        let (name, form) =
-            CLAIMS.into_iter().find(|(known, _)| *known == name).ok_or_else(|| ClaimError::Unknown(name.to_owned()))?;
-        let fits = match (form, &value) {
-            (ClaimForm::Text, Value::String(text)) => !text.is_empty() && !text.contains(char::is_control),
-            (ClaimForm::Flag, Value::Bool(_)) => true,
-            (ClaimForm::Time, Value::Number(seconds)) => seconds.is_u64(),
-            _ => false,
+        let known = CLAIMS.into_iter().find(|known| known.name == name);
+        let Claim { name, form, .. } = known.ok_or_else(|| ClaimError::Unknown(name.to_owned()))?;
+        let is_sensible = match form {
+            ClaimForm::Text => !value.as_str().is_some_and(|text| text.contains(char::is_control)),
+            ClaimForm::Flag => true,
+            ClaimForm::Time => value.is_u64(),
         };
-        if !fits {
+        if !(is_sensible && form.is_type_of(&value)) {
             return Err(ClaimError::Form(name, form));
         }
         self.0.insert(name.to_owned(), value);

@@ -47,14 +47,32 @@ impl Response {
             assert_eq!(self.bytes, format!("{{\"error\":\"{error}\"}}"));
             return;
         }
+        let challenge = (status == 401).then_some("Basic realm=\"oauth\", charset=\"UTF-8\"");
+        assert_eq!(self.header("www-authenticate"), challenge);
+        self.assert_description();
+    }
+
+    /// Asserts the whole error response to a request with an access token (RFC 6750 section 3), which every page may read.
+    #[track_caller]
+    pub fn assert_bearer_error(&self, status: u16, error: &str) {
+        assert_eq!((self.status, &self.body["error"]), (status, &Value::from(error)), "{:?}", self.bytes);
+        self.assert_common();
+        self.assert_description();
+        let description = self.body["error_description"].as_str().unwrap();
+        let challenge = format!(r#"Bearer realm="oauth", error="{error}", error_description="{description}""#);
+        assert_eq!(self.header("www-authenticate"), Some(&*challenge));
+        assert_eq!(self.header("access-control-allow-origin"), Some("*"));
+    }
+
+    /// Asserts an error body with exactly two members.
+    #[track_caller]
+    fn assert_description(&self) {
         assert_eq!(self.body.as_object().unwrap().len(), 2);
         let description = self.body["error_description"].as_str().unwrap();
         let allowed = |byte: u8| (0x20..=0x7e).contains(&byte) && byte != b'"' && byte != b'\\';
         assert!(!description.is_empty() && description.bytes().all(allowed), "{description}");
-        let challenge = (status == 401).then_some("Basic realm=\"oauth\", charset=\"UTF-8\"");
-        assert_eq!(self.header("www-authenticate"), challenge);
         let retry_after = self.header("retry-after").map(|seconds| seconds.parse::<u32>().unwrap());
-        assert_eq!(retry_after.is_some(), matches!(status, 429 | 503));
+        assert_eq!(retry_after.is_some(), matches!(self.status, 429 | 503));
     }
 
     /// Asserts the whole response to a revocation: status and headers, and no body.

@@ -5,11 +5,12 @@ use axum::http::Request;
 use countersign::config::{Config, Pages};
 use serde_json::Value;
 
-use testing::{CHEAP_ARGON2, Response, TestApp, fixtures, form_body};
+use testing::{CHEAP_ARGON2, RequestBuilder, Response, TestApp, fixtures, form_body};
 
 use crate::cases::pairs;
 
 mod consents;
+mod logout;
 mod outages;
 mod round_trips;
 mod sessions;
@@ -161,18 +162,22 @@ impl Browser {
 
     /// Sends a token request of a client of the fixtures.
     pub async fn token(&self, client_id: &str, fields: &[(&str, &str)]) -> Response {
-        let clients = CASES["fixtures"]["clients"].as_array().unwrap();
-        let client = clients.iter().find(|client| client["client_id"] == client_id).unwrap();
-        let request = testing::form(fields);
-        let request = match client["secrets"][0]["secret"].as_str() {
-            Some(secret) => request.basic(client_id, secret),
-            None => testing::form(&[fields, &[("client_id", client_id)]].concat()),
-        };
-        let request = match client["allowed_origins"][0].as_str() {
-            Some(origin) => request.header("origin", origin),
-            None => request,
-        };
-        self.test.send(request.post()).await
+        self.test.send(request_of(client_id, fields).post()).await
+    }
+}
+
+/// Begins a request of a client of the fixtures, with its credentials and its origin.
+pub fn request_of(client_id: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+    let clients = CASES["fixtures"]["clients"].as_array().unwrap();
+    let client = clients.iter().find(|client| client["client_id"] == client_id).unwrap();
+    let request = testing::form(fields);
+    let request = match client["secrets"][0]["secret"].as_str() {
+        Some(secret) => request.basic(client_id, secret),
+        None => testing::form(&[fields, &[("client_id", client_id)]].concat()),
+    };
+    match client["allowed_origins"][0].as_str() {
+        Some(origin) => request.header("origin", origin),
+        None => request,
     }
 }
 

@@ -85,7 +85,7 @@ async fn every_sample_event_gets_its_response() {
                 response.assert_error(405, "method_not_allowed");
                 assert_eq!(response.header("allow"), Some("POST,OPTIONS"));
             }
-            "not_found" | "login_form" => response.assert_error(404, "not_found"),
+            "not_found" | "login_form" | "userinfo" => response.assert_error(404, "not_found"),
             "too_large" => response.assert_error(413, "invalid_request"),
             other => panic!("the test has no response for the event {other}"),
         }

@@ -43,4 +43,5 @@ mod store;
 mod support;
 mod throttle;
 mod token;
+mod token_kinds;
 mod user;

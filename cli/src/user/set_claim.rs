@@ -44,7 +44,7 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
 
 /// Converts a value to the form of its claim. A value that does not have that form stays a string, which is rejected.
 fn parse(name: &str, value: &str) -> Value {
-    let form = CLAIMS.into_iter().find(|(known, _)| *known == name).map(|(_, form)| form);
+    let form = CLAIMS.into_iter().find(|claim| claim.name == name).map(|claim| claim.form);
     let parsed = match form {
         Some(ClaimForm::Flag | ClaimForm::Time) => serde_json::from_str(value).ok(),
         Some(ClaimForm::Text) | None => None,

@@ -17,6 +17,17 @@ use crate::params::{Defined, Params};
 /// The body of a request, as axum reads it.
 pub(super) type Body = Result<Bytes, BytesRejection>;
 
+/// Returns the bytes of a body.
+///
+/// # Errors
+/// `invalid_request`
+pub(super) fn bytes(body: Body) -> Result<Bytes, Error> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
+        _ => Error::invalid_request("The body cannot be read."),
+    })
+}
+
 /// A request whose body is not decoded yet.
 pub(super) struct Post {
     parts: Parts,
@@ -31,10 +42,7 @@ impl Post {
     /// # Errors
     /// `invalid_request`
     pub fn receive(parts: Parts, body: Body, defined: Defined) -> Result<Self, Error> {
-        let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
-            _ => Error::invalid_request("The body cannot be read."),
-        })?;
+        let body = bytes(body)?;
         check_encoding(&parts.headers)?;
         let content_type = ContentType::of(&parts.headers)?;
         check_query(parts.uri.query().unwrap_or_default(), defined)?;

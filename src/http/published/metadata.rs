@@ -13,6 +13,10 @@ use crate::client::GrantType;
 use crate::config::Pages;
 use crate::error::Error;
 use crate::grant;
+use crate::scope::openid;
+use crate::token::ID_TOKEN_CLAIMS;
+use crate::user::CLAIMS;
+use crate::userinfo::PREFERRED_USERNAME;
 
 /// The path of RFC 8414 section 3. The path of the issuer, if there is one, is appended.
 pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
@@ -52,7 +56,10 @@ struct Metadata<'a> {
 #[derive(Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a member of the document")]
 struct OfPages<'a> {
+    userinfo_endpoint: String,
     end_session_endpoint: String,
+    scopes_supported: [&'static str; 4],
+    claims_supported: Vec<&'static str>,
     response_modes_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
     prompt_values_supported: [&'static str; 4],
@@ -69,7 +76,11 @@ struct OfPages<'a> {
 
 impl<'a> OfPages<'a> {
     fn new(issuer: &str, pages: &'a Pages) -> Self {
+        let user_claims = CLAIMS.map(|claim| claim.name);
         Self {
+            userinfo_endpoint: format!("{issuer}/oauth/userinfo"),
+            scopes_supported: openid::SCOPES,
+            claims_supported: ID_TOKEN_CLAIMS.into_iter().chain(user_claims).chain([PREFERRED_USERNAME]).collect(),
             end_session_endpoint: format!("{issuer}/oauth/logout"),
             response_modes_supported: ["query"],
             code_challenge_methods_supported: ["S256"],

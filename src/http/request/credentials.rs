@@ -1,12 +1,11 @@
 //! The credentials of a client: in `Authorization: Basic` or in the body, never both (RFC 6749 section 2.3).
 
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::authorization::{SeveralHeaders, authorization};
 use super::form;
-use super::media_type::split;
 use crate::client_auth::{CLIENT_ID, CLIENT_SECRET, Credentials, Pair};
 use crate::error::Error;
 use crate::params::{Param, Params};
@@ -32,26 +31,8 @@ pub fn credentials(headers: &HeaderMap, params: &mut Params) -> Result<Option<Cr
 
 /// Reads `Authorization`, if it is Basic (RFC 7617 section 2).
 fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Error> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(TWO_METHODS);
-    }
-    let value = String::from_utf8_lossy(value.as_bytes());
-    if split(&value, ',').skip(1).any(begins_with_scheme) {
-        return Err(TWO_METHODS);
-    }
-    let (scheme, encoded) = value.split_once(' ').unwrap_or((&value, ""));
-    scheme.eq_ignore_ascii_case("basic").then(|| decode_basic(encoded.trim_start_matches(' '))).transpose()
-}
-
-/// Returns true if this part of `Authorization` is another header: API Gateway joins headers of one name with commas.
-/// In a parameter, such as those of Digest, `=` comes before any space.
-fn begins_with_scheme(part: &str) -> bool {
-    part.split_once(' ')
-        .is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+    let authorization = authorization(headers, "basic").map_err(|SeveralHeaders| TWO_METHODS)?;
+    authorization.map(|encoded| decode_basic(&encoded)).transpose()
 }
 
 /// Decodes Basic credentials. The limits and the allowed characters apply to the halves as they were received. A half

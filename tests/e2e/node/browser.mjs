@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { launch, takePicture } from './chromium.mjs'
 
 const { api, chromium: executablePath, client, user, pages, screenshots, scenario, preflight } = JSON.parse(process.env.COUNTERSIGN)
 const EXAMPLE = 'examples/browser-app'
@@ -41,8 +41,7 @@ async function empty(request, response) {
 
 await serve(pages.app, example)
 await serve(pages.other, empty)
-// Chromium has no sandbox for root.
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+const browser = await launch(executablePath)
 const context = await browser.newContext({ viewport: { width: 720, height: 520 } })
 context.setDefaultTimeout(20_000)
 
@@ -70,7 +69,7 @@ async function logIn() {
 
 const isLoggedIn = (page) => page.waitForSelector('#session:not([hidden])')
 const isLoggedOut = (page) => page.waitForSelector('#login:not([hidden])')
-const picture = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`) })
+const picture = (page, name) => takePicture(page, join(screenshots, `${name}.png`))
 
 /** Sends a POST from a page. Returns what the page sees, the cookies that Chromium sent, and the status of the response. */
 async function send(page, path, params, asJson) {

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
-import { chromium } from 'playwright-core'
+import { launch, takePicture } from './chromium.mjs'
 
 export const settings = JSON.parse(process.env.COUNTERSIGN)
 const { api, clients, screenshots, scenario, password } = settings
@@ -31,11 +31,7 @@ const [securePort, loopbackPort] = await Promise.all(servers.map(listen))
 export const LOOPBACK = `http://127.0.0.1:${loopbackPort}/callback`
 
 const rules = SECURE_HOSTS.map((host) => `MAP ${host}:443 127.0.0.1:${securePort}`).join(',')
-const browser = await chromium.launch({
-  executablePath: settings.chromium,
-  // Chromium has no sandbox for root.
-  args: ['--no-sandbox', `--host-resolver-rules=${rules}`],
-})
+const browser = await launch(settings.chromium, `--host-resolver-rules=${rules}`)
 
 export async function close() {
   await browser.close()
@@ -164,7 +160,7 @@ export async function inspect(page, name) {
     assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], place)
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, place)
     assert.equal(await page.evaluate(() => document.scripts.length), 0, place)
-    await page.screenshot({ path: `${screenshots}/login-${scenario}-${name}-${colorScheme}-${width}.png`, fullPage: true })
+    await takePicture(page, `${screenshots}/login-${scenario}-${name}-${colorScheme}-${width}.png`, { fullPage: true })
   }
   await page.emulateMedia({ colorScheme: null })
   await page.setViewportSize(size)

@@ -1,14 +1,13 @@
 // Opens every page in Chromium: axe-core, the keyboard, texts of an attacker, the content security policy.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { chromium } from 'playwright-core'
+import { launch, takePicture } from './chromium.mjs'
 
 const settings = JSON.parse(process.env.COUNTERSIGN)
 const { address, chromium: executablePath, pages, scenario, screenshots } = settings
 const FOCUSABLE = 'a[href], button, input:not([type=hidden]), select'
 
-// Chromium has no sandbox for root.
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+const browser = await launch(executablePath)
 
 async function inContext(options, use) {
   const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1000, height: 700 }, ...options })
@@ -40,7 +39,7 @@ async function axe() {
             assert.deepEqual(small, [], place)
             if (path.startsWith('brand')) {
               const file = `${path.replace('/', '-')}-${colorScheme}-${locale.slice(0, 2)}-${width}.png`
-              await page.screenshot({ path: `${screenshots}/${file}`, fullPage: true })
+              await takePicture(page, `${screenshots}/${file}`, { fullPage: true })
             }
             checked += 1
           }

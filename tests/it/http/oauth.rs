@@ -13,6 +13,7 @@ mod matrix;
 mod order;
 mod revoke;
 mod round_trips;
+mod userinfo;
 
 /// A resource server that introspects the audience of all clients: its id and secret.
 const API: (&str, &str) = ("orders-api", "cs_orders-api");

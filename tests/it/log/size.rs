@@ -3,16 +3,18 @@
 use countersign::http::Origin;
 use testing::{
     APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, RequestBuilder, SCOPE, SERVICE, TestApp, USERNAME, form,
+    raw_form,
 };
 
 const PAGE: &str = include_str!("../../../docs/cost.md");
 const TOKEN: &str = "/oauth/token";
+const USERINFO: &str = "/oauth/userinfo";
 
 /// Returns the bytes of the line of a request to an endpoint that gets this status, with the line feed. Its durations have
 /// two digits.
 async fn bytes(test: &TestApp, (path, status): (&str, u16), request: RequestBuilder) -> usize {
     let log = LogLines::collect();
-    let mut request = request.to("POST", path);
+    let mut request = request.to(if path == USERINFO { "GET" } else { "POST" }, path);
     request.extensions_mut().insert(Origin { request_id: "JKJaXmPLvHcESHA=".into(), source: "203.0.113.77".into() });
     assert_eq!(test.send(request).await.status, status);
     let line = &log.lines()[0];
@@ -36,7 +38,7 @@ async fn the_bytes_of_a_line_are_those_of_the_cost_page() {
 }
 
 #[tokio::test]
-async fn the_bytes_of_the_line_of_a_revocation_and_of_an_introspection_are_those_of_the_cost_page() {
+async fn the_bytes_of_the_lines_of_a_revocation_an_introspection_and_userinfo_are_those_of_the_cost_page() {
     let test = TestApp::start().await;
     let of_service = test.form(SERVICE, &CLIENT_CREDENTIALS).await.access_token();
     let login = test.password(USERNAME, PASSWORD).await;
@@ -45,7 +47,11 @@ async fn the_bytes_of_the_line_of_a_revocation_and_of_an_introspection_are_those
     let service = introspect(request(SERVICE, &of_service)).await;
     let user = introspect(request(APPLICATION, &login.access_token())).await;
     let revocation = bytes(&test, ("/oauth/revoke", 200), request(APPLICATION, &login.refresh_token())).await;
-    let row = format!("| function's log line, bytes | {service} | {user} | {revocation} |");
+    let with_codes = TestApp::start_with_codes().await;
+    let code_login = with_codes.exchange(&with_codes.code().await).await;
+    let bearer = raw_form("").header("authorization", &format!("Bearer {}", code_login.access_token()));
+    let userinfo = bytes(&with_codes, (USERINFO, 200), bearer).await;
+    let row = format!("| function's log line, bytes | {service} | {user} | {revocation} | {userinfo} |");
     assert!(PAGE.contains(&row), "{row}");
 }
 

@@ -12,7 +12,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     ("authorization", &["client", "error", "params", "pkce", "redirect_uri", "scope"]),
     ("aws", &[]),
-    ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
     (
         "cli",
         &[
@@ -98,6 +97,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "throttle",
             "token",
             "user",
+            "userinfo",
         ],
     ),
     ("introspection", &["client", "refresh_token", "revocation", "scope", "token", "user"]),
@@ -135,6 +135,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("throttle", &["app", "error", "random", "risk", "store"]),
     ("token", &["client", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
+    ("userinfo", &["refresh_token", "scope", "token", "user"]),
 ];
 
 /// The modules that may use an external crate. Crates that all modules may use (base64, serde, tokio, tracing) are not

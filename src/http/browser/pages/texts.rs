@@ -1,6 +1,7 @@
 //! The texts of the pages: one value for each language, so that a missing text does not compile.
 
 use crate::date::Date;
+use crate::scope::openid;
 
 mod de;
 mod en;
@@ -173,10 +174,10 @@ impl Texts {
     /// Returns the built-in text of a scope.
     pub fn scope(&self, token: &str) -> Option<&'static str> {
         match token {
-            "openid" => Some(self.scopes.openid),
-            "profile" => Some(self.scopes.profile),
-            "email" => Some(self.scopes.email),
-            "offline_access" => Some(self.scopes.offline_access),
+            openid::OPENID => Some(self.scopes.openid),
+            openid::PROFILE => Some(self.scopes.profile),
+            openid::EMAIL => Some(self.scopes.email),
+            openid::OFFLINE_ACCESS => Some(self.scopes.offline_access),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use countersign::store::ConsentKey;
 use serde_json::{Value, json};
 
 use super::introspect::OF_REFRESH_TOKENS;
-use testing::{BrowserLogin, CODE_CLIENT, NOW, Response, TestApp};
+use testing::{BrowserLogin, CODE_CLIENT, NOW, Response, TestApp, raw_form};
 
 const KEY: ConsentKey<'static> = ConsentKey { user_id: "1042", client_id: CODE_CLIENT.0 };
 
@@ -39,6 +39,18 @@ impl Login {
             }
         }
         active
+    }
+
+    /// Returns the status of userinfo; `None` if the token is not valid.
+    async fn userinfo(&self) -> Option<u16> {
+        let bearer = format!("Bearer {}", self.exchanged.access_token());
+        let request = raw_form("").header("authorization", &bearer).to("GET", "/oauth/userinfo");
+        let response = self.test.send(request).await;
+        if response.status == 401 {
+            response.assert_bearer_error(401, "invalid_token");
+            return None;
+        }
+        Some(response.status)
     }
 
     /// Changes what the login depends on.
@@ -102,6 +114,36 @@ async fn s_902_a_login_by_code_that_has_ended_is_inactive() {
             assert_eq!(login.active().await, [survives; 2], "{change:?}, {scope}");
         }
     }
+}
+
+/// Userinfo decides by the same rule as introspection.
+#[tokio::test]
+async fn s_825_userinfo_ends_with_the_login() {
+    for change in CHANGES {
+        for (scope, is_offline) in [("openid", false), ("openid offline_access", true)] {
+            let login = Login::begin(scope).await;
+            assert_eq!(login.userinfo().await, Some(200));
+            login.change(change).await;
+            let survives = is_offline && [Change::SignedOut, Change::NoSession].contains(&change);
+            assert_eq!(login.userinfo().await, survives.then_some(200), "{change:?}, {scope}");
+        }
+    }
+    for (table, changes) in [
+        ("users", json!({"enabled": false})),
+        ("users", json!({"session_generation": 1})),
+        ("users", json!({"user_id": "1043"})),
+        ("clients", json!({"enabled": false})),
+    ] {
+        let login = Login::begin("openid offline_access").await;
+        match table {
+            "users" => login.test.change_user(&changes),
+            _ => login.test.put_code_client(&changes),
+        }
+        assert_eq!(login.userinfo().await, None, "{table} {changes}");
+    }
+    let login = Login::begin("openid").await;
+    login.test.revoke(CODE_CLIENT, &[("token", &login.exchanged.refresh_token())]).await.assert_revoked();
+    assert_eq!(login.userinfo().await, None);
 }
 
 #[tokio::test]

@@ -8,7 +8,11 @@ const GRANT: &str = "GetItem GrantsTable";
 const USER: &str = "GetItem UsersTable";
 
 /// Holds the calls of a request, and asserts them by round trip.
-async fn assert_round_trips(test: &TestApp, request: impl Future<Output = Response>, expected: &[&[&str]]) -> Response {
+pub async fn assert_round_trips(
+    test: &TestApp,
+    request: impl Future<Output = Response>,
+    expected: &[&[&str]],
+) -> Response {
     test.interceptor.clear_calls();
     test.interceptor.hold();
     let calls = async {
