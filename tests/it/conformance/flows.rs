@@ -33,7 +33,7 @@ async fn oidcc_response_type_missing_is_an_error_at_the_client() {
     let mut params = params("openid", &[]);
     params.remove("response_type");
     let callback = suite.authorize(&params).await;
-    assert_eq!(callback.error(&params), "unsupported_response_type");
+    assert_eq!(callback.error(&params), "invalid_request");
     assert_eq!(callback.pages, [""; 0]);
 }
 
