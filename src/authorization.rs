@@ -101,7 +101,8 @@ impl AuthorizationRequest {
         if query.get(params::RESPONSE_MODE).is_some_and(|mode| mode != "query") {
             return Err(Error::invalid_request("The response_mode is not query."));
         }
-        let scope = client.scope(query.get(params::SCOPE)).map_err(Error::invalid_scope)?;
+        let scope =
+            client.scope(query.get(params::SCOPE)).map_err(|error| Error::invalid_scope(&error, "the client"))?;
         let code_challenge = code_challenge(&query, client)?;
         query.check(params::NONCE)?;
         let mut prompt = Prompt::parse(query.get(params::PROMPT))?;

@@ -13,6 +13,9 @@ mod code;
 
 pub use code::Code;
 
+/// The characters of a rejected scope token that are logged.
+const MAX_LOGGED_SCOPE: usize = 100;
+
 /// The error response of a request. The code and the description are sent; both consist of static text, so they cannot
 /// reveal internal details or quote a request. The reason is only logged.
 #[derive(Debug)]
@@ -134,9 +137,17 @@ impl Error {
         Self::new(Code::RegistrationNotSupported, "The parameter registration is not supported.")
     }
 
-    /// Returns `invalid_scope`, 400: malformed, unknown or not allowed.
-    pub fn invalid_scope(error: ScopeError) -> Self {
-        Self::new(Code::InvalidScope, error.description())
+    /// Returns `invalid_scope`, 400: malformed, unknown or not allowed. `holder` is the party that may not have the scope,
+    /// for the log.
+    pub fn invalid_scope(error: &ScopeError, holder: &'static str) -> Self {
+        let rejected = Self::new(Code::InvalidScope, error.description());
+        match error {
+            ScopeError::NotAllowed(token) => {
+                let token: String = token.chars().take(MAX_LOGGED_SCOPE).collect();
+                rejected.with_reason(format!("{holder} may not have the scope {token}"))
+            }
+            _ => rejected,
+        }
     }
 
     /// Returns `invalid_grant`, 400.

@@ -19,25 +19,25 @@ pub use texts::{InvalidText, ScopeTexts, Sentences};
 pub struct Scope(#[serde(serialize_with = "serde_dynamo::string_set::serialize")] Vec<String>);
 
 /// The reason why a [`Scope`] is rejected. Each has its own `error_description`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScopeError {
     /// The text is not a list of tokens with single spaces between them.
     Malformed,
     /// A token contains a `*`, which is only valid in the lists of allowed scopes.
     Wildcard,
-    /// A token is not allowed.
-    NotAllowed,
+    /// This token is not allowed.
+    NotAllowed(String),
     /// The request has no scope, and the client has no default scopes.
     Missing,
 }
 
 impl ScopeError {
     /// Returns the `error_description`.
-    pub fn description(self) -> &'static str {
+    pub const fn description(&self) -> &'static str {
         match self {
             Self::Malformed => "The scope is malformed.",
             Self::Wildcard => "A requested scope must not contain a wildcard.",
-            Self::NotAllowed => "A scope is unknown or not allowed.",
+            Self::NotAllowed(_) => "A scope is unknown or not allowed.",
             Self::Missing => "A scope is required.",
         }
     }
@@ -111,7 +111,7 @@ impl Scope {
     /// # Errors
     /// [`ScopeError::NotAllowed`]
     pub fn allowed_by(self, allowed: &AllowedScopes) -> Result<Self, ScopeError> {
-        if self.0.iter().all(|token| allowed.allows(token)) { Ok(self) } else { Err(ScopeError::NotAllowed) }
+        self.check(|token| allowed.allows(token))
     }
 
     /// Returns the scope unchanged if every token is in `other`.
@@ -119,7 +119,14 @@ impl Scope {
     /// # Errors
     /// [`ScopeError::NotAllowed`]
     pub fn within(self, other: &Self) -> Result<Self, ScopeError> {
-        if self.0.iter().all(|token| other.0.contains(token)) { Ok(self) } else { Err(ScopeError::NotAllowed) }
+        self.check(|token| other.contains(token))
+    }
+
+    fn check(self, is_allowed: impl Fn(&str) -> bool) -> Result<Self, ScopeError> {
+        match self.0.iter().find(|token| !is_allowed(token)) {
+            Some(token) => Err(ScopeError::NotAllowed(token.clone())),
+            None => Ok(self),
+        }
     }
 
     /// Adds the tokens of another scope.
@@ -136,10 +143,10 @@ impl Scope {
     /// Removes the tokens that are not allowed.
     ///
     /// # Errors
-    /// [`ScopeError::NotAllowed`] if no token is left.
-    pub fn narrowed_to(mut self, allowed: &AllowedScopes) -> Result<Self, ScopeError> {
-        self.0.retain(|token| allowed.allows(token));
-        if self.0.is_empty() { Err(ScopeError::NotAllowed) } else { Ok(self) }
+    /// [`ScopeError::NotAllowed`] with the first token, if no token is left.
+    pub fn narrowed_to(self, allowed: &AllowedScopes) -> Result<Self, ScopeError> {
+        let (kept, mut removed): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|token| allowed.allows(token));
+        if kept.is_empty() { Err(ScopeError::NotAllowed(removed.swap_remove(0))) } else { Ok(Self(kept)) }
     }
 }
 

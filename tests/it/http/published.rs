@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use countersign::config::Pages;
 use serde_json::{Value, json};
 
 use testing::{CLIENT_CREDENTIALS, ISSUER, Response, SERVICE, TestApp, key_document, key_record, raw_form};
@@ -169,6 +170,59 @@ async fn the_metadata_does_not_depend_on_request_headers() {
         assert_eq!(test.send(forged.body(Body::empty()).unwrap()).await.bytes, response.bytes);
     }
     get(&test, "/.well-known/oauth-authorization-server/x").await.assert_error(404, "not_found");
+}
+
+/// Returns the whole document of a deployment with login pages.
+fn metadata_with_pages() -> Value {
+    let mut document = metadata(ISSUER);
+    let of_pages = json!({
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "client_credentials", "password", "refresh_token"],
+        "userinfo_endpoint": format!("{ISSUER}/oauth/userinfo"),
+        "end_session_endpoint": format!("{ISSUER}/oauth/logout"),
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "claims_supported": [
+            "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "amr", "sid", "name", "family_name",
+            "given_name", "middle_name", "nickname", "picture", "profile", "website", "gender", "birthdate", "zoneinfo",
+            "locale", "updated_at", "email", "email_verified", "preferred_username",
+        ],
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "ui_locales_supported": ["en", "de"],
+        "authorization_response_iss_parameter_supported": true,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+    });
+    document.as_object_mut().unwrap().extend(of_pages.as_object().unwrap().clone());
+    document
+}
+
+#[tokio::test]
+async fn the_metadata_with_login_pages_says_what_they_support() {
+    let test = TestApp::start_with(testing::with_pages).await;
+    for path in METADATA {
+        let response = get(&test, path).await;
+        assert_published(&response);
+        let mut document = response.body;
+        document["grant_types_supported"].as_array_mut().unwrap().sort_by_key(ToString::to_string);
+        assert_eq!(document, metadata_with_pages());
+    }
+    let test = TestApp::start_with(|config| {
+        let urls = Pages {
+            privacy_url: Some("https://p.example/".into()),
+            terms_url: Some("https://t.example/".into()),
+            ..Pages::default()
+        };
+        config.pages = Some(urls);
+    })
+    .await;
+    let document = get(&test, METADATA[0]).await.body;
+    assert_eq!(
+        (&document["op_policy_uri"], &document["op_tos_uri"]),
+        (&json!("https://p.example/"), &json!("https://t.example/"))
+    );
 }
 
 #[tokio::test]

@@ -181,6 +181,32 @@ async fn s_605_a_refresh_token_of_another_client_is_a_risk() {
     assert_eq!((&line["risk"], &line["client_id"]), (&json!("foreign_token"), &json!(OTHER_APPLICATION.0)));
 }
 
+/// The response to every one of these is the same.
+#[tokio::test]
+async fn s_605_the_reason_of_invalid_scope_names_the_scope_and_the_party_that_may_not_have_it() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    let refresh_token = test.log_in().await;
+    test.change_user(&json!({"scopes": ["legacy:autonomy.read"]}));
+    let long = "x".repeat(1_000);
+    let login = |scope: &str| {
+        form(&[("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", scope)])
+            .basic(APPLICATION.0, APPLICATION.1)
+            .post()
+    };
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), ("scope", "legacy:other")];
+    let refresh = form(&refresh).basic(APPLICATION.0, APPLICATION.1).post();
+    for (request, reason) in [
+        (login("legacy:autonomy.read admin"), "the client may not have the scope admin".to_owned()),
+        (login("legacy:other"), "the user may not have the scope legacy:other".to_owned()),
+        (login(&long), format!("the client may not have the scope {}", &long[..100])),
+        (refresh, "the login may not have the scope legacy:other".to_owned()),
+    ] {
+        let log = LogLines::collect();
+        test.send(request).await.assert_error(400, "invalid_scope");
+        assert_eq!(log.lines()[0]["reason"], reason);
+    }
+}
+
 #[tokio::test]
 async fn s_605_secret_id_is_the_secret_that_proved_the_client() {
     let test = TestApp::start().await;
