@@ -7,6 +7,7 @@ mod conformance;
 mod imports;
 mod language;
 mod metrics;
+mod profiles;
 mod promises;
 mod template;
 

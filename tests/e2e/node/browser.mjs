@@ -43,7 +43,7 @@ await serve(pages.app, example)
 await serve(pages.other, empty)
 const browser = await launch(executablePath)
 const context = await browser.newContext({ viewport: { width: 720, height: 520 } })
-context.setDefaultTimeout(20_000)
+context.setDefaultTimeout(60_000)
 
 async function open(url) {
   const page = await context.newPage()

@@ -46,7 +46,7 @@ export async function close() {
 /** Returns a browser session without cookies. */
 export async function newContext(options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', viewport: { width: 1000, height: 700 }, ...options })
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(60_000)
   return context
 }
 

@@ -38,7 +38,7 @@ async function open() {
 async function loggedIn(token) {
   await page.waitForURL(`${APP}/`)
   await page.waitForFunction(() => window.getUser)
-  for (const end = Date.now() + 20_000; Date.now() < end; await page.waitForTimeout(100)) {
+  for (const end = Date.now() + 60_000; Date.now() < end; await page.waitForTimeout(100)) {
     const user = await page.evaluate(async () => ({ ...await window.getUser() }))
     if (!user.access_token || user.access_token === token) continue
     for (const [claim, value] of Object.entries(userinfo)) assert.deepEqual(user.profile[claim], value, claim)
