@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod conformance;
 mod imports;
 mod language;
 mod metrics;
