@@ -270,10 +270,25 @@ impl State {
             let is_same = found.id == new.id;
             self.break_if(!by_page && is_same && found.until && !new.until, Promise::Quiet);
             self.gone |= u8::from(!is_same) << found.id;
-            // The user removed the end date before it passed.
-            self.ended &= !(u8::from(is_same && !new.until && !is_late) << found.id);
+            if is_same && !new.until && !is_late {
+                self.prolong(found.id);
+            }
         }
         true
+    }
+
+    /// The user removed the end date before it passed, so requests that run now may get tokens.
+    fn prolong(&mut self, consent: u8) {
+        self.ended &= !(1 << consent);
+        let logins = self.logins;
+        let is_of = |login: &Login, id: u8| login.id == id && login.consent == consent;
+        for request in self.requests.iter_mut().flatten() {
+            if let Kind::Redeem { login: id, .. } = request.kind
+                && logins.iter().flatten().any(|login| is_of(login, id))
+            {
+                request.void &= !(1 << Promise::Ended as u8);
+            }
+        }
     }
 
     fn remove(&mut self, design: Design, id: u8) -> bool {
