@@ -21,6 +21,9 @@ PART =
 # The seconds for which `make fuzz` runs each target, and the targets. Empty means all targets.
 SECONDS_EACH = 600
 TARGETS =
+# The URL of a conformance suite, and the issuer that it tests. Empty means the local example behind TLS.
+SUITE = https://localhost:8443
+ISSUER =
 # The processor architecture of the function: x86_64 or arm64. `make deploy` uses the saved value, if there is one.
 ARCHITECTURE = x86_64
 deploy: ARCHITECTURE = $(or $(shell python3 tools/saved_parameters.py Architecture 2>/dev/null),x86_64)
@@ -33,7 +36,7 @@ sam := $(TOOLS)/sam/bin/sam
 offline := env -u AWS_PROFILE SAM_CLI_TELEMETRY=0 AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_ACCESS_KEY_ID=test \
   AWS_SECRET_ACCESS_KEY=test AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_DEFAULT_REGION=eu-west-2
 
-.PHONY: help test faults fuzz watch invoke deploy-local logs stop e2e lint build bench dashboard deploy clean lock
+.PHONY: help test faults fuzz watch invoke deploy-local logs stop e2e conformance lint build bench dashboard deploy clean lock
 
 help: ## Lists the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb what; do \
@@ -65,6 +68,9 @@ stop: ## Stops the local cloud of deploy-local
 
 e2e: | needs-cargo needs-cc needs-chromium needs-curl needs-go needs-objdump $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed ## Deploys to a separate local cloud and runs the end-to-end tests through the URL of the API (BUILD=release)
 	@BUILD="$(BUILD)" PYTHONPATH=tools $(TOOLS)/e2e/bin/python -m pytest $(TESTS)
+
+conformance: | needs-cargo needs-cc needs-openssl needs-python3 ## Runs the plans of a conformance suite of the OpenID Foundation (SUITE=https://localhost:8443, ISSUER=)
+	@python3 tests/conformance/run.py --suite "$(SUITE)" --issuer "$(ISSUER)"
 
 lint: | $(TOOLS)/sam/installed ## Validates the template and those of the examples
 	@$(offline) $(sam) validate --lint
@@ -121,4 +127,5 @@ source-of-chromium := Chromium (on Debian the package chromium)
 source-of-go := Go with x/oauth2 (on Debian the packages golang-go and golang-golang-x-oauth2-dev)
 source-of-c++ := a C++ compiler (g++)
 source-of-objdump := binutils
+source-of-openssl := OpenSSL
 source-of-python3 := Python 3.11 or newer

@@ -102,7 +102,7 @@ impl AuthorizationRequest {
             return Err(Error::invalid_request("The response_mode is not query."));
         }
         let scope =
-            client.scope(query.get(params::SCOPE)).map_err(|error| Error::invalid_scope(&error, "the client"))?;
+            client.scope(query.get(params::SCOPE)).map_err(|error| Error::invalid_scope(error, "the client"))?;
         let code_challenge = code_challenge(&query, client)?;
         query.check(params::NONCE)?;
         let mut prompt = Prompt::parse(query.get(params::PROMPT))?;

@@ -13,9 +13,6 @@ mod code;
 
 pub use code::Code;
 
-/// The characters of a rejected scope token that are logged.
-const MAX_LOGGED_SCOPE: usize = 100;
-
 /// The error response of a request. The code and the description are sent; both consist of static text, so they cannot
 /// reveal internal details or quote a request. The reason is only logged.
 #[derive(Debug)]
@@ -137,15 +134,13 @@ impl Error {
         Self::new(Code::RegistrationNotSupported, "The parameter registration is not supported.")
     }
 
-    /// Returns `invalid_scope`, 400: malformed, unknown or not allowed. `holder` is the party that may not have the scope,
-    /// for the log.
-    pub fn invalid_scope(error: &ScopeError, holder: &'static str) -> Self {
+    /// Returns `invalid_scope`, 400: malformed, unknown or not allowed. The log names the party that may not have the scope
+    /// and the place of the scope in the request. It does not quote the scope, which may contain anything (S-601).
+    pub fn invalid_scope(error: ScopeError, party: &'static str) -> Self {
         let rejected = Self::new(Code::InvalidScope, error.description());
         match error {
-            ScopeError::NotAllowed(token) => {
-                let token: String = token.chars().take(MAX_LOGGED_SCOPE).collect();
-                rejected.with_reason(format!("{holder} may not have the scope {token}"))
-            }
+            ScopeError::NotAllowed(place) => rejected.with_reason(format!("{party} may not have scope {place}")),
+            ScopeError::NoneAllowed => rejected.with_reason(format!("{party} may have none of the scopes")),
             _ => rejected,
         }
     }

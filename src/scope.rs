@@ -19,25 +19,27 @@ pub use texts::{InvalidText, ScopeTexts, Sentences};
 pub struct Scope(#[serde(serialize_with = "serde_dynamo::string_set::serialize")] Vec<String>);
 
 /// The reason why a [`Scope`] is rejected. Each has its own `error_description`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeError {
     /// The text is not a list of tokens with single spaces between them.
     Malformed,
     /// A token contains a `*`, which is only valid in the lists of allowed scopes.
     Wildcard,
-    /// This token is not allowed.
-    NotAllowed(String),
+    /// The token at this place, from 1, is not allowed.
+    NotAllowed(usize),
+    /// No token is allowed.
+    NoneAllowed,
     /// The request has no scope, and the client has no default scopes.
     Missing,
 }
 
 impl ScopeError {
     /// Returns the `error_description`.
-    pub const fn description(&self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::Malformed => "The scope is malformed.",
             Self::Wildcard => "A requested scope must not contain a wildcard.",
-            Self::NotAllowed(_) => "A scope is unknown or not allowed.",
+            Self::NotAllowed(_) | Self::NoneAllowed => "A scope is unknown or not allowed.",
             Self::Missing => "A scope is required.",
         }
     }
@@ -123,8 +125,8 @@ impl Scope {
     }
 
     fn check(self, is_allowed: impl Fn(&str) -> bool) -> Result<Self, ScopeError> {
-        match self.0.iter().find(|token| !is_allowed(token)) {
-            Some(token) => Err(ScopeError::NotAllowed(token.clone())),
+        match self.0.iter().position(|token| !is_allowed(token)) {
+            Some(index) => Err(ScopeError::NotAllowed(index + 1)),
             None => Ok(self),
         }
     }
@@ -143,10 +145,10 @@ impl Scope {
     /// Removes the tokens that are not allowed.
     ///
     /// # Errors
-    /// [`ScopeError::NotAllowed`] with the first token, if no token is left.
-    pub fn narrowed_to(self, allowed: &AllowedScopes) -> Result<Self, ScopeError> {
-        let (kept, mut removed): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|token| allowed.allows(token));
-        if kept.is_empty() { Err(ScopeError::NotAllowed(removed.swap_remove(0))) } else { Ok(Self(kept)) }
+    /// [`ScopeError::NoneAllowed`] if no token is left.
+    pub fn narrowed_to(mut self, allowed: &AllowedScopes) -> Result<Self, ScopeError> {
+        self.0.retain(|token| allowed.allows(token));
+        if self.0.is_empty() { Err(ScopeError::NoneAllowed) } else { Ok(self) }
     }
 }
 

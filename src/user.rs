@@ -75,7 +75,7 @@ impl User {
     /// are narrowed to the allowed ones.
     ///
     /// # Errors
-    /// [`ScopeError::NotAllowed`]
+    /// [`ScopeError::NotAllowed`], [`ScopeError::NoneAllowed`]
     pub fn scope(&self, scope: Scope, is_requested: bool) -> Result<Scope, ScopeError> {
         match &self.scopes {
             None => Ok(scope),
@@ -88,7 +88,7 @@ impl User {
     /// login itself, so every user may have them.
     ///
     /// # Errors
-    /// [`ScopeError::NotAllowed`] if no token is left.
+    /// [`ScopeError::NoneAllowed`] if no token is left.
     pub fn scope_of_code(&self, scope: Scope) -> Result<Scope, ScopeError> {
         match &self.scopes {
             None => Ok(scope),

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
 
+use inquire::{InquireError, Password, PasswordDisplayMode};
+
 use crate::error::Error;
 
 /// Prompts for confirmation, unless `--yes` was given.
@@ -16,8 +18,8 @@ pub fn confirm(yes: bool, question: &str) -> Result<(), Error> {
     write!(io::stderr(), "countersign: {question} [y/N] ")?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
-    match line.trim() {
-        "y" | "Y" | "yes" => Ok(()),
+    match line.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
         _ => Err(Error::new("not confirmed; nothing was changed")),
     }
 }
@@ -25,7 +27,7 @@ pub fn confirm(yes: bool, question: &str) -> Result<(), Error> {
 /// Reads a secret: from a terminal without echo, or from stdin, which must have one line.
 pub fn secret(name: &str) -> Result<String, Error> {
     if io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password(format!("{name}: "))?);
+        return prompt(Password::new(&format!("{name}:")).without_confirmation());
     }
     let mut text = String::new();
     io::stdin().lock().take(16 * 1024).read_to_string(&mut text)?;
@@ -42,13 +44,24 @@ pub fn secret(name: &str) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-/// Reads a new secret. Prompts twice on a terminal.
-pub fn new_secret(name: &str) -> Result<String, Error> {
-    let first = secret(name)?;
-    if io::stdin().is_terminal() && secret(&format!("{name} again"))? != first {
-        return Err(Error::new("the two inputs differ; nothing was changed"));
+/// Reads a new secret. On a terminal, shows the rule for it and prompts twice.
+pub fn new_secret(name: &str, rule: &str) -> Result<String, Error> {
+    if !io::stdin().is_terminal() {
+        return secret(name);
     }
-    Ok(first)
+    let (first, again) = (format!("{name}:"), format!("{name} again:"));
+    let password = Password::new(&first).with_help_message(rule).with_custom_confirmation_message(&again);
+    prompt(password.with_custom_confirmation_error_message("The two inputs differ."))
+}
+
+/// Prompts without echo. Restores the terminal, also after Ctrl-C.
+fn prompt(password: Password<'_>) -> Result<String, Error> {
+    password.with_display_mode(PasswordDisplayMode::Hidden).prompt().map_err(|error| match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
+            Error::new("cancelled; nothing was changed")
+        }
+        error => Error::new(error.to_string()),
+    })
 }
 
 /// Parses a duration: seconds, or a number with a unit (`30m`, `12h`, `7d`).

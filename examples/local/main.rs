@@ -1,10 +1,10 @@
 //! The service on one machine; needs only Rust and a C compiler. The router of the function runs over an emulated AWS
 //! in this process, with a new key, a demo client of each kind, and a demo user.
 
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::{fs, io};
 
 use clap::Parser;
 use countersign::app::App;
@@ -12,8 +12,9 @@ use countersign::clock::Clock;
 use countersign::config::Pages;
 use countersign::http::router;
 use countersign::{aws, log};
+use serde_json::Value;
 use testing::cloud::{self, BoxError, Cloud};
-use testing::demo::seed;
+use testing::demo;
 use tokio::net::TcpListener;
 
 mod demo_client;
@@ -27,6 +28,12 @@ struct Options {
     /// A file that stores clients, users, refresh tokens and the key between runs
     #[arg(long)]
     data: Option<PathBuf>,
+    /// The issuer, if a TLS proxy passes its requests on to the port
+    #[arg(long)]
+    issuer: Option<String>,
+    /// A JSON file of more clients and users, with secrets and passwords in plain text (like testing/src/demo.json)
+    #[arg(long)]
+    records: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -45,7 +52,8 @@ async fn run(options: Options) -> Result<(), BoxError> {
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(|error| {
         format!("cannot listen on port {}: {error}; choose another port with `--port`", options.port)
     })?;
-    let issuer = format!("http://{}", listener.local_addr()?);
+    let origin = format!("http://{}", listener.local_addr()?);
+    let issuer = options.issuer.unwrap_or_else(|| origin.clone());
 
     let cloud = Cloud::open(options.data.as_deref()).map_err(|error| {
         format!("cannot open the data file: {error}; choose a file that `--data` created, or a new one")
@@ -56,15 +64,23 @@ async fn run(options: Options) -> Result<(), BoxError> {
     config.max_concurrency = u32::MAX;
     config.pages = Some(Pages::default());
     let app = App::new(config, &sdk, Clock::System)?;
-    seed(&cloud, &app.hasher)?;
+    demo::seed(&cloud, &app.hasher)?;
+    if let Some(file) = &options.records {
+        let records = read(file).map_err(|error| format!("cannot read the records of {}: {error}", file.display()))?;
+        demo::add(&cloud, &app.hasher, &records)?;
+    }
     app.warm_up().await;
     introduce(&issuer, &app.keyring.current().await?.jwks);
 
     let service = router(Arc::new(app));
-    let service = demo_client::routes(&issuer, service.clone())?.merge(service);
+    let service = demo_client::routes(&issuer, &origin, service.clone())?.merge(service);
     axum::serve(listener, service).with_graceful_shutdown(interrupted()).await?;
     println!("\nStopped.");
     Ok(())
+}
+
+fn read(file: &Path) -> Result<Value, BoxError> {
+    Ok(serde_json::from_slice(&fs::read(file)?)?)
 }
 
 async fn interrupted() {

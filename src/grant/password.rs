@@ -53,8 +53,7 @@ impl Request {
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Request { scope: requested, candidate } = request;
     let network = caller.user_network()?;
-    let scope =
-        caller.client.scope(requested.as_deref()).map_err(|error| Error::invalid_scope(&error, "the client"))?;
+    let scope = caller.client.scope(requested.as_deref()).map_err(|error| Error::invalid_scope(error, "the client"))?;
     let is_requested = requested.is_some();
     log_in(app, candidate, network, |account, keys| begin_login(app, (caller, keys), account, (scope, is_requested)))
         .await
@@ -68,7 +67,7 @@ async fn begin_login(
     (scope, is_requested): (Scope, bool),
 ) -> Result<Issued, Error> {
     let Caller { client, version, .. } = caller;
-    let scope = account.user.scope(scope, is_requested).map_err(|error| Error::invalid_scope(&error, "the user"))?;
+    let scope = account.user.scope(scope, is_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: &account.user, at: now, family: FamilyId::generate() };
     tracing::Span::current().record("session", login.family.log_id());

@@ -88,7 +88,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let Caller { client, version, .. } = caller;
     let found = presented(app, request.found, caller).await?;
     let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
-    let requested = requested.transpose().map_err(|error| Error::invalid_scope(&error, "the client"))?;
+    let requested = requested.transpose().map_err(|error| Error::invalid_scope(error, "the client"))?;
     let (used, family) =
         found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
@@ -110,7 +110,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         return Err(end_family(app, used, "client and user have lost all scopes of the login").await);
     };
     let scope = match requested {
-        Some(scope) => scope.within(&granted).map_err(|error| Error::invalid_scope(&error, "the login"))?,
+        Some(scope) => scope.within(&granted).map_err(|error| Error::invalid_scope(error, "the login"))?,
         None => granted,
     };
 

@@ -99,14 +99,14 @@ impl Keyring {
             return self.load().await;
         };
         let now = self.clock.now();
-        let failed_lately = now.saturating_sub(self.failed_at.load(Ordering::Acquire)) < RETRY_AFTER;
-        if !self.is_too_old(now) || failed_lately {
+        if !self.needs_reload(now) {
             return Ok(set);
         }
         let reload = async {
             let _reloading = self.reloading.lock().await;
-            // Another request may have reloaded the set while this one waited for the lock.
-            if self.is_too_old(now) { self.load().await.map(drop) } else { Ok(()) }
+            // Another load may have ended while this request waited for the lock. A load that began before a freeze does not
+            // count as failed now.
+            if self.needs_reload(now) { self.load().await.map(drop) } else { Ok(()) }
         };
         // `load` logs its error.
         if tokio::time::timeout(RELOAD_TIMEOUT, reload).await.is_err() {
@@ -115,8 +115,10 @@ impl Keyring {
         Ok(self.last_good().unwrap_or(set))
     }
 
-    fn is_too_old(&self, now: u64) -> bool {
-        now.saturating_sub(self.loaded_at.load(Ordering::Acquire)) >= self.max_age
+    /// Returns true if the set is too old, and no load failed lately.
+    fn needs_reload(&self, now: u64) -> bool {
+        let is_too_old = now.saturating_sub(self.loaded_at.load(Ordering::Acquire)) >= self.max_age;
+        is_too_old && now.saturating_sub(self.failed_at.load(Ordering::Acquire)) >= RETRY_AFTER
     }
 
     /// Starts a reload in the background if one is due. If it fails, the last good set stays, and a later request tries

@@ -67,7 +67,7 @@ impl Family {
     /// Returns the part of a scope of this login that the client and the user may still have.
     ///
     /// # Errors
-    /// [`ScopeError::NotAllowed`] if no token is left.
+    /// [`ScopeError::NoneAllowed`] if no token is left.
     pub fn scope_left(&self, scope: &Scope, client: &Client, user: &User) -> Result<Scope, ScopeError> {
         let scope = scope.clone().narrowed_to(&client.scopes)?;
         if self.authorization.is_some() { user.scope_of_code(scope) } else { user.scope(scope, false) }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_dynamodb::config::Credentials;
@@ -19,7 +19,7 @@ use dynoxide::Database;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::{Value, json};
+use serde_json::{Value, from_slice, json, to_string};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
@@ -105,6 +105,22 @@ impl Cloud {
         Ok(self.secret_version()?.map(|(_, text)| text))
     }
 
+    /// Runs an operation on an item without the HTTP server of dynoxide. Returns the status and the body of the response, or
+    /// `None` for operations that the functions do not use and for malformed input.
+    pub fn run(&self, operation: &str, input: &[u8]) -> Option<(u16, String)> {
+        let database = &self.database;
+        let output = match operation {
+            "GetItem" => database.get_item(from_slice(input).ok()?).map(|output| to_string(&output)),
+            "PutItem" => database.put_item(from_slice(input).ok()?).map(|output| to_string(&output)),
+            "UpdateItem" => database.update_item(from_slice(input).ok()?).map(|output| to_string(&output)),
+            _ => return None,
+        };
+        Some(match output {
+            Ok(output) => (200, output.ok()?),
+            Err(error) => (error.status_code(), error.to_json()),
+        })
+    }
+
     /// Returns a router that serves the calls of the AWS SDK to all services.
     pub async fn router(&self) -> Result<Router, BoxError> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -156,18 +172,24 @@ impl Services {
 }
 
 /// Serves one call of the SDK.
-async fn call(State(services): State<Services>, mut request: Request) -> Response {
-    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    if let Some(operation) = target.strip_prefix("secretsmanager.").map(ToOwned::to_owned) {
-        let parameters = to_bytes(request.into_body(), usize::MAX).await.unwrap_or_default();
-        let parameters: Value = serde_json::from_slice(&parameters).unwrap_or_default();
-        return match services.secrets_manager(&operation, &parameters).await {
+async fn call(State(services): State<Services>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    if let Some(operation) = target.strip_prefix("secretsmanager.") {
+        let parameters: Value = from_slice(&body).unwrap_or_default();
+        return match services.secrets_manager(operation, &parameters).await {
             Ok(response) => response,
             Err(_) => error("InternalServiceError").into_response(),
         };
     }
-    *request.uri_mut() = services.dynamodb.clone();
-    match services.client.request(request).await {
+    let operation = target.strip_prefix("DynamoDB_20120810.").unwrap_or_default();
+    if let Some((status, text)) = services.cloud.run(operation, &body) {
+        let status = StatusCode::from_u16(status).unwrap_or_default();
+        return (status, [("content-type", "application/x-amz-json-1.0")], text).into_response();
+    }
+    parts.uri = services.dynamodb;
+    match services.client.request(Request::from_parts(parts, body.into())).await {
         Ok(response) => response.map(Body::new),
         Err(_) => error("InternalServerError").into_response(),
     }
@@ -214,15 +236,13 @@ pub fn config(issuer: &str) -> Result<Config, BoxError> {
     Ok(Config::from_variables(|name| environment.get(name).map(Into::into))?)
 }
 
-/// Returns `template.yaml`. A short-form intrinsic function is read as its argument.
-pub fn template() -> Result<Value, BoxError> {
-    Ok(serde_saphyr::from_str(include_str!("../../template.yaml"))?)
-}
+/// `template.yaml`. A short-form intrinsic function is read as its argument.
+pub static TEMPLATE: LazyLock<Value> =
+    LazyLock::new(|| serde_saphyr::from_str(include_str!("../../template.yaml")).unwrap());
 
 /// Returns the definitions of the tables of the stack, by logical name, and of the table for the secret.
 fn table_definitions() -> Result<Vec<(String, Value)>, BoxError> {
-    let template = template()?;
-    let resources = template["Resources"].as_object().ok_or("template.yaml has no resources")?;
+    let resources = TEMPLATE["Resources"].as_object().ok_or("template.yaml has no resources")?;
     let tables = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::DynamoDB::Table");
     let mut definitions: Vec<_> = tables
         .map(|(name, resource)| {

@@ -1,4 +1,4 @@
-//! The fixtures of the local example: a key, a client of each kind, and a user.
+//! The fixtures of the local example: a key, a client of each kind, and a user; and fixtures of files like them.
 
 use std::sync::LazyLock;
 
@@ -13,11 +13,17 @@ use crate::deployment::pem;
 /// The clients and the user, with plain secrets.
 pub static FIXTURES: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("demo.json")).unwrap());
 
-/// Stores the fixtures that the account does not contain. Slow hashes have the parameters of `hasher`.
+/// Stores a key and [`FIXTURES`], unless the account contains them.
 pub fn seed(cloud: &Cloud, hasher: &Hasher) -> Result<(), BoxError> {
     if cloud.secret()?.is_none() {
         cloud.put_secret(&generate_pem()?)?;
     }
+    add(cloud, hasher, &FIXTURES)
+}
+
+/// Stores the clients and users of fixtures that the account does not contain. Slow hashes have the parameters of
+/// `hasher`.
+pub fn add(cloud: &Cloud, hasher: &Hasher, fixtures: &Value) -> Result<(), BoxError> {
     let hash = |secret: &str, _: Option<&str>| {
         if secret.starts_with("cs_") {
             return Ok(hash_client_secret(secret));
@@ -25,7 +31,7 @@ pub fn seed(cloud: &Cloud, hasher: &Hasher) -> Result<(), BoxError> {
         Ok(hasher.hash(secret)?.as_str().to_owned())
     };
     for (table, key, list) in [("ClientsTable", "client_id", "clients"), ("UsersTable", "username", "users")] {
-        for item in items(&FIXTURES[list], hash)? {
+        for item in items(&fixtures[list], hash)? {
             if cloud.item(table, &json!({key: item[key]}))?.is_none() {
                 cloud.put(table, &item)?;
             }
@@ -60,7 +66,7 @@ pub fn items(
 }
 
 /// Returns a new RSA key as PEM, the form of an externally managed key.
-fn generate_pem() -> Result<String, BoxError> {
+pub fn generate_pem() -> Result<String, BoxError> {
     let der: Pkcs8V1Der<'_> = KeyPair::generate(KeySize::Rsa2048)?.as_der()?;
     Ok(pem(der.as_ref()))
 }

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use serde_json::{from_slice, json, to_string};
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::cloud::Cloud;
@@ -31,21 +31,11 @@ impl Direct {
 
     fn respond(&self, request: &HttpRequest) -> (u16, String) {
         let operation = request.headers().get("x-amz-target").and_then(|target| target.split('.').next_back());
-        let (body, database) = (request.body().bytes().unwrap_or_default(), &self.0.database);
-        let output = match operation.unwrap_or_default() {
-            "GetItem" => database.get_item(from_slice(body).unwrap()).map(|output| to_string(&output)),
-            "PutItem" => database.put_item(from_slice(body).unwrap()).map(|output| to_string(&output)),
-            "UpdateItem" => database.update_item(from_slice(body).unwrap()).map(|output| to_string(&output)),
-            "GetSecretValue" => {
-                let (id, text) = self.0.secret_version().unwrap().unwrap();
-                Ok(to_string(&json!({"Name": "signing", "VersionId": id, "SecretString": text})))
-            }
-            other => panic!("there is no direct call of {other}"),
-        };
-        match output {
-            Ok(output) => (200, output.unwrap()),
-            Err(error) => (error.status_code(), error.to_json()),
+        if operation == Some("GetSecretValue") {
+            let (id, text) = self.0.secret_version().unwrap().unwrap();
+            return (200, json!({"Name": "signing", "VersionId": id, "SecretString": text}).to_string());
         }
+        self.0.run(operation.unwrap(), request.body().bytes().unwrap_or_default()).unwrap()
     }
 }
 

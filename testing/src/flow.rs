@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::deployment::{
     APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, browser_login,
 };
-use crate::request::form;
+use crate::request::{form, raw_form};
 use crate::response::Response;
 
 mod scenario;
@@ -86,6 +86,8 @@ pub enum Flow {
     Introspect,
     IntrospectRefreshToken,
     IntrospectServiceToken,
+    /// The claims about the user of a login by code.
+    UserInfo,
 }
 
 /// All flows.
@@ -126,6 +128,7 @@ pub const FLOWS: &[Flow] = &[
     Flow::Introspect,
     Flow::IntrospectRefreshToken,
     Flow::IntrospectServiceToken,
+    Flow::UserInfo,
 ];
 
 impl Flow {
@@ -134,13 +137,14 @@ impl Flow {
         match self {
             Self::Revoke | Self::RevokeAll | Self::RevokeServiceToken | Self::CookieLogOut => "revoke",
             Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => "introspect",
+            Self::UserInfo => "userinfo",
             _ => "token",
         }
     }
 
     /// Returns true if the caller presents an access token, which is valid only by the clock.
     pub fn presents_access_token(self) -> bool {
-        matches!(self, Self::RevokeServiceToken | Self::Introspect | Self::IntrospectServiceToken)
+        matches!(self, Self::RevokeServiceToken | Self::Introspect | Self::IntrospectServiceToken | Self::UserInfo)
     }
 
     /// Returns the status and the error of the response without a fault, or `None` if the status is 200.
@@ -273,6 +277,10 @@ impl Flow {
             Self::RevokeServiceToken | Self::IntrospectServiceToken => {
                 return Some(test.form(SERVICE, &CLIENT_CREDENTIALS).await.access_token());
             }
+            Self::UserInfo => {
+                test.put_code_client(&json!({}));
+                return Some(test.exchange(&test.code().await).await.access_token());
+            }
             Self::Introspect => return Some(test.password(USERNAME, PASSWORD).await.access_token()),
             Self::Refresh
             | Self::RefreshForLostScope
@@ -362,6 +370,10 @@ impl Flow {
             Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,
             Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => {
                 test.introspect(self.owner(), token.unwrap()).await
+            }
+            Self::UserInfo => {
+                let bearer = format!("Bearer {}", token.unwrap());
+                test.send(raw_form("").header("authorization", &bearer).to("GET", "/oauth/userinfo")).await
             }
             _ => self.refresh(test, token.unwrap()).await,
         }

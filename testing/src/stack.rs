@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::audit_log::LOG_GROUP;
-use crate::cloud::{environment, template};
+use crate::cloud::{TEMPLATE, environment};
 use crate::deployment::ISSUER;
 
 /// Returns the response to a call of STS or CloudFormation (AWS query protocol), or `None` for other services.
@@ -30,7 +30,7 @@ pub fn response(body: &[u8]) -> Option<Response> {
 /// Returns the description of a table that the template created, or `None` for other operations.
 pub fn description(operation: &str, parameters: &Value) -> Option<Value> {
     let name = parameters["TableName"].as_str()?;
-    let table = template().unwrap()["Resources"][name]["Properties"].take();
+    let table = &TEMPLATE["Resources"][name]["Properties"];
     let status = |enabled: &Value| if *enabled == true { "ENABLED" } else { "DISABLED" };
     match operation {
         "DescribeTable" => Some(json!({"Table": {

@@ -38,9 +38,12 @@ def origin(url):
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def sign_in(url, user):
-    """Opens an authorization request. Returns the URL of the client to which the pages return, and the names of the pages."""
-    issuer, pages, headers = origin(url), [], {}
+def sign_in(url, user, headers=None):
+    """Opens an authorization request. Returns the URL of the client to which the pages return, and the names of the pages.
+
+    The headers have the cookie of the browser session. Without headers, the browser is new.
+    """
+    issuer, pages, headers = origin(url), [], {} if headers is None else headers
     response = request("GET", url, headers, None)
     while True:
         if "set-cookie" in response.headers:

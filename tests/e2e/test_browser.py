@@ -31,12 +31,12 @@ def deployed(shared_stack):
     fixtures.seed(shared_stack, {"clients": [client], "users": []})
     # Cookies belong to a host name. The page is at localhost, too.
     api = shared_stack.url.replace("127.0.0.1", "localhost")
-    return {"api": api, "client": client["client_id"], "pages": pages, "preflight": False}
+    return {"api": api, "client": client["client_id"], "pages": pages}
 
 
 @pytest.fixture(scope="module")
 def example():
-    """`examples/local`. Unlike the local cloud, it does not reject preflights."""
+    """`examples/local`."""
     port = free_port()
     RUN.mkdir(parents=True, exist_ok=True)
     command = [cargo_build("local", "--example", "local"), "--port", port]
@@ -45,10 +45,10 @@ def example():
             program.require_running()
             time.sleep(0.1)
         pages = {"app": PORT, "other": free_port()}
-        yield {"api": f"http://localhost:{port}", "client": CLIENT["client_id"], "pages": pages, "preflight": True}
+        yield {"api": f"http://localhost:{port}", "client": CLIENT["client_id"], "pages": pages}
 
 
-SCENARIOS = ["login", "wrong_password", "tabs", "log_out", "other_origin", "other_site", "planted_cookie"]
+SCENARIOS = ["login", "json", "wrong_password", "tabs", "log_out", "other_origin", "other_site", "planted_cookie"]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

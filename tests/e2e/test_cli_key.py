@@ -30,6 +30,6 @@ def test_a_new_key_is_not_rotated_early_and_an_emergency_removes_the_current_key
         assert time.monotonic() < deadline, "the function does not load the new keys within 60 s"
         time.sleep(0.2)
     assert signing_kid(cli_stack) == report["current"]
-    published = requests.get(f"{cli_stack.url}/.well-known/jwks.json", timeout=30).json()["keys"]
+    published = requests.get(f"{cli_stack.url}/.well-known/jwks.json", timeout=60).json()["keys"]
     assert {key["kid"] for key in published} == {report["current"], report["next"]}
     assert countersign("key", "list").stdout.count("RS256") == 2

@@ -105,13 +105,18 @@ def test_without_a_cache_a_revoked_token_is_rejected_immediately(issuer, protect
 
 def test_a_cached_token_is_rejected_after_the_time_of_the_cache(issuer, protected, configure):
     configure(CACHE_SECONDS="15")
-    token = fetch_access_token(issuer)
-    began = time.time()
-    assert get(protected, token).status_code == 200
-    introspected = time.time()
-    revoke(issuer, SERVICE, token)
-    cached = get(protected, token).status_code
-    assert time.time() < began + 15, "this machine is too slow for the test"
+    # On a busy machine the cache may end before the second request. Such an attempt shows nothing.
+    for _ in range(3):
+        token = fetch_access_token(issuer)
+        began = time.time()
+        assert get(protected, token).status_code == 200
+        introspected = time.time()
+        revoke(issuer, SERVICE, token)
+        cached = get(protected, token).status_code
+        if time.time() < began + 15:
+            break
+    else:
+        pytest.fail("this machine is too slow for the test")
     assert cached == 200
     time.sleep(introspected + 15.5 - time.time())
     assert get(protected, token).status_code == 403

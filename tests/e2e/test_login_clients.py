@@ -1,18 +1,17 @@
 """OAuth client libraries log a user in at the login pages of a deployed stack, with the examples of docs/login-pages.md."""
 
 import os
-import re
-import textwrap
 
 import pytest
 
 from conftest import ROOT, Service, cargo_build, run, set_variables, signing_key
+from examples import example, run_in_node
 from local_cloud import fixtures, stack
 from local_cloud.program import free_port
 from scripted_browser import sign_in
 from verification import verify
 
-PAGE = (ROOT / "docs/login-pages.md").read_text()
+PAGE = "login-pages"
 USER = {"username": "login@itccompliance.co.uk", "user_id": "login", "password": "pässwörd", "enabled": True}
 CODE = {"enabled": True, "grant_types": ["authorization_code", "refresh_token"]}
 ORIGIN = "https://shop.example.com"
@@ -46,12 +45,6 @@ def login(cloud, build_folder):
     return Service(deployed.url, deployed.url, signing_key(deployed).public_key())
 
 
-def example(heading, language):
-    """Returns the code of a language under a heading."""
-    section = re.split(r"\n###? ", PAGE.split(f"# {heading}\n")[1])[0]
-    return textwrap.dedent(re.search(rf"^ *```{language}\n(.*?)^ *```", section, re.DOTALL | re.MULTILINE)[1])
-
-
 def settings(login, client):
     secret = client["secrets"][0]["secret"] if "secrets" in client else None
     return {
@@ -66,16 +59,6 @@ def check(login, client, tokens, scope="orders:read"):
     assert ("refresh_token" in tokens) == ("refresh_token_cookie" not in client)
 
 
-def run_in_node(code, values, tmp_path):
-    """Runs an example with its settings as constants."""
-    script = ROOT / "tests/e2e/node" / f"example-{tmp_path.name}.mjs"
-    script.write_text(code)
-    try:
-        return run(["node", script], values)
-    finally:
-        script.unlink()
-
-
 SETTINGS = "const { issuer, clientId, clientSecret, redirectUri, origin } = JSON.parse(process.env.COUNTERSIGN)\n"
 LOG_IN = """
 import { execFileSync } from 'node:child_process'
@@ -87,7 +70,7 @@ console.log(JSON.stringify(await finish(new URL(returned), checks)))
 
 def test_openid_client(login, tmp_path):
     options = "const options = { execute: [client.allowInsecureRequests] }\n"
-    code = SETTINGS + options + example("A first-party application", "js") + LOG_IN
+    code = SETTINGS + options + example(PAGE, "A first-party application", "js") + LOG_IN
     check(login, PORTAL, run_in_node(code, settings(login, PORTAL), tmp_path))
 
 
@@ -98,7 +81,7 @@ def test_oauth4webapi(login, tmp_path):
 const send = globalThis.fetch
 globalThis.fetch = (url, init) => send(url, { ...init, headers: { ...Object.fromEntries(new Headers(init.headers)), origin } })
 """
-    code = SETTINGS + options + browser + example("A single-page application", "js") + LOG_IN
+    code = SETTINGS + options + browser + example(PAGE, "A single-page application", "js") + LOG_IN
     check(login, SHOP, run_in_node(code, settings(login, SHOP), tmp_path), "shop:read")
 
 
@@ -110,7 +93,7 @@ def test_app_auth(login, tmp_path, monkeypatch):
     code = """
 const { issuer, clientId, port } = JSON.parse(process.env.COUNTERSIGN)
 console.log = () => {}
-""" + example("A native application", "js") + "process.stdout.write(JSON.stringify((await logIn()).toJson()))\n"
+""" + example(PAGE, "A native application", "js") + "process.stdout.write(JSON.stringify((await logIn()).toJson()))\n"
     check(login, DESK, run_in_node(code, settings(login, DESK), tmp_path))
 
 
@@ -126,7 +109,7 @@ def test_python(login, monkeypatch, heading, client, pages):
         "issuer": login.issuer, "client_id": values["clientId"], "client_secret": values["clientSecret"],
         "redirect_uri": values["redirectUri"],
     }
-    exec(example(heading, "python"), scope)  # noqa: S102 - code of this repository
+    exec(example(PAGE, heading, "python"), scope)  # noqa: S102 - code of this repository
     url, *checks = scope["begin"]()
     returned, shown = sign_in(url, USER)
     assert shown == pages

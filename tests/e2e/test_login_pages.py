@@ -1,17 +1,10 @@
 """The login pages of the deployed stack in Chromium, with clients of each kind."""
 
-import datetime
-import shutil
-
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from conftest import ROOT, run, set_variables
+from conftest import set_variables
 from local_cloud import fixtures, stack
-from local_cloud.program import RUN
+from login_browser import browse
 
 PASSWORD = "secret-password"
 CODE = {"enabled": True, "grant_types": ["authorization_code", "refresh_token"]}
@@ -53,20 +46,6 @@ def users(scenario):
 
 
 @pytest.fixture(scope="module")
-def certificate():
-    """A key and a certificate for the servers of the clients, which the browser does not check."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "client")])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
-    signed = builder.sign(key, hashes.SHA256())
-    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    plain = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
-    return {"key": plain.decode(), "cert": signed.public_bytes(pem).decode()}
-
-
-@pytest.fixture(scope="module")
 def api(cloud, build_folder):
     """The address of a stack with login pages, which is its issuer."""
     deployed = stack.deploy(cloud, {"LoginPages": "on"}, name="countersign-login")
@@ -76,26 +55,11 @@ def api(cloud, build_folder):
     return deployed.url
 
 
-def browse(scenario, api, certificate):
-    screenshots = RUN / "screenshots"
-    screenshots.mkdir(parents=True, exist_ok=True)
-    people = users(scenario)
-    settings = {
-        "scenario": scenario, "api": api, "issuer": api, "certificate": certificate, "password": PASSWORD,
-        "clients": {client["client_id"]: client for client in CLIENTS},
-        "users": [user["username"] for user in people],
-        "ids": {user["username"]: user["user_id"] for user in people},
-        "screenshots": str(screenshots), "chromium": shutil.which("chromium"),
-        "axe": str(ROOT / "tests/e2e/node/node_modules/axe-core/axe.min.js"),
-    }
-    assert run(["node", "tests/e2e/node/login-pages.mjs"], settings) == {"passed": scenario}
-
-
 @pytest.mark.parametrize("scenario", FLOWS)
-def test_the_flows_of_the_login_pages(api, certificate, scenario):
-    browse(scenario, api, certificate)
+def test_the_flows_of_the_login_pages(api, scenario):
+    browse("login-pages", scenario, api, CLIENTS, users(scenario))
 
 
 @pytest.mark.parametrize("scenario", PAGES)
-def test_s_831_axe_core_has_no_finding_on_the_pages_of_the_flows(api, certificate, scenario):
-    browse(scenario, api, certificate)
+def test_s_831_axe_core_has_no_finding_on_the_pages_of_the_flows(api, scenario):
+    browse("login-pages", scenario, api, CLIENTS, users(scenario))

@@ -103,7 +103,7 @@ def touched(source):
 
 
 def assert_stopped(processes):
-    _, running = psutil.wait_procs(processes, timeout=10)
+    _, running = psutil.wait_procs(processes, timeout=60)
     assert not running
 
 

@@ -46,7 +46,7 @@ def rotate(deployed, **event):
 
 
 def fetch_keys(deployed):
-    return requests.get(f"{deployed.url}/.well-known/jwks.json", timeout=30)
+    return requests.get(f"{deployed.url}/.well-known/jwks.json", timeout=60)
 
 
 class Verifiers:
@@ -68,7 +68,7 @@ class Verifiers:
         jwt.decode(token, key, algorithms=["RS256"], issuer=self.issuer, audience=self.issuer, options=required)
 
         if time.monotonic() > self.joserfc_at + MAX_AGE:
-            keys = requests.get(self.jwks_url, timeout=30).json()
+            keys = requests.get(self.jwks_url, timeout=60).json()
             self.joserfc, self.joserfc_at = joserfc_jwk.KeySet.import_key_set(keys), time.monotonic()
         joserfc_jwt.decode(token, self.joserfc, algorithms=["RS256"])
 
@@ -78,7 +78,7 @@ class Verifiers:
 
     def close(self):
         self.node.stdin.close()
-        self.node.wait(timeout=10)
+        self.node.wait(timeout=60)
 
 
 def test_a_new_deployment_signs_immediately_and_does_not_rotate_too_early(deployed):
@@ -87,7 +87,7 @@ def test_a_new_deployment_signs_immediately_and_does_not_rotate_too_early(deploy
     assert published.headers["cache-control"] == f"public, max-age={MAX_AGE}, stale-if-error=7200"
     kids = [key["kid"] for key in published.json()["keys"]]
     assert kids[0] == kid and len(kids) == 2, "the current key and the next key"
-    cached = requests.get(published.url, headers={"if-none-match": published.headers["etag"]}, timeout=30)
+    cached = requests.get(published.url, headers={"if-none-match": published.headers["etag"]}, timeout=60)
     assert cached.status_code == 304 and not cached.content
     report = rotate(deployed)
     assert report["changed"] is False and "public for long enough" in report["reason"]

@@ -1,6 +1,5 @@
 """The examples of docs/verifying.md, run verbatim on valid and invalid tokens."""
 
-import re
 import time
 
 import jwt
@@ -9,16 +8,8 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conftest import OTHER_AUDIENCE, ROOT, cargo_build, run, signing_key
+from examples import example, run_in_node
 from token_endpoint import fetch_access_token
-
-PAGE = (ROOT / "docs/verifying.md").read_text()
-
-
-def example(heading):
-    """Returns the code under a heading."""
-    section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    return re.search(r"```\w+\n(.*?)```", section, re.DOTALL)[1]
-
 
 @pytest.fixture(scope="module")
 def tokens(issuer, issuer_stack):
@@ -72,7 +63,7 @@ def expected(tokens):
 
 def test_py_jwt(issuer, tokens):
     scope = {"issuer": issuer, "audience": issuer}
-    exec(example("Python: PyJWT"), scope)  # noqa: S102 - code of this repository
+    exec(example("verifying", "Python: PyJWT", "python"), scope)  # noqa: S102 - code of this repository
 
     def accepts(token):
         try:
@@ -90,22 +81,18 @@ def test_py_jwt(issuer, tokens):
     ("Node.js: aws-jwt-verify", "verifier.cacheJwks(jwks)\n"),
 ])
 def test_node(heading, setup, issuer, tokens, tmp_path):
-    script = ROOT / "tests/e2e/node" / f"example-{tmp_path.name}.mjs"
-    script.write_text(
+    code = (
         "const { issuer, audience, jwks, tokens } = JSON.parse(process.env.COUNTERSIGN)\n"
-        + example(heading) + setup + "const accepted = []\n"
+        + example("verifying", heading, "js") + setup + "const accepted = []\n"
         + "for (const token of tokens) accepted.push(await verify(token).then(() => true, () => false))\n"
         + "console.log(JSON.stringify(accepted))\n"
     )
     created = tokens()
-    try:
-        assert run(["node", script], settings(issuer, created)) == expected(created)
-    finally:
-        script.unlink()
+    assert run_in_node(code, settings(issuer, created), tmp_path) == expected(created)
 
 
 def test_jsonwebtoken(issuer, tokens):
-    assert example("Rust: jsonwebtoken") in (ROOT / "tests/e2e/verify.rs").read_text()
+    assert example("verifying", "Rust: jsonwebtoken", "rust") in (ROOT / "tests/e2e/verify.rs").read_text()
     created = tokens()
     results = run([cargo_build("verify", "--example", "verify")], settings(issuer, created))
     assert [claims is not None for claims in results] == expected(created)

@@ -18,6 +18,7 @@ mod cases;
 mod client;
 mod client_auth;
 mod config;
+mod conformance;
 mod consent;
 mod date;
 mod faults;

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod conformance;
 mod imports;
 mod language;
 mod metrics;
+mod profiles;
 mod promises;
 mod template;
 

@@ -13,8 +13,10 @@ import boto3
 
 from local_cloud.program import REGION, RUN, LocalCloudError, Program, require_free_port
 
-# Only the services that the stack and `sam deploy` use, because other services may listen on additional ports.
-SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,scheduler,secretsmanager,sns,sts"
+# Only the services that the stack, `sam deploy` and the end-to-end tests use, because others may listen on additional ports.
+SERVICES = (
+    "apigateway,cloudformation,cloudwatch,dynamodb,elasticloadbalancing,iam,lambda,logs,s3,scheduler,secretsmanager,sns,sts"
+)
 # The files and the process of the cloud that `make deploy-local` leaves running.
 FOLDER, STATE_FILE = RUN / "cloud", RUN / "cloud.json"
 
@@ -39,6 +41,8 @@ class Cloud:
             "GATEWAY_PORT": str(port),
             "IOT_MTLS_ENABLED": "false",
             "LAMBDA_EXECUTOR": "local",
+            # The region of requests without a signature.
+            "MINISTACK_REGION": REGION,
             "S3_DATA_DIR": str(folder / "s3"),
             "SERVICES": SERVICES,
             "STATE_DIR": str(folder / "state"),

@@ -73,7 +73,7 @@ impl Report {
         if !self.rejected.is_empty() {
             let reasons = self.reasons();
             let rows = reasons.iter().map(|(reason, count)| vec![count.to_string(), (*reason).to_owned()]);
-            text = format!("{text}\n\n{}", output::table(&["LINES", "REASON"], rows));
+            text = format!("{text}\n\n{}", output::table(&["COUNT", "REASON"], rows));
         }
         let (lines, rejected) = (self.lines, self.rejected.len());
         let plural = if lines == 1 { "" } else { "s" };

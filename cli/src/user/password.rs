@@ -39,7 +39,7 @@ impl From<StoreError> for Stop {
 pub async fn read_new(deployment: &Deployment, username: &str, accept_weak: bool) -> Result<String, Error> {
     // Read before the password is entered.
     let known = if accept_weak { None } else { Some(known_words(deployment, username).await?) };
-    let password = password_form(&input::new_secret("Password")?);
+    let password = password_form(&input::new_secret("Password", &format!("at least {MIN_CHARACTERS} characters"))?);
     PASSWORD.check(&password).map_err(|error| Error::new(error.reason()))?;
     if password.chars().count() < MIN_CHARACTERS {
         return Err(Error::new(format!("the password is too short; use at least {MIN_CHARACTERS} characters")));

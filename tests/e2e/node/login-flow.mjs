@@ -12,16 +12,21 @@ export const { users } = settings
 export const [user] = users
 
 const AXE = await readFile(settings.axe, 'utf8')
-const SECURE_HOSTS = ['portal.example', 'crm.example', 'evil.example']
+const SECURE_HOSTS = ['portal.example', 'crm.example', 'shop.example', 'evil.example']
+const EMPTY = { type: 'text/html', text: '<title>Client</title><p>The client</p>' }
 const LOOKS = ['light', 'dark'].flatMap((colorScheme) => [1000, 320].map((width) => ({ colorScheme, width })))
 
 /** What the servers of the clients received. */
 export const received = []
 
-/** Serves the redirect URIs of all clients, and a page from which an attacker acts. */
+/** The files of a browser application, by path. */
+export const files = {}
+
+/** Serves the redirect URIs of all clients, a page from which an attacker acts, and the files. */
 function receive(request, response) {
   received.push({ url: request.url, referer: request.headers.referer })
-  response.writeHead(200, { 'content-type': 'text/html' }).end('<title>Client</title><p>The client</p>')
+  const { type, text } = files[request.url.split('?')[0]] ?? EMPTY
+  response.writeHead(200, { 'content-type': type }).end(text)
 }
 
 const listen = (server) => new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)))
@@ -41,7 +46,7 @@ export async function close() {
 /** Returns a browser session without cookies. */
 export async function newContext(options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', viewport: { width: 1000, height: 700 }, ...options })
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(60_000)
   return context
 }
 

@@ -375,7 +375,8 @@ const scenarios = {
     // A page of another site cannot show ours in a frame.
     await page.goto(EVIL)
     await page.evaluate((src) => document.body.append(Object.assign(document.createElement('iframe'), { src })), `${api}/account`)
-    await page.waitForTimeout(1000)
+    const end = Date.now() + 60_000
+    while (!messages.some((text) => /frame/i.test(text)) && Date.now() < end) await page.waitForTimeout(100)
     assert.equal(await page.frames()[1].locator('[data-page]').count(), 0)
     assert.ok(messages.splice(0).some((text) => /frame/i.test(text)))
   },

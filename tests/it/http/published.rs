@@ -114,9 +114,8 @@ async fn s_506_the_last_valid_key_set_is_served_during_any_outage() {
 /// the old key set immediately before.
 #[tokio::test]
 async fn s_505_caches_have_every_key_before_it_signs() {
-    let limit = |parameter: &str, limit: &str| {
-        testing::cloud::template().unwrap()["Parameters"][parameter][limit].as_u64().unwrap()
-    };
+    let limit =
+        |parameter: &str, limit: &str| testing::cloud::TEMPLATE["Parameters"][parameter][limit].as_u64().unwrap();
     let (public_for, max_age) = (limit("KeyPublicFor", "MinValue"), limit("KeysMaxAge", "MaxValue"));
     let test = TestApp::start_with(|config| config.keys.max_age = max_age.try_into().unwrap()).await;
     let response = get(&test, JWKS).await;

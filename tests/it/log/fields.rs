@@ -50,6 +50,7 @@ fn members(flow: Flow) -> &'static str {
         Flow::Revoke | Flow::RevokeAll | Flow::IntrospectRefreshToken => "client_id secret_id user session store_ms",
         Flow::RevokeServiceToken | Flow::IntrospectServiceToken => "version client_id secret_id jti kid store_ms",
         Flow::Introspect => "version client_id secret_id user session jti kid store_ms",
+        Flow::UserInfo => "version client_id user session jti kid store_ms",
         Flow::RefreshForLostScope | Flow::RolledBack | Flow::RevokedFamily | Flow::DisabledUser => {
             "grant version client_id secret_id user session error reason store_ms"
         }
@@ -183,11 +184,10 @@ async fn s_605_a_refresh_token_of_another_client_is_a_risk() {
 
 /// The response to every one of these is the same.
 #[tokio::test]
-async fn s_605_the_reason_of_invalid_scope_names_the_scope_and_the_party_that_may_not_have_it() {
+async fn s_605_the_reason_of_invalid_scope_names_the_party_that_may_not_have_the_scope() {
     let test = TestApp::start_with_cheap_hashes().await;
     let refresh_token = test.log_in().await;
     test.change_user(&json!({"scopes": ["legacy:autonomy.read"]}));
-    let long = "x".repeat(1_000);
     let login = |scope: &str| {
         form(&[("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", scope)])
             .basic(APPLICATION.0, APPLICATION.1)
@@ -196,10 +196,10 @@ async fn s_605_the_reason_of_invalid_scope_names_the_scope_and_the_party_that_ma
     let refresh = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), ("scope", "legacy:other")];
     let refresh = form(&refresh).basic(APPLICATION.0, APPLICATION.1).post();
     for (request, reason) in [
-        (login("legacy:autonomy.read admin"), "the client may not have the scope admin".to_owned()),
-        (login("legacy:other"), "the user may not have the scope legacy:other".to_owned()),
-        (login(&long), format!("the client may not have the scope {}", &long[..100])),
-        (refresh, "the login may not have the scope legacy:other".to_owned()),
+        (login("legacy:autonomy.read admin"), "the client may not have scope 2"),
+        (login("legacy:other"), "the user may not have scope 1"),
+        (refresh, "the login may not have scope 1"),
+        (login("a b*"), "A requested scope must not contain a wildcard."),
     ] {
         let log = LogLines::collect();
         test.send(request).await.assert_error(400, "invalid_scope");

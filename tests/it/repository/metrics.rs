@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use countersign::client::GrantType;
-use testing::cloud::template;
+use testing::cloud::TEMPLATE;
 
 mod flows;
 mod pattern;
@@ -23,8 +23,7 @@ struct Filter {
 
 /// Returns the filters by the name of their metric.
 fn filters() -> BTreeMap<String, Filter> {
-    let template = template().unwrap();
-    let resources = template["Resources"].as_object().unwrap().values();
+    let resources = TEMPLATE["Resources"].as_object().unwrap().values();
     let filters = resources.filter(|resource| resource["Type"] == "AWS::Logs::MetricFilter").map(|resource| {
         let properties = &resource["Properties"];
         let [metric] = &properties["MetricTransformations"].as_array().unwrap()[..] else { panic!("{properties}") };
@@ -132,8 +131,7 @@ fn a_429_of_the_gateway_is_counted_and_a_429_of_the_function_is_not() {
     {
         assert_eq!(counts("AccessLogGroup", &[line]).get("GatewayThrottled").copied(), count);
     }
-    let template = template().unwrap();
-    let format = template["Resources"]["ApiStage"]["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
+    let format = TEMPLATE["Resources"]["ApiStage"]["Properties"]["AccessLogSettings"]["Format"].as_str().unwrap();
     for member in [r#""status":"$context.status""#, r#""integration_status":"$context.integrationStatus""#] {
         assert!(format.contains(member), "{member}");
     }

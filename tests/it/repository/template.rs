@@ -9,19 +9,19 @@ use countersign::password_hash::{Argon2Params, Hash, Hasher};
 use serde_json::{Value, json};
 
 use testing::ISSUER;
-use testing::cloud::{environment, template};
+use testing::cloud::{TEMPLATE, environment};
 use testing::guess::verify_password;
 
 /// Returns the environment variables of a function.
 fn variables(function: &str) -> serde_json::Map<String, Value> {
-    let function = template().unwrap()["Resources"][function].clone();
+    let function = TEMPLATE["Resources"][function].clone();
     function["Properties"]["Environment"]["Variables"].as_object().unwrap().clone()
 }
 
 /// Returns the parameter that sets a variable of a function.
 fn parameter(function: &str, variable: &str) -> Option<Value> {
     let name = variables(function)[variable].as_str()?.to_owned();
-    template().unwrap()["Parameters"].get(name).cloned()
+    TEMPLATE["Parameters"].get(name).cloned()
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn every_allowed_argon2_parameter_can_hash_and_verify() {
 #[test]
 fn each_function_has_its_runtime_and_its_build() {
     for (name, binary) in [("ApiFunction", "api"), ("RotateFunction", "rotate")] {
-        let function = &template().unwrap()["Resources"][name];
+        let function = &TEMPLATE["Resources"][name];
         assert_eq!(function["Properties"]["Runtime"], "provided.al2023");
         let built = json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": binary}});
         assert_eq!(function["Metadata"], built);
@@ -106,7 +106,7 @@ fn each_function_has_its_runtime_and_its_build() {
 
 #[test]
 fn s_608_the_audit_log_survives_the_stack_and_is_protected_from_deletion() {
-    let resources = &template().unwrap()["Resources"];
+    let resources = &TEMPLATE["Resources"];
     assert_eq!(resources["ApiFunction"]["Properties"]["LoggingConfig"]["LogGroup"], "ApiLogGroup");
     let group = &resources["ApiLogGroup"];
     assert_eq!(group["DeletionPolicy"], "RetainExceptOnCreate");

@@ -20,7 +20,7 @@ impl Happened {
     fn add_response(&mut self, flow: Flow, response: &Response) {
         match flow.event() {
             "revoke" => return self.add("SessionsEnded"),
-            "introspect" => return,
+            "introspect" | "userinfo" => return,
             _ => {}
         }
         let error = response.body["error"].as_str();
