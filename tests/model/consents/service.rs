@@ -15,7 +15,7 @@ impl World {
     pub fn progress(self, state: &mut State, request: Request) {
         match (request.phase, request.kind) {
             (Phase::Reading(before), Kind::Authorize { is_wide, by_page }) => {
-                self.authorize(state, request, (is_wide, by_page), before);
+                self.authorize(state, request, (is_wide, by_page, before));
             }
             (Phase::Reading(_), Kind::Redeem { login, used }) => Self::judge(state, request, (login, used)),
             (Phase::Reading(_), Kind::Remove) => self.remove(state, request),
@@ -27,16 +27,16 @@ impl World {
                 }
             }
             (Phase::Checking { rotates }, Kind::Redeem { login, used }) => {
-                self.check(state, request, (login, used), rotates);
+                self.check(state, request, (login, used, rotates));
             }
             (Phase::Checking { .. }, _) => {}
-            (Phase::Writing(write, again), kind) => self.write(state, request, (write, again), kind),
+            (Phase::Writing(write, again), _) => self.write(state, request, (write, again)),
         }
     }
 
     /// Decides on the consent that was read: it is written, if it changes, then the code is issued. `before` is true if the
     /// request read another consent before, and false if it read none.
-    fn authorize(self, state: &mut State, request: Request, (is_wide, by_page): (bool, bool), before: Option<bool>) {
+    fn authorize(self, state: &mut State, request: Request, (is_wide, by_page, before): (bool, bool, Option<bool>)) {
         let (read, now) = (state.owner, time(request.is_late));
         let found = read.consent;
         if !by_page && before.is_none() && !needs_no_page(found, is_wide, now) {
@@ -89,7 +89,7 @@ impl World {
     }
 
     /// Decides on the consent of the login. The use of the consent is written in parallel with the rotation.
-    fn check(self, state: &mut State, request: Request, (login, used): (u8, u8), rotates: bool) {
+    fn check(self, state: &mut State, request: Request, (login, used, rotates): (u8, u8, bool)) {
         let (found, read) = (state.login(login).unwrap(), state.owner.consent);
         let is_valid = self.is_valid(found, read, time(request.is_late));
         let phase = match is_valid {
@@ -116,12 +116,12 @@ impl World {
     }
 
     /// The write reaches the store.
-    fn write(self, state: &mut State, request: Request, (write, again): (Write, bool), kind: Kind) {
+    fn write(self, state: &mut State, request: Request, (write, again): (Write, bool)) {
         let applied = state.apply(self.design, (request.id, write), false);
         match write {
             Write::Put(Put { read, new, .. }) => {
                 let is_own = state.owner.consent.is_some_and(|found| found.consent().is_equivalent(&new.consent()));
-                match kind {
+                match request.kind {
                     _ if !applied && !is_own && again => state.end(request.id),
                     _ if !applied && !is_own => state.go(request.id, Phase::Reading(Some(read.consent.is_some()))),
                     Kind::Authorize { is_wide, .. } => begin(state, request, (new, is_wide)),
@@ -129,13 +129,13 @@ impl World {
                 }
             }
             Write::Remove(id) => removed(state, request, id),
-            Write::Rotate { login, used, .. } if !applied => self.lost_rotation(state, request, (login, used)),
+            Write::Rotate { login, used, .. } if !applied => Self::lost_rotation(state, request, (login, used)),
             Write::Rotate { .. } => state.issue(request),
             Write::Begin(_) | Write::Revoke(_) | Write::Use(_) => state.end(request.id),
         }
     }
 
-    fn lost_rotation(self, state: &mut State, request: Request, (login, used): (u8, u8)) {
+    fn lost_rotation(state: &mut State, request: Request, (login, used): (u8, u8)) {
         let found = state.login(login).unwrap();
         let next = found.next((used, request.id), request.is_late).family();
         match found.family().after_lost_rotation(used.into(), &next, grace(used)) {
