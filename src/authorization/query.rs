@@ -12,7 +12,7 @@ use crate::params::{Param, Received};
 pub const MAX_QUERY_BYTES: usize = 6144;
 
 /// The parameters of a request that have a value. Its `Display` is the canonical query: form-encoded, in a fixed order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Query([Option<String>; params::OF_REQUEST.len()]);
 
 impl Query {
@@ -41,10 +41,14 @@ impl Query {
     /// Checks the size of each parameter and of the query.
     pub(super) fn check_size(&self) -> Result<(), Error> {
         self.pairs().try_for_each(|(param, value)| param.check_size(value))?;
-        if self.to_string().len() > MAX_QUERY_BYTES {
+        if self.is_too_long() {
             return Err(Error::invalid_request("The request is too long."));
         }
         Ok(())
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.to_string().len() > MAX_QUERY_BYTES
     }
 
     fn with(mut self, param: Param, value: Option<String>) -> Self {
@@ -63,11 +67,19 @@ impl Query {
         self.clone().with(params::MAX_AGE, None).with(params::PROMPT, prompt)
     }
 
-    /// Returns the query that requires a login, for a user who wants to use another account.
+    /// Returns the query that requires a login, for a user who wants to use another account. Returns `None` if that query
+    /// is too long to be a request.
     #[must_use]
-    pub fn with_login(&self) -> Self {
+    pub fn with_login(&self) -> Option<Self> {
         let prompt = self.get(params::PROMPT).map_or_else(|| "login".to_owned(), |prompt| format!("{prompt} login"));
-        self.clone().with(params::PROMPT, Some(prompt))
+        Some(self.clone().with(params::PROMPT, Some(prompt))).filter(|query| !query.is_too_long())
+    }
+}
+
+/// Shows only the names, because an ID token and a `state` are for the client.
+impl fmt::Debug for Query {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.pairs().map(|(param, _)| param.name())).finish()
     }
 }
 

@@ -1,15 +1,24 @@
 //! The address to which the browser returns with the response.
 
+use std::fmt;
+
 use crate::error::Error;
 use crate::redirect_uri::RedirectUri;
 
 /// The redirect URI of a request, proven to be the client's, and the `state` that each response returns.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReturnAddress {
     /// The redirect URI, as it was requested.
     pub redirect_uri: RedirectUri,
     /// The `state` of the request.
     pub state: Option<String>,
+}
+
+/// Shows no `state`, which is for the client.
+impl fmt::Debug for ReturnAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ReturnAddress").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
+    }
 }
 
 impl ReturnAddress {

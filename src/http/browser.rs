@@ -27,9 +27,11 @@ mod login;
 mod logout;
 pub mod pages;
 mod requested;
+mod silent;
 mod visit;
 
 use pages::{ErrorPage, Look, View};
+use silent::SilentAddress;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -56,8 +58,8 @@ pub(super) fn router(config: &Config, pages: &Pages) -> Router<Arc<App>> {
     with_pages(routes, Arc::new(Look::new(pages, &config.issuer)))
 }
 
-/// Puts the [`View`] of each request into its extensions. Turns errors into error pages, except those of unknown methods.
-/// Adds the headers of redirects.
+/// Puts the [`View`] of each request into its extensions. Turns errors into error pages or into redirects to the client,
+/// except those of unknown methods. Adds the headers of redirects.
 pub fn with_pages<S: Clone + Send + Sync + 'static>(routes: Router<S>, look: Arc<Look>) -> Router<S> {
     routes.layer(from_fn_with_state(look, as_page))
 }
@@ -65,7 +67,9 @@ pub fn with_pages<S: Clone + Send + Sync + 'static>(routes: Router<S>, look: Arc
 async fn as_page(State(look): State<Arc<Look>>, mut request: Request, next: Next) -> Response {
     let view = View::new(&look, request.uri().query().unwrap_or_default(), request.headers());
     request.extensions_mut().insert(view.clone());
-    let mut response = next.run(request).await;
+    let silent = SilentAddress::default();
+    request.extensions_mut().insert(silent.clone());
+    let mut response = silent.redirected(next.run(request).await);
     if let Some(page) = error_page(&response) {
         let mut rendered = page.response(&view);
         // The decision for the log.

@@ -160,7 +160,7 @@ fn consent(view: &View, words: Words, state: &str) -> Response {
         returns_to: "crm.example",
         user: Outside(words.user),
         query: words.query,
-        other_account_query: "client_id=crm&prompt=login",
+        other_account_query: Some("client_id=crm&prompt=login"),
         scopes: scopes(words, if state == "new" { "some" } else { "" }),
         confirm: CONFIRM,
         keep: match state {

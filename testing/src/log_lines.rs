@@ -12,6 +12,7 @@ use aws_smithy_types::date_time::Format;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::span::{Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
@@ -24,6 +25,7 @@ struct Collected {
     text: Vec<u8>,
     hashes: Vec<HashRun>,
     panics: bool,
+    panics_at: Option<&'static str>,
 }
 
 /// A computed hash: its scheme and its parameters.
@@ -54,6 +56,11 @@ impl LogLines {
     /// Makes the next hash panic.
     pub fn panic_once(&self) {
         COLLECTED.with_borrow_mut(|collected| collected.as_mut().unwrap().panics = true);
+    }
+
+    /// Makes the next record of this field of a request panic.
+    pub fn panic_at(&self, field: &'static str) {
+        COLLECTED.with_borrow_mut(|collected| collected.as_mut().unwrap().panics_at = Some(field));
     }
 
     /// Returns the log so far.
@@ -104,6 +111,16 @@ impl Write for ToThread {
 struct HashCounter;
 
 impl<S: Subscriber> Layer<S> for HashCounter {
+    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        let mut names = Names::default();
+        values.record(&mut names);
+        let panics = COLLECTED.with_borrow_mut(|collected| {
+            let field = collected.as_mut().and_then(|collected| collected.panics_at.take_if(|at| names.0.contains(at)));
+            field.is_some()
+        });
+        assert!(!panics, "on purpose");
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if event.metadata().target().starts_with("countersign::password_hash") {
             let mut run = Run::default();
@@ -115,6 +132,16 @@ impl<S: Subscriber> Layer<S> for HashCounter {
             });
             assert!(!panics, "on purpose");
         }
+    }
+}
+
+/// The names of recorded fields.
+#[derive(Default)]
+struct Names(Vec<&'static str>);
+
+impl Visit for Names {
+    fn record_debug(&mut self, field: &Field, _: &dyn std::fmt::Debug) {
+        self.0.push(field.name());
     }
 }
 

@@ -15,6 +15,7 @@ mod outages;
 mod round_trips;
 mod sessions;
 mod silent;
+pub mod steps;
 mod tabs;
 
 /// The verifier of every code, and its challenge (RFC 7636 appendix B).

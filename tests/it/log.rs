@@ -4,6 +4,7 @@ use serde_json::json;
 
 mod fields;
 mod size;
+mod steps;
 
 use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, form};
 

@@ -10,6 +10,8 @@ use testing::{
     USERNAME, browser, browser_refresh, event, form, percent, raw_form, raw_json,
 };
 
+mod pages;
+
 /// A text that no encoding changes, and a text that every encoding changes.
 const CANARIES: [&str; 2] = ["CANARY0secret", "C4nary \"\\/<\u{e9}>%&+='"];
 

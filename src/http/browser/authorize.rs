@@ -16,21 +16,16 @@ use crate::http::decision::Decision;
 /// Handles a request that the client sent by a link or a redirect.
 pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
     let (requested, presented) = tokio::join!(Requested::check(&visit, visit.query.as_bytes()), visit.presented());
-    let requested = requested?;
-    let decided = async {
-        let presented = presented?;
-        let may_need_texts = presented.is_some() && requested.may_need_consent();
-        // Read beside the user, so that the consent page needs no further round trip. `show` reports an error.
-        let texts = async {
-            if may_need_texts {
-                let _ = visit.app.scope_texts().await;
-            }
-        };
-        let (visitor, ()) = tokio::join!(visit.visitor(presented), texts);
-        let visitor = visitor?;
-        decide(&visit, &requested, visitor.filter(|visitor| requested.accepts(visitor, visit.now))).await
+    let (requested, presented) = (requested?, presented?);
+    let may_need_texts = presented.is_some() && requested.may_need_consent();
+    // Read beside the user, so that the consent page needs no further round trip. `show` reports an error.
+    let texts = async {
+        if may_need_texts {
+            let _ = visit.app.scope_texts().await;
+        }
     };
-    decided.await.map_err(|failure| requested.server_error(&visit, failure))
+    let (visitor, ()) = tokio::join!(visit.visitor(presented), texts);
+    decide(&visit, &requested, visitor?.filter(|visitor| requested.accepts(visitor, visit.now))).await
 }
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie, which browsers do not

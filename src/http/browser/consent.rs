@@ -37,6 +37,7 @@ pub(super) async fn show(
     let (keys, texts) = (keys.map_err(Error::from)?, texts?);
     let (request, client) = (&requested.request, &requested.client);
     let query = requested.query();
+    let other_account_query = request.query().with_login().map(|query| query.to_string());
     let consent = visitor.owner.consent(&client.client_id).filter(|consent| !consent.has_ended(visit.now));
     let page = Consent {
         view: &visit.view,
@@ -44,7 +45,7 @@ pub(super) async fn show(
         returns_to: request.return_address.redirect_uri.target(),
         user: Outside(&visitor.session.username),
         query: &query,
-        other_account_query: &request.query().with_login().to_string(),
+        other_account_query: other_account_query.as_deref(),
         scopes: scope_lines(&visit.view, &texts, scope, |token| consent.is_some_and(|consent| !consent.has(token))),
         confirm: &keys.consent_keys.value(visitor.cookie.id(), &query),
         keep: keep(consent),
@@ -87,11 +88,8 @@ pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> 
     }
     let (requested, presented) = tokio::join!(Requested::check(&visit, visit.query.as_bytes()), visit.presented());
     let requested = requested?;
-    let decided = async {
-        let visitor = visit.visitor(presented?).await?;
-        decide(&visit, &requested, (form, visitor)).await
-    };
-    decided.await.map_err(|failure| requested.server_error(&visit, failure))
+    let visitor = visit.visitor(presented?).await?;
+    decide(&visit, &requested, (form, visitor)).await
 }
 
 async fn decide(

@@ -69,12 +69,7 @@ pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> 
         Requested::check(&visit, visit.query.as_bytes()).await.map(Some)
     };
     let (requested, presented, candidate) = tokio::join!(requested, visit.presented(), fields.candidate(&visit));
-    let requested = requested?;
-    let decided = decide(&visit, requested.as_ref(), (fields, candidate), presented).await;
-    decided.map_err(|failure| match &requested {
-        Some(requested) => requested.server_error(&visit, failure),
-        None => failure,
-    })
+    decide(&visit, requested?.as_ref(), (fields, candidate), presented).await
 }
 
 async fn decide(

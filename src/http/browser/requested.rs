@@ -25,7 +25,8 @@ impl Requested {
     /// Checks the request in a text: the query, or the form of a POST.
     ///
     /// # Errors
-    /// An error page until the redirect URI is proven, then a redirect to the client; server errors.
+    /// An error page until the redirect URI is proven, then a redirect to the client. Server errors, which the client
+    /// gets too if no page is shown.
     pub async fn check(visit: &Visit, text: &[u8]) -> Result<Self, Failure> {
         let received = form::receive(text, defined)?;
         let client = match client_id(&received) {
@@ -37,6 +38,9 @@ impl Requested {
         }
         let error = match (AuthorizationRequest::check(&received, client.as_ref()), client) {
             (Ok(request), Some(client)) => {
+                if request.prompt.none {
+                    visit.silent.set(&request.return_address, &visit.app.config.issuer);
+                }
                 return Self { request, client, expected_user: None }.with_hint(visit).await;
             }
             (Ok(_), None) => Rejection::Client,
@@ -60,8 +64,7 @@ impl Requested {
         let Some(token) = self.request.id_token_hint() else {
             return Ok(self);
         };
-        let keys = visit.app.keyring.current().await;
-        let keys = keys.map_err(|error| self.server_error(visit, Error::from(error).into()))?;
+        let keys = visit.app.keyring.current().await.map_err(Error::from)?;
         let Some(hint) = verify_hint(token, &visit.app.config.issuer, &keys.public_keys) else {
             return Err(self.reject(visit, AuthorizationRequest::invalid_hint()));
         };
@@ -87,14 +90,6 @@ impl Requested {
     /// Returns the redirect to the client with an error.
     pub fn reject(&self, visit: &Visit, error: Error) -> Failure {
         Failure::redirect(&self.request.return_address, error, &visit.app.config.issuer)
-    }
-
-    /// Returns a server error as this request gets it: with `prompt=none` the client gets it, because no page is shown.
-    pub fn server_error(&self, visit: &Visit, failure: Failure) -> Failure {
-        match failure {
-            Failure::Error(error) if self.request.prompt.none => self.reject(visit, error),
-            failure => failure,
-        }
     }
 
     /// Returns the redirect to the beginning of this request, which shows the current state.

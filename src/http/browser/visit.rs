@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::cookies;
 use super::pages::View;
+use super::silent::SilentAddress;
 use crate::app::App;
 use crate::consent::Owner;
 use crate::error::Error;
@@ -29,6 +30,8 @@ pub(super) struct Visit {
     pub app: Arc<App>,
     pub view: View,
     pub lifetimes: SessionLifetimes,
+    /// Has the address of the client if the request shows no page.
+    pub silent: SilentAddress,
     /// The query, undecoded; may be empty.
     pub query: String,
     /// The network of the browser, if the gateway states its address.
@@ -47,6 +50,7 @@ impl FromRequestParts<Arc<App>> for Visit {
         Ok(Self {
             view: parts.extensions.get().cloned().ok_or_else(missing)?,
             lifetimes: parts.extensions.get().copied().ok_or_else(missing)?,
+            silent: parts.extensions.get().cloned().ok_or_else(missing)?,
             query: parts.uri.query().unwrap_or_default().to_owned(),
             network: origin(parts.extensions.get(), &headers).source.map(Network::from),
             now: app.clock.now(),

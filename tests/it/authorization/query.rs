@@ -54,6 +54,10 @@ fn a_query_over_its_limit_is_an_error_at_the_client() {
     let base = with_state(1).unwrap().query().to_string().len();
     let largest = MAX_QUERY_BYTES - base + 1;
     assert_eq!(with_state(largest).unwrap().query().to_string().len(), MAX_QUERY_BYTES);
+    // Another account needs `&prompt=login` in the query.
+    assert!(with_state(largest).unwrap().query().with_login().is_none());
+    let with_login = with_state(largest - "&prompt=login".len()).unwrap().query().with_login().unwrap();
+    assert_eq!(with_login.to_string().len(), MAX_QUERY_BYTES);
     let location = location(with_state(largest + 1));
     assert!(location.contains("error=invalid_request&error_description=The+request+is+too+long.&state=aa"));
 }
@@ -75,7 +79,7 @@ fn a_login_removes_what_would_require_another_one() {
         }
     }
     for (prompt, with_login) in [("", "&prompt=login"), ("consent", "&prompt=consent+login")] {
-        let query = check(&[("prompt", prompt)]).unwrap().query().with_login().to_string();
+        let query = check(&[("prompt", prompt)]).unwrap().query().with_login().unwrap().to_string();
         assert!(query.ends_with(&format!("&code_challenge_method=S256{with_login}")), "{query}");
     }
 }

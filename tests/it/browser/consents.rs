@@ -3,7 +3,7 @@
 use countersign::store::ConsentKey;
 use serde_json::{Value, json};
 
-use super::{Browser, JOHN, VERIFIER, code_of, field, location, our_form, page, parameter, query};
+use super::{Browser, CHALLENGE, JOHN, VERIFIER, code_of, field, location, our_form, page, parameter, query};
 use testing::form_body;
 
 async fn signed_in() -> Browser {
@@ -34,6 +34,46 @@ async fn s_813_a_form_of_another_session_or_request_leads_back_to_the_request() 
     let other_user = browser.post(&format!("/oauth/consent?{one}"), &fields).await;
     assert_eq!(other_user.header("location"), Some(format!("/oauth/authorize?{one}").as_str()));
     assert_eq!(consent(&browser, "crm"), Value::Null);
+}
+
+/// Returns a canonical query of this size.
+fn query_of(bytes: usize) -> String {
+    let (state, hint) = ("s".repeat(2_048), "&".repeat(1_000));
+    let of = |nonce: usize| {
+        form_body(&[
+            ("client_id", "crm"),
+            ("redirect_uri", "https://crm.example/cb"),
+            ("response_type", "code"),
+            ("scope", "openid"),
+            ("state", &state),
+            ("nonce", &"n".repeat(nonce)),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+            ("login_hint", &hint),
+        ])
+    };
+    of(bytes - of(0).len())
+}
+
+#[tokio::test]
+async fn the_link_for_another_account_leads_to_a_login_or_does_not_exist() {
+    let mut browser = signed_in().await;
+    for (bytes, has_link) in [(6_131, true), (6_132, false), (6_144, false)] {
+        let request = query_of(bytes);
+        let shown = browser.get(&format!("/oauth/authorize?{request}")).await;
+        assert_eq!(page(&shown).0.as_deref(), Some("consent"), "{bytes}");
+        let html = String::from_utf8(shown.bytes.to_vec()).unwrap().replace("&#38;", "&");
+        assert!(html.contains(&format!("action=\"/oauth/consent?{request}\"")), "{bytes}");
+        let link = request.replace("&login_hint", "&prompt=login&login_hint");
+        assert_eq!(html.contains(&format!("href=\"/oauth/authorize?{link}\"")), has_link, "{bytes}");
+        assert_eq!(html.contains("Use another account"), has_link, "{bytes}");
+        if has_link {
+            let login = browser.get(&format!("/oauth/authorize?{link}")).await;
+            assert_eq!(page(&login).0.as_deref(), Some("login"), "{bytes}");
+        }
+    }
+    let too_long = browser.get(&format!("/oauth/authorize?{}", query_of(6_145))).await;
+    assert_eq!(parameter(&too_long, "error").as_deref(), Some("invalid_request"));
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 use tokio::task::JoinSet;
 
+use crate::browser::steps::{self, STEPS as BROWSER_STEPS, Step, outcome};
+use crate::browser::{VERIFIER, parameter};
 use testing::{FLOWS, Fault, FaultKind, Flow, Response, Scenario, TestApp, calls_of};
 
 const SECOND: i64 = 1;
@@ -95,6 +97,70 @@ async fn step_between_calls(flow: Flow) -> usize {
         }
     }
     combinations
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s_404_a_clock_step_between_any_two_calls_of_a_browser_is_safe() {
+    let mut combinations = 0;
+    for steps in BROWSER_STEPS.chunks(8) {
+        let steps: JoinSet<_> = steps.iter().map(|(step, _, _)| step_between_calls_of_a_browser(*step)).collect();
+        combinations += steps.join_all().await.into_iter().sum::<usize>();
+    }
+    println!("faults: S-404 steps of the clock between calls of a browser: {combinations} combinations");
+}
+
+/// Runs a step of a browser with a step of the clock before every call. Returns the number of runs.
+async fn step_between_calls_of_a_browser(step: Step) -> usize {
+    let mut combinations = 0;
+    let calls = steps::calls_of(step).await;
+    // A step of the clock before the only call is one before the request.
+    for (call, nth) in calls.iter().filter(|_| calls.len() > 1) {
+        for seconds in [FIVE_MINUTES, DAY, -FIVE_MINUTES, -DAY] {
+            let what = format!("{step:?}: {seconds:+} s before {call} no. {nth}");
+            let mut scenario = steps::Scenario::prepare_with_long_timeouts(step).await;
+            let kind = FaultKind::ClockStep(seconds);
+            scenario.proxy.arm(Some(Fault { call: call.clone(), nth: *nth, kind, lasting: false }));
+            let response = scenario.send().await;
+            scenario.proxy.arm(None);
+            combinations += 1;
+            // A step of a day in any direction ends a block.
+            if step == Step::Blocked && outcome(&response) == "login credentials" {
+                continue;
+            }
+            assert_eq!(outcome(&response), step.outcome(), "{what}");
+            assert_state_is_sound(scenario, &response, (seconds, what.as_str())).await;
+        }
+    }
+    combinations
+}
+
+/// Asserts that nothing that was issued has expired already, and that nothing that was ended is valid: at the stepped clock,
+/// and at the correct one.
+async fn assert_state_is_sound(mut scenario: steps::Scenario, response: &Response, (seconds, what): (i64, &str)) {
+    let step = scenario.step;
+    if step.issues_code() {
+        let code = parameter(response, "code").unwrap();
+        let exchanged = scenario.browser.exchange(&scenario.request, &code, VERIFIER).await;
+        // A step forward by more than a minute is the same as that much time.
+        if seconds < 0 || exchanged.status == 200 {
+            exchanged.assert_issued(2);
+            scenario.browser.exchange(&scenario.request, &code, VERIFIER).await.assert_error(400, "invalid_grant");
+        } else {
+            exchanged.assert_error(400, "invalid_grant");
+        }
+    }
+    for correction in [0, -seconds] {
+        scenario.browser.test.advance_clock(correction);
+        scenario.assert_ended(what).await;
+        if !step.signs_in() {
+            continue;
+        }
+        // A session that began a day ago has ended.
+        let may_have_ended = (seconds, correction) == (DAY, 0) || (seconds, correction) == (-DAY, DAY);
+        let cookie = scenario.browser.cookie.clone();
+        let user = scenario.user_of(cookie.as_deref()).await;
+        assert!(user.as_deref() == step.username() || user.is_none() && may_have_ended, "{what}: {user:?}");
+    }
 }
 
 /// Each refresh token gets its successor after any two steps.

@@ -59,7 +59,7 @@ fn members(flow: Flow) -> &'static str {
 
 /// Returns the one line, and asserts that it has exactly these members besides [`ALWAYS`], each once.
 #[track_caller]
-fn only_line(log: &LogLines, members: &str) -> Value {
+pub fn only_line(log: &LogLines, members: &str) -> Value {
     let lines = log.lines();
     let [line] = &lines[..] else { panic!("{lines:?}") };
     let expected: BTreeSet<_> = ALWAYS.split(' ').chain(members.split_whitespace()).collect();

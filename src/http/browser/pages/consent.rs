@@ -19,8 +19,9 @@ pub struct Consent<'a> {
     pub user: Outside<'a>,
     /// The canonical query of the authorization request.
     pub query: &'a str,
-    /// The canonical query with `login` added to `prompt`.
-    pub other_account_query: &'a str,
+    /// The canonical query with `login` added to `prompt`. `None` if it is too long; then the page has no link for another
+    /// account.
+    pub other_account_query: Option<&'a str>,
     /// The scopes of the request.
     pub scopes: Vec<ScopeLine<'a>>,
     /// The proof that this page contained the form.

@@ -15,7 +15,7 @@ pub struct Login<'a> {
     pub client: Option<Outside<'a>>,
     /// The canonical query of the authorization request. Empty at the account page.
     pub query: &'a str,
-    /// The content of the username's field.
+    /// The username for its field, as a client or a user sent it.
     pub username: Outside<'a>,
     /// The error of the last attempt.
     pub error: Option<LoginError>,
@@ -37,7 +37,18 @@ pub enum LoginError {
     OtherAccount,
 }
 
+/// The limit of the content of the username's field, in bytes of HTML. A caller can send much longer ones, and the page
+/// would have any size.
+const MAX_USERNAME_BYTES: usize = 1024;
+
 impl Login<'_> {
+    /// Returns the content of the username's field. A username that is too long is not repeated.
+    fn shown_username(&self) -> Outside<'_> {
+        let html_bytes = |byte| if b"&<>\"'".contains(&byte) { "&#38;".len() } else { 1 };
+        let size: usize = self.username.0.bytes().map(html_bytes).sum();
+        Outside(if size <= MAX_USERNAME_BYTES { self.username.0 } else { "" })
+    }
+
     fn marks_username(&self) -> bool {
         self.error.is_some() && !self.lacks_only_password()
     }
@@ -47,7 +58,7 @@ impl Login<'_> {
     }
 
     fn lacks_only_password(&self) -> bool {
-        self.error == Some(LoginError::Missing) && !self.username.0.is_empty()
+        self.error == Some(LoginError::Missing) && !self.shown_username().0.is_empty()
     }
 }
 

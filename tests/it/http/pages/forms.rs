@@ -12,7 +12,7 @@ use axum::routing::post;
 use countersign::config::Pages;
 use countersign::http::browser::pages::Look;
 use countersign::http::browser::{our_form, with_pages};
-use testing::gallery::{PAGES, WORDS};
+use testing::gallery::{PAGES, WORDS, Words};
 use tower::ServiceExt;
 
 use super::{between, brand, sent};
@@ -33,6 +33,18 @@ fn forms(html: &str) -> Vec<(String, Vec<String>)> {
             )
         })
         .collect()
+}
+
+#[tokio::test]
+async fn a_username_that_makes_the_page_too_long_is_not_repeated() {
+    for (character, count, is_repeated) in
+        [("a", 1_024, true), ("a", 1_025, false), ("<", 204, true), ("<", 205, false)]
+    {
+        let user: &str = character.repeat(count).leak();
+        let page = sent(&brand(), Words { user, ..WORDS }, "login-credentials", "en").await;
+        let shown = if is_repeated { user.replace('<', "&#60;") } else { String::new() };
+        assert!(page.html.contains(&format!(" required value=\"{shown}\" aria-invalid")), "{count} {character}");
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A run of all flows through the router, whose lines are compared with what happened.
+//! A run of all flows and of all steps of a browser through the router, whose lines are compared with what happened.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use serde_json::Value;
 use testing::{CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, Response, SERVICE, Scenario, TestApp, form};
 
 use super::{counts, filters};
+use crate::browser::steps::{self, STEPS, Step};
 
 #[derive(Default)]
 struct Happened(BTreeMap<String, usize>);
@@ -38,6 +39,20 @@ impl Happened {
             _ => {}
         }
     }
+}
+
+/// Sends the request of a step of a browser, and returns its lines without those of the preparation.
+async fn run_step(step: Step, happened: &mut Happened) -> Vec<Value> {
+    let mut scenario = steps::Scenario::prepare(step).await;
+    let log = LogLines::collect();
+    scenario.send().await;
+    match step {
+        Step::WrongPassword | Step::UnknownUser | Step::UnexpectedUser => happened.add("LoginsRejected"),
+        Step::Blocked => happened.add("Throttled"),
+        Step::ImportedHash => happened.add("HashesUpgraded"),
+        _ => {}
+    }
+    log.lines()
 }
 
 fn grant(flow: Flow) -> &'static str {
@@ -92,10 +107,13 @@ async fn version_1_and_failed_load(happened: &mut Happened) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn s_606_each_metric_counts_what_happened_in_a_run_of_all_flows() {
+async fn s_606_each_metric_counts_what_happened_in_a_run_of_all_flows_and_steps() {
     let (mut lines, mut happened) = (Vec::new(), Happened::default());
     for &flow in FLOWS {
         lines.extend(run(flow, &mut happened).await);
+    }
+    for (step, _, _) in STEPS {
+        lines.extend(run_step(*step, &mut happened).await);
     }
     lines.extend(version_1_and_failed_load(&mut happened).await);
     let counted = counts("ApiLogGroup", &lines);
