@@ -21,10 +21,13 @@ pub const MAX_CONSENTS: usize = 100;
 const DAY: u64 = 24 * 60 * 60;
 
 /// The consents of a user, one item of the table `grants`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// The consents by client id. Includes those that have ended.
     pub consents: BTreeMap<String, Consent>,
+    /// The number of removals and revisions of consents. A write of a consent depends on it, so a write that arrives late
+    /// neither brings back a removed consent nor undoes an end date.
+    pub revision: u64,
 }
 
 impl Owner {
@@ -78,6 +81,18 @@ impl Consent {
     /// Returns true if this is the consent with which a login began, and it has not ended.
     pub fn permits(&self, consent_id: &str, now: u64) -> bool {
         self.id == consent_id && !self.has_ended(now)
+    }
+
+    /// Returns true if the write of this consent over the stored one counts as a revision: every write except the first
+    /// grant and one that only adds scopes, whose conditions fail when they are repeated.
+    pub fn is_revision_of(&self, found: Option<&Self>) -> bool {
+        found.is_some_and(|found| self.id != found.id || self.until != found.until || self.scopes == found.scopes)
+    }
+
+    /// Returns true if this consent permits the same as the other one: the SDK sends a write again when its response is
+    /// lost, and then finds its own write.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        (&self.id, &self.scopes, self.until) == (&other.id, &other.scopes, other.until)
     }
 
     /// Returns true if the consent contains this scope token.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use serde::Deserialize;
 
 use super::call::{Failure, condition_held, send, unless_condition_failed};
 use super::item::{Item, number, string};
@@ -27,6 +27,13 @@ impl ConsentKey<'_> {
     }
 }
 
+/// The attribute that is not a consent.
+#[derive(Deserialize)]
+struct Revision {
+    #[serde(default)]
+    revision: u64,
+}
+
 fn id(user_id: &str) -> String {
     format!("owner#{user_id}")
 }
@@ -40,61 +47,45 @@ impl Store {
         self.decode_owner(self.read(&self.grants, &id(user_id)).await?)
     }
 
-    /// Stores a consent, if the consent of the client is still the one that was read: none, or one with the same id, scopes
-    /// and end. Otherwise it could undo an end date that the user set meanwhile. Returns false if not; then nothing changes.
+    /// Stores a consent, if the consent of the client is still the one that was read: none, or one with the same id and
+    /// scopes, and with the same revision of the owner. Otherwise a late write could undo a removal or an end date that
+    /// the user set meanwhile. Returns false if not; then nothing changes.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn put_consent(
-        &self,
-        key: ConsentKey<'_>,
-        read: Option<&Consent>,
-        new: &Consent,
-    ) -> Result<bool, StoreError> {
+    pub async fn put_consent(&self, key: ConsentKey<'_>, read: &Owner, new: &Consent) -> Result<bool, StoreError> {
+        let found = read.consent(key.client_id);
+        let scopes =
+            found.map(|found| self.grants.encode(found)).transpose()?.and_then(|mut item| item.remove("scopes"));
+        let is_revision = new.is_revision_of(found);
+        let is_known = read.revision > 0;
+        let same_consent =
+            if found.is_some() { "#c.id = :id AND #c.scopes = :scopes" } else { "attribute_not_exists(#c)" };
+        let same_revision = if is_known { "revision = :revision" } else { "attribute_not_exists(revision)" };
+        let values = [
+            (":new", Some(AttributeValue::M(self.grants.encode(new)?))),
+            (":id", found.map(|found| string(&found.id))),
+            (":scopes", scopes),
+            (":revision", is_known.then(|| number(read.revision))),
+            (":one", is_revision.then(|| number(1_u64))),
+        ];
+        let values = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let request = self
             .update_grant(&id(key.user_id))
-            .update_expression("SET #c = :new")
+            .condition_expression(format!("{same_consent} AND {same_revision}"))
+            .update_expression(if is_revision { "SET #c = :new ADD revision :one" } else { "SET #c = :new" })
             .expression_attribute_names("#c", key.attribute())
-            .expression_attribute_values(":new", AttributeValue::M(self.grants.encode(new)?))
+            .set_expression_attribute_values(Some(values.collect()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let request = match read {
-            Some(read) => self.unless_changed(request, read)?,
-            None => request.condition_expression("attribute_not_exists(#c)"),
-        };
         match send(request).await {
             Ok(_) => Ok(true),
             Err(Failure::Condition(found)) => {
                 // The SDK sends a write again when its response is lost. Then this is our own write.
                 let found = self.decode_owner(found)?;
-                let found = found.consent(key.client_id).map(|found| self.access(found)).transpose()?;
-                Ok(found == Some(self.access(new)?))
+                Ok(found.consent(key.client_id).is_some_and(|found| found.is_equivalent(new)))
             }
             Err(Failure::Store(error)) => Err(error),
         }
-    }
-
-    /// Adds the condition that the consent `#c` is the one that was read.
-    fn unless_changed(
-        &self,
-        request: UpdateItemFluentBuilder,
-        read: &Consent,
-    ) -> Result<UpdateItemFluentBuilder, StoreError> {
-        let [id, scopes, until] = self.access(read)?;
-        let same_end = if until.is_some() { "#c.#until = :until" } else { "attribute_not_exists(#c.#until)" };
-        let request = request
-            .condition_expression(format!("#c.#id = :id AND #c.#scopes = :scopes AND {same_end}"))
-            .expression_attribute_names("#id", "id")
-            .expression_attribute_names("#scopes", "scopes")
-            .expression_attribute_names("#until", "until");
-        let values = [(":id", id), (":scopes", scopes), (":until", until)];
-        let values = values.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        Ok(values.fold(request, |request, (name, value)| request.expression_attribute_values(name, value)))
-    }
-
-    /// Returns the attributes of a consent that decide about access: the id, the scopes and the end.
-    fn access(&self, consent: &Consent) -> Result<[Option<AttributeValue>; 3], StoreError> {
-        let mut item = self.grants.encode(consent)?;
-        Ok(["id", "scopes", "until"].map(|name| item.remove(name)))
     }
 
     /// Writes the day on which a client last used a consent, unless the consent is not the one that was read.
@@ -122,18 +113,20 @@ impl Store {
         let request = self
             .update_grant(&id(key.user_id))
             .condition_expression("#c.#id = :id")
-            .update_expression("REMOVE #c")
+            .update_expression("REMOVE #c ADD revision :one")
             .expression_attribute_names("#c", key.attribute())
             .expression_attribute_names("#id", "id")
-            .expression_attribute_values(":id", string(&consent.id));
+            .expression_attribute_values(":id", string(&consent.id))
+            .expression_attribute_values(":one", number(1_u64));
         condition_held(send(request).await)
     }
 
     fn decode_owner(&self, item: Option<Item>) -> Result<Owner, StoreError> {
-        let mut item = item.unwrap_or_default();
-        item.retain(|name, _| name.starts_with(PREFIX));
-        let consents: BTreeMap<String, Consent> = self.grants.decode(item)?;
+        let item = item.unwrap_or_default();
+        let (consents, others): (Item, Item) = item.into_iter().partition(|(name, _)| name.starts_with(PREFIX));
+        let consents: BTreeMap<String, Consent> = self.grants.decode(consents)?;
         let client_id = |name: String| name.strip_prefix(PREFIX).unwrap_or_default().to_owned();
-        Ok(Owner { consents: consents.into_iter().map(|(name, consent)| (client_id(name), consent)).collect() })
+        let consents = consents.into_iter().map(|(name, consent)| (client_id(name), consent)).collect();
+        Ok(Owner { consents, revision: self.grants.decode::<Revision>(others)?.revision })
     }
 }

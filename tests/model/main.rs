@@ -1,4 +1,4 @@
-//! Exhaustive models of logins, refresh tokens and guesses. `stateright` explores every order of events, within bounds.
+//! Exhaustive models of logins, refresh tokens, consents and guesses. `stateright` explores every order of events, within bounds.
 //!
 //! | file | contents |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `design.rs` | the built design, the design before it, and mutants |
 //! | `guesses.rs` | a model of guesses, which has a state of its own |
 //! | `codes.rs` | a model of exchanges of one code |
+//! | `consents.rs` | a model of grants, end dates and removals of a consent |
 //!
 //! Each call to the store is a step. Up to three requests run simultaneously, each in a separate execution environment.
 //! `docs/security.md` says what the model proves and what it does not.
@@ -44,6 +45,7 @@
 )]
 
 mod codes;
+mod consents;
 mod design;
 mod guesses;
 mod service;
@@ -85,6 +87,7 @@ trait Explorable:
 }
 
 impl Explorable for World {}
+impl Explorable for consents::World {}
 impl Explorable for guesses::World {}
 
 /// Explores all states of a world, or fewer if the properties are decided earlier.

@@ -21,7 +21,7 @@ pub const CLIENT: &str = "app";
 const NEVER: u64 = 1_000_000;
 
 /// The attributes of a stored family that change, or that differ between runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stored {
     pub session: u8,
     pub generation: u8,
@@ -55,7 +55,7 @@ impl Stored {
     }
 
     /// Returns the family that a rotation by the request `by` at `now` would store.
-    fn next(self, used: u8, now: u8, by: u8) -> Self {
+    pub fn next(self, used: u8, now: u8, by: u8) -> Self {
         Self { generation: used + 1, rotated_at: now, rotated_by: by, retry_until: 0, ..self }
     }
 

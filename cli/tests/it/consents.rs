@@ -14,7 +14,8 @@ async fn grant(test: &TestApp, client_id: &str, until: Option<u64>) -> Consent {
     let scopes = Scope::parse("legacy:a legacy:b").unwrap();
     let consent = Consent { id: "x".to_owned(), name: "CRM".to_owned(), scopes, since: 5, until, used_on: None };
     let key = ConsentKey { user_id: USER_ID, client_id };
-    assert!(test.app.store.put_consent(key, None, &consent).await.unwrap());
+    let store = &test.app.store;
+    assert!(store.put_consent(key, &store.owner(USER_ID).await.unwrap(), &consent).await.unwrap());
     consent
 }
 

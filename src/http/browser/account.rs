@@ -9,7 +9,7 @@ use super::failure::{Failure, redirect};
 use super::logout::{self, LogoutRequest};
 use super::pages::{Account, AppLine, Outside, Page};
 use super::visit::{Body, Visit, Visitor};
-use crate::consent::Consent;
+use crate::consent::{Consent, Owner};
 use crate::date::Date;
 use crate::error::Error;
 use crate::params::{Param, Params};
@@ -116,9 +116,9 @@ pub(super) async fn limit(visit: Visit, body: Body) -> Result<Response, Failure>
         Some(None) => return show(&visit, &visitor, Some(&client_id)).await,
     };
     let key = ConsentKey { user_id: &visitor.session.user_id, client_id: &client_id };
-    if !set_end(&visit, key, visitor.owner.consent(&client_id), until).await? {
+    if !set_end(&visit, key, &visitor.owner, until).await? {
         let owner = visit.app.store.owner(key.user_id).await?;
-        if !set_end(&visit, key, owner.consent(&client_id), until).await? {
+        if !set_end(&visit, key, &owner, until).await? {
             return Err(Error::temporarily_unavailable("other requests changed the consent").into());
         }
     }
@@ -126,14 +126,9 @@ pub(super) async fn limit(visit: Visit, body: Body) -> Result<Response, Failure>
 }
 
 /// Returns false if another request changed the consent since it was read.
-async fn set_end(
-    visit: &Visit,
-    key: ConsentKey<'_>,
-    consent: Option<&Consent>,
-    until: Option<u64>,
-) -> Result<bool, StoreError> {
-    match consent.and_then(|consent| consent.limited(until, visit.now)) {
-        Some(limited) => visit.app.store.put_consent(key, consent, &limited).await,
+async fn set_end(visit: &Visit, key: ConsentKey<'_>, owner: &Owner, until: Option<u64>) -> Result<bool, StoreError> {
+    match owner.consent(key.client_id).and_then(|consent| consent.limited(until, visit.now)) {
+        Some(limited) => visit.app.store.put_consent(key, owner, &limited).await,
         None => Ok(true),
     }
 }

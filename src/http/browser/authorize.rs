@@ -9,7 +9,7 @@ use super::issue::issue;
 use super::pages::{Login, LoginError, Outside, Page};
 use super::requested::Requested;
 use super::visit::{Body, Visit, Visitor};
-use crate::consent::{Facts, PageDue, Period};
+use crate::consent::{Consent, Facts, PageDue, Period};
 use crate::error::Error;
 use crate::http::decision::Decision;
 
@@ -71,9 +71,13 @@ async fn decide(visit: &Visit, requested: &Requested, visitor: Option<Visitor>) 
         Some(PageDue::Interaction) if is_silent => Err(requested.reject(visit, Error::interaction_required())),
         Some(_) => consent::show(visit, requested, (&visitor, &scope), false).await,
         None => {
-            let period = Period::preselected(consent, visit.now);
+            // Without the page, a grant keeps the end date that the user set meanwhile.
+            let period = |found: Option<&Consent>| match consent {
+                Some(_) => Period::Keep,
+                None => Period::preselected(found, visit.now),
+            };
             let issued = issue(visit, requested, (&visitor, &scope), period).await?;
-            // Another request ended the consent meanwhile.
+            // The user removed the consent meanwhile.
             Ok(issued.unwrap_or_else(|| done(requested.again(visit))))
         }
     }

@@ -110,7 +110,7 @@ async fn decide(
     let period = form.take(FOR).as_deref().and_then(Period::parse);
     let issued = match (form.take(DECISION).as_deref(), period) {
         (Some("deny"), _) => return Err(requested.reject(visit, Error::access_denied())),
-        (Some("grant"), Some(period)) => issue(visit, requested, (&visitor, &scope), period).await?,
+        (Some("grant"), Some(period)) => issue(visit, requested, (&visitor, &scope), |_| period).await?,
         _ => None,
     };
     match issued {

@@ -24,8 +24,8 @@ enum Allowed {
     Full,
 }
 
-/// Stores the consent of a user for the period, and issues a code for the scope. Returns `None` if the period is not
-/// offered.
+/// Stores the consent of a user, and issues a code for the scope. `period` returns the period of the grant for the stored
+/// consent. Returns `None` if it is not offered.
 ///
 /// # Errors
 /// An error page; server errors. Then no code was issued.
@@ -33,12 +33,12 @@ pub(super) async fn issue(
     visit: &Visit,
     requested: &Requested,
     (visitor, scope): (&Visitor, &Scope),
-    period: Period,
+    period: impl Fn(Option<&Consent>) -> Period,
 ) -> Result<Option<Response>, Failure> {
     let client_id = requested.client.client_id.as_str();
     let key = ConsentKey { user_id: &visitor.session.user_id, client_id };
-    let grant = Grant { name: requested.name(), scope, period };
-    let consent = match allow(visit, key, &visitor.owner, grant).await? {
+    let grant = |found: Option<&Consent>| Grant { name: requested.name(), scope, period: period(found) };
+    let consent = match allow(visit, key, &visitor.owner, &grant).await? {
         Allowed::Consent(consent) => consent,
         Allowed::NotOffered => return Ok(None),
         Allowed::Full if requested.request.prompt.none => {
@@ -70,7 +70,12 @@ pub(super) async fn issue(
 }
 
 /// Stores a consent, if it changes. If another request changes it meanwhile, it is read again once.
-async fn allow(visit: &Visit, key: ConsentKey<'_>, owner: &Owner, grant: Grant<'_>) -> Result<Allowed, Failure> {
+async fn allow<'a>(
+    visit: &Visit,
+    key: ConsentKey<'_>,
+    owner: &Owner,
+    grant: &impl Fn(Option<&Consent>) -> Grant<'a>,
+) -> Result<Allowed, Failure> {
     let store = &visit.app.store;
     if let Some(allowed) = write(visit, key, owner, grant).await? {
         return Ok(allowed);
@@ -81,19 +86,19 @@ async fn allow(visit: &Visit, key: ConsentKey<'_>, owner: &Owner, grant: Grant<'
 }
 
 /// Returns `None` if another request changed the consent since it was read.
-async fn write(
+async fn write<'a>(
     visit: &Visit,
     key: ConsentKey<'_>,
     owner: &Owner,
-    grant: Grant<'_>,
+    grant: &impl Fn(Option<&Consent>) -> Grant<'a>,
 ) -> Result<Option<Allowed>, StoreError> {
     let found = owner.consent(key.client_id);
     if found.is_none() && owner.is_full() {
         return Ok(Some(Allowed::Full));
     }
-    let Some(new) = Consent::granted(found, grant, visit.now) else {
+    let Some(new) = Consent::granted(found, grant(found), visit.now) else {
         return Ok(Some(Allowed::NotOffered));
     };
-    let is_stored = found == Some(&new) || visit.app.store.put_consent(key, found, &new).await?;
+    let is_stored = found == Some(&new) || visit.app.store.put_consent(key, owner, &new).await?;
     Ok(is_stored.then_some(Allowed::Consent(new)))
 }

@@ -70,7 +70,7 @@ impl TestApp {
         let found = owner.consent(CODE_CLIENT.0);
         let scope = countersign::scope::Scope::parse(scope).unwrap();
         let consent = Consent::granted(found, Grant { name: "CRM", scope: &scope, period }, now).unwrap();
-        assert!(store.put_consent(key, found, &consent).await.unwrap());
+        assert!(store.put_consent(key, &owner, &consent).await.unwrap());
         BrowserLogin { session: cookie.id(), consent }
     }
 

@@ -1,5 +1,6 @@
 //! Consents: their page, their end, their removal, and their number.
 
+use countersign::store::ConsentKey;
 use serde_json::{Value, json};
 
 use super::{Browser, CHALLENGE, JOHN, VERIFIER, code_of, field, location, our_form, page, parameter, query};
@@ -181,6 +182,22 @@ async fn the_account_page_sets_and_removes_the_end_date() {
     let signed_out = browser.send(our_form("/account/remove"), "client_id=crm").await;
     assert_eq!(signed_out.header("location"), Some("/account"));
     assert!(!consent(&browser, "crm").is_null());
+}
+
+/// The response to a grant without the page is lost. The user sets an end date before the SDK sends the write again.
+#[tokio::test]
+async fn s_821_a_grant_without_the_page_keeps_an_end_date_that_was_set_meanwhile() {
+    let mut browser = signed_in().await;
+    let (app, now) = (browser.test.app.clone(), browser.test.now());
+    let limit = async move {
+        let key = ConsentKey { user_id: "1042", client_id: "portal" };
+        let owner = app.store.owner(key.user_id).await.unwrap();
+        let limited = owner.consent(key.client_id).unwrap().limited(Some(now + 600), now).unwrap();
+        assert!(app.store.put_consent(key, &owner, &limited).await.unwrap());
+    };
+    browser.test.interceptor.lose_response_while("UpdateItem GrantsTable", limit);
+    code_of(&browser.get(&format!("/oauth/authorize?{}", query("portal", "openid", &[]))).await);
+    assert_eq!(consent(&browser, "portal")["until"]["N"], (now + 600).to_string());
 }
 
 #[tokio::test]

@@ -99,7 +99,8 @@ async fn s_821_nothing_is_issued_past_the_end_date() {
 async fn s_821_an_earlier_end_date_counts_for_logins_that_exist() {
     let uses = Uses::begin("openid offline_access", Period::Unlimited).await;
     let limited = uses.login.consent.limited(Some(NOW + 600), NOW).unwrap();
-    assert!(uses.test.app.store.put_consent(KEY, Some(&uses.login.consent), &limited).await.unwrap());
+    let store = &uses.test.app.store;
+    assert!(store.put_consent(KEY, &store.owner(KEY.user_id).await.unwrap(), &limited).await.unwrap());
     let [exchanged, refreshed] = uses.responses().await;
     for response in [&exchanged, &refreshed] {
         assert_eq!(response.assert_issued(2).number("exp"), NOW + 600);

@@ -73,9 +73,9 @@ impl Login {
 
     /// Sets the end date of the consent.
     async fn limit(&self, until: u64) {
-        let found = &self.browser.consent;
-        let limited = found.limited(Some(until), NOW).unwrap();
-        assert!(self.test.app.store.put_consent(KEY, Some(found), &limited).await.unwrap());
+        let store = &self.test.app.store;
+        let limited = self.browser.consent.limited(Some(until), NOW).unwrap();
+        assert!(store.put_consent(KEY, &store.owner(KEY.user_id).await.unwrap(), &limited).await.unwrap());
     }
 
     fn generation(&self) -> Option<Value> {
