@@ -66,7 +66,7 @@ logs: | $(TOOLS)/local/installed ## Shows the log of the function of deploy-loca
 stop: ## Stops the local cloud of deploy-local
 	@if [ -e $(TOOLS)/local/installed ]; then $(local_cloud) stop; fi
 
-e2e: | needs-cargo needs-cc needs-chromium needs-curl needs-go needs-objdump $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed ## Deploys to a separate local cloud and runs the end-to-end tests through the URL of the API (BUILD=release)
+e2e: | needs-cargo needs-cc needs-chromium needs-curl needs-go needs-jq needs-objdump $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed ## Deploys to a separate local cloud and runs the end-to-end tests through the URL of the API (BUILD=release)
 	@BUILD="$(BUILD)" PYTHONPATH=tools $(TOOLS)/e2e/bin/python -m pytest $(TESTS)
 
 conformance: | needs-cargo needs-cc needs-openssl needs-python3 ## Runs the plans of a conformance suite of the OpenID Foundation (SUITE=https://localhost:8443, ISSUER=)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conftest import SHORT_LIVED
 from local_cloud import stack
-from token_endpoint import APPLICATION, LOGIN, SCOPE, fetch_access_token, fetch_token
+from token_endpoint import APPLICATION, LOGIN, SCOPE, USER, fetch_access_token, fetch_token
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,15 @@ def status(url, token=None):
 def test_valid_tokens_are_accepted(issuer, protected_url):
     headers = {"authorization": f"Bearer {fetch_access_token(issuer)}"}
     response = requests.get(protected_url, headers=headers, timeout=60)
-    assert (response.status_code, response.json()) == (200, {"sub": "demo-service", "client_id": "demo-service"})
+    assert (response.status_code, response.json()) == (
+        200, {"sub": "demo-service", "client_id": "demo-service", "user": False},
+    )
     login = fetch_token(issuer, APPLICATION, **LOGIN, scope=SCOPE)
-    assert status(protected_url, login["access_token"]) == 200
+    headers = {"authorization": f"Bearer {login['access_token']}"}
+    response = requests.get(protected_url, headers=headers, timeout=60)
+    assert (response.status_code, response.json()) == (
+        200, {"sub": USER["user_id"], "client_id": "demo-app", "user": True},
+    )
 
 
 def test_invalid_tokens_are_rejected(issuer, protected_url):
