@@ -1,7 +1,9 @@
 //! Claims about a user (OpenID Connect Core 1.0 section 5.1).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -90,7 +92,27 @@ impl fmt::Display for ClaimError {
 /// Claims about a user. A record may contain claims that other programs wrote; a value of another form counts as absent
 /// where claims are published.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "BTreeMap<String, Stored>")]
 pub struct Claims(Map<String, Value>);
+
+/// A claim as it is stored. JSON has no form for the binary values of DynamoDB.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Json(Value),
+    Other(IgnoredAny),
+}
+
+/// Leaves out what is not JSON, so that one claim does not make the record malformed.
+impl From<BTreeMap<String, Stored>> for Claims {
+    fn from(stored: BTreeMap<String, Stored>) -> Self {
+        let entries = stored.into_iter().filter_map(|(name, value)| match value {
+            Stored::Json(value) => Some((name, value)),
+            Stored::Other(_) => None,
+        });
+        Self(entries.collect())
+    }
+}
 
 impl Claims {
     /// Returns the claims, in no order.

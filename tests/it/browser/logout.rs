@@ -1,6 +1,7 @@
 //! RP-initiated logout: its question, and its redirects.
 
 use axum::http::Request;
+use serde_json::json;
 use testing::{Response, changed_token, form_body};
 
 use super::{Browser, JOHN, VERIFIER, attribute, field, our_form, page, query};
@@ -123,10 +124,38 @@ async fn s_827_the_uri_of_an_unknown_or_disabled_client_is_dropped() {
     let mut browser = Browser::start().await;
     for client_id in ["crm", "portal", "unknown", ""] {
         if client_id == "crm" {
-            browser.change("clients", "crm", &serde_json::json!({"enabled": false}));
+            browser.change("clients", "crm", &json!({"enabled": false}));
         }
         let params = [("client_id", client_id), ("post_logout_redirect_uri", BYE)];
         assert_signed_out(&log_out(&mut browser, &params).await, None, client_id);
+    }
+}
+
+/// The hint proves the session, also for a client that must not receive the browser any more.
+#[tokio::test]
+async fn s_827_the_hint_of_a_disabled_or_deleted_client_signs_out_without_a_redirect() {
+    for is_deleted in [false, true] {
+        let (mut browser, hint) = signed_in().await;
+        if is_deleted {
+            browser.test.delete_item("ClientsTable", &json!({"client_id": {"S": "crm"}}));
+        } else {
+            browser.change("clients", "crm", &json!({"enabled": false}));
+        }
+        let params = [("id_token_hint", hint.as_str()), ("post_logout_redirect_uri", BYE)];
+        assert_signed_out(&log_out(&mut browser, &params).await, None, "the hint");
+        assert!(!is_signed_in(&mut browser).await);
+    }
+}
+
+/// The exception for the port of a loopback address is one of logins.
+#[tokio::test]
+async fn s_827_the_port_of_a_loopback_address_counts() {
+    let mut browser = Browser::start().await;
+    let registered = "http://127.0.0.1/bye";
+    browser.change("clients", "crm", &json!({"post_logout_redirect_uris": [registered]}));
+    for (uri, expected) in [(registered, Some(registered)), ("http://127.0.0.1:8080/bye", None)] {
+        let params = [("client_id", "crm"), ("post_logout_redirect_uri", uri)];
+        assert_signed_out(&log_out(&mut browser, &params).await, expected, uri);
     }
 }
 

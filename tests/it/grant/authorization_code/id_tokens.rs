@@ -1,6 +1,7 @@
 //! ID tokens (OpenID Connect Core section 2).
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::consent::Period;
@@ -8,7 +9,8 @@ use countersign::token::verify::{IdTokenHint, verify_hint};
 use serde_json::{Value, json};
 
 use testing::{
-    APPLICATION, CODE_CLIENT, ISSUER, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, changed_token, form,
+    APPLICATION, CODE_CLIENT, ISSUER, NOW, PASSWORD, Response, SCOPE, TestApp, USERNAME, changed_token, form, pem,
+    with_pages,
 };
 
 /// Returns the header and the claims. The tests of access tokens verify the signature of the same function.
@@ -25,8 +27,24 @@ fn decode(response: &Response) -> (Value, Value) {
 }
 
 fn at_hash(response: &Response) -> String {
-    let hash = digest(&SHA256, response.body["access_token"].as_str().unwrap().as_bytes());
+    let hash = digest(&SHA256, response.access_token().as_bytes());
     URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16])
+}
+
+/// The hash is the one of the signature: Ed25519 uses SHA-512.
+#[tokio::test]
+async fn s_824_the_hash_of_the_access_token_follows_the_key() {
+    let test = TestApp::start_without_keys(with_pages).await;
+    test.cloud.put_secret(&pem(Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap().as_ref())).unwrap();
+    test.put_code_client(&json!({}));
+    let exchanged = test.exchange(&test.code().await).await;
+    let refreshed = test.refresh_code_login(&exchanged.refresh_token()).await;
+    for response in [exchanged, refreshed] {
+        let (header, claims) = decode(&response);
+        assert_eq!(header["alg"], "EdDSA");
+        let hash = digest(&SHA512, response.access_token().as_bytes());
+        assert_eq!(claims["at_hash"], URL_SAFE_NO_PAD.encode(&hash.as_ref()[..32]));
+    }
 }
 
 #[tokio::test]
@@ -69,6 +87,9 @@ async fn without_openid_in_the_scope_there_is_no_id_token() {
     let narrowed = test.form(CODE_CLIENT, &params).await;
     narrowed.assert_issued(2);
     assert_eq!(narrowed.body.get("id_token"), None);
+    // The login has the scope as before.
+    let response = test.refresh_code_login(&narrowed.refresh_token()).await;
+    assert_eq!(decode(&response).1["sub"], "1042");
 }
 
 #[tokio::test]

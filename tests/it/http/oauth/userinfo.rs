@@ -91,6 +91,28 @@ async fn s_825_a_claim_of_another_type_is_left_out() {
     assert_eq!(get(&test, &token).await.body, expected);
 }
 
+/// DynamoDB has values that JSON does not have. One claim must not make the user unknown to every endpoint.
+#[tokio::test]
+async fn s_825_a_claim_that_is_not_json_is_left_out() {
+    let test = started().await;
+    let token = log_in(&test, "openid profile").await.access_token();
+    let mut user = test.items("UsersTable").into_iter().find(|user| user["user_id"]["S"] == "1042").unwrap();
+    let expected = json!({"sub": "1042", "preferred_username": USERNAME, "locale": "en-GB"});
+    for value in [
+        json!({"B": "AAEC"}),
+        json!({"BS": ["AAEC"]}),
+        json!({"NS": ["1"]}),
+        json!({"N": "9E125"}),
+        json!({"L": [{"M": {"photo": {"B": "AAEC"}}}]}),
+    ] {
+        for name in ["name", "employee"] {
+            user["claims"] = json!({"M": {name: value, "locale": {"S": "en-GB"}}});
+            test.restore_item("UsersTable", &user);
+            assert_eq!(get(&test, &token).await.body, expected, "{name} {value}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_token_is_in_the_header_or_in_a_form() {
     let test = started().await;
