@@ -19,6 +19,8 @@ pub static CONTRACT: LazyLock<Value> = LazyLock::new(|| {
 struct Documented {
     headers: BTreeMap<String, Header>,
     body: Option<Validator>,
+    /// The sentences of the examples, as [`sentence`] returns them.
+    sentences: BTreeSet<String>,
     /// True if the body may be a page.
     has_page: bool,
 }
@@ -56,9 +58,33 @@ impl Documented {
         });
         let content = |media_type| response.get("content").and_then(|content| content.get(media_type));
         let body = content("application/json").map(|content| schema(&content["schema"]));
-        Self { headers: headers.collect(), body, has_page: content("text/html").is_some() }
+        let examples = content("application/json").map(examples).unwrap_or_default();
+        let sentences = examples.iter().filter_map(|(_, value)| sentence(value)).collect();
+        Self { headers: headers.collect(), body, sentences, has_page: content("text/html").is_some() }
     }
 }
+
+/// Returns the examples of a media type, by name.
+pub fn examples(content: &'static Value) -> Vec<(&'static str, &'static Value)> {
+    let examples = content["examples"].as_object().into_iter().flatten();
+    examples.map(|(name, example)| (name.as_str(), &resolved(example)["value"])).collect()
+}
+
+/// Returns the `error_description` of an error without the name of the parameter, because the document has one example
+/// for all parameters.
+fn sentence(error: &Value) -> Option<String> {
+    let is_name = |word: &&str| PARAMETERS.contains(*word);
+    let words = error["error_description"].as_str()?.split(' ');
+    Some(words.map(|word| if is_name(&word) { "..." } else { word }).collect::<Vec<_>>().join(" "))
+}
+
+/// The names of the parameters of all requests with JSON responses.
+static PARAMETERS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let schemas = CONTRACT["components"]["schemas"].as_object().unwrap().iter();
+    let requests =
+        schemas.filter(|(name, _)| name.ends_with("Request")).filter_map(|(_, s)| s["properties"].as_object());
+    requests.flat_map(|properties| properties.keys().map(String::as_str)).collect()
+});
 
 /// Returns a part of the document, or the target of its `$ref`.
 pub fn resolved(part: &'static Value) -> &'static Value {
@@ -116,6 +142,8 @@ pub fn assert_documented(method: &str, path: &str, response: &Response) {
         Some(body) if method != "HEAD" => {
             let error = body.validate(&response.body).err().map(|error| error.to_string());
             assert_eq!(error, None, "{} {:?}", response.status, response.bytes);
+            let has_example = sentence(&response.body).is_none_or(|sentence| documented.sentences.contains(&sentence));
+            assert!(has_example, "{method} {path}: no example for {:?}", response.bytes);
         }
         _ => assert!(response.bytes.is_empty(), "{:?}", response.bytes),
     }

@@ -77,7 +77,7 @@ mod emulator {
 
     pub use crate::cloud::Cloud;
     pub use crate::command_line::{CommandLine, CommandOutput, file, fresh_path};
-    pub use crate::contract::{CONTRACT, assert_documented, resolved, schema};
+    pub use crate::contract::{CONTRACT, assert_documented, examples, resolved, schema};
     pub use crate::deployment::{
         APPLICATION, BROWSER_APP, BROWSER_ORIGIN, BrowserLogin, CALLBACK, CASES, CHALLENGE, CHEAP_ARGON2,
         CLIENT_CREDENTIALS, CODE_CLIENT, COOKIE, IMPORTED_USER, ISSUER, NOW, OTHER_APPLICATION, PASSWORD, SCOPE,

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use countersign::config::Pages;
-use testing::{CASES, CONTRACT, TestApp, form, raw_form, resolved, schema};
+use testing::{CASES, CONTRACT, TestApp, examples, form, raw_form, resolved, schema};
 
 #[tokio::test]
 async fn the_documented_paths_and_methods_are_those_of_the_router() {
@@ -119,18 +119,62 @@ async fn the_documented_lengths_are_the_limits() {
     assert_eq!(names, defined.into());
 }
 
-#[test]
-fn the_examples_match_their_schemas() {
-    let content = CONTRACT["paths"]["/oauth/token"]["post"]["requestBody"]["content"].as_object().unwrap();
-    let mut seen = 0;
-    for body in content.values() {
-        for (name, example) in body["examples"].as_object().unwrap() {
-            assert!(schema(&body["schema"]).is_valid(&example["value"]), "{name}");
-            seen += 1;
+/// Returns the media types of all requests and responses, with a name for messages.
+fn contents() -> Vec<(String, &'static Value)> {
+    let mut contents = Vec::new();
+    for (path, operations) in CONTRACT["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap().iter();
+            let bodies = responses.map(|(status, response)| (status.as_str(), response));
+            let bodies = bodies.chain(operation.get("requestBody").map(|body| ("request", body)));
+            for (name, body) in bodies {
+                let types = resolved(body)["content"].as_object().into_iter().flatten();
+                contents.extend(types.map(|(t, content)| (format!("{method} {path} {name} {t}"), content)));
+            }
         }
     }
-    assert_eq!(seen, 3);
-    assert!(
-        !schema(&json!({"$ref": "#/components/schemas/TokenRequest"})).is_valid(&json!({"grant_type": "password"}))
-    );
+    contents
+}
+
+#[test]
+fn every_request_and_response_has_examples_that_match_its_schema() {
+    for (name, content) in contents() {
+        let (examples, schema) = (examples(content), schema(&content["schema"]));
+        assert!(!examples.is_empty(), "{name} has no example");
+        for (example, value) in examples {
+            let error = schema.validate(value).err().map(|error| error.to_string());
+            assert_eq!(error, None, "{name} {example}");
+        }
+    }
+    let token_request = schema(&json!({"$ref": "#/components/schemas/TokenRequest"}));
+    assert!(!token_request.is_valid(&json!({"grant_type": "password"})));
+}
+
+/// Returns the string literals of the library that are sentences of error responses, or ends of such sentences.
+fn sentences() -> BTreeSet<String> {
+    // Without the pages, whose sentences are in the log only.
+    let files =
+        ["src/error.rs", "src/params.rs", "src/scope.rs", "src/login.rs", "src/grant.rs", "src/authorization.rs"];
+    let folders = ["src/authorization", "src/grant", "src/http/oauth", "src/http/request"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let in_folders = folders.iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
+    let files = files.iter().map(|file| root.join(file)).chain(in_folders.map(|entry| entry.unwrap().path()));
+    let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let mut sentences = BTreeSet::new();
+    for source in files.map(|file| std::fs::read_to_string(file).unwrap()) {
+        let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let literals = code.flat_map(|line| line.split('"').skip(1).step_by(2).map(ToOwned::to_owned));
+        sentences.extend(literals.filter(|text| text.starts_with([' ', 'A', 'O', 'T']) && text.ends_with('.')));
+    }
+    sentences
+}
+
+#[test]
+fn every_sentence_of_an_error_response_is_documented() {
+    let document = serde_json::to_string(&*CONTRACT).unwrap();
+    let sentences = sentences();
+    assert!(sentences.len() > 50, "{sentences:?}");
+    let missing: Vec<_> = sentences.iter().filter(|sentence| !document.contains(sentence.as_str())).collect();
+    // Only the log contains this one: the browser gets a page.
+    assert_eq!(missing, ["The request is not well-formed."]);
 }

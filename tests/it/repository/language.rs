@@ -12,7 +12,7 @@ mod prose;
 use prose::{Piece, Word, prose};
 
 /// Everything that people read.
-const ROOTS: [&str; 24] = [
+const ROOTS: [&str; 25] = [
     ".cargo",
     ".ci",
     "CHANGELOG.md",
@@ -30,6 +30,7 @@ const ROOTS: [&str; 24] = [
     "examples",
     "fuzz",
     "openapi.yaml",
+    "redocly.yaml",
     "rust-toolchain.toml",
     "samconfig.toml",
     "src",
