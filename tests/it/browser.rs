@@ -9,6 +9,7 @@ use testing::{CHEAP_ARGON2, RequestBuilder, Response, TestApp, fixtures, form_bo
 
 use crate::cases::pairs;
 
+mod account;
 mod consents;
 mod logout;
 mod outages;

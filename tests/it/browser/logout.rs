@@ -2,7 +2,7 @@
 
 use axum::http::Request;
 use serde_json::json;
-use testing::{Response, changed_token, form_body};
+use testing::{LogLines, Response, changed_token, form_body};
 
 use super::{Browser, JOHN, VERIFIER, attribute, field, our_form, page, query};
 
@@ -79,6 +79,35 @@ async fn s_827_only_a_hint_of_this_session_signs_out_without_a_question() {
     let params = [("id_token_hint", hint.as_str()), ("client_id", "crm"), ("post_logout_redirect_uri", BYE)];
     assert_signed_out(&log_out(&mut browser, &params).await, Some(BYE), "the hint of this session");
     assert!(!is_signed_in(&mut browser).await);
+}
+
+#[tokio::test]
+async fn s_823_a_sign_out_by_hint_ends_the_session_and_its_logins() {
+    let mut browser = Browser::start().await;
+    browser.sign_in(JOHN).await;
+    let query = query("crm", "openid", &[]);
+    let code = browser.code(&query).await;
+    let tokens = browser.exchange(&query, &code, VERIFIER).await;
+    let cookie = browser.cookie.clone();
+    let hint = tokens.body["id_token"].as_str().unwrap();
+    assert_signed_out(&log_out(&mut browser, &[("id_token_hint", hint)]).await, None, "the hint of this session");
+    // Another program may have kept the cookie.
+    browser.cookie = cookie;
+    assert!(!is_signed_in(&mut browser).await);
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh_token())];
+    browser.token("crm", &refresh).await.assert_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_log_says_that_a_redirect_was_dropped() {
+    let mut browser = Browser::start().await;
+    let dropped = "the post_logout_redirect_uri is not registered for the client";
+    for (uri, reason) in [(BYE, None), ("https://evil.example/", Some(dropped))] {
+        let log = LogLines::collect();
+        log_out(&mut browser, &[("client_id", "crm"), ("post_logout_redirect_uri", uri)]).await;
+        assert_eq!(log.lines()[0]["reason"].as_str(), reason, "{uri}");
+        assert!(!log.text().contains("evil.example"));
+    }
 }
 
 #[tokio::test]

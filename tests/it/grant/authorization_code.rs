@@ -3,7 +3,7 @@
 use countersign::consent::Period;
 use serde_json::json;
 
-use testing::{CODE_CLIENT, NOW, PASSWORD, TestApp, USERNAME, VERIFIER, exchange, form};
+use testing::{APPLICATION, CODE_CLIENT, NOW, PASSWORD, SCOPE, TestApp, USERNAME, VERIFIER, exchange, form};
 
 mod binding;
 mod id_tokens;
@@ -147,6 +147,16 @@ async fn s_824_a_client_with_id_tokens_gets_no_token_of_version_1() {
     let code = test.code_of(&login, &[("scope", "legacy:autonomy.read")]).await;
     let request = form(&exchange(&[("code", &code)])).basic(CODE_CLIENT.0, CODE_CLIENT.1);
     test.send(request.header("accept", "application/json; version=1").post()).await.assert_issued(1);
+}
+
+/// A client that may not use codes gets no ID tokens, whatever its scopes are.
+#[tokio::test]
+async fn a_client_without_codes_keeps_version_1() {
+    let test = TestApp::start_with_codes().await;
+    test.change_client(APPLICATION.0, &json!({"scopes": ["openid", "legacy:*"]}));
+    let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
+    let request = form(&params).basic(APPLICATION.0, APPLICATION.1).header("accept", "version=1");
+    test.send(request.post()).await.assert_issued(1);
 }
 
 #[tokio::test]

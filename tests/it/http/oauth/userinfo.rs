@@ -224,6 +224,24 @@ async fn s_825_a_scope_that_the_client_may_no_longer_have_does_not_count() {
     }
 }
 
+/// The token has a part of the scope of its login.
+#[tokio::test]
+async fn s_825_the_scope_is_that_of_the_token() {
+    let test = started().await;
+    let login = log_in(&test, "openid email legacy:autonomy.read").await;
+    let mut refresh_token = login.refresh_token();
+    for (scope, expected) in [("openid", Ok(json!({"sub": "1042"}))), ("legacy:autonomy.read", Err(403))] {
+        let narrowed = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), ("scope", scope)];
+        let response = test.form(CODE_CLIENT, &narrowed).await;
+        let claims = get(&test, &response.access_token()).await;
+        match expected {
+            Ok(expected) => assert_eq!(claims.body, expected),
+            Err(status) => claims.assert_bearer_error(status, "insufficient_scope"),
+        }
+        refresh_token = response.refresh_token();
+    }
+}
+
 #[tokio::test]
 async fn s_826_every_page_may_read_userinfo_and_no_page_sends_cookies() {
     let test = started().await;
