@@ -69,9 +69,9 @@ impl Error {
         Self::new(Code::InvalidClient, "Client authentication failed.").with_reason(reason)
     }
 
-    /// Returns 401 without an error: the request has no access token.
+    /// Returns `invalid_token`, 401: the request has no access token.
     pub const fn no_token() -> Self {
-        Self { code: Code::NoToken, description: None, reason: None }
+        Self::new(Code::NoToken, "There is no access token.")
     }
 
     /// Returns `invalid_token`, 401: the access token is not valid. All causes get the same response.

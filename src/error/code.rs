@@ -9,7 +9,7 @@ pub enum Code {
     BodyTooLarge,
     /// Client authentication failed.
     InvalidClient,
-    /// There is no access token (RFC 6750 section 3). The response has no error.
+    /// There is no access token. The challenge names no error (RFC 6750 section 3.1).
     NoToken,
     /// The access token is not valid (RFC 6750 section 3.1).
     InvalidToken,
@@ -64,7 +64,7 @@ impl Code {
             Self::InvalidRequest => ("invalid_request", 400),
             Self::BodyTooLarge => ("invalid_request", 413),
             Self::InvalidClient => ("invalid_client", 401),
-            Self::NoToken => ("no_token", 401),
+            Self::NoToken => ("invalid_token", 401),
             Self::InvalidToken => ("invalid_token", 401),
             Self::InsufficientScope => ("insufficient_scope", 403),
             Self::UnauthorizedClient => ("unauthorized_client", 400),

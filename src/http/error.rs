@@ -24,11 +24,7 @@ impl IntoResponse for Error {
         let code = self.code();
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = Json(Body { error: code.as_str(), error_description: self.description() });
-        let mut response = match code {
-            // A caller that did not know that it needs a token gets no error (RFC 6750 section 3.1).
-            Code::NoToken => status.into_response(),
-            _ => (status, body).into_response(),
-        };
+        let mut response = (status, body).into_response();
         let header = match code {
             Code::InvalidClient => {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"oauth\", charset=\"UTF-8\"")))

@@ -45,10 +45,11 @@ fn bearer(token: &str) -> RequestBuilder {
     raw_form("").header("authorization", &format!("Bearer {token}"))
 }
 
-/// Asserts the response to a request without a token, which has no error (RFC 6750 section 3.1).
+/// Asserts the response to a request without a token, whose challenge has no error (RFC 6750 section 3.1).
 #[track_caller]
 fn assert_no_token(response: &Response, what: &str) {
-    assert_eq!((response.status, response.bytes.len()), (401, 0), "{what}");
+    let body = r#"{"error":"invalid_token","error_description":"There is no access token."}"#;
+    assert_eq!((response.status, &response.bytes[..]), (401, body.as_bytes()), "{what}");
     assert_eq!(response.header("www-authenticate"), Some(r#"Bearer realm="oauth""#), "{what}");
 }
 
@@ -319,7 +320,7 @@ async fn s_601_the_line_of_a_userinfo_request_names_client_user_and_login_and_no
     assert_eq!((&done["outcome"], &done["client_id"]), (&json!("done"), &json!(CODE_CLIENT.0)));
     assert!(done["session"].is_string() && done["user"].is_string() && done["jti"].is_string());
     assert_eq!((&rejected["outcome"], &rejected["error"]), (&json!("rejected"), &json!("invalid_token")));
-    assert_eq!((&none["outcome"], &none["error"]), (&json!("rejected"), &json!("no_token")));
+    assert_eq!((&none["outcome"], &none["error"]), (&json!("rejected"), &json!("invalid_token")));
     assert!(!format!("{lines:?}").contains("crm.example"));
 }
 
