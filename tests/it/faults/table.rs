@@ -61,7 +61,8 @@ fn s_310_a_client_secret_has_its_result_while_guesses_cannot_be_counted() {
     );
 }
 
-/// Three slow reads and a secret that hangs bring a login to its write just before the deadline of the request.
+/// Three slow reads bring a login to the end of its 3 seconds for reads. A secret that hangs does not make it later: the
+/// request does not repeat a load of the keys that failed. Then the upgrade hangs until its timeout of 300 ms.
 #[test]
 #[ignore = "waits by the clock: make faults"]
 fn s_303_a_hash_upgrade_does_not_delay_a_login_until_the_deadline() {
@@ -76,7 +77,7 @@ fn s_303_a_hash_upgrade_does_not_delay_a_login_until_the_deadline() {
         Fault { call: "UpdateItem UsersTable".to_owned(), nth: 1, kind: FaultKind::Hang, lasting: true },
     ];
     let run = runs::run_in_a_thread(Flow::ResumeImportedHash, faults);
-    assert!(run.took > Duration::from_millis(3_400), "{run}: too early to test the deadline");
+    assert!(run.took > Duration::from_millis(3_200), "{run}: too early to test the deadline");
     assert_eq!(run.response.status, 200, "{run}");
     assert!(run.took < LONGEST && run.recorded == [true, true], "{run}");
 }
