@@ -23,7 +23,7 @@ class Suite:
         self.url, self.token = url.rstrip("/"), token
         self.context = ssl.create_default_context()
         if urlsplit(url).hostname in LOCAL:
-            # A local suite has a certificate of its own.
+            # A local suite has a self-signed certificate.
             self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
 
     def call(self, method, path, query=None, body=None):

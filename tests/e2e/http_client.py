@@ -21,7 +21,7 @@ class Response:
 def request(method, url, headers, body):
     parts = urlsplit(url, allow_fragments=False)
     if parts.scheme == "https":
-        # A server of the tests has a certificate of its own.
+        # A server of the tests has a self-signed certificate.
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=60, context=context)

@@ -1,4 +1,4 @@
-//! The token that a request to the revocation or introspection endpoint presents, and the records of its login.
+//! The token that a request to the revocation, introspection or userinfo endpoint presents, and the records of its login.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const TOKEN_TYPE_HINT: Param = Param::new("token_type_hint", 64, Grammar::Text);
 /// The reason why a text has no effect, for the log.
 pub(super) const NOT_OURS: &str = "a text that is not a token of this issuer, or an expired access token";
 
-/// Returns the parameters that both endpoints define.
+/// Returns the parameters that the revocation and the introspection endpoint define.
 pub(super) fn params() -> impl Iterator<Item = Param> {
     client_auth::PARAMS.iter().copied().chain([TOKEN, TOKEN_TYPE_HINT])
 }

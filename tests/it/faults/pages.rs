@@ -35,7 +35,7 @@ async fn assert_unavailable(mut scenario: Scenario, response: &Response, fault: 
     }
     assert_eq!((set_cookie(response), &scenario.browser.cookie), (None, &scenario.cookie), "{run}");
     let next = scenario.send().await;
-    // A step that happened in spite of the error has ended the session of its own form.
+    // A step that happened in spite of the error has ended the session to which the form belongs.
     let has_happened = step.ends() == Some(Ended::Session) && !step.signs_in() && outcome(&next) != step.outcome();
     if has_happened {
         scenario.assert_ended(run).await;
