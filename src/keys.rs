@@ -35,6 +35,7 @@ mod status;
 pub use document::Document;
 pub use key_set::KeySet;
 pub use keyring::Keyring;
+pub use records::DroppedKey;
 pub use rotation::{Rotated, RotationPolicy};
 pub use rotator::{RotationError, RotationReport, RotationRequest, Rotator};
 pub use signing_key::SigningKey;
@@ -43,6 +44,14 @@ pub use status::{KeyStatus, Keys, Stage};
 /// The longest lifetime of an access token in seconds. It limits the lifetime in a client's record. A key stays public for
 /// this time after its last signature.
 pub const MAX_ACCESS_TOKEN_TTL: u32 = 7 * 24 * 60 * 60;
+
+/// Seconds after `max-age` during which a cache may serve a published document that it cannot revalidate (RFC 5861
+/// section 4). API Gateway's authorizers cache keys for the same time.
+///
+/// No verifier may miss a key that signs (S-505). A key is public for at least 9,000 s before it signs. Of these, 900 s
+/// may pass before a process loads it, and 900 s more before a cache revalidates (`KEYS_MAX_AGE` is at most 900). The
+/// remaining time is this one.
+pub const STALE_IF_ERROR: u32 = 7_200;
 
 /// The reason why there is no signing key. Does not contain any content of the secret.
 #[derive(Debug)]

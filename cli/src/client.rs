@@ -11,6 +11,7 @@ use crate::deployment::{Deployment, Target};
 use crate::error::Error;
 use crate::{Outcome, input, output};
 
+mod advice;
 mod create;
 mod delete;
 mod list;
@@ -20,6 +21,7 @@ mod settings;
 mod update;
 mod view;
 
+pub use advice::advice;
 pub use create::{check_new_id, check_owner, make};
 use settings::Settings;
 use view::{View, show};

@@ -26,22 +26,32 @@ pub fn confirm(yes: bool, question: &str) -> Result<(), Error> {
 
 /// Reads a secret: from a terminal without echo, or from stdin, which must have one line.
 pub fn secret(name: &str) -> Result<String, Error> {
+    Ok(secrets(&[name])?.swap_remove(0))
+}
+
+/// Reads secrets: from a terminal without echo, or from stdin, which must have one line for each, in their order.
+pub fn secrets(names: &[&str]) -> Result<Vec<String>, Error> {
     if io::stdin().is_terminal() {
-        return prompt(Password::new(&format!("{name}:")).without_confirmation());
+        return names.iter().map(|name| prompt(Password::new(&format!("{name}:")).without_confirmation())).collect();
     }
     let mut text = String::new();
     io::stdin().lock().take(16 * 1024).read_to_string(&mut text)?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        return Err(Error::new(format!("stdin has no {}; write it to stdin, in one line", name.to_lowercase())));
+    let lines: Vec<_> = text.trim_end_matches(['\r', '\n']).lines().map(ToOwned::to_owned).collect();
+    let missing = names.iter().zip(0..).find(|(_, index)| lines.get(*index).is_none_or(String::is_empty));
+    if let Some((name, _)) = missing {
+        let name = name.to_lowercase();
+        return Err(Error::new(match names.len() {
+            1 => format!("stdin has no {name}; write it to stdin, in one line"),
+            _ => format!("stdin has no {name}; write to stdin, one per line: {}", names.join(", ").to_lowercase()),
+        }));
     }
-    if text.contains(['\r', '\n']) {
-        return Err(Error::new(format!(
-            "stdin has more than one line; write only the {} to stdin",
-            name.to_lowercase()
-        )));
+    if lines.len() > names.len() {
+        return Err(Error::new(match names {
+            [name] => format!("stdin has more than one line; write only the {} to stdin", name.to_lowercase()),
+            _ => format!("stdin has {} lines; write only: {}", lines.len(), names.join(", ").to_lowercase()),
+        }));
     }
-    Ok(text.to_owned())
+    Ok(lines)
 }
 
 /// Reads a new secret. On a terminal, shows the rule for it and prompts twice.
@@ -69,6 +79,29 @@ pub fn duration(text: &str) -> Result<u64, String> {
     let seconds =
         text.parse().ok().or_else(|| humantime::parse_duration(text).ok().map(|duration: Duration| duration.as_secs()));
     seconds.ok_or_else(|| "not a duration; write seconds, or a number with a unit such as 30m, 12h or 7d".to_owned())
+}
+
+/// Parses the lifetime of a token: a [`duration`] in seconds that the record of a client can have.
+pub fn lifetime(text: &str) -> Result<u32, String> {
+    duration(text)?.try_into().map_err(|_| "the duration is too long".to_owned())
+}
+
+/// Parses a scope of an option. A scope token may contain a comma (RFC 6749 section 3.3), but on a command line a comma is
+/// meant to separate two scopes, so the error says how to write them.
+pub fn scope(option: &str, text: &str) -> Result<String, String> {
+    if !text.contains(',') {
+        return Ok(text.to_owned());
+    }
+    let parts = text.split(',').filter(|part| !part.is_empty());
+    let options: Vec<_> = parts.map(|part| format!("{option} {}", quoted(part))).collect();
+    let example = if options.is_empty() { format!("{option} a {option} b") } else { options.join(" ") };
+    Err(format!("scopes are separated by spaces, or the option is repeated: write `{example}`"))
+}
+
+/// Quotes a word for a shell, if necessary.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":._-/".contains(&byte);
+    if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// Parses a JSON object.

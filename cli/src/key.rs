@@ -6,7 +6,9 @@ use countersign::keys::{KeyStatus, Keys, RotationReport, RotationRequest, Stage}
 
 use crate::deployment::{Deployment, Target};
 use crate::error::Error;
-use crate::{Outcome, input, output};
+use crate::{Outcome, output};
+
+mod emergency;
 
 /// Names the current key without its kid.
 const CURRENT: &str = "current";
@@ -18,10 +20,11 @@ pub enum Command {
     /// Promote the next signing key, once verifiers have had time to fetch it
     #[command(after_help = "Examples:
   countersign key rotate
-  countersign key rotate --emergency            removes the current key
-  countersign key rotate --emergency=KID        removes this key
+  countersign key rotate --emergency     # removes the current key
+  countersign key rotate --emergency=VDo0id-sVYG4pCwieEgWoGvsCuJcwHvrUhdhZaoP8rU
 
-An emergency removes the key immediately. Verifiers reject its tokens once they reload the keys.")]
+An emergency removes the key from the secret immediately. The output says until when execution
+environments may still sign with it, and until when verifiers may accept its tokens.")]
     Rotate {
         /// Remove a compromised key: this key, or the current key if no KID is given
         #[arg(long, value_name = "KID", num_args = 0..=1, require_equals = true, default_missing_value = CURRENT)]
@@ -46,27 +49,8 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             }
             print(json, &report)
         }
-        Command::Rotate { emergency: Some(kid), yes } => emergency(&deployment, json, &kid, yes).await,
+        Command::Rotate { emergency: Some(kid), yes } => emergency::run(&deployment, json, &kid, yes).await,
     }
-}
-
-async fn emergency(deployment: &Deployment, json: bool, kid: &str, yes: bool) -> Result<Outcome, Error> {
-    let rotation = deployment.rotation()?;
-    let keys = deployment.keys().await?;
-    if !keys.are_rotated {
-        return Err(Error::new("the secret has an externally managed key; replace the key in the secret"));
-    }
-    let with_kid = keys.states.iter().find(|key| key.kid == kid);
-    let key = if kid == CURRENT { current(&keys) } else { with_kid };
-    let Some(KeyStatus { kid, .. }) = key else {
-        return Err(Error::new(format!("key {kid} not found; list keys with `countersign key list`")));
-    };
-    deployment.announce().await?;
-    input::confirm(yes, &format!("Remove the key {kid}? Verifiers will reject all tokens that it signed."))?;
-    // The kid is named because `current` may be another key by then.
-    let with_hint = |error| Error::new(format!("{}; repeat with --emergency={kid}", Error::from(error).message()));
-    let report = rotation.run(RotationRequest::Emergency(kid)).await.map_err(with_hint)?;
-    print(json, &report)
 }
 
 fn current(keys: &Keys) -> Option<&KeyStatus> {
@@ -74,16 +58,19 @@ fn current(keys: &Keys) -> Option<&KeyStatus> {
 }
 
 fn print(json: bool, report: &RotationReport) -> Result<Outcome, Error> {
-    output::result(json, report, || {
-        output::record([
-            ("rotated", Some(report.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")))),
-            ("current", report.current.clone()),
-            ("next", report.next.clone()),
-            ("previous", (!report.previous.is_empty()).then(|| output::list(&report.previous))),
-        ])
-    })?;
+    output::result(json, report, || output::record(rows(report)))?;
     // The exit code shows that no key was rotated.
     Ok(if report.reason.is_none() { Outcome::Done } else { Outcome::NeedsAttention })
+}
+
+/// Formats the keys after a rotation as rows of a record.
+fn rows(report: &RotationReport) -> [(&'static str, Option<String>); 4] {
+    [
+        ("rotated", Some(report.reason.map_or_else(|| "yes".to_owned(), |reason| format!("no: {reason}")))),
+        ("current", report.current.clone()),
+        ("next", report.next.clone()),
+        ("previous", (!report.previous.is_empty()).then(|| output::list(&report.previous))),
+    ]
 }
 
 async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {

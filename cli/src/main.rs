@@ -8,6 +8,7 @@
 //! | `api` | requests to the API, and the check of its URLs |
 //! | `spec` | the attributes of a client, from flags, files and tables |
 //! | `input`, `output`, `error` | prompts and secrets; tables and JSON; error messages |
+//! | `forms` | the types of values in files |
 //! | `retry` | retries of calls that AWS throttles |
 
 use std::io::{self, Write};
@@ -24,6 +25,7 @@ mod client;
 mod deployment;
 mod doctor;
 mod error;
+mod forms;
 mod import;
 mod input;
 mod key;
@@ -85,7 +87,7 @@ enum Command {
     /// List and rotate the signing keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Get and inspect access tokens
+    /// Get, inspect and revoke tokens
     #[command(subcommand)]
     Token(token::Command),
     /// Search the audit log of a deployment

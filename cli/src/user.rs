@@ -24,6 +24,7 @@ mod show;
 mod unlock;
 mod view;
 
+pub use password::is_weak;
 use view::{View, rows};
 
 /// The number of retries of a change that conflicts with a simultaneous login.

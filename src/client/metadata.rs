@@ -62,6 +62,9 @@ pub const ATTRIBUTES: [Attribute; 21] = [
     Attribute { name: "system", form: Form::Object },
 ];
 
+/// The longest `refresh_token_ttl` in seconds: one year, like that of `RefreshTokenIdleTtl` in the template.
+const MAX_REFRESH_TOKEN_TTL: u32 = 365 * 24 * 60 * 60;
+
 /// The attributes that are shown even if they are empty.
 const ALWAYS_SHOWN: [&str; 2] = ["grant_types", "scopes"];
 
@@ -192,11 +195,15 @@ impl ClientMetadata {
             let message = format!("the grant type {unknown:?} is not supported; supported are {known}");
             return Err(MetadataError::new("grant_types", message));
         }
-        let ttl = self.0.get("access_token_ttl").and_then(Value::as_u64);
-        if ttl.is_some_and(|ttl| ttl > MAX_ACCESS_TOKEN_TTL.into()) {
-            let message =
-                format!("the access_token_ttl is above the maximum of 7 days ({MAX_ACCESS_TOKEN_TTL} seconds)");
-            return Err(MetadataError::new("access_token_ttl", message));
+        let limits = [
+            ("access_token_ttl", MAX_ACCESS_TOKEN_TTL, "7 days"),
+            ("refresh_token_ttl", MAX_REFRESH_TOKEN_TTL, "365 days"),
+        ];
+        for (name, limit, days) in limits {
+            if self.0.get(name).and_then(Value::as_u64).is_some_and(|ttl| ttl > limit.into()) {
+                let message = format!("the {name} is above the maximum of {days} ({limit} seconds)");
+                return Err(MetadataError::new(name, message));
+            }
         }
         Ok(())
     }

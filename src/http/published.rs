@@ -15,16 +15,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::{cors, only};
 use crate::app::App;
 use crate::error::Error;
+use crate::keys::STALE_IF_ERROR;
 
 mod jwks;
 mod metadata;
-
-/// Seconds after `max-age` during which a cache may serve a document that it cannot revalidate (RFC 5861 section 4).
-///
-/// No verifier may miss a key that signs (S-505). A key is public for at least 9,000 s before it signs. Of these, 900 s
-/// may pass before a process loads it, and 900 s more before a cache revalidates (`KEYS_MAX_AGE` is at most 900). The
-/// remaining 7,200 s are also the time for which API Gateway's authorizers cache keys.
-const STALE_IF_ERROR: u32 = 7_200;
 
 /// Builds the routes, for a server with this issuer.
 pub(super) fn router(issuer: &str) -> Router<Arc<App>> {

@@ -7,7 +7,9 @@ use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 
 use super::key_set::RefreshTokenKeyBytes;
-use super::records::{KeyRecord, PreviousKeyRecord, PreviousRefreshTokenKeyRecord, RefreshTokenKeyRecords, list};
+use super::records::{
+    DroppedKey, KeyRecord, PreviousKeyRecord, PreviousRefreshTokenKeyRecord, RefreshTokenKeyRecords, list,
+};
 use super::{KeyError, KeySet, SigningKey, derive};
 
 pub(super) const DOCUMENT_VERSION: u32 = 1;
@@ -22,6 +24,9 @@ pub struct Document {
     pub(super) next: Option<KeyRecord>,
     #[serde(default, deserialize_with = "list")]
     pub(super) previous: Vec<PreviousKeyRecord>,
+    /// The compromised keys that were removed, until their last tokens have expired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) dropped: Vec<DroppedKey>,
     pub(super) refresh: RefreshTokenKeyRecords,
 }
 

@@ -24,6 +24,7 @@ impl Document {
             current: KeyRecord { signs_since: Some(now), ..KeyRecord::generate(policy.algorithm, now)? },
             next: Some(KeyRecord::generate(policy.algorithm, now)?),
             previous: Vec::new(),
+            dropped: Vec::new(),
             refresh: RefreshTokenKeyRecords {
                 current: generate_refresh_token_key(),
                 next: Some(generate_refresh_token_key()),

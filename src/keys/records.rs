@@ -32,6 +32,17 @@ pub(super) enum PreviousKeyRecord {
     Whole(KeyRecord),
 }
 
+/// A compromised key that was removed, for operators.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DroppedKey {
+    /// Its id.
+    pub kid: String,
+    /// The time of its removal in seconds since the epoch.
+    pub dropped_at: u64,
+    /// The time at which its last token has expired, in seconds since the epoch.
+    pub leaves_at: u64,
+}
+
 /// The keys of refresh tokens: HMAC keys of 256 bits or more, in base64url or base64, padded or not.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct RefreshTokenKeyRecords {

@@ -11,7 +11,7 @@ use jsonwebtoken::Algorithm;
 
 use super::document::DOCUMENT_VERSION;
 use super::generation::generate_refresh_token_key;
-use super::records::{KeyRecord, PreviousKeyRecord, PreviousRefreshTokenKeyRecord, RefreshTokenKeyRecords};
+use super::records::{DroppedKey, KeyRecord, PreviousKeyRecord, PreviousRefreshTokenKeyRecord, RefreshTokenKeyRecords};
 use super::{Document, KeyError, MAX_ACCESS_TOKEN_TTL};
 
 /// Seconds for which a key stays after its last token has expired: an execution environment may sign with a set that it
@@ -62,6 +62,7 @@ impl Document {
             current: KeyRecord { signs_since: Some(now), ..next.clone() },
             next: Some(KeyRecord::generate(policy.algorithm, now)?),
             previous: self.rotated_previous_keys(now)?,
+            dropped: self.dropped.iter().filter(|key| key.leaves_at > now).cloned().collect(),
             refresh: self.rotated_refresh_token_keys(policy, now),
         }
         .into())
@@ -69,7 +70,7 @@ impl Document {
 
     /// Returns the previous keys after a rotation: the current key, and those whose last token has not expired.
     fn rotated_previous_keys(&self, now: u64) -> Result<Vec<PreviousKeyRecord>, KeyError> {
-        let leaves_at = now.saturating_add(u64::from(MAX_ACCESS_TOKEN_TTL)).saturating_add(MARGIN);
+        let leaves_at = last_token_expires_at(now);
         let mut previous = vec![PreviousKeyRecord::Public { public_key: self.current.public_key()?, leaves_at }];
         for key in self.previous.iter().filter(|key| !key.is_gone(now)) {
             previous.push(match key {
@@ -110,6 +111,11 @@ impl Document {
     pub fn drop_compromised(&self, kid: &str, policy: &RotationPolicy, now: u64) -> Result<Rotated, KeyError> {
         let generate = || KeyRecord::generate(policy.algorithm, now);
         let mut document = self.clone();
+        document.dropped.push(DroppedKey {
+            kid: kid.to_owned(),
+            dropped_at: now,
+            leaves_at: last_token_expires_at(now),
+        });
         document.previous.retain(|previous| previous.kid() != Some(kid));
         if self.current.kid == kid {
             let next = self.next.clone().filter(|next| next.kid != kid).map_or_else(generate, Ok)?;
@@ -153,6 +159,11 @@ impl Document {
         let next = self.next.as_ref().map(|next| next.kid.as_str());
         (&self.current.kid, next, self.previous.iter().filter_map(PreviousKeyRecord::kid).collect())
     }
+}
+
+/// Returns the time at which the last token of a key that signs until `now` has expired.
+fn last_token_expires_at(now: u64) -> u64 {
+    now.saturating_add(u64::from(MAX_ACCESS_TOKEN_TTL)).saturating_add(MARGIN)
 }
 
 impl From<Document> for Rotated {

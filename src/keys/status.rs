@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use serde::Serialize;
 
-use super::records::{KeyRecord, PreviousKeyRecord};
+use super::records::{DroppedKey, KeyRecord, PreviousKeyRecord};
 use super::secret::SigningSecret;
 use super::{Document, KeySet, RotationError, SigningKey};
 
@@ -13,6 +13,8 @@ pub struct Keys {
     pub states: Vec<KeyStatus>,
     /// The public keys that verifiers should get: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
+    /// The compromised keys that were removed, until their last tokens have expired.
+    pub dropped: Vec<DroppedKey>,
     /// False for an externally managed key, which is never rotated.
     pub are_rotated: bool,
 }
@@ -106,8 +108,9 @@ impl Keys {
         let set = KeySet::parse(&version.text, now)?;
         if !Document::is_document(&version.text) {
             let states = vec![KeyStatus::of_external(&set.current)];
-            return Ok(Self { states, jwks: set.jwks, are_rotated: false });
+            return Ok(Self { states, jwks: set.jwks, dropped: Vec::new(), are_rotated: false });
         }
-        Ok(Self { states: Document::parse(&version.text)?.states(now), jwks: set.jwks, are_rotated: true })
+        let document = Document::parse(&version.text)?;
+        Ok(Self { states: document.states(now), jwks: set.jwks, dropped: document.dropped, are_rotated: true })
     }
 }

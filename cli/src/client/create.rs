@@ -7,7 +7,7 @@ use countersign::clock::Clock;
 use countersign::store::Created;
 use serde_json::json;
 
-use super::{SHOWN_ONCE, Settings};
+use super::{SHOWN_ONCE, Settings, advice};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::{output, user};
@@ -18,15 +18,15 @@ pub async fn run(deployment: &Deployment, json: bool, client_id: String, setting
     settings.metadata()?.write_to(&mut client, now)?;
     check_owner(&user::owners(deployment).await?, &client.client_id)?;
     deployment.announce().await?;
-    let client_id = client.client_id.clone();
-    match make(deployment, client).await? {
-        Some(secret) => {
-            output::secret(json, &client_id, &secret)?;
-            output::remark(SHOWN_ONCE);
-            Ok(())
-        }
-        None => output::result(json, &json!({"client_id": client_id}), || format!("created public client {client_id}")),
+    let (client_id, warnings) = (client.client_id.clone(), advice(&client, deployment));
+    if let Some(secret) = make(deployment, client).await? {
+        output::secret(json, &client_id, &secret)?;
+        output::remark(SHOWN_ONCE);
+    } else {
+        output::result(json, &json!({"client_id": client_id}), || format!("created public client {client_id}"))?;
     }
+    warnings.iter().for_each(|warning| output::remark(warning));
+    Ok(())
 }
 
 /// Creates a client. Returns its new secret, unless the client is public.

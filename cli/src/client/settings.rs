@@ -22,21 +22,21 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     grant_types: Vec<String>,
     /// An allowed scope, exact or ending in * (repeatable)
-    #[arg(id = "scope", long = "scope", value_name = "SCOPE")]
+    #[arg(id = "scope", long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = scope)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<String>,
     /// A scope that a token gets if the request has no scope (repeatable)
-    #[arg(long = "default-scope", value_name = "SCOPE")]
+    #[arg(long = "default-scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = default_scope)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     default_scopes: Vec<String>,
     /// The audience of tokens of version 2, if it is not the issuer
     #[arg(long)]
     audience: Option<String>,
     /// The lifetime of access tokens (seconds, or 30m, 12h)
-    #[arg(long, value_name = "DURATION", value_parser = ttl)]
+    #[arg(long, value_name = "DURATION", value_parser = input::lifetime)]
     access_token_ttl: Option<u32>,
     /// The idle lifetime of refresh tokens (seconds, or 12h, 30d)
-    #[arg(long, value_name = "DURATION", value_parser = ttl)]
+    #[arg(long, value_name = "DURATION", value_parser = input::lifetime)]
     refresh_token_ttl: Option<u32>,
     /// A browser origin whose pages may read token responses, as a browser sends it (repeatable)
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
@@ -93,6 +93,10 @@ pub fn attribute_names() -> PossibleValuesParser {
     PossibleValuesParser::new(names.map(|name| name.replace('_', "-")))
 }
 
-fn ttl(text: &str) -> Result<u32, String> {
-    input::duration(text)?.try_into().map_err(|_| "the duration is too long".to_owned())
+fn scope(text: &str) -> Result<String, String> {
+    input::scope("--scope", text)
+}
+
+fn default_scope(text: &str) -> Result<String, String> {
+    input::scope("--default-scope", text)
 }

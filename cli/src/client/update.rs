@@ -5,10 +5,10 @@ use countersign::client::{Client, ClientMetadata};
 use countersign::clock::Clock;
 
 use super::settings::{Settings, attribute_names};
-use super::{read, write};
+use super::{advice, read, write};
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::output;
+use crate::{input, output};
 
 #[derive(Args)]
 pub struct Options {
@@ -17,10 +17,10 @@ pub struct Options {
     #[command(flatten)]
     settings: Settings,
     /// Allow one more scope (repeatable)
-    #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
+    #[arg(long, value_name = "SCOPE", conflicts_with = "scope", value_delimiter = ' ', value_parser = add_scope)]
     add_scope: Vec<String>,
     /// Remove an allowed scope (repeatable)
-    #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
+    #[arg(long, value_name = "SCOPE", conflicts_with = "scope", value_delimiter = ' ')]
     remove_scope: Vec<String>,
     /// Remove an attribute, so that the deployment's default applies (repeatable)
     #[arg(long, value_name = "ATTRIBUTE", value_parser = attribute_names())]
@@ -37,7 +37,14 @@ pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Resul
         after.write_to(&mut stored.record, Clock::System.now())?;
         deployment.announce().await?;
     }
-    write(deployment, json, stored).await
+    let warnings = advice(&stored.record, deployment);
+    write(deployment, json, stored).await?;
+    warnings.iter().for_each(|warning| output::remark(warning));
+    Ok(())
+}
+
+fn add_scope(text: &str) -> Result<String, String> {
+    input::scope("--add-scope", text)
 }
 
 impl Options {

@@ -11,6 +11,10 @@ use super::ids::Ids;
 use super::lines::Line;
 use super::records::{Import, object};
 use super::values::normalize;
+use crate::user;
+
+const WEAK_SECRET: &str = "the secret is easy to guess; leave it out, and create one after the import with `countersign client \
+                           rotate-secret`";
 
 pub struct ImportedClient {
     client: Client,
@@ -31,12 +35,12 @@ impl Import for ImportedClient {
         let mut take = |name: &str| match line.remove(name) {
             None => Ok(None),
             Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-            Some(_) => Err(format!("the {name} is empty, or its type is wrong")),
+            Some(_) => Err(format!("the {name} is empty")),
         };
         let client_id = take("client_id")?.ok_or("missing field `client_id`")?;
         let (secret, hash) = (take("secret")?, take("secret_hash")?);
         CLIENT_ID.check(&client_id).map_err(|error| error.reason().into_owned())?;
-        let hash = secret_hash(secret, hash, hasher)?;
+        let hash = secret_hash(&client_id, (secret, hash), hasher)?;
         let now = Clock::System.now();
         let mut client = Client::new(client_id, now);
         let named: ClientMetadata = object(line)?;
@@ -72,8 +76,12 @@ impl Import for ImportedClient {
 }
 
 /// Reads the secret of a client, or its hash.
-fn secret_hash(secret: Option<String>, hash: Option<String>, hasher: &Hasher) -> Result<Option<Hash>, String> {
-    match (secret, hash) {
+fn secret_hash(
+    client_id: &str,
+    secret_or_hash: (Option<String>, Option<String>),
+    hasher: &Hasher,
+) -> Result<Option<Hash>, String> {
+    match secret_or_hash {
         (Some(_), Some(_)) => Err("the line has both a secret and a secret_hash; remove one".to_owned()),
         (None, Some(hash)) => {
             let hash = hashes::parse(hash.trim()).map_err(|error| format!("the secret_hash is {error}"))?;
@@ -81,6 +89,9 @@ fn secret_hash(secret: Option<String>, hash: Option<String>, hasher: &Hasher) ->
         }
         (Some(secret), None) => {
             CLIENT_SECRET.check(&secret).map_err(|error| error.reason().into_owned())?;
+            if user::is_weak(&secret, &[client_id.to_owned()]) {
+                return Err(WEAK_SECRET.to_owned());
+            }
             // Only secrets that countersign generated are known to be random. Others need a slow hash.
             let hash =
                 if is_generated(&secret) { hash_client_secret(&secret).try_into() } else { hasher.hash(&secret) };

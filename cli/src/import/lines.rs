@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::values::cell;
 use crate::error::Error;
+use crate::forms;
 
 /// The format of a file.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,11 +106,20 @@ impl<R: BufRead> JsonLines<R> {
             }
             self.is_first = false;
             let line = match str::from_utf8(text) {
-                Ok(text) => serde_json::from_str(text).map_err(|_| "not a JSON object".to_owned()),
+                Ok(text) => object(text),
                 Err(_) => Err("not UTF-8".to_owned()),
             };
             return Ok(Some((self.number, line)));
         }
+    }
+}
+
+/// Parses a line of JSON Lines.
+fn object(text: &str) -> Result<Line, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(line)) => Ok(line),
+        Ok(other) => Err(format!("the line is {}; write a JSON object", forms::kind(&other))),
+        Err(_) => Err("the line is not valid JSON; write a JSON object".to_owned()),
     }
 }
 

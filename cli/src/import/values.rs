@@ -4,6 +4,7 @@ use countersign::client::{Attribute, Form};
 use serde_json::{Value, json};
 
 use super::lines::Line;
+use crate::forms;
 
 /// The cells for an absent value in CSV exports of databases.
 const ABSENT: [&str; 3] = ["", "NULL", "\\N"];
@@ -15,17 +16,13 @@ pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
     if ABSENT.contains(&cell.trim()) {
         return Ok(Value::Null);
     }
-    let form = if ["dealer", "claims"].contains(&name) {
-        Some(Form::Object)
-    } else {
-        Attribute::named(name).map(|attribute| attribute.form)
-    };
-    match form {
+    match form(name) {
         Some(Form::List) if EMPTY_LISTS.contains(&cell.trim()) => Ok(json!([])),
         Some(Form::List) => Ok(cell.split_whitespace().collect()),
-        Some(Form::Object | Form::Seconds) => {
-            serde_json::from_str(cell).map_err(|_| format!("the {name} is not valid JSON"))
+        Some(Form::Object) => {
+            serde_json::from_str(cell).map_err(|_| format!("{name} is not JSON; write an object, such as {{\"id\":7}}"))
         }
+        Some(Form::Seconds) => Ok(serde_json::from_str(cell).unwrap_or_else(|_| cell.into())),
         Some(Form::Text | Form::Flag(_)) | None => Ok(cell.into()),
     }
 }
@@ -51,11 +48,26 @@ pub fn normalize(mut line: Line) -> Result<Line, String> {
             *id = id.to_string().into();
         }
     }
-    let is_flag = |name: &str| Attribute::named(name).is_some_and(|attribute| matches!(attribute.form, Form::Flag(_)));
-    for (name, value) in line.iter_mut().filter(|(name, _)| is_flag(name)) {
-        *value = flag(value).ok_or_else(|| format!("{name} is neither true nor false; write true or false"))?.into();
+    for (name, value) in &mut line {
+        let Some(form) = form(name) else {
+            continue;
+        };
+        if matches!(form, Form::Flag(_)) {
+            *value =
+                flag(value).ok_or_else(|| format!("{name} is neither true nor false; write true or false"))?.into();
+        }
+        forms::check(name, form, value)?;
     }
     Ok(line)
+}
+
+/// Returns the form of a member of a user or of a client.
+fn form(name: &str) -> Option<Form> {
+    match name {
+        "username" | "user_id" | "password_hash" | "client_id" | "secret" | "secret_hash" => Some(Form::Text),
+        "dealer" | "claims" => Some(Form::Object),
+        _ => Attribute::named(name).map(|attribute| attribute.form),
+    }
 }
 
 fn no_scopes() -> String {

@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use countersign::client::{Client, ClientMetadata};
+use countersign::client::{Attribute, Client, ClientMetadata};
 use countersign::clock::Clock;
 use countersign::scope::{ScopeTexts, Sentences};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use toml::Spanned;
 
 use crate::error::Error;
+use crate::forms;
+
+/// The attributes of a client, with their places in the file.
+type Table = BTreeMap<String, Spanned<toml::Value>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    clients: BTreeMap<String, ClientMetadata>,
+    clients: BTreeMap<String, Table>,
     scopes: Option<BTreeMap<String, Sentences>>,
 }
 
@@ -32,19 +37,29 @@ pub struct Wanted {
 pub fn read(file: &Path) -> Result<Wanted, Error> {
     let name = file.display();
     let text = fs::read_to_string(file).map_err(|error| Error::new(format!("cannot read {name}: {error}")))?;
+    let line = |start: usize| text.get(..start).unwrap_or_default().lines().count().max(1);
     let parsed: File = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(0, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
-        let hint = if error.message().contains("`secret") { "; secrets are not allowed in the file" } else { "" };
+        let line = error.span().map_or(0, |span| line(span.start));
         // A value is in quotes, and may be a secret.
         let message = error.message().split('"').next().unwrap_or_default().trim_end();
-        Error::new(format!("{name}, line {line}: {message}{hint}"))
+        Error::new(format!("{name}, line {line}: {message}"))
     })?;
     let now = Clock::System.now();
-    let check = |(client_id, metadata): (String, ClientMetadata)| {
-        let error = |error: String| Error::new(format!("{name}, client {client_id}: {error}"));
-        let metadata = without_toml(&metadata).map_err(error)?;
+    let check = |(client_id, table): (String, Table)| {
+        let error = |start: Option<usize>, problem: String| {
+            let line = start.map(|start| format!(", line {}", line(start))).unwrap_or_default();
+            Error::new(format!("{name}{line}, client {client_id}: {problem}"))
+        };
+        let mut metadata = ClientMetadata::default();
+        for (attribute, value) in &table {
+            let named = of_toml(attribute, value.get_ref());
+            metadata.extend(named.map_err(|problem| error(Some(value.span().start), problem))?);
+        }
         let mut client = Client::new(client_id.clone(), now);
-        metadata.clone().write_to(&mut client, now).map_err(|invalid| error(invalid.to_string()))?;
+        metadata.clone().write_to(&mut client, now).map_err(|invalid| {
+            let start = table.get(&invalid.attribute).map(|value| value.span().start);
+            error(start, invalid.to_string())
+        })?;
         Ok((client, metadata))
     };
     if let Some(scopes) = &parsed.scopes {
@@ -55,14 +70,18 @@ pub fn read(file: &Path) -> Result<Wanted, Error> {
     Ok(Wanted { clients, scopes: parsed.scopes })
 }
 
-/// Converts TOML values to JSON in the form that the store returns: whole numbers without a point. Rejects values that
-/// JSON cannot express.
-fn without_toml(metadata: &ClientMetadata) -> Result<ClientMetadata, String> {
-    let mut attributes = metadata.attributes();
-    for (name, value) in &mut attributes {
-        convert(value).map_err(|problem| format!("{name} has {problem}"))?;
+/// Converts an attribute to the form that the store returns: lifetimes in seconds, and whole numbers without a point.
+/// Rejects values of another form, and values that JSON cannot express.
+fn of_toml(name: &str, value: &toml::Value) -> Result<ClientMetadata, String> {
+    let mut value = json!(value);
+    convert(&mut value).map_err(|problem| format!("{name} has {problem}"))?;
+    if let Some(attribute) = Attribute::named(name) {
+        forms::check(name, attribute.form, &mut value)?;
     }
-    serde_json::from_value(Value::Object(attributes)).map_err(|error| error.to_string())
+    serde_json::from_value(json!({name: value})).map_err(|error| {
+        let hint = if name.starts_with("secret") { "; secrets are not allowed in the file" } else { "" };
+        format!("{error}{hint}")
+    })
 }
 
 fn convert(value: &mut Value) -> Result<(), &'static str> {

@@ -71,6 +71,9 @@ pub async fn steps(
         let ids: Vec<_> = stored.into_keys().collect();
         output::remark(&format!("not in the file, not changed: {}", ids.join(", ")));
     }
+    for client in steps.iter().filter_map(Step::client) {
+        client::advice(client, deployment).iter().for_each(|warning| output::remark(warning));
+    }
     if let Some(scopes) = scopes {
         steps.extend(describe(deployment, scopes, prune).await?);
     }
@@ -132,6 +135,15 @@ impl Step {
             Self::Update(stored, _) => Some(&stored.record.client_id),
             Self::Delete(client_id) => Some(client_id),
             Self::Describe(..) => None,
+        }
+    }
+
+    /// Returns the client that the step writes.
+    fn client(&self) -> Option<&Client> {
+        match self {
+            Self::Create(client) => Some(client),
+            Self::Update(stored, _) => Some(&stored.record),
+            Self::Delete(_) | Self::Describe(..) => None,
         }
     }
 

@@ -1,8 +1,9 @@
-//! `countersign token get`: requests a token with the client credentials grant.
+//! `countersign token get`: requests a token with the client credentials grant, or with the password grant for a user.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
+use countersign::client::GrantType;
 use serde_json::Value;
 
 use super::no_response;
@@ -15,8 +16,14 @@ pub struct Options {
     /// The id of the client
     #[arg(long, value_name = "ID")]
     client_id: String,
+    /// Log in this user; the password is read after the client secret
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+    /// The client is public and its users log in from this origin: no client secret is read
+    #[arg(long, value_name = "ORIGIN", requires = "username")]
+    origin: Option<String>,
     /// A scope to request (repeatable); by default the client's default scopes
-    #[arg(long = "scope", value_name = "TOKEN")]
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = scope)]
     scopes: Vec<String>,
     /// The token version: 2, or the deprecated 1
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
@@ -31,43 +38,80 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
     };
     // Checked before the secret is entered.
     let url = format!("{}/oauth/token", api::check_url(&url).map_err(Error::new)?);
-    let secret = input::secret("Client secret")?;
-    let (headers, form) = request(&options, &secret);
+    let (headers, form) = request(&options)?;
     let response = api::send("POST", &url, &headers, form).await.map_err(|cause| no_response(&url, &cause))?;
     let document: Value = serde_json::from_str(&response.text).unwrap_or_default();
     match document.get("access_token").and_then(Value::as_str).filter(|_| response.status == 200) {
         Some(token) => output::result(json, &document, || token.to_owned())?,
-        None => return Err(rejected(&url, response.status, &document, &options.client_id)),
+        None => return Err(rejected(&url, response.status, &document, &options)),
     }
     Ok(Outcome::Done)
 }
 
-/// Returns the headers and the body of the token request.
-fn request(options: &Options, secret: &str) -> ([(&'static str, String); 3], String) {
-    // RFC 6749 section 2.3.1: form-encoded, and then encoded for Basic.
-    let credentials = STANDARD.encode(format!("{}:{}", form_encode(&options.client_id), form_encode(secret)));
-    let headers = [
-        ("authorization", format!("Basic {credentials}")),
+fn scope(text: &str) -> Result<String, String> {
+    input::scope("--scope", text)
+}
+
+/// Reads the secrets. Returns the headers and the body of the token request.
+fn request(options: &Options) -> Result<(Vec<(&'static str, String)>, String), Error> {
+    let names: &[_] = match (&options.username, &options.origin) {
+        (None, _) => &["Client secret"],
+        (Some(_), None) => &["Client secret", "Password"],
+        (Some(_), Some(_)) => &["Password"],
+    };
+    let secrets = input::secrets(names)?;
+    let mut headers = vec![
         ("content-type", "application/x-www-form-urlencoded".to_owned()),
         ("accept", format!("application/json; version={}", options.token_version)),
     ];
-    let mut form = "grant_type=client_credentials".to_owned();
-    if !options.scopes.is_empty() {
-        form.push_str("&scope=");
-        form.push_str(&form_encode(&options.scopes.join(" ")));
+    let mut form = vec![("grant_type", options.grant_type().as_str())];
+    match (&options.origin, secrets.first()) {
+        (Some(origin), _) => {
+            headers.push(("origin", origin.clone()));
+            form.push(("client_id", &options.client_id));
+        }
+        (None, secret) => {
+            // RFC 6749 section 2.3.1: form-encoded, and then encoded for Basic.
+            let secret = form_encode(secret.map(String::as_str).unwrap_or_default());
+            let credentials = STANDARD.encode(format!("{}:{secret}", form_encode(&options.client_id)));
+            headers.push(("authorization", format!("Basic {credentials}")));
+        }
     }
-    (headers, form)
+    if let (Some(username), Some(password)) = (&options.username, secrets.last()) {
+        form.extend([("username", username.as_str()), ("password", password)]);
+    }
+    let scope = options.scopes.join(" ");
+    if !scope.is_empty() {
+        form.push(("scope", &scope));
+    }
+    let form: Vec<_> = form.into_iter().map(|(name, value)| format!("{name}={}", form_encode(value))).collect();
+    Ok((headers, form.join("&")))
+}
+
+impl Options {
+    fn grant_type(&self) -> GrantType {
+        if self.username.is_some() { GrantType::Password } else { GrantType::ClientCredentials }
+    }
 }
 
 /// Returns the error for a rejected token request, with what to do about it.
-fn rejected(url: &str, status: u16, document: &Value, client_id: &str) -> Error {
+fn rejected(url: &str, status: u16, document: &Value, options: &Options) -> Error {
     let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
     let (error, description) = (text("error"), text("error_description").trim_end_matches('.'));
-    let show = format!("see `countersign client show {client_id}`");
+    let show = format!("see `countersign client show {}`", options.client_id);
+    let grant_type = options.grant_type().as_str();
+    let username = options.username.as_deref().unwrap_or_default();
     let hint = match (status, error) {
+        (429, _) if !username.is_empty() => {
+            format!("wait, or see `countersign user show {username}` and `countersign user unlock {username}`")
+        }
         (429 | 503, _) => "try again in a moment".to_owned(),
+        (_, "invalid_client") if options.origin.is_some() => {
+            format!("the id is wrong, the client is disabled or not public, or the origin is not allowed: {show}")
+        }
         (_, "invalid_client") => format!("the id or the secret is wrong, or the client is disabled: {show}"),
-        (_, "unauthorized_client") => format!("the client does not have the grant type client_credentials: {show}"),
+        (_, "invalid_grant") => format!("or the user is disabled: see `countersign user show {username}`"),
+        (_, "unauthorized_client") => format!("the client does not have the grant type {grant_type}: {show}"),
         (_, "invalid_scope") => format!("request other scopes; for the allowed and default scopes {show}"),
         (_, "invalid_request") => "check the id, the secret and the scopes".to_owned(),
         (_, "server_error") => "see the function's log for the cause".to_owned(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{bare, fetch};
-use crate::deployment::Target;
+use crate::deployment::{Deployment, Target};
 use crate::error::Error;
 use crate::{Outcome, api, input, output};
 
@@ -23,6 +23,7 @@ pub struct View<'a> {
 
 /// Inspects the token of the prompt or of stdin.
 pub async fn run(target: &Target, json: bool, issuer: Option<String>) -> Result<Outcome, Error> {
+    let is_named = issuer.is_some();
     let (issuer, url) = expected(target, issuer).await?;
     let url = api::check_url(&url).map_err(Error::new)?;
     let text = input::secret("Token")?;
@@ -30,14 +31,49 @@ pub async fn run(target: &Target, json: bool, issuer: Option<String>) -> Result<
     let token = bare(&text);
     let now = Clock::System.now();
     let inspection = inspect(token, &issuer, keys.as_ref().ok(), now);
-    let problems = problems(&inspection, token, &issuer, &keys.err().unwrap_or_default());
+    // The deployment and its secret are optional here: without them, the problem has a general description.
+    let dropped_at = match (is_named, has_unknown_key(&inspection)) {
+        (false, true) => match target.find().await {
+            Ok(deployment) => dropped_at(&deployment, &inspection).await,
+            Err(_) => None,
+        },
+        _ => None,
+    };
+    let unverified = keys.err().unwrap_or_default();
+    let problems = Context { token, issuer: &issuer, unverified: &unverified, dropped_at }.problems(&inspection);
     output::result(json, &View::new(&inspection, &problems), || format(&inspection, &problems, now))?;
     Ok(if inspection.is_valid() { Outcome::Done } else { Outcome::NeedsAttention })
 }
 
-/// Describes all problems of a token. `unverified` is the reason why there are no keys.
-pub fn problems(inspection: &Inspection, token: &str, issuer: &str, unverified: &str) -> Vec<String> {
-    inspection.problems.iter().map(|problem| describe(*problem, token, issuer, unverified)).collect()
+/// The facts that describe the problems of a token.
+pub struct Context<'a> {
+    pub token: &'a str,
+    /// The expected issuer.
+    pub issuer: &'a str,
+    /// The reason why there are no keys.
+    pub unverified: &'a str,
+    /// The time at which an operator removed the key of the token, in seconds since the epoch.
+    pub dropped_at: Option<u64>,
+}
+
+impl Context<'_> {
+    /// Describes all problems of a token.
+    pub fn problems(&self, inspection: &Inspection) -> Vec<String> {
+        inspection.problems.iter().map(|problem| describe(*problem, self)).collect()
+    }
+}
+
+/// Returns true if the key of the token is not published.
+fn has_unknown_key(inspection: &Inspection) -> bool {
+    inspection.problems.contains(&Problem::UnknownKey)
+}
+
+/// Returns the time at which the key of a token was removed in an emergency, if the signing secret can be read and
+/// contains it.
+pub async fn dropped_at(deployment: &Deployment, inspection: &Inspection) -> Option<u64> {
+    let kid = inspection.header.as_ref()?.get("kid").filter(|_| has_unknown_key(inspection))?;
+    let dropped = deployment.keys().await.ok()?.dropped;
+    dropped.into_iter().find(|key| *kid == key.kid).map(|key| key.dropped_at)
 }
 
 impl<'a> View<'a> {
@@ -88,8 +124,9 @@ fn not_a_jwt(token: &str, parts: usize) -> &'static str {
     }
 }
 
-/// Describes a problem. `unverified` is the reason why there are no keys.
-fn describe(problem: Problem, token: &str, issuer: &str, unverified: &str) -> String {
+/// Describes a problem.
+fn describe(problem: Problem, context: &Context<'_>) -> String {
+    let Context { token, issuer, unverified, dropped_at } = context;
     let sentence = match problem {
         Problem::TooLong(bytes) => {
             return format!("The text is too long for a token of this issuer: it has {bytes} bytes.");
@@ -108,10 +145,7 @@ fn describe(problem: Problem, token: &str, issuer: &str, unverified: &str) -> St
         Problem::Critical => "The header has a crit, which verifiers that do not know it must reject (RFC 7515).",
         Problem::Type => "The typ is neither at+jwt (version 2) nor JWT (version 1).",
         Problem::NoKid => "The header has no kid, which names the key.",
-        Problem::UnknownKey => {
-            "The key is not published: the token is from another issuer, or the key was removed (rotated, or in an \
-             emergency)."
-        }
+        Problem::UnknownKey => return unknown_key(*dropped_at),
         Problem::UnsupportedKey => "The key is published, but its algorithm is not RS256, ES256 or EdDSA.",
         Problem::NoAlgorithm => "The header has no alg.",
         Problem::Unsigned => "The token is not signed (its alg is `none`): anyone can have made it.",
@@ -136,6 +170,18 @@ fn describe(problem: Problem, token: &str, issuer: &str, unverified: &str) -> St
         Problem::ExpiresBeforeIssue => "The exp is not after the iat.",
     };
     sentence.to_owned()
+}
+
+/// Describes a key that is not published.
+fn unknown_key(dropped_at: Option<u64>) -> String {
+    match dropped_at {
+        Some(at) => format!("The key was dropped in an emergency at {}; request a new token.", output::time(at)),
+        None => {
+            "The key is not published: the token is from another issuer, or the key was removed (rotated, or in an \
+                 emergency)."
+                .to_owned()
+        }
+    }
 }
 
 fn part_name(part: Part) -> &'static str {

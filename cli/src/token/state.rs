@@ -11,7 +11,7 @@ use countersign::token::verify::{Holder, inspect};
 use countersign::user::{User, Username};
 use serde::Serialize;
 
-use super::inspect::{View, format, problems};
+use super::inspect::{Context, View, dropped_at, format};
 use super::{bare, family_of};
 use crate::deployment::{Deployment, Target};
 use crate::error::Error;
@@ -87,7 +87,12 @@ pub async fn run(target: &Target, json: bool) -> Result<Outcome, Error> {
         Some(PresentedToken::Refresh(_)) => None,
         _ => Some(inspect(token, issuer, Some(&keys.public_keys), now)),
     };
-    let problems = inspection.as_ref().map(|inspection| problems(inspection, token, issuer, "")).unwrap_or_default();
+    let dropped_at = match &inspection {
+        Some(inspection) => dropped_at(&deployment, inspection).await,
+        None => None,
+    };
+    let context = Context { token, issuer, unverified: "", dropped_at };
+    let problems = inspection.as_ref().map(|inspection| context.problems(inspection)).unwrap_or_default();
     let content = inspection.as_ref().map(|inspection| View::new(inspection, &problems));
     output::result(json, &Inspected { content, state: state.as_ref() }, || {
         let content = inspection.as_ref().map(|inspection| format(inspection, &problems, now));

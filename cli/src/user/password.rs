@@ -53,11 +53,11 @@ pub async fn read_new(deployment: &Deployment, username: &str, accept_weak: bool
     Ok(password)
 }
 
-/// Returns true if a password is easy to guess for an attacker who knows these words.
+/// Returns true if a password or a secret is easy to guess for an attacker who knows these words.
 ///
 /// zxcvbn evaluates only the first 100 characters, because its time grows faster than the length. More characters would
 /// not make the password weaker.
-fn is_weak(password: &str, known: &[String]) -> bool {
+pub fn is_weak(password: &str, known: &[String]) -> bool {
     let known: Vec<_> = known.iter().map(String::as_str).collect();
     zxcvbn(password, &known).score() < MIN_SCORE
 }

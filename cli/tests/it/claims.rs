@@ -63,7 +63,7 @@ async fn an_import_reads_claims() {
     let ran = import("claims.jsonl", &lines.map(|line| line.to_string()).join("\n"), &["--json"]).await;
     let rejected = ran.assert(3, "").json()["rejected"].clone();
     assert_eq!(rejected[0]["reason"], "the claim email is empty or not a string, or has control characters");
-    assert_eq!(rejected[1]["reason"], "the type of claims is wrong");
+    assert_eq!(rejected[1]["reason"], "claims is a string; write an object, such as {\"id\":7}");
     let written = json!({"M": {"email": {"S": "one@example.com"}, "email_verified": {"BOOL": true}}});
     assert_eq!(stored(&test, "one"), written);
 

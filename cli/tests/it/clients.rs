@@ -83,7 +83,7 @@ async fn invalid_commands_are_rejected_before_the_first_write() {
     let (id, _) = SERVICE;
     let create = ["client", "create", "new-one"];
     let long = "a".repeat(257);
-    let table: [(i32, &[&str], &str); 34] = [
+    let table: [(i32, &[&str], &str); 40] = [
         (1, &["client", "create", id], "already exists"),
         (2, &["client", "create", "with space"], "A-Z"),
         (2, &["client", "create", "colon:ed"], "A-Z"),
@@ -93,7 +93,10 @@ async fn invalid_commands_are_rejected_before_the_first_write() {
         (2, &["--url", "nonsense", "client", "list"], "not a URL"),
         (0, &["client", "update", id], "no changes; nothing was written"),
         (2, &["client", "create"], "CLIENT_ID"),
-        (1, &[&create[..], &["--scope", "a b"]].concat(), "contains a space"),
+        (2, &[&create[..], &["--scope", "a:*,b"]].concat(), "write `--scope 'a:*' --scope b`"),
+        (2, &[&create[..], &["--default-scope", "a, b"]].concat(), "write `--default-scope a`"),
+        (2, &["client", "update", id, "--add-scope", ","], "write `--add-scope a --add-scope b`"),
+        (2, &["token", "get", "--client-id", id, "--scope", "a,b"], "write `--scope a --scope b`"),
         (1, &[&create[..], &["--scope", ""]].concat(), "is empty"),
         (1, &[&create[..], &["--scope", "a*b"]].concat(), "has a * in the wrong place"),
         (1, &[&create[..], &["--scope", "quo\"te"]].concat(), "an invalid character"),
@@ -105,6 +108,9 @@ async fn invalid_commands_are_rejected_before_the_first_write() {
         (2, &[&create[..], &["--access-token-ttl", "soon"]].concat(), "not a duration"),
         (1, &[&create[..], &["--access-token-ttl", "0"]].concat(), "is 0"),
         (1, &[&create[..], &["--access-token-ttl", "8d"]].concat(), "above the maximum of 7 days"),
+        (1, &[&create[..], &["--refresh-token-ttl", "0"]].concat(), "the refresh_token_ttl is 0"),
+        (1, &[&create[..], &["--refresh-token-ttl", "366d"]].concat(), "above the maximum of 365 days"),
+        (2, &[&create[..], &["--refresh-token-ttl", "200years"]].concat(), "the duration is too long"),
         (1, &[&create[..], &["--name", ""]].concat(), "the name is empty"),
         (1, &[&create[..], &["--audience", "a\nb"]].concat(), "the audience is empty or has control characters"),
         (2, &["client", "explode"], "unrecognized subcommand"),
@@ -337,6 +343,31 @@ async fn secrets_without_an_id_can_be_rotated_and_retired() {
     assert_eq!(id.len(), 8);
     line.run(&["client", "retire-secret", "old", &id]).await.assert(0, "old");
     assert_token(&test, ("old", "first"), 401).await;
+}
+
+/// Such a client is valid, but probably not meant so.
+#[tokio::test]
+async fn warnings_say_that_a_client_gets_no_token_or_has_an_odd_lifetime() {
+    let test = started().await;
+    let create = ["client", "create", "cron", "--grant-type", "client_credentials"];
+    let none =
+        "warning: cron has no scopes, and can get no token without one; add one with `countersign client update cron";
+    let line = command_line(&test);
+    line.run(&create).await.assert(0, none);
+    let update = ["client", "update", "cron"];
+    let quiet = line.run(&[&update[..], &["--scope", "a b", "--default-scope", "a"]].concat()).await;
+    assert!(!quiet.assert(0, "a b").err.contains("warning"), "{quiet:?}");
+    for (more, said) in [
+        (&["--remove-scope", "a b", "--unset", "default-scopes"][..], "no scopes"),
+        (&["--access-token-ttl", "10s"], "gets access tokens that expire after 10s"),
+        (&["--refresh-token-ttl", "365d"], "but every login ends after 90d (RefreshTokenMaxTtl)"),
+        (&["--grant-type", "refresh_token", "--refresh-token-ttl", "5s"], "not longer than the lifetime of its access"),
+    ] {
+        line.run(&[&update[..], more].concat()).await.assert(0, "warning: cron ").assert(0, said);
+    }
+    let path = testing::file("warned.toml", "[clients.x]\ngrant_types = ['password']\n[clients.y]\nscopes = ['a,b']\n");
+    let planned = line.run(&["plan", path.to_str().unwrap()]).await;
+    planned.assert(3, "warning: x has no scopes").assert(3, "which is one scope with a comma, and not a list");
 }
 
 /// A write without a response may have succeeded; a rejected write has not.

@@ -142,6 +142,9 @@ async fn clients_are_imported_with_secrets_in_plain_text_or_hashed() {
         line(json!({"client_id": "both", "secret": "x", "secret_hash": "y"})),
         line(json!({"client_id": "umlaut", "secret": "p\u{e4}ss"})),
         line(json!({"secret": "x"})),
+        line(json!({"client_id": "trivial", "secret": "password"})),
+        line(json!({"client_id": "repeated", "secret": "aaaaaaaaaaaaaaaaaaaaaaaa"})),
+        line(json!({"client_id": "warehouse-sync-7", "secret": "warehouse-sync-7"})),
         line(json!({"client_id": "odd", "grant_types": ["implicit"]})),
         line(json!({"client_id": "typo", "scope": "a"})),
     ];
@@ -151,6 +154,9 @@ async fn clients_are_imported_with_secrets_in_plain_text_or_hashed() {
         "both a secret and a secret_hash",
         "not allowed",
         "missing field `client_id`",
+        "the secret is easy to guess",
+        "the secret is easy to guess",
+        "the secret is easy to guess",
         "\"implicit\" is not supported",
         "unknown field `scope`",
     ];

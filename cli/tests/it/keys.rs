@@ -4,8 +4,7 @@ use countersign::keys::{RotationPolicy, RotationRequest, Rotator};
 use serde_json::{Value, json};
 
 use crate::command_line;
-use testing::TestApp;
-use testing::p256_pem;
+use testing::{CLIENT_CREDENTIALS, SERVICE, TestApp, p256_pem};
 
 /// Starts a deployment whose keys were created this number of seconds ago.
 pub async fn made(seconds: i64) -> TestApp {
@@ -77,6 +76,31 @@ async fn a_rotation_waits_until_verifiers_can_have_the_key_and_an_emergency_does
     let named = ["key", "rotate", &emergency, "--yes"];
     command_line(&old).run(&named).await.assert(0, "yes");
     assert_eq!(kid(&old, "current"), next, "the current key stays");
+}
+
+/// Execution environments load the keys every `KeysMaxAge` seconds, and caches of verifiers keep them as long.
+#[tokio::test]
+async fn an_emergency_says_until_when_the_dropped_key_has_an_effect() {
+    let test = made(10_801).await;
+    let url = test.serve().await;
+    let token = test.form(SERVICE, &CLIENT_CREDENTIALS).await.body["access_token"].as_str().unwrap().to_owned();
+    let (line, dropped, next) = (command_line(&test), kid(&test, "current"), kid(&test, "next"));
+    let max_age = u64::from(test.app.config.keys.max_age);
+    let report = line.json(&["key", "rotate", "--emergency", "--yes"]).await;
+    let signs_until = report["signs_until"].as_u64().unwrap();
+    assert!((test.now() + max_age - 5..=test.now() + max_age).contains(&signs_until), "{report}");
+    assert_eq!(report["dropped"], dropped);
+    assert_eq!(report["verifies_until"], signs_until + max_age);
+    assert_eq!(report["verifies_until_without_reload"], signs_until + max_age + 7_200);
+
+    let inspect = ["token", "inspect", "--live"];
+    let said = "The key was dropped in an emergency at 20";
+    line.run_with(&inspect, &token).await.assert(3, said);
+    test.app.keyring.load().await.unwrap();
+    line.run_with(&["token", "inspect", "--url", &url], &token).await.assert(3, said);
+
+    let other = line.json(&["key", "rotate", &format!("--emergency={}", kid(&test, "next")), "--yes"]).await;
+    assert_eq!((&other["current"], &other["signs_until"]), (&json!(next), &Value::Null), "the next key never signed");
 }
 
 /// The settings of the rotation are not guessed, and the creation of a next key does not count as a rotation.

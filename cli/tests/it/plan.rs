@@ -58,6 +58,10 @@ async fn apply_makes_the_clients_equal_to_the_file() {
     run(&test, "plan", &path, &[]).await.assert(0, "No changes.");
     run(&test, "apply", &path, &[]).await.assert(0, "No changes.");
 
+    // A lifetime may have a unit, as the flags.
+    let path = file("apply.toml", &FILE.replace("access_token_ttl = 600", "access_token_ttl = \"10m\""));
+    run(&test, "plan", &path, &[]).await.assert(0, "No changes.");
+
     // An attribute that is not in the file any more is removed.
     let path = file("apply.toml", &FILE.replace("access_token_ttl = 600\n", ""));
     let planned = run(&test, "plan", &path, &[]).await;
@@ -85,7 +89,11 @@ async fn an_invalid_file_is_rejected_as_a_whole() {
         ("[clients.good]\n[clients.a]\ngrant_types = [\"implicit\"]", "client a: the grant type"),
         ("[clients.good]\n[clients.\"a b\"]", "a b: an id has 1 to 256 characters"),
         ("[clients.good]\n[clients.a]\naccess_token_ttl = 0", "client a: the access_token_ttl is 0"),
-        ("[clients.good]\n[clients.a]\nscopes = 'ab\"cAnArY\"x'", "invalid type"),
+        ("[clients.good]\n[clients.a]\nscopes = 'ab\"cAnArY\"x'", "scopes is a string; write an array of strings"),
+        ("[clients.a]\naccess_token_ttl = 'cAnArY'", "line 2, client a: access_token_ttl is not a duration"),
+        ("[clients.a]\nname = 'x'\nrefresh_token_ttl = '2 years'", "line 3, client a: the refresh_token_ttl is above"),
+        ("[clients.a]\naccess_token_ttl = -1", "access_token_ttl is a number; write a whole number of seconds"),
+        ("[clients.a]\nfirst_party = 'yes'", "first_party is a string; write true or false"),
         ("[clients.good]\n[clients.a.system]\nsince = 2024-01-01", "system has a date, which JSON cannot express"),
         ("[clients.good]\n[clients.a.system]\nrate = nan", "system has a number that JSON cannot express"),
     ];

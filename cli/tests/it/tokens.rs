@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{command_line, started};
-use testing::{APPLICATION, CommandOutput, ISSUER, SERVICE, TestApp, changed_token};
+use testing::{APPLICATION, CommandOutput, ISSUER, PASSWORD, SERVICE, TestApp, USERNAME, changed_token};
 
 async fn get(test: &TestApp, url: &str, more: &[&str], secret: &str) -> CommandOutput {
     let arguments = ["--url", url, "token", "get", "--client-id", SERVICE.0];
@@ -31,6 +31,39 @@ async fn token_get_returns_a_valid_token_of_either_version() {
     }
     let scoped = get(&test, &url, &["--scope", "legacy:autonomy.read", "--json"], SERVICE.1).await;
     assert_eq!(scoped.json()["scope"], "legacy:autonomy.read");
+}
+
+#[tokio::test]
+async fn token_get_logs_in_a_user() {
+    const SCOPE: &str = "legacy:autonomy.read";
+    let test = started().await;
+    let url = test.serve().await;
+    let log_in = async |more: &[&str], input: String| {
+        let arguments =
+            ["--url", &url, "token", "get", "--client-id", APPLICATION.0, "--scope", SCOPE, "--username", USERNAME];
+        command_line(&test).run_with(&[&arguments[..], more].concat(), &input).await
+    };
+    let secrets = |password: &str| format!("{}\n{password}\n", APPLICATION.1);
+    let got = log_in(&["--json"], secrets(PASSWORD)).await;
+    assert_eq!(got.assert(0, "").err, "");
+    assert!(got.json()["refresh_token"].is_string(), "{got:?}");
+    let token = got.json()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(inspect(&test, &url, &token).await.json()["claims"]["client_id"], APPLICATION.0);
+    for (input, said) in [
+        (
+            secrets("cAnArY"),
+            "The username or the password is wrong; or the user is disabled: see `countersign user show",
+        ),
+        (APPLICATION.1.to_owned(), "stdin has no password; write to stdin, one per line: client secret, password"),
+        (secrets("a\nb"), "stdin has 3 lines; write only: client secret, password"),
+    ] {
+        let failed = log_in(&[], input).await;
+        failed.assert(1, said);
+        assert!(!format!("{failed:?}").contains("cAnArY") && !format!("{failed:?}").contains(APPLICATION.1));
+    }
+    // A public client has no secret.
+    let origin = ["--origin", "https://app.auth.example"];
+    log_in(&origin, PASSWORD.to_owned()).await.assert(1, "not public, or the origin is not allowed");
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn invalid_users_are_rejected_before_the_first_write() {
         (&create, &long, 1, "The password is too long"),
         (&create, "qzxjkqzxjk\nand another", 1, "more than one line"),
         (&[&create[..], &["--dealer", "7"]].concat(), PASSWORD, 2, "not a JSON object"),
-        (&[&create[..], &["--scope", "a b"]].concat(), PASSWORD, 1, "contains a space"),
+        (&[&create[..], &["--scope", "a,b"]].concat(), PASSWORD, 2, "write `--scope a --scope b`"),
         (&[&create[..], &["--user-id", ""]].concat(), PASSWORD, 1, "the user_id is empty"),
         (&[&create[..], &["--password", PASSWORD]].concat(), PASSWORD, 2, "unexpected argument"),
     ];

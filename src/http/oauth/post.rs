@@ -44,7 +44,7 @@ impl Post {
     pub fn receive(parts: Parts, body: Body, defined: Defined) -> Result<Self, Error> {
         let body = bytes(body)?;
         check_encoding(&parts.headers)?;
-        let content_type = ContentType::of(&parts.headers)?;
+        let content_type = ContentType::of_body(&parts.headers, &body)?;
         check_query(parts.uri.query().unwrap_or_default(), defined)?;
         Ok(Self { parts, body, content_type, defined })
     }

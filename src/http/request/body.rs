@@ -12,6 +12,8 @@ use crate::params::{Defined, Params};
 pub const MAX_BYTES: usize = 16 * 1024;
 
 const ONE_CONTENT_TYPE: Error = Error::invalid_request("One Content-Type is required.");
+const UNDECLARED_JSON: Error =
+    Error::invalid_request("A body in JSON needs one header Content-Type: application/json.");
 
 /// The media type of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,19 @@ impl ContentType {
         } else {
             let description = "The Content-Type is neither application/json nor application/x-www-form-urlencoded.";
             Err(Error::invalid_request(description))
+        }
+    }
+
+    /// Reads the media type of `Content-Type` for a body. A body that begins with `{` is JSON: in a form, `{` is encoded.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of); and `invalid_request` that names the header, if a body in JSON does not have it. HTTP clients
+    /// send `application/x-www-form-urlencoded` or `text/plain` if a caller forgets the header.
+    pub fn of_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, Error> {
+        match Self::of(headers) {
+            Ok(Self::Json) => Ok(Self::Json),
+            _ if body.trim_ascii_start().starts_with(b"{") => Err(UNDECLARED_JSON),
+            other => other,
         }
     }
 

@@ -49,6 +49,38 @@ async fn s_101_a_token_request_has_one_of_two_content_types() {
     assert_malformed(&test, "a form with the content type of JSON", raw_json(good_form())).await;
 }
 
+/// HTTP clients have a default `Content-Type`, which is not that of JSON.
+#[tokio::test]
+async fn s_101_the_error_for_json_without_its_header_names_the_header() {
+    let test = TestApp::start().await;
+    let sentence = "A body in JSON needs one header Content-Type: application/json.";
+    let json = r#"{"grant_type":"client_credentials"}"#;
+    let spaces = format!("\r\n {json}");
+    for (content_types, body, described) in [
+        (&[][..], json, true),
+        (&["application/x-www-form-urlencoded"], json, true),
+        (&["text/plain;charset=UTF-8"], &*spaces, true),
+        (&["application/json", "application/json"], json, true),
+        (&["application/x-www-form-urlencoded"], "{", true),
+        (&["application/x-www-form-urlencoded"], "%7B=1", false),
+        (&["text/plain"], "grant_type=client_credentials", false),
+        (&["application/json"], json, false),
+    ] {
+        for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
+            let mut request = Request::post(path);
+            for content_type in content_types {
+                request = request.header("content-type", *content_type);
+            }
+            let response = test.send(request.body(Body::from(body.to_owned())).unwrap()).await;
+            let description = response.body["error_description"].as_str();
+            assert_eq!(description == Some(sentence), described, "{path} {content_types:?} {body}: {description:?}");
+            if described {
+                response.assert_error(400, "invalid_request");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn s_104_no_body_is_decompressed() {
     let test = TestApp::start().await;

@@ -98,6 +98,17 @@ fn a_compromised_key_is_dropped_from_its_place() {
         let (current, next, previous) = after.kids();
         assert_eq!(current, signs);
         assert!(next.is_some_and(|next| next != dropped) && !previous.contains(&dropped.as_str()));
+        let week = 7 * 24 * 3_600 + 3_600;
+        let listed = |document: &Document| -> Value {
+            serde_json::from_str::<Value>(&document.to_text().unwrap()).unwrap()["dropped"].clone()
+        };
+        assert_eq!(listed(&after), json!([{"kid": dropped, "dropped_at": NOW, "leaves_at": NOW + week}]));
+        // A rotation forgets the key once its last token has expired.
+        for (later, is_listed) in [(week - 1, true), (week, false)] {
+            let rotated = after.rotate(&policy("ES256"), 0, NOW + later).unwrap();
+            let Rotated::Changed(rotated) = rotated else { panic!("no rotation") };
+            assert_eq!(listed(&rotated).is_array(), is_listed, "{later}");
+        }
     }
     let unknown = result(document.drop_compromised("unknown", &policy("ES256"), NOW).unwrap());
     assert_eq!(unknown, Err("the secret has no key with that kid"));

@@ -14,14 +14,14 @@ const CANARY: &str = "cAnArY-value";
 /// Returns lines that are rejected, each with its reason.
 fn invalid_lines() -> Vec<(String, &'static str)> {
     let lines: [(&str, String, &str); 20] = [
-        ("no JSON", "{\"username\":".to_owned(), "not a JSON object"),
-        ("no object", "[1]".to_owned(), "not a JSON object"),
+        ("no JSON", "{\"username\":".to_owned(), "the line is not valid JSON; write a JSON object"),
+        ("no object", "[1]".to_owned(), "an array with an element that is not a string; write a JSON object"),
         ("nothing", "{}".to_owned(), "missing field `username`"),
         ("plain password", json!({"username": "x1", "password": CANARY}).to_string(), "unknown field `password`"),
         (
             "number",
             json!({"username": "x2", "password_hash": 98_765_432}).to_string(),
-            "the type of password_hash is wrong",
+            "password_hash is a number; write a string",
         ),
         ("plain", json!({"username": "x3", "password_hash": CANARY}).to_string(), "not a hash in a known form"),
         (
@@ -50,8 +50,12 @@ fn invalid_lines() -> Vec<(String, &'static str)> {
             "plain SHA-256",
         ),
         ("scope", json!({"username": "y3", "scopes": ["a b"]}).to_string(), "contains a space"),
-        ("scopes as text", json!({"username": "y4", "scopes": "a b"}).to_string(), "the type of scopes is wrong"),
-        ("dealer", json!({"username": "y5", "dealer": CANARY}).to_string(), "the type of dealer is wrong"),
+        (
+            "scopes as text",
+            json!({"username": "y4", "scopes": "a b"}).to_string(),
+            "scopes is a string; write an array of strings",
+        ),
+        ("dealer", json!({"username": "y5", "dealer": CANARY}).to_string(), "dealer is a string; write an object"),
         ("username", json!({"username": "a b"}).to_string(), "is not valid (RFC 8265)"),
         ("id", json!({"username": "y6", "user_id": ""}).to_string(), "the user_id is empty"),
         (
@@ -108,7 +112,7 @@ async fn a_csv_is_imported_like_json_lines() {
         &[
             (3, "the scopes are empty"),
             (4, "the line has 2 columns, and the header 6"),
-            (5, "the dealer is not valid JSON"),
+            (5, "dealer is not JSON; write an object"),
             (6, "neither true nor false"),
         ],
     );
@@ -232,7 +236,7 @@ async fn values_are_accepted_in_the_forms_of_exports() {
         json!({"username": " spaces@example.com  ", "user_id": "spaces"}),
     ];
     let path = file("ids.jsonl", &jsonl.map(|line| line.to_string()).join("\n"));
-    assert_rejected(&import(&test, "users", &path, &[]).await, &[(4, "the type of user_id is wrong")]);
+    assert_rejected(&import(&test, "users", &path, &[]).await, &[(4, "user_id is a number; write a string")]);
     for (username, user_id, hash) in [
         ("number", "4242", json!({"S": hash})),
         ("negative", "-7", Value::Null),
