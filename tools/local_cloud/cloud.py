@@ -19,6 +19,8 @@ SERVICES = (
 )
 # The files and the process of the cloud that `make deploy-local` leaves running.
 FOLDER, STATE_FILE = RUN / "cloud", RUN / "cloud.json"
+# The settings of the countersign CLI for that cloud, for a shell.
+SHELL_FILE = RUN / "env.sh"
 
 
 class Cloud:
