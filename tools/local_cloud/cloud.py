@@ -29,6 +29,8 @@ class Cloud:
     def __init__(self, port, program):
         self.port, self.program = port, program
         self.endpoint = f"http://127.0.0.1:{port}"
+        # The folder of the functions and the template that `stack.build` built for this cloud.
+        self.built = None
 
     @classmethod
     def start(cls, port, folder):

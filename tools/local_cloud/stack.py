@@ -46,7 +46,7 @@ def template(path="template.yaml"):
 
 
 def build(cloud, mode):
-    """Builds the functions into .aws-sam: with SAM as for AWS ("release"), or with the build of the tests ("debug")."""
+    """Builds the functions for a cloud: with SAM as for AWS ("release"), or as `cargo test` does ("debug")."""
     if sys.platform != "linux":
         raise LocalCloudError("the local cloud runs the function only on Linux; use `make watch` instead")
     print_status(f"building the functions ({mode}; the first time takes minutes) ...")
@@ -57,18 +57,18 @@ def build(cloud, mode):
     with Program.start("cargo", command, environment) as program:
         if _exit_code(cloud, program) != 0:
             raise LocalCloudError("building the functions failed; see cargo's output above")
+    cloud.built = ROOT / ".aws-sam" / ("debug" if mode == "debug" else "build")
     if mode == "debug":
-        _pack_debug_build()
+        _pack_debug_build(cloud.built)
     else:
         _sam(cloud, ["build", *_overrides({})], "building the functions failed", environment)
 
 
-def _pack_debug_build():
+def _pack_debug_build(folder):
     """Writes the debug build in the form in which `sam build` writes its own. SAM would compile all dependencies again."""
     metadata = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
     metadata = subprocess.run(metadata, cwd=ROOT, capture_output=True, check=True).stdout
     built = Path(json.loads(metadata)["target_directory"]) / "debug"
-    folder = ROOT / ".aws-sam/build"
     shutil.rmtree(folder, ignore_errors=True)
     parts = template()
     for name, resource in parts["Resources"].items():
@@ -82,7 +82,7 @@ def _pack_debug_build():
 def deploy(cloud, parameters=None, name=NAME, options=()):
     """Deploys the built functions. Creates the stack or updates it."""
     print_status(f"deploying the stack {name} on {cloud.endpoint} ...")
-    arguments = ["deploy", "--stack-name", name, *options, *_overrides(parameters or {})]
+    arguments = ["deploy", "--template-file", cloud.built / "template.yaml", "--stack-name", name, *options, *_overrides(parameters or {})]
     _sam(cloud, arguments, "deploying the stack failed")
     return Stack(cloud, name)
 
@@ -92,7 +92,7 @@ def _overrides(parameters):
 
 
 def _sam(cloud, arguments, failure, environment=None):
-    command = [TOOLS / "sam/bin/sam", *arguments, "--config-env", "local"]
+    command = [TOOLS / "sam/bin/sam", *arguments, "--config-file", ROOT / "samconfig.toml", "--config-env", "local"]
     log = cloud.folder / "sam.txt"
     with Program.start("sam", command, environment or cloud.environment(), log) as program:
         if _exit_code(cloud, program) != 0:
