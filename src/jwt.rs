@@ -1,4 +1,4 @@
-//! Signed JWTs (RFC 7519): the form that ours and those of others have in common, and the reader of those of others.
+//! Signed JWTs (RFC 7519): their form, and the reader of JWTs of others.
 //!
 //! Others sign client assertions, tokens of a platform, and proofs of possession. Their header is not trusted: it selects
 //! a key of the record, and the key decides which algorithm is possible. Members that name another key (`jku`, `x5u`,

@@ -15,7 +15,7 @@
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
 //! | [`client_auth`] | how a client authenticates; in `client_auth/`: one file per method |
-//! | [`jwt`] | signed JWTs: the form of ours and of those of others; the keys of others |
+//! | [`jwt`] | the form of signed JWTs; JWTs and keys of others |
 //! | [`login`] | the one place that checks a password |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
