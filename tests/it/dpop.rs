@@ -39,7 +39,7 @@ fn changed(key: &ProofKey, header: &Value, claims_of_proof: &Value) -> Result<Pr
 }
 
 #[track_caller]
-fn assert_invalid(result: Result<Proof, Rejected>, what: &dyn std::fmt::Debug) {
+fn assert_invalid(result: &Result<Proof, Rejected>, what: &dyn std::fmt::Debug) {
     assert!(matches!(result, Err(Rejected::Invalid(_))), "{what:?}: {result:?}");
 }
 
@@ -100,7 +100,7 @@ fn s_1018_a_text_that_is_not_one_jwt_is_not_a_proof() {
             &claims().to_string().replacen('{', &format!("{{\"a\":{}{},", "[".repeat(8), "]".repeat(8)), 1),
         ),
     ] {
-        assert_invalid(check(&text), &text);
+        assert_invalid(&check(&text), &text);
     }
 }
 
@@ -118,7 +118,7 @@ fn s_1018_a_proof_has_at_most_4_kib() {
     let largest = of_length(4096);
     assert!((4096..=4097).contains(&largest.len()));
     assert!(check(&of_length(4095)).is_ok());
-    assert_invalid(check(&of_length(4097)), &"over 4 KiB");
+    assert_invalid(&check(&of_length(4097)), &"over 4 KiB");
 }
 
 #[test]
@@ -166,9 +166,9 @@ fn s_1018_the_header_names_the_type_the_algorithm_and_a_public_key() {
         // The key is in the header only: nothing is fetched.
         json!({"jwk": null, "jku": "https://client.example/jwks", "x5c": ["AAAA"], "kid": "1"}),
     ] {
-        assert_invalid(changed(&key, &header, &json!({})), &header);
+        assert_invalid(&changed(&key, &header, &json!({})), &header);
     }
-    assert_invalid(check(&key.sign(&ProofKey::es256().header(), &claims())), &"the key of another client");
+    assert_invalid(&check(&key.sign(&ProofKey::es256().header(), &claims())), &"the key of another client");
 }
 
 #[test]
@@ -178,11 +178,11 @@ fn s_1018_a_changed_proof_is_not_valid() {
     let mut signature = URL_SAFE_NO_PAD.decode(proof.rsplit_once('.').unwrap().1).unwrap();
     signature[10] ^= 1;
     let start = proof.rsplit_once('.').unwrap().0;
-    assert_invalid(check(&format!("{start}.{}", URL_SAFE_NO_PAD.encode(signature))), &"a flipped bit");
+    assert_invalid(&check(&format!("{start}.{}", URL_SAFE_NO_PAD.encode(signature))), &"a flipped bit");
     let other = json!({"jti": "2"});
     let body = URL_SAFE_NO_PAD.encode(other.to_string());
     let parts: Vec<_> = proof.split('.').collect();
-    assert_invalid(check(&format!("{}.{body}.{}", parts[0], parts[2])), &"other claims");
+    assert_invalid(&check(&format!("{}.{body}.{}", parts[0], parts[2])), &"other claims");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn s_1018_the_claims_are_those_of_the_request() {
         for nonce in [json!({}), json!({"nonce": null})] {
             let mut claims = claims.clone();
             claims.as_object_mut().unwrap().extend(nonce.as_object().unwrap().clone());
-            assert_invalid(changed(&key, &json!({}), &claims), &claims);
+            assert_invalid(&changed(&key, &json!({}), &claims), &claims);
         }
     }
     for claims in [
