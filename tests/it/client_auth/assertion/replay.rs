@@ -29,7 +29,7 @@ async fn s_1007_a_use_is_remembered_until_the_assertion_is_not_accepted_any_more
     assert_eq!(item.as_object().unwrap().len(), 3, "{item}");
     test.advance_clock(359);
     send(&test, &assertion).await.assert_error(401, "invalid_client");
-    assert_eq!(last(&log)["risk"], "replay");
+    assert_eq!(last(&log)["reason"], "an assertion that was used before");
     test.advance_clock(1);
     send(&test, &assertion).await.assert_error(401, "invalid_client");
     assert_eq!(last(&log)["reason"], "an expired assertion");
