@@ -109,7 +109,7 @@ async fn s_1006_every_failed_assertion_gets_the_response_of_a_wrong_secret_and_w
         ("an empty signature", format!("{}.{}.", parts[0], parts[1])),
         ("four parts", format!("{good}.x")),
         ("padding", format!("{}=.{}.{}", parts[0], parts[1], parts[2])),
-        ("an unknown client", key.assertion("nobody", "1", &json!({}))),
+        ("an unknown client", key.assertion("unknown", "1", &json!({}))),
         ("a client id with other characters", key.assertion("caf\u{e9}", "1", &json!({}))),
         ("a disabled client", key.assertion(APPLICATION.0, "1", &json!({}))),
         ("no iss", of(json!({"iss": null}))),

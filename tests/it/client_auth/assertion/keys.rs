@@ -86,7 +86,7 @@ async fn a_client_with_a_secret_and_a_key_may_use_either_unless_its_method_is_pr
 }
 
 #[tokio::test]
-async fn s_1011_no_token_of_ours_is_an_assertion() {
+async fn s_1011_none_of_our_tokens_is_an_assertion() {
     let key = ClientKeyPair::generate("ES256");
     let test = started(&key).await;
     for version in [1, 2] {
