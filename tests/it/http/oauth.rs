@@ -13,7 +13,7 @@ mod introspect;
 mod matrix;
 mod order;
 mod revoke;
-mod round_trips;
+pub mod round_trips;
 mod userinfo;
 mod userinfo_with_proofs;
 
