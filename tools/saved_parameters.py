@@ -5,8 +5,8 @@
 
 `--config-env` selects an environment of samconfig.toml; without it, `default` is read.
 
-The second form exists because a parameter on SAM's command line replaces all saved parameters. It omits a saved `Release`,
-because each release needs another name.
+The second form exists because a parameter on SAM's command line replaces all saved parameters. It empties a saved
+`Release`, because each release needs another name.
 """
 
 import argparse
@@ -31,7 +31,8 @@ arguments = arguments.parse_args()
 name, assigned, value = arguments.parameter.partition("=")
 saved = saved_parameters(arguments.config_env)
 if assigned:
-    saved.pop("Release", None)
+    if "Release" in saved:
+        saved["Release"] = '""'
     print(*(f"{key}={text}" for key, text in (saved | {name: value}).items()))
 else:
     print(saved.get(name, "").strip('"'))

@@ -44,6 +44,7 @@ def test_every_command_uses_a_stage_of_the_configuration():
     for stage in STAGES:
         settings = configuration[stage]["deploy"]["parameters"]
         assert settings["confirm_changeset"] is False and settings["fail_on_empty_changeset"] is False
+        assert 'Release=""' in settings["parameter_overrides"], "SAM would keep the release of the last deployment"
     assert {command.split()[2] for command in commands() if command.startswith("countersign --stack")} == names
     shown = tomllib.loads(blocks("toml")[0])
     assert shown["production"] == configuration["production"]
@@ -116,7 +117,8 @@ def test_the_api_invokes_the_version_of_the_release(cloud, template_without_code
     functions, apis = cloud.client("lambda"), cloud.client("apigatewayv2")
 
     def deploy(**parameters):
-        options = ["--template-file", str(template_without_codedeploy)]
+        # SAM reads the configuration beside the template, unless it is named.
+        options = ["--template-file", str(template_without_codedeploy), "--config-file", str(ROOT / "samconfig.toml")]
         return stack.deploy(cloud, parameters, "countersign-release", options)
 
     def target(deployed):
@@ -138,5 +140,6 @@ def test_the_api_invokes_the_version_of_the_release(cloud, template_without_code
         released = deploy(Release=release, UserTokenTtl=600)
         assert target(released).endswith(f":function:{function}:released") and works(released)
         assert versions(released) == [f"release {release}"], "the earlier version is deleted"
-    last = deploy()
+    # Without a value, SAM keeps that of the last deployment.
+    last = deploy(Release='""')
     assert target(last).endswith(f":function:{function}") and versions(last) == [] and works(last)

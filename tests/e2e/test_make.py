@@ -256,7 +256,7 @@ def test_deploy_keeps_the_saved_parameters(tmp_path):
     staging = ["--config-env", "staging"]
     assert saved_parameters(*staging, "Watch") == "basic"
     assert saved_parameters(*staging, "Release=42") == "Watch=basic Release=42"
-    assert saved_parameters(*staging, "Architecture=arm64") == "Watch=basic Architecture=arm64", "a release has a new name"
+    assert saved_parameters(*staging, "Architecture=arm64") == 'Watch=basic Release="" Architecture=arm64', "a release has a new name"
 
 
 @pytest.mark.parametrize("command", ["deploy-local", "watch", "invoke", "e2e", "deploy"])
