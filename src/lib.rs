@@ -14,7 +14,8 @@
 //! | `http/oauth/` | called by clients: the token, revocation, introspection and userinfo endpoints, and what they have in common; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
-//! | [`client_auth`] | how a client authenticates |
+//! | [`client_auth`] | how a client authenticates; in `client_auth/`: one file per method |
+//! | [`jwt`] | the form of signed JWTs; JWTs and keys of others |
 //! | [`login`] | the one place that checks a password |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
@@ -81,6 +82,7 @@ pub mod gateway;
 pub mod grant;
 pub mod http;
 pub mod introspection;
+pub mod jwt;
 pub mod keys;
 pub mod log;
 pub mod login;

@@ -14,7 +14,7 @@
 
 use super::Caller;
 use super::issue::{Issued, next_generation, user_token_ttl};
-use super::records::LoginRecords;
+use super::records::StoredLogin;
 use crate::app::App;
 use crate::client::GrantType;
 use crate::error::Error;
@@ -43,11 +43,11 @@ pub(super) const PARAMS: &[Param] = &[CODE, REDIRECT_URI, CODE_VERIFIER];
 /// The seconds for which a second use gets the same tokens again.
 const NO_GRACE: u32 = 0;
 
-/// The values of the grant's parameters, and the family that the code names.
+/// The values of the grant's parameters, and the login that the code names.
 pub struct Request {
     proof: Proof,
     /// A server error counts only after the client's errors.
-    found: Result<Option<(AuthorizationCode, Family)>, Error>,
+    found: Result<Option<(AuthorizationCode, StoredLogin)>, Error>,
     /// The time at which the request was received, in seconds since the epoch.
     received_at: u64,
 }
@@ -59,7 +59,7 @@ struct Proof {
 }
 
 impl Request {
-    /// Takes the parameters of the grant and reads the family. A code that we did not make is rejected without a read.
+    /// Takes the parameters of the grant and reads the login. A code that we did not make is rejected without a read.
     ///
     /// # Errors
     /// `invalid_request` if the code is missing or the verifier is malformed.
@@ -72,14 +72,14 @@ impl Request {
             Verifier::parse(text).ok_or(malformed)
         };
         let verifier = params.take(CODE_VERIFIER).map(parse).transpose()?;
-        Ok(Self { proof: Proof { redirect_uri, verifier }, found: find(app, &code).await, received_at })
+        Ok(Self { proof: Proof { redirect_uri, verifier }, found: find(app, &code, received_at).await, received_at })
     }
 }
 
-async fn find(app: &App, code: &str) -> Result<Option<(AuthorizationCode, Family)>, Error> {
+async fn find(app: &App, code: &str, at: u64) -> Result<Option<(AuthorizationCode, StoredLogin)>, Error> {
     let keys = app.keyring.current().await?;
     Ok(match AuthorizationCode::read(&keys.refresh_token_keys, code) {
-        Some(code) => app.store.refresh_family(code.0).await?.map(|family| (code, family)),
+        Some(code) => StoredLogin::read(&app.store, code.0, at).await?.map(|login| (code, login)),
         None => None,
     })
 }
@@ -91,7 +91,8 @@ async fn find(app: &App, code: &str) -> Result<Option<(AuthorizationCode, Family
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version, .. } = caller;
     let Request { proof, found, received_at: now } = request;
-    let (code, family) = found?.ok_or(reject("a code that we did not make, or whose family does not exist"))?;
+    let (code, StoredLogin { family, records }) =
+        found?.ok_or(reject("a code that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
     span.record("session", code.0.log_id());
     let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
@@ -105,7 +106,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         proof.check(authorization)?;
     }
     check_unused(app, code, standing).await?;
-    let records = LoginRecords::read(&app.store, &username, &family).await?;
+    let records = records?;
     let user = family.valid_user(records.with(Some(client)), now).map_err(reject)?;
     let scope = family.scope_left(&family.scopes, client, user);
     let scope = scope.map_err(|_| reject("client and user have lost all scopes"))?;

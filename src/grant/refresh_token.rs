@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::issue::{Issued, next_generation, user_token_ttl};
-use super::records::LoginRecords;
+use super::records::{LoginRecords, StoredLogin};
 use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::error::Error;
@@ -36,10 +36,10 @@ pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE];
 /// The limit of the time that the write of a use may add to a response.
 const USE_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// A refresh token that we made with its family, or nothing.
-type Found = Result<Option<(RefreshToken, Family)>, Error>;
+/// A refresh token that we made with its login, or nothing.
+type Found = Result<Option<(RefreshToken, StoredLogin)>, Error>;
 
-/// The values of the grant's parameters, and the family that the refresh token names.
+/// The values of the grant's parameters, and the login that the refresh token names.
 pub struct Request {
     scope: Option<String>,
     /// The refresh token of the body, if there is one. A server error counts only after the client's errors.
@@ -49,33 +49,33 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes the parameters of the grant and reads the family. A token that we did not make is rejected without a read.
+    /// Takes the parameters of the grant and reads the login. A token that we did not make is rejected without a read.
     pub async fn read(app: &App, params: &mut Params) -> Self {
         let received_at = app.clock.now();
         let scope = params.take(SCOPE);
         let found = match params.take(REFRESH_TOKEN) {
-            Some(token) => Some(find(app, &token).await),
+            Some(token) => Some(find(app, &token, received_at).await),
             None => None,
         };
         Self { scope, found, received_at }
     }
 }
 
-/// Step 2. The cookie is read after the client is authenticated, so its family costs one more round trip.
-async fn presented(app: &App, in_body: Option<Found>, caller: &Caller) -> Result<Found, Error> {
-    match (in_body, &caller.cookie) {
+/// Step 2. The cookie is read after the client is authenticated, so its login costs two more round trips.
+async fn presented(app: &App, request: Request, caller: &Caller) -> Result<Found, Error> {
+    match (request.found, &caller.cookie) {
         (Some(found), _) if !caller.client.refresh_token_cookie => Ok(found),
         (Some(_), _) => Err(Error::invalid_request("The refresh token of this client is in its cookie.")),
-        (None, Some(token)) => Ok(find(app, token).await),
+        (None, Some(token)) => Ok(find(app, token, request.received_at).await),
         (None, None) if caller.client.refresh_token_cookie => Err(reject("no cookie")),
         (None, None) => Err(REFRESH_TOKEN.missing()),
     }
 }
 
-async fn find(app: &App, token: &str) -> Found {
+async fn find(app: &App, token: &str, at: u64) -> Found {
     let keys = app.keyring.current().await?;
     Ok(match RefreshToken::read(&keys.refresh_token_keys, token) {
-        Some(token) => app.store.refresh_family(token.family).await?.map(|family| (token, family)),
+        Some(token) => StoredLogin::read(&app.store, token.family, at).await?.map(|login| (token, login)),
         None => None,
     })
 }
@@ -86,10 +86,13 @@ async fn find(app: &App, token: &str) -> Found {
 /// `invalid_request`, `invalid_grant`, `invalid_scope`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version, .. } = caller;
-    let found = presented(app, request.found, caller).await?;
-    let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
+    // A client that tries again within the grace must not lose the login because our read was slow.
+    let now = request.received_at;
+    let requested = request.scope.clone();
+    let found = presented(app, request, caller).await?;
+    let requested = requested.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(|error| Error::invalid_scope(error, "the client"))?;
-    let (used, family) =
+    let (used, StoredLogin { family, records }) =
         found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
     span.record("session", used.family.log_id());
@@ -97,11 +100,9 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let keys = app.keyring.current().await?;
     span.record("user", keys.log_id(&username));
 
-    // A client that tries again within the grace must not lose the login because our read was slow.
-    let now = request.received_at;
     let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };
     let is_active = is_active(app, used, &family, presented).await?;
-    let records = LoginRecords::read(&app.store, &username, &family).await?;
+    let records = records?;
     let user = match family.valid_user(records.with(Some(client)), now) {
         Ok(user) => user,
         Err(reason) => return Err(end_family(app, used, reason).await),

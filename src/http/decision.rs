@@ -79,6 +79,7 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
         version = Empty,
         client_id = Empty,
         secret_id = Empty,
+        legacy_audience = Empty,
         user = Empty,
         user_source = Empty,
         session = Empty,

@@ -25,9 +25,9 @@ pub(super) fn router() -> Router<Arc<App>> {
     };
     let challenged = |routes: MethodRouter<Arc<App>>| routes.layer(from_fn(cors::challenge));
     Router::new()
-        .route("/oauth/token", challenged(of_pages(post(token::post))))
-        .route("/oauth/revoke", challenged(of_pages(post(revoke::post))))
-        .route("/oauth/introspect", challenged(only("POST", post(introspect::post))))
+        .route(token::PATH, challenged(of_pages(post(token::post))))
+        .route(revoke::PATH, challenged(of_pages(post(revoke::post))))
+        .route(introspect::PATH, challenged(only("POST", post(introspect::post))))
 }
 
 /// Builds the routes of a deployment with login pages.

@@ -2,6 +2,7 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | [`client_key`] | key pairs of clients, and the JWTs that they sign |
 //! | [`cloud`] | an emulated AWS: DynamoDB and Secrets Manager |
 //! | [`audit_log`] | the emulated CloudWatch Logs Insights |
 //! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
@@ -34,6 +35,8 @@
 #[cfg(feature = "emulator")]
 pub mod audit_log;
 pub mod canned;
+#[cfg(feature = "emulator")]
+pub mod client_key;
 #[cfg(feature = "emulator")]
 pub mod cloud;
 #[cfg(feature = "emulator")]
@@ -75,6 +78,7 @@ pub use emulator::*;
 mod emulator {
     use std::task::Poll;
 
+    pub use crate::client_key::ClientKeyPair;
     pub use crate::cloud::Cloud;
     pub use crate::command_line::{CommandLine, CommandOutput, file, fresh_path};
     pub use crate::contract::{CONTRACT, assert_documented, examples, resolved, schema};

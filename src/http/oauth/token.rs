@@ -11,7 +11,7 @@ use super::cookie::{self, Cookie};
 use super::post::{Body, Post};
 use crate::app::App;
 use crate::client::GrantType;
-use crate::client_auth::{self, authenticate};
+use crate::client_auth::{self, Context, authenticate};
 use crate::error::Error;
 use crate::grant::issue::Issued;
 use crate::grant::{self, Caller};
@@ -20,6 +20,9 @@ use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
 use crate::params::Param;
 use crate::token::TokenVersion;
+
+/// The path of the endpoint.
+pub(super) const PATH: &str = "/oauth/token";
 
 /// Returns the parameter of this name, if the endpoint defines it.
 fn defined(name: &str) -> Option<Param> {
@@ -44,7 +47,8 @@ pub(super) async fn post(
     let origin = post.origin();
     let used_cookie = OnceLock::new();
     let authenticated = async {
-        let client = authenticate(&app, credentials, origin.source, page.origin()).await?;
+        let context = Context { source: origin.source, page: page.origin(), endpoint: PATH };
+        let client = authenticate(&app, credentials, context).await?.use_up(&app).await?;
         page.let_read(&client);
         if !client.may_use(grant_type) {
             return Err(Error::unauthorized_client());

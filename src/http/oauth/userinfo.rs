@@ -11,9 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::post::{self, Body};
-use super::presented::{NOT_OURS, Presented, records_of};
+use super::presented::{NOT_OURS, Presented};
 use crate::app::App;
 use crate::error::{Code, Error};
+use crate::grant::records::StoredLogin;
 use crate::http::decision::Decision;
 use crate::http::request::authorization::{SeveralHeaders, authorization};
 use crate::http::request::body::{ContentType, check_encoding};
@@ -40,10 +41,10 @@ pub(super) async fn handle(State(app): State<Arc<App>>, parts: Parts, body: Body
         return Err(Error::invalid_token("a refresh token"));
     };
     tracing::Span::current().record("client_id", &token.client_id);
-    let (client, family) = tokio::try_join!(app.store.client(&token.client_id), presented.family(&app))?;
+    let (client, login) = tokio::try_join!(app.store.client(&token.client_id), presented.login(&app))?;
+    let (family, records) = StoredLogin::split(login);
     presented.record(family.as_ref());
-    let records = records_of(&app, family.as_ref()).await?;
-    match user_info(token, family.as_ref(), records.with(client.as_ref()), app.clock.now()) {
+    match user_info(token, family.as_ref(), records?.with(client.as_ref()), app.clock.now()) {
         Ok(user_info) => Ok((Extension(Decision::Done { reason: None }), Json(user_info)).into_response()),
         Err(Denied::InvalidToken(reason)) => Err(Error::invalid_token(reason)),
         Err(Denied::InsufficientScope) => Err(Error::insufficient_scope()),
