@@ -115,10 +115,11 @@ fn print_settings(environment: &BTreeMap<&str, String>) {
     // A stack or a profile of the developer would take precedence.
     let aws = "COUNTERSIGN_STACK= AWS_PROFILE= AWS_SESSION_TOKEN= AWS_REGION=eu-west-2 AWS_ACCESS_KEY_ID=local \
                AWS_SECRET_ACCESS_KEY=local";
-    let settings: String = environment.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    let settings: Vec<_> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings = settings.join(" ");
     println!(
         "The countersign CLI manages clients, users and keys of this run, in another terminal:
-  export {aws}{settings}
+  export {aws} {settings}
   cargo run --bin countersign -- client list
 
 Stop with Ctrl-C.
