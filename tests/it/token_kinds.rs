@@ -142,6 +142,33 @@ async fn exchange_with_proof(browser: &Browser, query: &str, code: &str) -> Resp
     browser.test.send(request.header("dpop", &KEY.proof(&browser.test)).post()).await
 }
 
+/// Returns true if a place accepts the token that needs no other credential, or that is a proof itself.
+async fn takes(browser: &Browser, place: Place, text: &str) -> bool {
+    const USERINFO: &str = "/oauth/userinfo";
+    let authorization = |scheme: &str| raw_form("").header("authorization", &format!("{scheme} {text}"));
+    let request = match place {
+        Place::UserInfo => authorization("Bearer").to("GET", USERINFO),
+        Place::UserInfoForm => form(&[("access_token", text)]).to("POST", USERINFO),
+        Place::UserInfoProof => {
+            authorization("DPoP").header("dpop", &KEY.proof_for(&browser.test, text)).to("GET", USERINFO)
+        }
+        _ => {
+            let fields = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
+            request_of("no-code", &fields).header("dpop", text).post()
+        }
+    };
+    let response = browser.test.send(request).await;
+    match (response.status, place) {
+        (200, _) => {}
+        (_, Place::Proof) => response.assert_error(400, "invalid_dpop_proof"),
+        _ if response.header("www-authenticate").unwrap().starts_with("DPoP ") => {
+            response.assert_dpop_error(401, "invalid_token");
+        }
+        _ => response.assert_bearer_error(401, "invalid_token"),
+    }
+    response.status == 200
+}
+
 /// Returns true if the place accepts the token.
 async fn accepts(browser: &mut Browser, place: Place, issued: &mut Issued) -> bool {
     let Issued { text, client_id, query, .. } = &*issued;
@@ -158,30 +185,8 @@ async fn accepts(browser: &mut Browser, place: Place, issued: &mut Issued) -> bo
         Place::Introspection => {
             browser.at("/oauth/introspect", client_id, &[("token", text)]).await.body["active"] == true
         }
-        Place::UserInfo => {
-            let request = raw_form("").header("authorization", &format!("Bearer {text}")).to("GET", "/oauth/userinfo");
-            is_accepted_at_userinfo(&browser.test.send(request).await)
-        }
-        Place::UserInfoForm => {
-            let request = form(&[("access_token", text)]).to("POST", "/oauth/userinfo");
-            is_accepted_at_userinfo(&browser.test.send(request).await)
-        }
-        Place::UserInfoProof => {
-            let request = raw_form("").header("authorization", &format!("DPoP {text}"));
-            let request = request.header("dpop", &KEY.proof_for(&browser.test, text));
-            let response = browser.test.send(request.to("GET", "/oauth/userinfo")).await;
-            if response.status != 200 {
-                response.assert_dpop_error(401, "invalid_token");
-            }
-            response.status == 200
-        }
-        Place::Proof => {
-            let fields = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
-            let response = browser.test.send(request_of("no-code", &fields).header("dpop", text).post()).await;
-            if response.status != 200 {
-                response.assert_error(400, "invalid_dpop_proof");
-            }
-            response.status == 200
+        Place::UserInfo | Place::UserInfoForm | Place::UserInfoProof | Place::Proof => {
+            takes(browser, place, text).await
         }
         Place::RefreshCookie => {
             let cookie = format!("__Host-Http-countersign-store={text}");
@@ -214,16 +219,6 @@ async fn accepts(browser: &mut Browser, place: Place, issued: &mut Issued) -> bo
             browser.get(&format!("/oauth/logout?{}", form_body(&fields))).await.status == 303
         }
     }
-}
-
-#[track_caller]
-fn is_accepted_at_userinfo(response: &Response) -> bool {
-    match response.header("www-authenticate") {
-        None => assert_eq!(response.status, 200),
-        Some(challenge) if challenge.starts_with("DPoP ") => response.assert_dpop_error(401, "invalid_token"),
-        Some(_) => response.assert_bearer_error(401, "invalid_token"),
-    }
-    response.status == 200
 }
 
 #[track_caller]
