@@ -26,16 +26,13 @@ pub async fn run(
     let client_id = client.client_id.clone();
     let needs_secret = client.token_endpoint_auth_method.is_none() && !no_secret;
     let is_public = client.is_public();
-    match make(deployment, client, needs_secret).await? {
-        Some(secret) => {
-            output::secret(json, &client_id, &secret)?;
-            output::remark(SHOWN_ONCE);
-            Ok(())
-        }
-        None => {
-            let kind = if is_public { "public client" } else { "client without a secret:" };
-            output::result(json, &json!({"client_id": client_id}), || format!("created {kind} {client_id}"))
-        }
+    if let Some(secret) = make(deployment, client, needs_secret).await? {
+        output::secret(json, &client_id, &secret)?;
+        output::remark(SHOWN_ONCE);
+        Ok(())
+    } else {
+        let kind = if is_public { "public client" } else { "client without a secret:" };
+        output::result(json, &json!({"client_id": client_id}), || format!("created {kind} {client_id}"))
     }
 }
 

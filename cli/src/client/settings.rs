@@ -103,8 +103,8 @@ impl Settings {
     /// Returns the attributes that were given.
     pub fn metadata(&self) -> Result<ClientMetadata, Error> {
         let mut attributes = json!(self);
-        if self.public {
-            attributes["token_endpoint_auth_method"] = json!("none");
+        if let Some(attributes) = attributes.as_object_mut().filter(|_| self.public) {
+            attributes.insert("token_endpoint_auth_method".to_owned(), "none".into());
         }
         serde_json::from_value(attributes).map_err(|error| Error::new(error.to_string()))
     }
