@@ -170,6 +170,7 @@ impl ClientMetadata {
         }
         new.secrets.clone_from(&client.secrets);
         new.jwks.clone_from(&client.jwks);
+        new.federated.clone_from(&client.federated);
         new.check()?;
         *client = Client { created_at: client.created_at, updated_at: Some(now), ..new };
         Ok(())

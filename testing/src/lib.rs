@@ -2,11 +2,13 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | [`client_key`] | key pairs of clients, and the JWTs that they sign |
 //! | [`cloud`] | an emulated AWS: DynamoDB and Secrets Manager |
 //! | [`audit_log`] | the emulated CloudWatch Logs Insights |
 //! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
 //! | [`direct`] | a connection of the SDK to the emulated AWS without a socket |
 //! | [`interceptor`] | between the service and AWS: counts, holds and fails calls; STS and CloudFormation for the CLI |
+//! | [`fake_issuer`] | an issuer whose tokens authenticate clients, with rotation and outages |
 //! | [`fault_proxy`] | between the service and AWS: breaks connections and delays calls |
 //! | [`function`] | the binary of a function under a small Lambda runtime API |
 //! | [`command_line`] | the binary of the CLI |
@@ -35,6 +37,8 @@
 pub mod audit_log;
 pub mod canned;
 #[cfg(feature = "emulator")]
+pub mod client_key;
+#[cfg(feature = "emulator")]
 pub mod cloud;
 #[cfg(feature = "emulator")]
 pub mod command_line;
@@ -46,6 +50,8 @@ pub mod demo;
 pub mod deployment;
 #[cfg(feature = "emulator")]
 pub mod direct;
+#[cfg(feature = "emulator")]
+pub mod fake_issuer;
 #[cfg(feature = "emulator")]
 pub mod fault_proxy;
 #[cfg(feature = "emulator")]
@@ -75,6 +81,7 @@ pub use emulator::*;
 mod emulator {
     use std::task::Poll;
 
+    pub use crate::client_key::ClientKeyPair;
     pub use crate::cloud::Cloud;
     pub use crate::command_line::{CommandLine, CommandOutput, file, fresh_path};
     pub use crate::contract::{CONTRACT, assert_documented, examples, resolved, schema};
@@ -84,6 +91,7 @@ mod emulator {
         SERVICE, TestApp, USERNAME, VERIFIER, browser, browser_login, browser_refresh, exchange, fixtures,
         key_document, key_record, p256_pem, pem, with_cookie, with_pages,
     };
+    pub use crate::fake_issuer::{Behavior, FakeIssuer};
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};
     pub use crate::function::{Function, event};

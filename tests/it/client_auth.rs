@@ -9,6 +9,7 @@ use serde_json::json;
 use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, NOW, Response, SERVICE, TestApp, basic, form, raw_json};
 
 mod basic;
+mod federation;
 mod public;
 
 /// Asserts that all responses are the same `invalid_client`.
