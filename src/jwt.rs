@@ -83,6 +83,11 @@ impl<'a> Jwt<'a> {
         self.header.get(name)
     }
 
+    /// Returns the claims.
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
     /// Returns the value of a claim.
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.claims.get(name)

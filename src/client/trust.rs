@@ -2,7 +2,7 @@
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::for_people;
 use crate::jwt::{JwkSet, NotUsable};
@@ -16,6 +16,8 @@ pub use required_claims::{InvalidClaims, RequiredClaims};
 
 /// The number of trust entries that a client may have.
 pub const MAX_TRUST_ENTRIES: usize = 10;
+/// The members of an entry in files.
+pub(super) const CONDITIONS: [&str; 6] = ["issuer", "subject", "audience", "claims", "max_age", "jwks"];
 /// The bounds of `max_age`, in seconds.
 const MAX_AGE: std::ops::RangeInclusive<u32> = 60..=86_400;
 /// The largest age of a token, in seconds, if the entry has no `max_age`.
@@ -65,6 +67,16 @@ impl Trust {
             jwks: None,
             created_at: Some(now),
         }
+    }
+
+    /// Returns the members that operators write in files: all but the id and the time.
+    pub(super) fn conditions(&self) -> Value {
+        json!(Self { id: None, created_at: None, ..self.clone() })
+    }
+
+    /// Returns true if both entries trust the same tokens.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.conditions() == other.conditions()
     }
 
     /// Returns the name of the entry for operators: the id, or the subject if there is no id.
@@ -150,6 +162,20 @@ impl From<WrittenKeys> for String {
     fn from(keys: WrittenKeys) -> Self {
         keys.json
     }
+}
+
+/// Returns true for a member that operators write.
+pub(super) fn is_condition(name: &str) -> bool {
+    CONDITIONS.contains(&name)
+}
+
+/// Gives new entries the ids and times of the old ones that trust the same tokens, and the others new ones.
+pub(super) fn kept(new: Vec<Trust>, old: &[Trust], now: u64) -> Vec<Trust> {
+    let keep = |new: Trust| match old.iter().find(|old| old.is_same(&new)) {
+        Some(old) => old.clone(),
+        None => Trust { id: Some(short_id()), created_at: Some(now), ..new },
+    };
+    new.into_iter().map(keep).collect()
 }
 
 /// Reads a list of records. serde reads a record also from a list of values, which is not its stored form.

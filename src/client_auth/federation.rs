@@ -14,19 +14,21 @@ use crate::app::App;
 use crate::client::{ClaimText, Client, Trust};
 use crate::error::Error;
 use crate::issuer_keys::{IssuerKeys, Unavailable};
-use crate::jwt::{CLOCK_SKEW, Jwt};
+use crate::jwt::{CLOCK_SKEW, JwkSet, Jwt};
 
 /// The values of `typ` in a token of an issuer. SPIFFE has the last one.
 pub const JWT_TYPES: [&str; 3] = [assertion::JWT_TYPES[0], assertion::JWT_TYPES[1], "JOSE"];
 
+/// The reason for a token whose signature is wrong, or whose key the issuer does not have.
+pub const NOT_SIGNED: &str = "no key of the issuer with this kid verifies the token";
 const NOT_TRUSTED: &str = "a token of an issuer that is not trusted";
 
 /// A token whose every check but the signature has passed.
-pub struct Candidate<'a> {
+pub struct Candidate<'c, 'j> {
     /// The entry that counts.
-    pub trust: &'a Trust,
-    jwt: &'a Jwt<'a>,
-    kid: &'a str,
+    pub trust: &'c Trust,
+    jwt: &'j Jwt<'j>,
+    kid: &'j str,
 }
 
 /// Authenticates a client by a token of an issuer.
@@ -38,7 +40,7 @@ pub(super) async fn authenticate(app: &App, client: &Client, jwt: &Jwt<'_>) -> R
             tracing::Span::current().record("secret_id", candidate.trust.name());
             Ok(())
         }
-        Ok(false) => Err(Error::invalid_client("no key of the issuer with this kid verifies the token")),
+        Ok(false) => Err(Error::invalid_client(NOT_SIGNED)),
         Err(Unavailable) => Err(Error::temporarily_unavailable("the keys of the issuer are not available")),
     }
 }
@@ -47,7 +49,12 @@ pub(super) async fn authenticate(app: &App, client: &Client, jwt: &Jwt<'_>) -> R
 ///
 /// # Errors
 /// The reason, for the log.
-pub fn check<'a>(client: &'a Client, jwt: &'a Jwt<'a>, issuer: &str, now: u64) -> Result<Candidate<'a>, &'static str> {
+pub fn check<'c, 'j>(
+    client: &'c Client,
+    jwt: &'j Jwt<'j>,
+    issuer: &str,
+    now: u64,
+) -> Result<Candidate<'c, 'j>, &'static str> {
     if !client.enabled {
         return Err("disabled client");
     }
@@ -88,15 +95,17 @@ fn entry<'a>(client: &'a Client, jwt: &Jwt<'_>, issuer: &str) -> Result<&'a Trus
     fitting.ok_or_else(|| client.federated.iter().filter_map(failure).max().map_or(NOT_TRUSTED, |(_, reason)| reason))
 }
 
-impl Candidate<'_> {
+impl Candidate<'_, '_> {
+    /// Returns true if one of the keys has the `kid` of the token and verifies the signature.
+    pub fn is_signed_with(&self, keys: &JwkSet) -> bool {
+        keys.verifies(self.jwt, self.kid)
+    }
+
     /// Returns true if a key of the issuer verifies the signature. Fetches the keys if the entry has none.
-    ///
-    /// # Errors
-    /// [`Unavailable`]
-    pub async fn is_signed(&self, issuer_keys: &IssuerKeys) -> Result<bool, Unavailable> {
+    async fn is_signed(&self, issuer_keys: &IssuerKeys) -> Result<bool, Unavailable> {
         match &self.trust.jwks {
-            Some(written) => Ok(written.keys().verifies(self.jwt, self.kid)),
-            None => Ok(issuer_keys.of(self.trust.issuer.as_str(), self.kid).await?.verifies(self.jwt, self.kid)),
+            Some(written) => Ok(self.is_signed_with(written.keys())),
+            None => Ok(self.is_signed_with(&*issuer_keys.of(self.trust.issuer.as_str(), self.kid).await?)),
         }
     }
 }

@@ -22,6 +22,12 @@ impl Fetcher {
         Self(Transport::new(own_issuer))
     }
 
+    /// Returns true if the keys of this issuer may be fetched: its URL has a host name and `https`, or is a local one of a
+    /// deployment for local runs.
+    pub fn may_fetch(self, issuer: &str) -> bool {
+        self.0.allows(issuer)
+    }
+
     /// Fetches the keys of an issuer.
     ///
     /// # Errors

@@ -48,8 +48,13 @@ impl Transport {
         Ok(Connection { transport: self, client: Client::builder(TokioExecutor::new()).build(connector) })
     }
 
+    /// Returns true for a URL that may be requested.
+    pub fn allows(self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| self.allows_url(&url))
+    }
+
     /// Returns true for `https` with a host name, and for `http` on this machine if that is allowed.
-    fn allows(self, url: &Url) -> bool {
+    fn allows_url(self, url: &Url) -> bool {
         let is_public = url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_)));
         (is_public || (self.has_loopback && is_loopback(url))) && url.username().is_empty() && url.password().is_none()
     }
@@ -79,7 +84,7 @@ impl Connection {
     /// The reason, in one line.
     pub async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
         let url = Url::parse(url).map_err(|_| "the URL is not valid")?;
-        if !self.transport.allows(&url) {
+        if !self.transport.allows_url(&url) {
             return Err("the URL is not an https URL with a host name".to_owned());
         }
         timeout(TIMEOUT, self.send(&url)).await.map_err(|_| "no response in 1 second".to_owned())?

@@ -23,6 +23,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "consent",
             "grant",
             "introspection",
+            "issuer_keys",
+            "jwt",
             "keys",
             "login",
             "password_hash",
