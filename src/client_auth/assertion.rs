@@ -53,12 +53,8 @@ impl Used {
     /// Stores that the assertion was used. The time that decided whether it has expired also decides here whether a stored
     /// use has.
     pub async fn store(self, app: &App) -> Result<(), Error> {
-        if app.store.use_assertion(&self.id, self.expires_at, self.now).await? {
-            Ok(())
-        } else {
-            tracing::Span::current().record("risk", "replay");
-            Err(Error::invalid_client("an assertion that was used before"))
-        }
+        let is_first = app.store.use_assertion(&self.id, self.expires_at, self.now).await?;
+        if is_first { Ok(()) } else { Err(Error::invalid_client("an assertion that was used before")) }
     }
 }
 

@@ -12,7 +12,7 @@ mod introspect;
 mod matrix;
 mod order;
 mod revoke;
-mod round_trips;
+pub mod round_trips;
 mod userinfo;
 
 /// A resource server that introspects the audience of all clients: its id and secret.
