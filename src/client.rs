@@ -104,6 +104,9 @@ pub struct Client {
     /// True if the client has to use PKCE (RFC 7636) for codes.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub require_pkce: bool,
+    /// True if the client gets only access tokens that are bound to a key (RFC 9449 section 5.2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dpop_bound_access_tokens: bool,
     /// The page of the client, which the consent page links to.
     pub client_uri: Option<HttpsUrl>,
     /// The privacy policy of the client, which the consent page links to.
@@ -224,6 +227,7 @@ impl Client {
             post_logout_redirect_uris: RedirectUris::default(),
             first_party: false,
             require_pkce: true,
+            dpop_bound_access_tokens: false,
             client_uri: None,
             policy_uri: None,
             tos_uri: None,

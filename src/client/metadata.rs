@@ -40,7 +40,7 @@ pub enum Form {
 }
 
 /// The attributes, in the order in which they are shown. [`Client`] has a field for each.
-pub const ATTRIBUTES: [Attribute; 23] = [
+pub const ATTRIBUTES: [Attribute; 24] = [
     Attribute { name: "name", form: Form::Text },
     Attribute { name: "enabled", form: Form::Flag(None) },
     Attribute { name: "token_endpoint_auth_method", form: Form::Text },
@@ -60,6 +60,7 @@ pub const ATTRIBUTES: [Attribute; 23] = [
     Attribute { name: "post_logout_redirect_uris", form: Form::List },
     Attribute { name: "first_party", form: Form::Flag(Some(false)) },
     Attribute { name: "require_pkce", form: Form::Flag(Some(true)) },
+    Attribute { name: "dpop_bound_access_tokens", form: Form::Flag(Some(false)) },
     Attribute { name: "client_uri", form: Form::Text },
     Attribute { name: "policy_uri", form: Form::Text },
     Attribute { name: "tos_uri", form: Form::Text },

@@ -25,6 +25,10 @@ pub enum Code {
     InvalidScope,
     /// The username, password or refresh token is wrong.
     InvalidGrant,
+    /// The DPoP proof is missing or not valid (RFC 9449 section 5).
+    InvalidDpopProof,
+    /// The DPoP proof needs the nonce of the response (RFC 9449 section 8).
+    UseDpopNonce,
     /// The budget of guesses is used up.
     TooManyAttempts {
         /// The seconds until the next attempt is allowed.
@@ -71,6 +75,8 @@ impl Code {
             Self::UnsupportedResponseType => ("unsupported_response_type", 400),
             Self::InvalidScope => ("invalid_scope", 400),
             Self::InvalidGrant => ("invalid_grant", 400),
+            Self::InvalidDpopProof => ("invalid_dpop_proof", 400),
+            Self::UseDpopNonce => ("use_dpop_nonce", 400),
             Self::TooManyAttempts { .. } => ("temporarily_unavailable", 429),
             Self::TemporarilyUnavailable => ("temporarily_unavailable", 503),
             // The client gets these by a redirect.

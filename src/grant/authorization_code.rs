@@ -9,7 +9,8 @@
 //! 6. The code was not used. Otherwise this is a replay, and the family ends with all its tokens (section 4.1.2). There is
 //!    no grace: a client that lost the response gets a new code by one redirect.
 //! 7. The family is valid: the user, the consent and the browser session.
-//! 8. The tokens are signed. Then one conditional update makes generation 1 the active one. It is the only write and comes
+//! 8. The tokens are signed. Then one conditional update makes generation 1 the active one, and stores the key of a public
+//!    client (RFC 9449 section 5). It is the only write and comes
 //!    last, so a request that is rejected or fails leaves the code usable.
 
 use super::Caller;
@@ -89,7 +90,7 @@ async fn find(app: &App, code: &str, at: u64) -> Result<Option<(AuthorizationCod
 /// # Errors
 /// `invalid_grant`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version, .. } = caller;
+    let Caller { client, version, cnf, .. } = caller;
     let Request { proof, found, received_at: now } = request;
     let (code, StoredLogin { family, records }) =
         found?.ok_or(reject("a code that we did not make, or whose family does not exist"))?;
@@ -114,11 +115,12 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let login = Login { user, at: family.auth_time, family: code.0 };
     let expires_in = user_token_ttl(app, client, family.last_end(records.consent()).saturating_sub(now));
     let issuer = &app.config.issuer;
-    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
+    let cnf = cnf.as_ref();
+    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, cnf, issued_at: now, expires_in };
     let sid = sid(&authorization.session, &client.client_id);
     let id_token = IdToken { access: &token, login, nonce: authorization.nonce.as_deref(), sid };
     let issued = Issued::new(&token, *version, &keys.current)?.with_id_token(&id_token, &keys.current)?;
-    let next = next_generation(app, &token, &family);
+    let next = Family { cnf: caller.key_of_refresh_tokens(), ..next_generation(app, &token, &family) };
     exchange(app, code, &next).await?;
     if !client.may_use(GrantType::RefreshToken) {
         return Ok(issued);

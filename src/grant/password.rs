@@ -66,16 +66,17 @@ async fn begin_login(
     account: Arc<Account>,
     (scope, is_requested): (Scope, bool),
 ) -> Result<Issued, Error> {
-    let Caller { client, version, .. } = caller;
+    let Caller { client, version, cnf, .. } = caller;
     let scope = account.user.scope(scope, is_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: &account.user, at: now, family: FamilyId::generate() };
     tracing::Span::current().record("session", login.family.log_id());
     let expires_in = user_token_ttl(app, client, app.config.lifetimes.refresh_token_max.into());
     let issuer = &app.config.issuer;
-    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
+    let cnf = cnf.as_ref();
+    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, cnf, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
-    let family = new_family(app, &token, &account, *version);
+    let family = Family { cnf: caller.key_of_refresh_tokens(), ..new_family(app, &token, &account, *version) };
     app.store.begin_refresh_family(login.family, &family).await?;
     if !client.may_use(GrantType::RefreshToken) {
         return Ok(issued);
@@ -102,6 +103,7 @@ fn new_family(app: &App, token: &AccessToken<'_>, account: &Account, version: To
         revoked: false,
         absolute_expires_at,
         expires_at: family_expires_at(app, token, absolute_expires_at),
+        cnf: None,
         authorization: None,
     }
 }

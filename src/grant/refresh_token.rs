@@ -4,7 +4,8 @@
 //! 2. The refresh token is present (section 6): in the body, or in the cookie of a client that has one.
 //! 3. A requested scope is one that the client may have (section 3.3).
 //! 4. We made the token, for this client, and it is the active token of its family (RFC 9700 section 4.14.2) or a retry
-//!    within the grace. A replay ends the family.
+//!    within the grace. A replay ends the family. The refresh token of a public client works with the key of the login only
+//!    (RFC 9449 section 5).
 //! 5. The family is valid: the user exists, is enabled and was not logged out since. If not, the family ends.
 //! 6. A requested scope is within the granted one (section 6). Without a requested scope, the token gets the granted
 //!    one, except the scopes that the client and the user have lost since. If no scope is left, the family ends.
@@ -85,7 +86,7 @@ async fn find(app: &App, token: &str, at: u64) -> Found {
 /// # Errors
 /// `invalid_request`, `invalid_grant`, `invalid_scope`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version, .. } = caller;
+    let Caller { client, version, cnf, .. } = caller;
     // A client that tries again within the grace must not lose the login because our read was slow.
     let now = request.received_at;
     let requested = request.scope.clone();
@@ -100,6 +101,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let keys = app.keyring.current().await?;
     span.record("user", keys.log_id(&username));
 
+    check_key(&family, caller)?;
     let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };
     let is_active = is_active(app, used, &family, presented).await?;
     let records = records?;
@@ -120,7 +122,8 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let ends_at = family.last_end(records.consent()).min(if is_active { u64::MAX } else { family.expires_at });
     let expires_in = user_token_ttl(app, client, ends_at.saturating_sub(now));
     let issuer = &app.config.issuer;
-    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, issued_at: now, expires_in };
+    let cnf = cnf.as_ref();
+    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, cnf, issued_at: now, expires_in };
     let mut issued = Issued::new(&token, *version, &keys.current)?;
     if let Some(authorization) = &family.authorization {
         let sid = sid(&authorization.session, &client.client_id);
@@ -136,6 +139,19 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     };
     let successor = used.successor().mint(&keys.refresh_token_keys);
     Ok(issued.with_refresh_token(successor, expires_at.saturating_sub(now)))
+}
+
+/// Step 4. The key of a login is compared before anything that can end the login, so that a caller without the key changes
+/// nothing (S-1022). The key of a login that belongs to another client is not compared.
+fn check_key(family: &Family, caller: &Caller) -> Result<(), Error> {
+    let is_bound = caller.client.is_public() && family.client_id == caller.client.client_id;
+    match (&family.cnf, &caller.cnf) {
+        (Some(_), None) if is_bound => Err(Error::no_dpop_proof()),
+        (Some(bound), Some(key)) if is_bound && bound != key => {
+            Err(reject("the refresh token is bound to another key"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Step 4. Returns true if the refresh token is the active one, and false for a retry.

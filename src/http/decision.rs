@@ -84,6 +84,7 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
         user_source = Empty,
         session = Empty,
         jti = Empty,
+        jkt = Empty,
         kid = Empty,
         risk = Empty,
         upgraded = Empty,

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json};
 
+use super::binding;
 use super::cookie::{self, Cookie};
 use super::post::{Body, Post};
 use crate::app::App;
@@ -48,7 +49,10 @@ pub(super) async fn post(
     let used_cookie = OnceLock::new();
     let authenticated = async {
         let context = Context { source: origin.source, page: page.origin(), endpoint: PATH };
-        let client = authenticate(&app, credentials, context).await?.use_up(&app).await?;
+        let proven = authenticate(&app, credentials, context).await?;
+        let key = binding::key_of_token(&app, post.headers(), (proven.client(), version)).await;
+        let cnf = key.inspect_err(|_| page.let_read(proven.client()))?;
+        let client = proven.use_up(&app).await?;
         page.let_read(&client);
         if !client.may_use(grant_type) {
             return Err(Error::unauthorized_client());
@@ -62,7 +66,7 @@ pub(super) async fn post(
         }
         let presented = cookie.as_ref().and_then(Cookie::presented);
         let _ = used_cookie.set(cookie);
-        Ok(Caller { client, origin, version, cookie: presented })
+        Ok(Caller { client, origin, version, cookie: presented, cnf })
     };
     let issued = grant::run(&app, grant_type, params, authenticated).await;
     Ok(respond(issued, used_cookie.into_inner().flatten()))

@@ -11,6 +11,7 @@ use super::document;
 use crate::app::App;
 use crate::client::GrantType;
 use crate::config::Pages;
+use crate::dpop;
 use crate::error::Error;
 use crate::grant;
 use crate::jwt::Algorithm;
@@ -54,6 +55,7 @@ struct Metadata<'a> {
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: [&'static str; 3],
     introspection_endpoint_auth_signing_alg_values_supported: [Algorithm; 6],
+    dpop_signing_alg_values_supported: [Algorithm; 3],
     #[serde(flatten)]
     of_pages: Option<OfPages<'a>>,
 }
@@ -123,6 +125,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         introspection_endpoint: format!("{issuer}/oauth/introspect"),
         introspection_endpoint_auth_methods_supported: CREDENTIAL_METHODS,
         introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS,
         of_pages: pages.map(|pages| OfPages::new(issuer, pages)),
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;

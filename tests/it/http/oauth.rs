@@ -7,6 +7,7 @@ use testing::{
 };
 
 mod bad_tokens;
+mod binding;
 mod code_logins;
 mod introspect;
 mod matrix;
@@ -14,6 +15,7 @@ mod order;
 mod revoke;
 pub mod round_trips;
 mod userinfo;
+mod userinfo_with_proofs;
 
 /// A resource server that introspects the audience of all clients: its id and secret.
 const API: (&str, &str) = ("orders-api", "cs_orders-api");

@@ -162,6 +162,7 @@ fn metadata(issuer: &str) -> Value {
         "introspection_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt"],
         "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519"],
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::iter::repeat_n;
 
+use countersign::confirmation::Confirmation;
 use countersign::refresh_token::{Family, FamilyId, Presented, RefreshToken, Standing};
 use countersign::scope::Scope;
 use countersign::store::Rotation;
@@ -29,6 +30,7 @@ fn families() -> Vec<Family> {
         revoked: false,
         absolute_expires_at: NOW + 1,
         expires_at: NOW + 1,
+        cnf: None,
         authorization: None,
     }];
     let mut vary = |count, change: fn(&mut Family, u64)| {
@@ -57,6 +59,7 @@ async fn a_rotation_is_written_exactly_if_its_token_is_active() {
             rotated_at: NOW,
             rotated_by: "this request".to_owned(),
             expires_at: NOW + 50,
+            cnf: Some(Confirmation::Jkt("thumbprint".to_owned())),
             ..found.clone()
         };
         let rotation = store.rotate_refresh_token(used, &next).await.unwrap();
@@ -67,7 +70,7 @@ async fn a_rotation_is_written_exactly_if_its_token_is_active() {
             applied += 1;
         } else {
             let Rotation::Lost(lost) = rotation else { panic!("written to {found:?}") };
-            assert_eq!((&lost, &stored), (&Some(found.clone()), &Some(found)));
+            assert_eq!((lost.as_deref(), stored.as_ref()), (Some(&found), Some(&found)));
         }
     }
     assert_eq!((applied, families().len()), (1, 108));
