@@ -21,8 +21,8 @@ use crate::aws::chain;
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// The time for a request, with its connection and its body.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// The largest body of a response.
-const MAX_BODY_BYTES: usize = 64 * 1_024;
+/// The largest header and the largest body of a response.
+const MAX_BYTES: usize = 64 * 1_024;
 
 /// The addresses that are allowed.
 #[derive(Clone, Copy)]
@@ -45,7 +45,9 @@ impl Transport {
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let tls = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(aws_lc_rs::default_provider());
         let connector = tls.map_err(|error| chain(&error))?.https_or_http().enable_http1().wrap_connector(tcp);
-        Ok(Connection { transport: self, client: Client::builder(TokioExecutor::new()).build(connector) })
+        let mut client = Client::builder(TokioExecutor::new());
+        client.http1_max_buf_size(MAX_BYTES);
+        Ok(Connection { transport: self, client: client.build(connector) })
     }
 
     /// Returns true for a URL that may be requested.
@@ -99,7 +101,7 @@ impl Connection {
         if response.status() != StatusCode::OK {
             return Err(format!("status {}", response.status().as_u16()));
         }
-        let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
+        let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
         let body = body.map_err(|_| "the body ended early, or is larger than 64 KiB")?;
         Ok(body.to_bytes().to_vec())
     }

@@ -19,6 +19,7 @@ fn failures() -> Vec<(Behavior, &'static str)> {
         (Behavior::Delayed(Duration::from_millis(1_200)), "discovery document: no response in 1 second"),
         (Behavior::Dripping, "discovery document: no response in 1 second"),
         (Behavior::Huge, "larger than 64 KiB"),
+        (Behavior::HugeHeader, "discovery document: client error"),
         (Behavior::Status(201), "discovery document: status 201"),
         (Behavior::Status(404), "discovery document: status 404"),
         (Behavior::Status(500), "discovery document: status 500"),

@@ -1,8 +1,9 @@
 //! The checks of a token, and that only one which passes them causes a fetch.
 
+use countersign::client_auth::assertion;
 use serde_json::{Value, json};
 
-use testing::{LogLines, NOW, Response};
+use testing::{LogLines, NOW, Response, form};
 
 use super::{Federation, OWN_ISSUER, SUBJECT, WORKLOAD, assert_status, put_client, request};
 use crate::client_auth::assert_same;
@@ -159,4 +160,24 @@ async fn s_1013_a_header_without_kid_or_of_another_type_causes_no_fetch() {
     assert_eq!(log.lines().pop().unwrap()["reason"], "a token of an issuer without client_id");
     assert_same(&responses);
     assert_eq!(federation.issuer.requests(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_token_of_an_issuer_works_at_each_endpoint_with_one_read_and_no_write() {
+    let federation = Federation::start().await;
+    let token = federation.token(&json!({}));
+    assert_status(&federation.send(&token).await, 200);
+    federation.test.interceptor.clear_calls();
+    assert_status(&federation.send(&token).await, 200);
+    assert_eq!(federation.test.interceptor.calls(), ["GetItem ClientsTable"]);
+    let params = [
+        ("token", "x"),
+        ("client_id", WORKLOAD),
+        ("client_assertion_type", assertion::TYPES[1]),
+        ("client_assertion", &token),
+    ];
+    let introspected = federation.test.send(form(&params).to("POST", "/oauth/introspect")).await;
+    assert_eq!((introspected.status, &introspected.body), (200, &json!({"active": false})));
+    assert_eq!(federation.test.send(form(&params).to("POST", "/oauth/revoke")).await.status, 200);
+    assert_eq!(federation.test.interceptor.calls(), ["GetItem ClientsTable"; 3]);
 }
