@@ -119,7 +119,10 @@ fn problems(client: &Client, now: u64) -> [Problem; 7] {
 /// Checks if the client works in browsers and on devices.
 fn browser_problems(client: &Client, issuer: Option<&Url>) -> [Problem; 3] {
     let host = issuer.and_then(Url::host_str).unwrap_or_default();
-    let is_other_site = |origin: &String| Url::parse(origin).is_ok_and(|url| site(url.host_str()) != site(Some(host)));
+    // The http origins are those of developers' machines.
+    let is_other_site = |origin: &String| {
+        Url::parse(origin).is_ok_and(|url| url.scheme() == "https" && site(url.host_str()) != site(Some(host)))
+    };
     [
         (
             client.grant_types.iter().any(|grant_type| !client.may_use(*grant_type)),
