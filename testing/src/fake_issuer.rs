@@ -25,7 +25,7 @@ pub enum Behavior {
     Dripping,
     /// The documents have more than 64 KiB.
     Huge,
-    /// The headers have more than 64 KiB.
+    /// The headers have 256 KiB.
     HugeHeader,
     /// Responses have this status.
     Status(u16),
@@ -114,7 +114,7 @@ async fn serve(mut stream: TcpStream, url: &str, state: &Mutex<State>) -> std::i
     let (status, location) = match &behavior {
         Behavior::Down => return Ok(()),
         Behavior::Redirect if !path.starts_with("/copy") => (302, format!("location: {url}/copy{path}\r\n")),
-        Behavior::HugeHeader => (200, format!("x: {}\r\n", "x".repeat(64 * 1_024))),
+        Behavior::HugeHeader => (200, format!("x: {}\r\n", "x".repeat(256 * 1_024))),
         Behavior::Status(status) => (*status, String::new()),
         _ => (200, String::new()),
     };

@@ -8,7 +8,7 @@ use countersign::issuer_keys::Fetcher;
 use super::Finding;
 use crate::deployment::Deployment;
 
-const CHECK: &str = "trusted issuers";
+const CHECK: &str = "issuers";
 
 /// Fetches the keys of each issuer like the function does. An issuer in a VPC may fail here and work there.
 pub async fn check(deployment: &Deployment, issuers: &BTreeSet<IssuerUrl>) -> Vec<Finding> {
