@@ -84,7 +84,7 @@ async fn apply_all(
 async fn apply(deployment: &Deployment, step: Step) -> Result<Option<String>, Error> {
     match step {
         Step::Create(new) => {
-            let needs_secret = new.token_endpoint_auth_method.is_none();
+            let needs_secret = new.token_endpoint_auth_method.is_none() && new.federated.is_empty();
             return client::make(deployment, *new, needs_secret).await;
         }
         Step::Update(stored, _) => drop(deployment.store.replace(&stored).await?),

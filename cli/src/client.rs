@@ -18,6 +18,7 @@ mod list;
 mod retire_secret;
 mod rotate_secret;
 mod settings;
+mod trust;
 mod update;
 mod view;
 
@@ -79,6 +80,9 @@ Example:
     /// Manage the public keys with which a client's assertions are verified (`private_key_jwt`)
     #[command(subcommand)]
     Key(key::Command),
+    /// Manage the workloads of other issuers that authenticate as the client, without a secret
+    #[command(subcommand)]
+    Trust(trust::Command),
     /// Disable a client: token requests fail as if the client were unknown
     Disable {
         /// The id of the client
@@ -113,6 +117,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         }
         Command::RetireSecret(options) => retire_secret::run(&deployment, json, &options).await?,
         Command::Key(command) => key::run(&deployment, json, command).await?,
+        Command::Trust(command) => return trust::run(&deployment, json, command).await,
         Command::Disable { client_id } => enable(&deployment, json, &client_id, false).await?,
         Command::Enable { client_id } => enable(&deployment, json, &client_id, true).await?,
         Command::Delete { client_id, yes } => delete::run(&deployment, json, &client_id, yes).await?,
