@@ -12,7 +12,7 @@ use crate::deployment::{ISSUER, TestApp};
 impl ClientKeyPair {
     /// Returns the thumbprint (RFC 7638).
     pub fn thumbprint(&self) -> String {
-        PublicKey::of(self.jwk.as_object().unwrap()).unwrap().thumbprint().to_owned()
+        PublicKey::of(self.jwk.as_object().unwrap()).unwrap().thumbprint()
     }
 
     /// Returns the header of a proof.
