@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::password_hash::{Hash, HashError, generate_client_secret, hash_client_secret};
-use crate::random::fill_random;
+use crate::random::short_id;
 use crate::redirect_uri::RedirectUris;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 
@@ -19,6 +19,7 @@ mod grant_type;
 mod https_url;
 mod metadata;
 mod rules;
+mod trust;
 mod user_address;
 
 pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
@@ -28,6 +29,9 @@ pub use client_key::{ClientKey, MAX_CLIENT_KEYS, PublicJwk};
 pub use grant_type::GrantType;
 pub use https_url::{HttpsUrl, NotHttps};
 pub use metadata::{ATTRIBUTES, Attribute, ClientMetadata, Form, MetadataError};
+pub use trust::{
+    ClaimText, InvalidClaims, IssuerUrl, MAX_TRUST_ENTRIES, MaxAge, NotAnIssuer, RequiredClaims, Trust, WrittenKeys,
+};
 pub use user_address::UserAddress;
 
 /// The number of secrets that may be active simultaneously: the one in use, and its replacement while that is deployed.
@@ -48,6 +52,9 @@ pub struct Client {
     /// The public keys. Each active one verifies the client's assertions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jwks: Vec<ClientKey>,
+    /// The workloads of other issuers that may authenticate as the client.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "trust::from_maps")]
+    pub federated: Vec<Trust>,
     /// True if an assertion of the client may name the called endpoint, or the token endpoint, as its audience.
     #[serde(default, skip_serializing_if = "is_false")]
     pub legacy_audience: bool,
@@ -174,9 +181,7 @@ impl Secret {
 
     /// Builds the record of a secret with this hash.
     pub fn new(hash: Hash, now: u64) -> Self {
-        let mut id = [0; 4];
-        fill_random(&mut id);
-        Self { id: Some(format!("{:08x}", u32::from_be_bytes(id))), hash, created_at: Some(now), expires_at: None }
+        Self { id: Some(short_id()), hash, created_at: Some(now), expires_at: None }
     }
 
     /// Returns the name of the secret for operators: the id, or the fingerprint of the hash if there is no id.
@@ -204,6 +209,7 @@ impl Client {
             name: None,
             secrets: Vec::new(),
             jwks: Vec::new(),
+            federated: Vec::new(),
             legacy_audience: false,
             token_endpoint_auth_method: None,
             grant_types: BTreeSet::new(),
@@ -241,6 +247,11 @@ impl Client {
         self.active_secrets(now).filter(|_| self.token_endpoint_auth_method.is_none())
     }
 
+    /// Returns true if the client may authenticate by an assertion: one of its keys, or a token of an issuer.
+    pub fn may_use_assertions(&self) -> bool {
+        matches!(self.token_endpoint_auth_method, None | Some(AuthMethod::PrivateKeyJwt))
+    }
+
     /// Adds a secret and removes the expired ones. The other active secret expires at `others_expire_at` at the latest.
     /// Returns false, and changes nothing, if the client already has [`MAX_ACTIVE_SECRETS`] active secrets.
     pub fn take_secret(&mut self, secret: Secret, now: u64, others_expire_at: u64) -> bool {
@@ -253,6 +264,23 @@ impl Client {
         }
         self.secrets.push(secret);
         true
+    }
+
+    /// Adds a key and removes the expired ones. Returns false, and changes nothing, if the client already has
+    /// [`MAX_CLIENT_KEYS`] active keys.
+    pub fn take_key(&mut self, key: ClientKey, now: u64) -> bool {
+        if self.jwks.iter().filter(|key| key.is_active(now)).count() >= MAX_CLIENT_KEYS {
+            return false;
+        }
+        self.jwks.retain(|key| key.is_active(now));
+        self.jwks.push(key);
+        true
+    }
+
+    /// Returns true if the client has an active credential.
+    pub fn has_credential(&self, now: u64) -> bool {
+        let has_key = self.jwks.iter().any(|key| key.is_active(now));
+        has_key || !self.federated.is_empty() || self.accepted_secrets(now).next().is_some()
     }
 
     /// Returns the scope of a token for this client: the requested one, or the default scopes. The client must be

@@ -16,6 +16,7 @@ pub fn check(name: &str, form: Form, value: &mut Value) -> Result<(), String> {
     }
     let fits = match (form, &*value) {
         (Form::Text, Value::String(_)) | (Form::Flag(_), Value::Bool(_)) | (Form::Object, Value::Object(_)) => true,
+        (Form::Records, Value::Array(records)) => records.iter().all(Value::is_object),
         (Form::List, Value::Array(members)) => members.iter().all(Value::is_string),
         (Form::Seconds, Value::Number(seconds)) => {
             seconds.as_u64().is_some_and(|seconds| u32::try_from(seconds).is_ok())
@@ -32,8 +33,7 @@ pub fn kind(value: &Value) -> &'static str {
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
-        Value::Array(members) if members.iter().all(Value::is_string) => "an array",
-        Value::Array(_) => "an array with an element that is not a string",
+        Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     }
 }
@@ -44,6 +44,7 @@ fn expected(form: Form) -> &'static str {
         Form::Flag(_) => "true or false",
         Form::List => "an array of strings",
         Form::Seconds => "a whole number of seconds, or a duration such as 15m",
+        Form::Records => "an array of objects",
         Form::Object => "an object, such as {\"id\":7}",
     }
 }

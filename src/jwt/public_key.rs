@@ -10,6 +10,9 @@ use super::{Algorithm, json};
 
 /// The members of a private or a symmetric key.
 const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "r"];
+/// The values of `use` of a key for signatures. The second one is that of a SPIFFE bundle (SPIFFE Trust Domain and Bundle
+/// section 4.2.2).
+const USES: [&str; 2] = ["sig", "jwt-svid"];
 /// The number of bits that an RSA key may have.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
@@ -32,7 +35,8 @@ pub struct PublicKey {
     algorithm: Option<Algorithm>,
     kind: Kind,
     key: DecodingKey,
-    thumbprint: String,
+    /// The required members in lexicographic order (RFC 7638 section 3).
+    members: String,
 }
 
 impl PublicKey {
@@ -44,10 +48,12 @@ impl PublicKey {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let bytes = |name: &str| text(name).and_then(json::decode);
         let coordinate = |name: &str, length: usize| bytes(name).filter(|bytes| bytes.len() == length);
-        if SECRET_MEMBERS.iter().any(|name| jwk.contains_key(*name)) {
+        if has_secret_member(jwk) {
             return Err("it contains a private key");
         }
-        if jwk.get("use").is_some_and(|value| value != "sig") || !may_verify(jwk.get("key_ops")) {
+        if jwk.get("use").is_some_and(|value| !USES.iter().any(|usable| value == usable))
+            || !may_verify(jwk.get("key_ops"))
+        {
             return Err("it is not for signatures");
         }
         let wrong_size = "its coordinates do not have the size of the curve";
@@ -80,8 +86,7 @@ impl PublicKey {
             Some(Some(algorithm)) if fits(kind, algorithm) => Some(algorithm),
             Some(_) => return Err("its alg is not supported, or does not fit its type"),
         };
-        let thumbprint = encode(digest(&SHA256, members.as_bytes()).as_ref());
-        Ok(Self { kid: text("kid").map(ToOwned::to_owned), algorithm, kind, key, thumbprint })
+        Ok(Self { kid: text("kid").map(ToOwned::to_owned), algorithm, kind, key, members })
     }
 
     /// Returns the `kid`, if the key has one.
@@ -90,8 +95,23 @@ impl PublicKey {
     }
 
     /// Returns the thumbprint (RFC 7638): the SHA-256 of the required members, in base64url.
-    pub fn thumbprint(&self) -> &str {
-        &self.thumbprint
+    pub fn thumbprint(&self) -> String {
+        encode(digest(&SHA256, self.members.as_bytes()).as_ref())
+    }
+
+    /// Returns the key as a JWK with its required members only, in JSON.
+    pub fn json(&self) -> &str {
+        &self.members
+    }
+
+    /// Returns the one algorithm that is possible: that of the JWK, or of its curve. `None` for an RSA key without `alg`.
+    pub fn only_algorithm(&self) -> Option<Algorithm> {
+        self.algorithm.or(match self.kind {
+            Kind::Rsa => None,
+            Kind::P256 => Some(Algorithm::Es256),
+            Kind::P384 => Some(Algorithm::Es384),
+            Kind::Ed25519 => Some(Algorithm::EdDsa),
+        })
     }
 
     /// Returns true if the key may be used with the algorithm: its type fits, and its own `alg`, if it has one.
@@ -112,6 +132,11 @@ fn fits(kind: Kind, algorithm: Algorithm) -> bool {
         Algorithm::Es384 => kind == Kind::P384,
         Algorithm::Ps256 | Algorithm::Rs256 => kind == Kind::Rsa,
     }
+}
+
+/// Returns true for a private or a symmetric key.
+pub(super) fn has_secret_member(jwk: &Map<String, Value>) -> bool {
+    SECRET_MEMBERS.iter().any(|name| jwk.contains_key(*name))
 }
 
 /// Returns true if the operations of a key (RFC 7517 section 4.3), if it lists any, contain the verification.

@@ -8,6 +8,7 @@
 //! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
 //! | [`direct`] | a connection of the SDK to the emulated AWS without a socket |
 //! | [`interceptor`] | between the service and AWS: counts, holds and fails calls; STS and CloudFormation for the CLI |
+//! | [`fake_issuer`] | an issuer whose tokens authenticate clients, with rotation and outages |
 //! | [`fault_proxy`] | between the service and AWS: breaks connections and delays calls |
 //! | [`function`] | the binary of a function under a small Lambda runtime API |
 //! | [`command_line`] | the binary of the CLI |
@@ -15,7 +16,7 @@
 //! | [`gallery`] | every page in each of its states |
 //! | [`guess`] | verification of passwords and secrets without a request |
 //! | [`demo`] | the fixtures of the local example |
-//! | [`proof`] | the keys and the DPoP proofs of clients |
+//! | [`proof`] | the DPoP proofs of clients |
 //! | [`request`], [`response`] | requests; responses with the checks that every response must pass |
 //! | [`contract`] | `openapi.yaml`, which every response must follow |
 //! | [`flow`] | each kind of request, with a deployment in the state that it needs |
@@ -50,6 +51,8 @@ pub mod demo;
 pub mod deployment;
 #[cfg(feature = "emulator")]
 pub mod direct;
+#[cfg(feature = "emulator")]
+pub mod fake_issuer;
 #[cfg(feature = "emulator")]
 pub mod fault_proxy;
 #[cfg(feature = "emulator")]
@@ -91,12 +94,13 @@ mod emulator {
         SERVICE, TestApp, USERNAME, VERIFIER, browser, browser_login, browser_refresh, exchange, fixtures,
         key_document, key_record, p256_pem, pem, with_cookie, with_pages,
     };
+    pub use crate::fake_issuer::{Behavior, FakeIssuer};
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};
     pub use crate::function::{Function, event};
     pub use crate::interceptor::Interceptor;
     pub use crate::log_lines::LogLines;
-    pub use crate::proof::{ProofKey, access_token_hash};
+    pub use crate::proof::access_token_hash;
     pub use crate::request::{RequestBuilder, basic, form, form_body, percent, raw_form, raw_json};
     pub use crate::response::{Claims, Response, changed_token};
 

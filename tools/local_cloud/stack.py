@@ -71,6 +71,8 @@ def _pack_debug_build(folder):
     built = Path(json.loads(metadata)["target_directory"]) / "debug"
     shutil.rmtree(folder, ignore_errors=True)
     parts = template()
+    # Names files in the folder of the template.
+    del parts["Metadata"]["AWS::ServerlessRepo::Application"]
     for name, resource in parts["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             (folder / name).mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 use countersign::client::{ATTRIBUTES, Client, ClientMetadata, Form};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::output;
 
@@ -15,6 +15,7 @@ pub struct View {
     created_at: Option<u64>,
     updated_at: Option<u64>,
     secrets: Vec<SecretView>,
+    keys: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -35,12 +36,18 @@ impl View {
             expires_at: secret.expires_at,
             scheme: secret.hash.scheme(),
         });
+        let mut attributes = ClientMetadata::of(client).attributes();
+        if !client.federated.is_empty() {
+            // With their ids, which files do not contain.
+            attributes.insert("federated".to_owned(), json!(client.federated));
+        }
         Self {
             client_id: client.client_id.clone(),
-            attributes: ClientMetadata::of(client).attributes(),
+            attributes,
             created_at: client.created_at,
             updated_at: client.updated_at,
             secrets: secrets.collect(),
+            keys: client.jwks.iter().map(|key| key.kid.clone()).collect(),
         }
     }
 }
@@ -52,6 +59,8 @@ pub fn show(view: &View) -> String {
         let value = view.attributes.get(attribute.name);
         (attribute.name, value.map(|value| format_value(attribute.form, value)))
     }));
+    let keys = (!view.keys.is_empty()).then(|| output::list(&view.keys));
+    rows.push(("keys", keys));
     rows.push(("created_at", view.created_at.map(output::time)));
     rows.push(("updated_at", view.updated_at.map(output::time)));
     let record = output::record(rows);
@@ -67,18 +76,24 @@ fn format_value(form: Form, value: &Value) -> String {
         (Form::Text, Value::String(text)) => text.clone(),
         (Form::Seconds, Value::Number(seconds)) => output::duration(seconds.as_u64().unwrap_or_default()),
         (Form::List, Value::Array(members)) => output::list(members.iter().filter_map(Value::as_str)),
+        (Form::Records, Value::Array(records)) => format!("{} (`client trust list`)", records.len()),
         _ => value.to_string(),
     }
 }
 
 impl SecretView {
     fn row(&self) -> Vec<String> {
-        let state = match (self.active, self.expires_at) {
-            (false, _) => "expired".to_owned(),
-            (true, None) => "active".to_owned(),
-            (true, Some(at)) => format!("active until {}", output::time(at)),
-        };
+        let state = state(self.active, self.expires_at);
         let created = self.created_at.map_or_else(|| "-".to_owned(), output::time);
         vec![self.id.clone(), created, state, self.scheme.to_owned()]
+    }
+}
+
+/// Describes if a credential is active.
+pub fn state(is_active: bool, expires_at: Option<u64>) -> String {
+    match (is_active, expires_at) {
+        (false, _) => "expired".to_owned(),
+        (true, None) => "active".to_owned(),
+        (true, Some(at)) => format!("active until {}", output::time(at)),
     }
 }

@@ -22,6 +22,9 @@ pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
         Some(Form::Object) => {
             serde_json::from_str(cell).map_err(|_| format!("{name} is not JSON; write an object, such as {{\"id\":7}}"))
         }
+        Some(Form::Records) => {
+            serde_json::from_str(cell).map_err(|_| format!("{name} is not JSON; write an array of objects"))
+        }
         Some(Form::Seconds) => Ok(serde_json::from_str(cell).unwrap_or_else(|_| cell.into())),
         Some(Form::Text | Form::Flag(_)) | None => Ok(cell.into()),
     }

@@ -16,6 +16,7 @@ use testing::{CommandLine, TestApp};
 mod attempts;
 mod audit;
 mod claims;
+mod client_keys;
 mod clients;
 mod consents;
 mod doctor;
@@ -31,6 +32,7 @@ mod revocation;
 mod scopes;
 mod shared_ids;
 mod tokens;
+mod trust;
 mod users;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign");

@@ -15,7 +15,7 @@ const CANARY: &str = "cAnArY-value";
 fn invalid_lines() -> Vec<(String, &'static str)> {
     let lines: [(&str, String, &str); 20] = [
         ("no JSON", "{\"username\":".to_owned(), "the line is not valid JSON; write a JSON object"),
-        ("no object", "[1]".to_owned(), "an array with an element that is not a string; write a JSON object"),
+        ("no object", "[1]".to_owned(), "the line is an array; write a JSON object"),
         ("nothing", "{}".to_owned(), "missing field `username`"),
         ("plain password", json!({"username": "x1", "password": CANARY}).to_string(), "unknown field `password`"),
         (
