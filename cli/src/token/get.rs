@@ -110,7 +110,7 @@ fn rejected(url: &str, status: u16, document: &Value, options: &Options) -> Erro
             format!("the id is wrong, the client is disabled or not public, or the origin is not allowed: {show}")
         }
         (_, "invalid_client") => format!("the id or the secret is wrong, or the client is disabled: {show}"),
-        (_, "invalid_grant") => format!("or the user is disabled: see `countersign user show {username}`"),
+        (_, "invalid_grant") => format!("check them, and that the user is enabled: `countersign user show {username}`"),
         (_, "unauthorized_client") => format!("the client does not have the grant type {grant_type}: {show}"),
         (_, "invalid_scope") => format!("request other scopes; for the allowed and default scopes {show}"),
         (_, "invalid_request") => "check the id, the secret and the scopes".to_owned(),

@@ -311,6 +311,7 @@ async fn each_attribute_has_a_flag_and_can_be_unset() {
         let flag = match (attribute.name, attribute.form) {
             ("token_endpoint_auth_method", _) => "--public  ".to_owned(),
             ("introspects", _) => "--introspects <".to_owned(),
+            ("dpop_bound_access_tokens", _) => "--dpop-bound  ".to_owned(),
             (_, Form::List) => format!("--{} <", name.trim_end_matches('s')),
             (_, Form::Flag(_)) => format!("--{name}[=<"),
             _ => format!("--{name} <"),

@@ -52,7 +52,7 @@ async fn token_get_logs_in_a_user() {
     for (input, said) in [
         (
             secrets("cAnArY"),
-            "The username or the password is wrong; or the user is disabled: see `countersign user show",
+            "The username or the password is wrong); check them, and that the user is enabled: `countersign user show",
         ),
         (APPLICATION.1.to_owned(), "stdin has no password; write to stdin, one per line: client secret, password"),
         (secrets("a\nb"), "stdin has 3 lines; write only: client secret, password"),
