@@ -17,7 +17,7 @@ const USES: [Flow; 4] = [Flow::Refresh, Flow::Retry, Flow::CookieRefresh, Flow::
 
 /// Returns the flows that do not depend on the clock: an access token is valid until its `exp`.
 fn flows() -> impl Iterator<Item = Flow> {
-    FLOWS.iter().copied().filter(|flow| !flow.presents_access_token())
+    FLOWS.iter().copied().filter(|flow| !flow.presents_jwt())
 }
 
 /// Asserts that a response is correct at any clock.
