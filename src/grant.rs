@@ -16,6 +16,7 @@ pub mod issue;
 pub mod password;
 pub mod records;
 pub mod refresh_token;
+mod resource;
 
 use issue::Issued;
 

@@ -23,6 +23,8 @@ pub enum Code {
     UnsupportedResponseType,
     /// The scope is malformed, unknown or not allowed.
     InvalidScope,
+    /// The resource is malformed, unknown or not allowed (RFC 8707 section 2).
+    InvalidTarget,
     /// The username, password or refresh token is wrong.
     InvalidGrant,
     /// The budget of guesses is used up.
@@ -70,6 +72,7 @@ impl Code {
             Self::UnsupportedGrantType => ("unsupported_grant_type", 400),
             Self::UnsupportedResponseType => ("unsupported_response_type", 400),
             Self::InvalidScope => ("invalid_scope", 400),
+            Self::InvalidTarget => ("invalid_target", 400),
             Self::InvalidGrant => ("invalid_grant", 400),
             Self::TooManyAttempts { .. } => ("temporarily_unavailable", 429),
             Self::TemporarilyUnavailable => ("temporarily_unavailable", 503),

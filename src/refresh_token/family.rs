@@ -42,6 +42,8 @@ pub struct Family {
     pub absolute_expires_at: u64,
     /// The end of the login if it is not refreshed again.
     pub expires_at: u64,
+    /// The audience of the login's tokens, if the login named a resource.
+    pub resource: Option<String>,
     /// The authorization request and the records that a login by code depends on. Absent in logins by password.
     pub authorization: Option<Box<Authorization>>,
 }

@@ -16,7 +16,7 @@ struct Test {
 
 impl Test {
     fn promise(&self) -> &str {
-        &self.name.split_once("s_").unwrap().1[..3]
+        self.name.split_once("s_").unwrap().1.split('_').next().unwrap()
     }
 
     /// Returns the reason if the test does not run.
@@ -73,10 +73,10 @@ fn tests_in(path: &Path) -> Vec<Test> {
     named.map(|(number, name)| Test { name, path: path.to_owned(), attributes: attributes(number) }).collect()
 }
 
-/// Returns true for `s_`, a number of three digits, and words.
+/// Returns true for `s_`, a number of three or four digits, and words.
 fn is_of_a_promise(name: &str) -> bool {
-    let Some(rest) = name.strip_prefix("s_") else { return false };
-    rest.len() > 4 && rest.bytes().take(3).all(|byte| byte.is_ascii_digit()) && rest[3..].starts_with('_')
+    let Some((number, words)) = name.strip_prefix("s_").and_then(|rest| rest.split_once('_')) else { return false };
+    matches!(number.len(), 3 | 4) && number.bytes().all(|byte| byte.is_ascii_digit()) && !words.is_empty()
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn families() -> Vec<Family> {
         revoked: false,
         absolute_expires_at: NOW + 1,
         expires_at: NOW + 1,
+        resource: None,
         authorization: None,
     }];
     let mut vary = |count, change: fn(&mut Family, u64)| {
