@@ -13,7 +13,7 @@ pub enum Rotation {
     /// The successor is the active generation, and this write made it.
     Rotated,
     /// The condition failed. This is the state that DynamoDB found, if the family exists.
-    Lost(Option<Family>),
+    Lost(Option<Box<Family>>),
 }
 
 /// Returns the key of a family.

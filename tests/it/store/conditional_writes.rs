@@ -68,7 +68,7 @@ async fn a_rotation_is_written_exactly_if_its_token_is_active() {
             applied += 1;
         } else {
             let Rotation::Lost(lost) = rotation else { panic!("written to {found:?}") };
-            assert_eq!((&lost, &stored), (&Some(found.clone()), &Some(found)));
+            assert_eq!((lost.as_deref(), stored.as_ref()), (Some(&found), Some(&found)));
         }
     }
     assert_eq!((applied, families().len()), (1, 108));
