@@ -74,7 +74,7 @@ conformance: | needs-cargo needs-cc needs-openssl needs-python3 ## Runs the plan
 
 lint: | $(TOOLS)/sam/installed ## Validates the template and those of the examples
 	@$(offline) $(sam) validate --lint
-	@$(TOOLS)/sam/bin/cfn-lint --regions us-east-1 --template examples/*/template.yaml
+	@$(TOOLS)/sam/bin/cfn-lint --regions us-east-1 --template examples/*/*.yaml
 
 build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## Builds the functions as they are deployed, into .aws-sam (ARCHITECTURE=x86_64)
 	@PATH="$(CURDIR)/$(TOOLS)/lambda/bin:$$PATH" $(offline) $(sam) build --parameter-overrides Architecture=$(ARCHITECTURE)

@@ -15,6 +15,7 @@ use crate::scope::{AllowedScopes, Scope, ScopeError};
 mod allowed_origins;
 mod audiences;
 mod auth_method;
+mod client_key;
 mod grant_type;
 mod https_url;
 mod metadata;
@@ -24,6 +25,7 @@ mod user_address;
 pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
 pub use audiences::{Audiences, InvalidAudience};
 pub use auth_method::AuthMethod;
+pub use client_key::{ClientKey, MAX_CLIENT_KEYS, PublicJwk};
 pub use grant_type::GrantType;
 pub use https_url::{HttpsUrl, NotHttps};
 pub use metadata::{ATTRIBUTES, Attribute, ClientMetadata, Form, MetadataError};
@@ -44,7 +46,13 @@ pub struct Client {
     /// The secrets. Each active one authenticates the client.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Secret>,
-    /// The method by which the client authenticates. Absent means by a secret.
+    /// The public keys. Each active one verifies the client's assertions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jwks: Vec<ClientKey>,
+    /// True if an assertion of the client may name the called endpoint, or the token endpoint, as its audience.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub legacy_audience: bool,
+    /// The method by which the client authenticates. Absent means by any of its credentials.
     pub token_endpoint_auth_method: Option<AuthMethod>,
     /// The grants that the record lists. Absent means none; unknown names are ignored. [`Client::may_use`] decides.
     #[serde(
@@ -93,6 +101,9 @@ pub struct Client {
     /// True if the client has to use PKCE (RFC 7636) for codes.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub require_pkce: bool,
+    /// True if the client gets only access tokens that are bound to a key (RFC 9449 section 5.2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dpop_bound_access_tokens: bool,
     /// The page of the client, which the consent page links to.
     pub client_uri: Option<HttpsUrl>,
     /// The privacy policy of the client, which the consent page links to.
@@ -196,6 +207,8 @@ impl Client {
             client_id,
             name: None,
             secrets: Vec::new(),
+            jwks: Vec::new(),
+            legacy_audience: false,
             token_endpoint_auth_method: None,
             grant_types: BTreeSet::new(),
             scopes: AllowedScopes::default(),
@@ -213,6 +226,7 @@ impl Client {
             post_logout_redirect_uris: RedirectUris::default(),
             first_party: false,
             require_pkce: true,
+            dpop_bound_access_tokens: false,
             client_uri: None,
             policy_uri: None,
             tos_uri: None,
@@ -225,6 +239,11 @@ impl Client {
     /// Returns the secrets that are active at `now`.
     pub fn active_secrets(&self, now: u64) -> impl Iterator<Item = &Secret> {
         self.secrets.iter().filter(move |secret| secret.is_active(now))
+    }
+
+    /// Returns the secrets that authenticate the client at `now`: none if it has to use another method.
+    pub fn accepted_secrets(&self, now: u64) -> impl Iterator<Item = &Secret> {
+        self.active_secrets(now).filter(|_| self.token_endpoint_auth_method.is_none())
     }
 
     /// Adds a secret and removes the expired ones. The other active secret expires at `others_expire_at` at the latest.

@@ -1,28 +1,45 @@
 //! Client authentication (RFC 6749 section 2.3).
 
-use std::iter;
 use std::net::IpAddr;
 
 use crate::app::App;
-use crate::client::{Client, Secret};
+use crate::client::Client;
 use crate::error::Error;
 use crate::params::{Grammar, Param};
-use crate::throttle::{self, Network, Subject};
+
+pub mod assertion;
+mod secret;
+
+use assertion::Used;
 
 /// `client_id` (RFC 6749 section 2.2)
 pub const CLIENT_ID: Param = Param::new("client_id", 256, Grammar::VscharOrInteger);
 /// `client_secret` (RFC 6749 section 2.3.1)
 pub const CLIENT_SECRET: Param = Param::new("client_secret", 1024, Grammar::Vschar);
+/// `client_assertion_type` (RFC 7521 section 4.2)
+pub const CLIENT_ASSERTION_TYPE: Param = Param::unlimited("client_assertion_type");
+/// `client_assertion` (RFC 7521 section 4.2)
+pub const CLIENT_ASSERTION: Param = Param::new("client_assertion", 8 * 1024, Grammar::Text);
 
 /// The parameters of client authentication.
-pub const PARAMS: &[Param] = &[CLIENT_ID, CLIENT_SECRET];
+pub const PARAMS: &[Param] = &[CLIENT_ID, CLIENT_SECRET, CLIENT_ASSERTION_TYPE, CLIENT_ASSERTION];
 
-/// The credentials of a client, as a request presents them. Has no `Debug`: it contains a secret.
-pub struct Credentials {
-    /// The id and the secret.
-    pub presented: Pair,
-    /// The halves of Basic credentials before form-decoding, if they differ from the decoded ones.
-    pub raw: Option<Pair>,
+/// The credentials of a client, as a request presents them. Has no `Debug`: it contains a secret or an assertion.
+pub enum Credentials {
+    /// An id, and a secret that may be empty.
+    Secret {
+        /// The id and the secret.
+        presented: Pair,
+        /// The halves of Basic credentials before form-decoding, if they differ from the decoded ones.
+        raw: Option<Pair>,
+    },
+    /// An assertion.
+    Assertion {
+        /// The parameter `client_id`. Without it, the assertion names the client.
+        client_id: Option<String>,
+        /// The JWT.
+        jwt: String,
+    },
 }
 
 /// A client id and a secret. An empty id or an empty secret never authenticates a client.
@@ -34,77 +51,66 @@ pub struct Pair {
     pub client_secret: String,
 }
 
-/// Authenticates a client, for a caller with this address. `page` is the header `Origin` of the request. Every cause of
-/// failure does the same work and gets the same response (S-202).
-///
-/// A public client sends its id and no secret. A client with a cookie must also send one of its origins (S-912): the
-/// cookie comes with every request of its site.
-///
-/// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that.
-/// Therefore raw halves are also accepted, but only for an imported secret (S-211).
+/// The request that a client authenticates for.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The address of the caller, if the gateway states one.
+    pub source: Option<IpAddr>,
+    /// The header `Origin` of a request of a page.
+    pub page: Option<&'a str>,
+    /// The path of the called endpoint.
+    pub endpoint: &'static str,
+}
+
+/// A client that proved itself. An assertion still has to be used up.
+#[must_use]
+pub struct Proven {
+    client: Client,
+    used: Option<Used>,
+}
+
+impl Proven {
+    /// Returns the client, for checks that come before an assertion is used up.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns the client, after its assertion is used up. Every check of the credentials comes before, so only the holder
+    /// of the key can make us write (S-1008); every check of the request comes after, so an assertion cannot be used
+    /// for two guesses.
+    ///
+    /// # Errors
+    /// `invalid_client` if the assertion was used before (S-1007); server errors.
+    pub async fn use_up(self, app: &App) -> Result<Client, Error> {
+        if let Some(used) = self.used {
+            used.store(app).await?;
+        }
+        Ok(self.client)
+    }
+}
+
+/// Authenticates a client. Every cause of failure gets the same response (S-202, S-1006).
 ///
 /// # Errors
 /// `invalid_client`; `temporarily_unavailable`, 429, if guesses at the client's imported secrets are throttled; server
 /// errors.
-pub async fn authenticate(
-    app: &App,
-    credentials: Option<Credentials>,
-    source: Option<IpAddr>,
-    page: Option<&str>,
-) -> Result<Client, Error> {
-    let Some(Credentials { presented, raw }) = credentials else {
-        return Err(Error::invalid_client("no client credentials"));
-    };
-    let has_secret = iter::once(&presented).chain(&raw).any(|pair| !pair.client_secret.is_empty());
-    let network = source.map(Network::from);
-    let (same_id, other_id) = match raw {
-        Some(raw) if raw.client_id == presented.client_id => (Some(raw.client_secret), None),
-        raw => (None, raw),
-    };
-    let mut client = find(app, &presented.client_id).await?;
-    if let Some(client) = client.take_if(|client| !has_secret && needs_no_secret(client, page)) {
-        record(Some(&client));
-        return Ok(client);
-    }
-    if other_id.is_none() {
-        record(client.as_ref());
-    }
-    let secrets = active_secrets(app, client.as_ref(), &presented.client_secret);
-    let mut proven = app
-        .hasher
-        .verify_generated_secret(&secrets, &presented.client_secret)
-        .map(Secret::name)
-        .filter(|_| client.as_ref().is_some_and(|client| client.enabled));
-    if let Some(client) = client.as_ref().filter(|_| proven.is_none()) {
-        let forms: Vec<_> = iter::once(presented.client_secret.as_str()).chain(same_id.as_deref()).collect();
-        proven = guess(app, client, &forms, network).await?;
-    }
-    if let Some(raw) = other_id {
-        let other = if proven.is_some() { None } else { find(app, &raw.client_id).await? };
-        record(other.as_ref().or(client.as_ref()));
-        if let Some(other) = &other {
-            proven = guess(app, other, &[&raw.client_secret], network).await?;
+pub async fn authenticate(app: &App, credentials: Option<Credentials>, context: Context<'_>) -> Result<Proven, Error> {
+    match credentials {
+        None => Err(Error::invalid_client("no client credentials")),
+        Some(Credentials::Secret { presented, raw }) => {
+            let client = secret::authenticate(app, (presented, raw), context).await?;
+            Ok(Proven { client, used: None })
         }
-        client = other.or(client);
-    }
-    let client = client.ok_or(Error::invalid_client("unknown client"))?;
-    match (proven, client.enabled) {
-        (Some(secret), _) => {
-            tracing::Span::current().record("secret_id", secret);
-            Ok(client)
+        Some(Credentials::Assertion { client_id, jwt }) => {
+            let (client, used) = assertion::authenticate(app, client_id, &jwt, context).await?;
+            Ok(Proven { client, used: Some(used) })
         }
-        (None, true) if client.is_public() => {
-            Err(Error::invalid_client("a public client with a secret, or from an origin that is not its own"))
-        }
-        (None, true) => Err(Error::invalid_client("wrong or expired secret")),
-        (None, false) => Err(Error::invalid_client("disabled client")),
     }
 }
 
-/// Returns true if the client is authenticated by its id, for a request of this page.
-fn needs_no_secret(client: &Client, page: Option<&str>) -> bool {
-    let is_own_page = || page.is_some_and(|origin| client.allowed_origins.contains(origin));
-    client.is_public() && client.enabled && (!client.refresh_token_cookie || is_own_page())
+/// Reads the record of a client.
+async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
+    if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
 }
 
 /// Records a client that exists. An unknown id does not reach the log, because it may be a secret in the wrong place.
@@ -112,30 +118,4 @@ fn record(client: Option<&Client>) {
     if let Some(client) = client {
         tracing::Span::current().record("client_id", &client.client_id);
     }
-}
-
-async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
-    if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
-}
-
-/// Returns the secrets that a presented secret is compared with.
-fn active_secrets<'a>(app: &App, client: Option<&'a Client>, client_secret: &str) -> Vec<&'a Secret> {
-    let secrets = client.into_iter().flat_map(|client| client.active_secrets(app.clock.now()));
-    secrets.filter(|_| !client_secret.is_empty()).collect()
-}
-
-/// Guesses at the imported secrets of a client, if it has any: at most one guess, in one or two forms. Returns the name of
-/// the secret if the guess is right and the client is enabled.
-async fn guess(app: &App, client: &Client, forms: &[&str], network: Option<Network>) -> Result<Option<String>, Error> {
-    let forms: Vec<_> = forms.iter().copied().filter(|form| !form.is_empty()).collect();
-    let secrets = active_secrets(app, Some(client), forms.first().copied().unwrap_or_default());
-    if !secrets.iter().any(|secret| secret.hash.is_slow()) {
-        return Ok(None);
-    }
-    let subject = Subject::client(&client.client_id);
-    throttle::recall(app, &subject, network)?;
-    let attempts = app.store.attempts(subject.item_id()).await;
-    let attempt = throttle::begin(app, subject, network, attempts)?;
-    let guess = app.hasher.verify_secret(attempt, &secrets, &forms).await?.only_if(client.enabled);
-    Ok(guess.settle(async |secret: &Secret| secret.name()).await?.map(|(name, _)| name))
 }

@@ -156,6 +156,21 @@ impl Error {
         Self::new(Code::InvalidGrant, description).with_reason(reason)
     }
 
+    /// Returns `invalid_dpop_proof`, 400: the DPoP proof is not valid. All causes get the same response.
+    pub fn invalid_dpop_proof(reason: &'static str) -> Self {
+        Self::new(Code::InvalidDpopProof, "The DPoP proof is not valid.").with_reason(reason)
+    }
+
+    /// Returns `invalid_dpop_proof`, 400: there is no proof, but the client, the refresh token or the access token needs one.
+    pub const fn no_dpop_proof() -> Self {
+        Self::new(Code::InvalidDpopProof, "A DPoP proof is required.")
+    }
+
+    /// Returns `use_dpop_nonce`, 400: the nonce of the DPoP proof is missing or too old.
+    pub const fn use_dpop_nonce() -> Self {
+        Self::new(Code::UseDpopNonce, "The DPoP proof needs the nonce in the header DPoP-Nonce of this response.")
+    }
+
     /// Returns `temporarily_unavailable`, 429: the next guess is allowed after this number of seconds. Right and wrong
     /// guesses, and all users, get the same response.
     pub const fn too_many_attempts(retry_after: u32) -> Self {

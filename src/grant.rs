@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::app::App;
 use crate::client::{Client, GrantType, UserAddress};
+use crate::confirmation::Confirmation;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::throttle::Network;
@@ -64,9 +65,17 @@ pub struct Caller {
     pub cookie: Option<String>,
     /// The version of the access token.
     pub version: TokenVersion,
+    /// The key that the access token is bound to.
+    pub cnf: Option<Confirmation>,
 }
 
 impl Caller {
+    /// Returns the key that the refresh tokens of a login are bound to. A client with a credential proves itself at every
+    /// refresh, so its refresh tokens are not bound (RFC 9449 section 5).
+    fn key_of_refresh_tokens(&self) -> Option<Confirmation> {
+        self.cnf.clone().filter(|_| self.client.is_public())
+    }
+
     /// Returns the network of the user, and records an address that the client states. `None` if the client's record does
     /// not say where the address is, or if the address is missing. The page of a client with a cookie runs on the user's
     /// device.

@@ -49,12 +49,12 @@ pub struct Malformed;
 /// Builds the routes, and the layers around all of them.
 pub fn router(app: Arc<App>) -> Router {
     let pages = match &app.config.pages {
-        Some(pages) => browser::router(&app.config, pages).merge(oauth::with_pages()),
+        Some(pages) => browser::router(&app.config, pages).merge(oauth::with_pages(&app)),
         None => oauth::without_pages(),
     };
     published::router(&app.config.issuer)
         .merge(pages)
-        .merge(oauth::router())
+        .merge(oauth::router(&app))
         .route("/healthz", only("GET", get(health::get)))
         .route_layer(map_request_with_state(app.clone(), reload_keys))
         .fallback((async || Error::not_found()).layer(map_request(well_formed)))

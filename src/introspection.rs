@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::client::Client;
+use crate::confirmation::{Confirmation, token_type};
 use crate::refresh_token::{Family, Presented, Records, Standing};
 use crate::revocation::RevokedToken;
 use crate::scope::Scope;
@@ -45,6 +46,8 @@ pub struct Content<'a> {
     iss: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<&'a Confirmation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +117,7 @@ impl<'a> Content<'a> {
             active: true,
             scope: scope.to_string(),
             client_id: &token.client_id,
-            token_type: Some("Bearer"),
+            token_type: Some(token_type(token.cnf.as_ref())),
             exp: token.expires_at,
             iat: Some(token.issued_at),
             nbf: Some(token.not_before),
@@ -122,6 +125,7 @@ impl<'a> Content<'a> {
             aud: Some(&token.audience),
             iss: issuer,
             jti: Some(&token.token_id),
+            cnf: token.cnf.as_ref(),
             auth_time: None,
             dealer: token.dealer.as_ref(),
             system: token.system.as_ref(),
@@ -141,6 +145,7 @@ impl<'a> Content<'a> {
             aud: None,
             iss: issuer,
             jti: None,
+            cnf: None,
             auth_time: Some(family.auth_time),
             dealer: None,
             system: None,

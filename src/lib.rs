@@ -14,7 +14,9 @@
 //! | `http/oauth/` | called by clients: the token, revocation, introspection and userinfo endpoints, and what they have in common; the cookie with the refresh token of a browser application |
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
-//! | [`client_auth`] | how a client authenticates |
+//! | [`client_auth`] | how a client authenticates; in `client_auth/`: one file per method |
+//! | [`jwt`] | the form of signed JWTs; JWTs and keys of others |
+//! | [`dpop`], [`confirmation`] | proofs of possession, in `dpop/` their nonce and their URL; the key that a token is bound to |
 //! | [`login`] | the one place that checks a password |
 //! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
@@ -44,7 +46,7 @@
 //!     http/oauth/token.rs               POST /oauth/token: the checks in their order
 //!       http/request/{body,accept}.rs   -> Params, TokenVersion
 //!       grant.rs                        run: one dispatch for all grants
-//!         client_auth.rs                -> Client, may use grant   | concurrently
+//!         client_auth.rs, dpop.rs       -> Client, may use grant   | concurrently
 //!         grant/*.rs: read              -> user or refresh family  |
 //!         login.rs, throttle.rs         before a slow hash: is the guess allowed? after it: count, then the result
 //!         grant/*.rs: issue             checks of user and scope; token.rs signs; the write, if any
@@ -74,14 +76,17 @@ pub mod client;
 pub mod client_auth;
 pub mod clock;
 pub mod config;
+pub mod confirmation;
 pub mod consent;
 pub mod date;
+pub mod dpop;
 pub mod durations;
 pub mod error;
 pub mod gateway;
 pub mod grant;
 pub mod http;
 pub mod introspection;
+pub mod jwt;
 pub mod keys;
 pub mod log;
 pub mod login;

@@ -8,6 +8,7 @@
 //! | grants | `id` = `refresh#` + family | [`Family`](crate::refresh_token::Family) | `store/refresh_families.rs` |
 //! | grants | `id` = `revoked#` + hash | [`RevokedToken`](crate::revocation::RevokedToken) | `store/revoked_tokens.rs` |
 //! | grants | `id` = `attempts#` + hash | [`Attempts`](crate::throttle::Attempts) | `store/attempts.rs` |
+//! | grants | `id` = `assertion#` + hash | a client assertion that was used | `store/assertions.rs` |
 //! | grants | `id` = `owner#` + user id | [`Owner`](crate::consent::Owner) | `store/owners.rs` |
 //! | grants | `id` = `session#` + hash | [`Session`](crate::session::Session) | `store/sessions.rs` |
 //!
@@ -31,6 +32,7 @@ use self::item::{Item, Table, string};
 use crate::config::Tables;
 
 mod administration;
+mod assertions;
 mod attempts;
 mod call;
 mod changes;

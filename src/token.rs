@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::client::Client;
+use crate::confirmation::Confirmation;
 use crate::keys::{KeyError, SigningKey};
 use crate::random::random_id;
 use crate::refresh_token::FamilyId;
@@ -71,6 +72,8 @@ pub struct AccessToken<'a> {
     pub resource: Option<&'a str>,
     /// The scope of the token.
     pub scope: &'a Scope,
+    /// The key that the token is bound to. Tokens of version 1 are not bound.
+    pub cnf: Option<&'a Confirmation>,
     /// The time at which the token is issued, in seconds since the epoch.
     pub issued_at: u64,
     /// The lifetime of the token in seconds.
@@ -91,6 +94,8 @@ struct ClaimsV2<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<u64>,
     jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<&'a Confirmation>,
 }
 
 #[derive(Serialize)]
@@ -138,6 +143,7 @@ impl AccessToken<'_> {
             exp: self.expires_at(),
             auth_time: self.login.map(|login| login.at),
             jti,
+            cnf: self.cnf,
         }
     }
 

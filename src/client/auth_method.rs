@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The method by which a client authenticates, if it is not a secret: the value of `token_endpoint_auth_method` (RFC 7591
-/// section 2).
+/// The method by which a client has to authenticate: the value of `token_endpoint_auth_method` (RFC 7591 section 2). A
+/// client without one may use any credential of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum AuthMethod {
-    /// The client is public: it sends its id only, and has no secrets.
+    /// The client is public: it sends its id only, and has no credentials.
     #[serde(rename = "none")]
     Public,
+    /// The client signs assertions (OpenID Connect Core section 9). Its secrets do not count.
+    #[serde(rename = "private_key_jwt")]
+    PrivateKeyJwt,
 }

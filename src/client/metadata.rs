@@ -38,10 +38,11 @@ pub enum Form {
 }
 
 /// The attributes, in the order in which they are shown. [`Client`] has a field for each.
-pub const ATTRIBUTES: [Attribute; 22] = [
+pub const ATTRIBUTES: [Attribute; 24] = [
     Attribute { name: "name", form: Form::Text },
     Attribute { name: "enabled", form: Form::Flag(None) },
     Attribute { name: "token_endpoint_auth_method", form: Form::Text },
+    Attribute { name: "legacy_audience", form: Form::Flag(Some(false)) },
     Attribute { name: "grant_types", form: Form::List },
     Attribute { name: "scopes", form: Form::List },
     Attribute { name: "default_scopes", form: Form::List },
@@ -57,6 +58,7 @@ pub const ATTRIBUTES: [Attribute; 22] = [
     Attribute { name: "post_logout_redirect_uris", form: Form::List },
     Attribute { name: "first_party", form: Form::Flag(Some(false)) },
     Attribute { name: "require_pkce", form: Form::Flag(Some(true)) },
+    Attribute { name: "dpop_bound_access_tokens", form: Form::Flag(Some(false)) },
     Attribute { name: "client_uri", form: Form::Text },
     Attribute { name: "policy_uri", form: Form::Text },
     Attribute { name: "tos_uri", form: Form::Text },
@@ -169,6 +171,7 @@ impl ClientMetadata {
             }
         }
         new.secrets.clone_from(&client.secrets);
+        new.jwks.clone_from(&client.jwks);
         new.check()?;
         *client = Client { created_at: client.created_at, updated_at: Some(now), ..new };
         Ok(())

@@ -1,6 +1,6 @@
 //! The rules between the attributes of a client.
 
-use super::{Client, GrantType, MetadataError};
+use super::{AuthMethod, Client, ClientKey, GrantType, MAX_CLIENT_KEYS, MetadataError};
 use crate::scope::openid;
 
 /// The largest length of the id of a client with a cookie, whose name contains the id.
@@ -9,7 +9,7 @@ const MAX_COOKIE_ID_LENGTH: usize = 64;
 impl Client {
     /// Returns true if the client has no credential: it sends its id only.
     pub fn is_public(&self) -> bool {
-        self.token_endpoint_auth_method.is_some()
+        self.token_endpoint_auth_method == Some(AuthMethod::Public)
     }
 
     /// Returns true if the client may use the grant. A public client may use fewer grants than its record lists: its id
@@ -41,6 +41,13 @@ impl Client {
                 "a public client (token_endpoint_auth_method none) has no secrets; retire them first",
             ),
             (
+                self.is_public() && !self.jwks.is_empty(),
+                "jwks",
+                "a public client (token_endpoint_auth_method none) has no keys; retire them first",
+            ),
+            (self.jwks.len() > MAX_CLIENT_KEYS, "jwks", "a client has at most 4 keys; retire one first"),
+            (has_repeated_kid(&self.jwks), "jwks", "two keys of the client have the same kid; choose another one"),
+            (
                 has_cookie && !self.is_public(),
                 "refresh_token_cookie",
                 "refresh_token_cookie is for public clients; add token_endpoint_auth_method none",
@@ -58,7 +65,7 @@ impl Client {
             (
                 self.is_public() && !self.require_pkce,
                 "require_pkce",
-                "require_pkce false is for clients with secrets; a public client needs PKCE",
+                "require_pkce false is for clients with a credential; a public client needs PKCE",
             ),
         ];
         match rules.into_iter().find(|(is_broken, ..)| *is_broken) {
@@ -66,6 +73,10 @@ impl Client {
             None => Ok(()),
         }
     }
+}
+
+fn has_repeated_kid(keys: &[ClientKey]) -> bool {
+    keys.iter().enumerate().any(|(index, key)| keys.iter().skip(index + 1).any(|other| other.kid == key.kid))
 }
 
 fn fits_cookie_name(client_id: &str) -> bool {

@@ -27,6 +27,10 @@ pub enum Code {
     InvalidTarget,
     /// The username, password or refresh token is wrong.
     InvalidGrant,
+    /// The DPoP proof is missing or not valid (RFC 9449 section 5).
+    InvalidDpopProof,
+    /// The DPoP proof needs the nonce of the response (RFC 9449 section 8).
+    UseDpopNonce,
     /// The budget of guesses is used up.
     TooManyAttempts {
         /// The seconds until the next attempt is allowed.
@@ -74,6 +78,8 @@ impl Code {
             Self::InvalidScope => ("invalid_scope", 400),
             Self::InvalidTarget => ("invalid_target", 400),
             Self::InvalidGrant => ("invalid_grant", 400),
+            Self::InvalidDpopProof => ("invalid_dpop_proof", 400),
+            Self::UseDpopNonce => ("use_dpop_nonce", 400),
             Self::TooManyAttempts { .. } => ("temporarily_unavailable", 429),
             Self::TemporarilyUnavailable => ("temporarily_unavailable", 503),
             // The client gets these by a redirect.

@@ -11,12 +11,13 @@
 //!    no grace: a client that lost the response gets a new code by one redirect.
 //! 8. The family is valid: the user, the consent and the browser session. A requested resource is that of the login, if
 //!    the login named one.
-//! 9. The tokens are signed. Then one conditional update makes generation 1 the active one. It is the only write and comes
+//! 9. The tokens are signed. Then one conditional update makes generation 1 the active one, and stores the key of a public
+//!    client (RFC 9449 section 5). It is the only write and comes
 //!    last, so a request that is rejected or fails leaves the code usable.
 
 use super::Caller;
 use super::issue::{Issued, next_generation, user_token_ttl};
-use super::records::LoginRecords;
+use super::records::StoredLogin;
 use super::resource::RESOURCE;
 use crate::app::App;
 use crate::client::GrantType;
@@ -46,12 +47,12 @@ pub(super) const PARAMS: &[Param] = &[CODE, REDIRECT_URI, CODE_VERIFIER, RESOURC
 /// The seconds for which a second use gets the same tokens again.
 const NO_GRACE: u32 = 0;
 
-/// The values of the grant's parameters, and the family that the code names.
+/// The values of the grant's parameters, and the login that the code names.
 pub struct Request {
     proof: Proof,
     resources: Vec<String>,
     /// A server error counts only after the client's errors.
-    found: Result<Option<(AuthorizationCode, Family)>, Error>,
+    found: Result<Option<(AuthorizationCode, StoredLogin)>, Error>,
     /// The time at which the request was received, in seconds since the epoch.
     received_at: u64,
 }
@@ -63,7 +64,7 @@ struct Proof {
 }
 
 impl Request {
-    /// Takes the parameters of the grant and reads the family. A code that we did not make is rejected without a read.
+    /// Takes the parameters of the grant and reads the login. A code that we did not make is rejected without a read.
     ///
     /// # Errors
     /// `invalid_request` if the code is missing or the verifier is malformed.
@@ -77,14 +78,15 @@ impl Request {
         };
         let verifier = params.take(CODE_VERIFIER).map(parse).transpose()?;
         let resources = params.take_all(RESOURCE);
-        Ok(Self { proof: Proof { redirect_uri, verifier }, resources, found: find(app, &code).await, received_at })
+        let found = find(app, &code, received_at).await;
+        Ok(Self { proof: Proof { redirect_uri, verifier }, resources, found, received_at })
     }
 }
 
-async fn find(app: &App, code: &str) -> Result<Option<(AuthorizationCode, Family)>, Error> {
+async fn find(app: &App, code: &str, at: u64) -> Result<Option<(AuthorizationCode, StoredLogin)>, Error> {
     let keys = app.keyring.current().await?;
     Ok(match AuthorizationCode::read(&keys.refresh_token_keys, code) {
-        Some(code) => app.store.refresh_family(code.0).await?.map(|family| (code, family)),
+        Some(code) => StoredLogin::read(&app.store, code.0, at).await?.map(|login| (code, login)),
         None => None,
     })
 }
@@ -94,10 +96,11 @@ async fn find(app: &App, code: &str) -> Result<Option<(AuthorizationCode, Family
 /// # Errors
 /// `invalid_target`, `invalid_grant`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version, .. } = caller;
+    let Caller { client, version, cnf, .. } = caller;
     let Request { proof, resources, found, received_at: now } = request;
     let requested = caller.resource(app, &resources)?;
-    let (code, family) = found?.ok_or(reject("a code that we did not make, or whose family does not exist"))?;
+    let (code, StoredLogin { family, records }) =
+        found?.ok_or(reject("a code that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
     span.record("session", code.0.log_id());
     let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
@@ -111,7 +114,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         proof.check(authorization)?;
     }
     check_unused(app, code, standing).await?;
-    let records = LoginRecords::read(&app.store, &username, &family).await?;
+    let records = records?;
     let user = family.valid_user(records.with(Some(client)), now).map_err(reject)?;
     let scope = family.scope_left(&family.scopes, client, user);
     let scope = scope.map_err(|_| reject("client and user have lost all scopes"))?;
@@ -120,12 +123,13 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let login = Login { user, at: family.auth_time, family: code.0 };
     let expires_in = user_token_ttl(app, client, family.last_end(records.consent()).saturating_sub(now));
     let issuer = &app.config.issuer;
-    let resource = resource.as_deref();
-    let token = AccessToken { issuer, client, login: Some(login), resource, scope: &scope, issued_at: now, expires_in };
+    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
+    let token =
+        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
     let sid = sid(&authorization.session, &client.client_id);
     let id_token = IdToken { access: &token, login, nonce: authorization.nonce.as_deref(), sid };
     let issued = Issued::new(&token, *version, &keys.current)?.with_id_token(&id_token, &keys.current)?;
-    let next = next_generation(app, &token, &family);
+    let next = Family { cnf: caller.key_of_refresh_tokens(), ..next_generation(app, &token, &family) };
     exchange(app, code, &next).await?;
     if !client.may_use(GrantType::RefreshToken) {
         return Ok(issued);

@@ -34,12 +34,12 @@ impl Request {
 /// # Errors
 /// `invalid_scope`, `invalid_target`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version, .. } = caller;
+    let Caller { client, version, cnf, .. } = caller;
     let scope = client.scope(request.scope.as_deref()).map_err(|error| Error::invalid_scope(error, "the client"))?;
     let resource = caller.resource(app, &request.resources)?;
     let expires_in = access_token_ttl(client, app.config.lifetimes.service_token);
     let (issuer, issued_at) = (&app.config.issuer, app.clock.now());
-    let resource = resource.as_deref();
-    let token = AccessToken { issuer, client, login: None, resource, scope: &scope, issued_at, expires_in };
+    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
+    let token = AccessToken { issuer, client, login: None, resource, scope: &scope, cnf, issued_at, expires_in };
     Ok(Issued::new(&token, *version, &app.keyring.current().await?.current)?)
 }

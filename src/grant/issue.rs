@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::client::{Client, GrantType};
+use crate::confirmation::token_type;
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::random::random_id;
 use crate::refresh_token::Family;
@@ -33,7 +34,7 @@ impl Issued {
     /// Signs the token and builds the response. A response with a token of version 1 does not contain `scope`.
     pub(super) fn new(token: &AccessToken<'_>, version: TokenVersion, key: &SigningKey) -> Result<Self, KeyError> {
         Ok(Self {
-            token_type: "Bearer",
+            token_type: token_type(token.cnf),
             expires_in: token.expires_in,
             access_token: token.sign(version, key)?,
             refresh_token: None,

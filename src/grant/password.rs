@@ -77,7 +77,7 @@ async fn begin_login(
     account: Arc<Account>,
     access: Access,
 ) -> Result<Issued, Error> {
-    let Caller { client, version, .. } = caller;
+    let Caller { client, version, cnf, .. } = caller;
     let Access { scope, is_scope_requested, resource } = access;
     let scope =
         account.user.scope(scope, is_scope_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
@@ -86,10 +86,11 @@ async fn begin_login(
     tracing::Span::current().record("session", login.family.log_id());
     let expires_in = user_token_ttl(app, client, app.config.lifetimes.refresh_token_max.into());
     let issuer = &app.config.issuer;
-    let resource = resource.as_deref();
-    let token = AccessToken { issuer, client, login: Some(login), resource, scope: &scope, issued_at: now, expires_in };
+    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
+    let token =
+        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
-    let family = new_family(app, &token, &account, *version);
+    let family = Family { cnf: caller.key_of_refresh_tokens(), ..new_family(app, &token, &account, *version) };
     app.store.begin_refresh_family(login.family, &family).await?;
     if !client.may_use(GrantType::RefreshToken) {
         return Ok(issued);
@@ -117,6 +118,7 @@ fn new_family(app: &App, token: &AccessToken<'_>, account: &Account, version: To
         absolute_expires_at,
         expires_at: family_expires_at(app, token, absolute_expires_at),
         resource: token.resource.map(ToOwned::to_owned),
+        cnf: None,
         authorization: None,
     }
 }

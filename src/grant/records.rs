@@ -1,11 +1,42 @@
-//! The records that a login depends on, besides its client and its family.
+//! A login as it is stored: its family, and the records that it depends on besides its client.
 
 use crate::client::Client;
 use crate::consent::Consent;
-use crate::refresh_token::{Family, Records};
+use crate::refresh_token::{Family, FamilyId, Records};
 use crate::session::Session;
 use crate::store::{Store, StoreError};
 use crate::user::{User, Username};
+
+/// The family of a login, and its other records. A failed read of them counts only if they decide.
+pub struct StoredLogin {
+    /// The family.
+    pub family: Family,
+    /// The other records.
+    pub records: Result<LoginRecords, StoreError>,
+}
+
+impl StoredLogin {
+    /// Reads a login; `None` if there is no family with this id. The caller authenticates the client at the same time,
+    /// which saves a round trip.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn read(store: &Store, id: FamilyId, at: u64) -> Result<Option<Self>, StoreError> {
+        let Some(family) = store.refresh_family(id).await? else {
+            return Ok(None);
+        };
+        let records = LoginRecords::read(store, Some(&family), at).await;
+        Ok(Some(Self { family, records }))
+    }
+
+    /// Returns the parts of a login that may not exist.
+    pub fn split(login: Option<Self>) -> (Option<Family>, Result<LoginRecords, StoreError>) {
+        match login {
+            Some(Self { family, records }) => (Some(family), records),
+            None => (None, Ok(LoginRecords::default())),
+        }
+    }
+}
 
 /// The records of a login, as they were read.
 #[derive(Default)]
@@ -16,16 +47,21 @@ pub struct LoginRecords {
 }
 
 impl LoginRecords {
-    /// Reads the records of a login, concurrently. A login by password depends on its user only.
+    /// Reads the records of a login, concurrently, if there is one that is not over at `at`. A login by password depends on its user only.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn read(store: &Store, username: &Username, family: &Family) -> Result<Self, StoreError> {
+    pub async fn read(store: &Store, family: Option<&Family>, at: u64) -> Result<Self, StoreError> {
+        let family = family.filter(|family| family.end(at).is_none());
+        let Some((family, username)) = family.and_then(|family| Some((family, Username::parse(&family.username)?)))
+        else {
+            return Ok(Self::default());
+        };
         let Some(authorization) = &family.authorization else {
-            return Ok(Self { user: store.user(username).await?, consent: None, session: None });
+            return Ok(Self { user: store.user(&username).await?, consent: None, session: None });
         };
         let (user, mut owner, session) = tokio::try_join!(
-            store.user(username),
+            store.user(&username),
             store.owner(&family.user_id),
             store.session(&authorization.session)
         )?;

@@ -4,7 +4,8 @@
 //! 2. The refresh token is present (section 6): in the body, or in the cookie of a client that has one.
 //! 3. A requested scope and a requested resource are ones that the client may have (section 3.3, RFC 8707 section 2.2).
 //! 4. We made the token, for this client, and it is the active token of its family (RFC 9700 section 4.14.2) or a retry
-//!    within the grace. A replay ends the family.
+//!    within the grace. A replay ends the family. The refresh token of a public client works with the key of the login only
+//!    (RFC 9449 section 5).
 //! 5. The family is valid: the user exists, is enabled and was not logged out since. If not, the family ends.
 //! 6. A requested scope is within the granted one (section 6). Without a requested scope, the token gets the granted
 //!    one, except the scopes that the client and the user have lost since. If no scope is left, the family ends. A
@@ -17,7 +18,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::issue::{Issued, next_generation, user_token_ttl};
-use super::records::LoginRecords;
+use super::records::{LoginRecords, StoredLogin};
 use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
 use crate::app::App;
@@ -38,10 +39,10 @@ pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE, RESOURCE];
 /// The limit of the time that the write of a use may add to a response.
 const USE_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// A refresh token that we made with its family, or nothing.
-type Found = Result<Option<(RefreshToken, Family)>, Error>;
+/// A refresh token that we made with its login, or nothing.
+type Found = Result<Option<(RefreshToken, StoredLogin)>, Error>;
 
-/// The values of the grant's parameters, and the family that the refresh token names.
+/// The values of the grant's parameters, and the login that the refresh token names.
 pub struct Request {
     scope: Option<String>,
     resources: Vec<String>,
@@ -52,33 +53,33 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes the parameters of the grant and reads the family. A token that we did not make is rejected without a read.
+    /// Takes the parameters of the grant and reads the login. A token that we did not make is rejected without a read.
     pub async fn read(app: &App, params: &mut Params) -> Self {
         let received_at = app.clock.now();
         let (scope, resources) = (params.take(SCOPE), params.take_all(RESOURCE));
         let found = match params.take(REFRESH_TOKEN) {
-            Some(token) => Some(find(app, &token).await),
+            Some(token) => Some(find(app, &token, received_at).await),
             None => None,
         };
         Self { scope, resources, found, received_at }
     }
 }
 
-/// Step 2. The cookie is read after the client is authenticated, so its family costs one more round trip.
-async fn presented(app: &App, in_body: Option<Found>, caller: &Caller) -> Result<Found, Error> {
-    match (in_body, &caller.cookie) {
+/// Step 2. The cookie is read after the client is authenticated, so its login costs two more round trips.
+async fn presented(app: &App, request: Request, caller: &Caller) -> Result<Found, Error> {
+    match (request.found, &caller.cookie) {
         (Some(found), _) if !caller.client.refresh_token_cookie => Ok(found),
         (Some(_), _) => Err(Error::invalid_request("The refresh token of this client is in its cookie.")),
-        (None, Some(token)) => Ok(find(app, token).await),
+        (None, Some(token)) => Ok(find(app, token, request.received_at).await),
         (None, None) if caller.client.refresh_token_cookie => Err(reject("no cookie")),
         (None, None) => Err(REFRESH_TOKEN.missing()),
     }
 }
 
-async fn find(app: &App, token: &str) -> Found {
+async fn find(app: &App, token: &str, at: u64) -> Found {
     let keys = app.keyring.current().await?;
     Ok(match RefreshToken::read(&keys.refresh_token_keys, token) {
-        Some(token) => app.store.refresh_family(token.family).await?.map(|family| (token, family)),
+        Some(token) => StoredLogin::read(&app.store, token.family, at).await?.map(|login| (token, login)),
         None => None,
     })
 }
@@ -88,12 +89,15 @@ async fn find(app: &App, token: &str) -> Found {
 /// # Errors
 /// `invalid_request`, `invalid_grant`, `invalid_scope`, `invalid_target`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version, .. } = caller;
-    let found = presented(app, request.found, caller).await?;
-    let requested = request.scope.as_deref().map(|scope| client.scope(Some(scope)));
+    let Caller { client, version, cnf, .. } = caller;
+    // A client that tries again within the grace must not lose the login because our read was slow.
+    let now = request.received_at;
+    let (requested, resources) = (request.scope.clone(), request.resources.clone());
+    let found = presented(app, request, caller).await?;
+    let requested = requested.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(|error| Error::invalid_scope(error, "the client"))?;
-    let resource = caller.resource(app, &request.resources)?;
-    let (used, family) =
+    let resource = caller.resource(app, &resources)?;
+    let (used, StoredLogin { family, records }) =
         found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
     span.record("session", used.family.log_id());
@@ -101,11 +105,10 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let keys = app.keyring.current().await?;
     span.record("user", keys.log_id(&username));
 
-    // A client that tries again within the grace must not lose the login because our read was slow.
-    let now = request.received_at;
+    check_key(&family, caller)?;
     let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };
     let is_active = is_active(app, used, &family, presented).await?;
-    let records = LoginRecords::read(&app.store, &username, &family).await?;
+    let records = records?;
     let user = match family.valid_user(records.with(Some(client)), now) {
         Ok(user) => user,
         Err(reason) => return Err(end_family(app, used, reason).await),
@@ -124,8 +127,9 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let ends_at = family.last_end(records.consent()).min(if is_active { u64::MAX } else { family.expires_at });
     let expires_in = user_token_ttl(app, client, ends_at.saturating_sub(now));
     let issuer = &app.config.issuer;
-    let resource = resource.as_deref();
-    let token = AccessToken { issuer, client, login: Some(login), resource, scope: &scope, issued_at: now, expires_in };
+    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
+    let token =
+        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
     let mut issued = Issued::new(&token, *version, &keys.current)?;
     if let Some(authorization) = &family.authorization {
         let sid = sid(&authorization.session, &client.client_id);
@@ -141,6 +145,19 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     };
     let successor = used.successor().mint(&keys.refresh_token_keys);
     Ok(issued.with_refresh_token(successor, expires_at.saturating_sub(now)))
+}
+
+/// Step 4. The key of a login is compared before anything that can end the login, so that a caller without the key changes
+/// nothing (S-1022). The key of a login that belongs to another client is not compared.
+fn check_key(family: &Family, caller: &Caller) -> Result<(), Error> {
+    let is_bound = caller.client.is_public() && family.client_id == caller.client.client_id;
+    match (&family.cnf, &caller.cnf) {
+        (Some(_), None) if is_bound => Err(Error::no_dpop_proof()),
+        (Some(bound), Some(key)) if is_bound && bound != key => {
+            Err(reject("the refresh token is bound to another key"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Step 4. Returns true if the refresh token is the active one, and false for a retry.

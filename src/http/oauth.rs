@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::routing::{MethodRouter, get, post};
 
 use super::{cors, only};
 use crate::app::App;
 use crate::error::Error;
 
+mod binding;
 mod cookie;
 mod introspect;
 mod post;
@@ -19,22 +20,24 @@ mod token;
 mod userinfo;
 
 /// Builds the routes.
-pub(super) fn router() -> Router<Arc<App>> {
+pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let of_pages = |routes: MethodRouter<Arc<App>>| {
         only(cors::METHODS, routes.options(cors::preflight)).layer(from_fn(cors::by_origin))
     };
     let challenged = |routes: MethodRouter<Arc<App>>| routes.layer(from_fn(cors::challenge));
+    let token = challenged(of_pages(post(token::post)));
     Router::new()
-        .route("/oauth/token", challenged(of_pages(post(token::post))))
-        .route("/oauth/revoke", challenged(of_pages(post(revoke::post))))
-        .route("/oauth/introspect", challenged(only("POST", post(introspect::post))))
+        .route(token::PATH, token.layer(from_fn_with_state(app.clone(), binding::add_nonce)))
+        .route(revoke::PATH, challenged(of_pages(post(revoke::post))))
+        .route(introspect::PATH, challenged(only("POST", post(introspect::post))))
 }
 
 /// Builds the routes of a deployment with login pages.
-pub(super) fn with_pages() -> Router<Arc<App>> {
+pub(super) fn with_pages(app: &Arc<App>) -> Router<Arc<App>> {
     let routes = get(userinfo::handle).post(userinfo::handle).options(cors::preflight_for_everyone);
     let routes = only(cors::METHODS_FOR_EVERYONE, routes).layer(map_response(userinfo::headers));
-    Router::new().route("/oauth/userinfo", routes.layer(map_response(cors::for_everyone)))
+    let routes = routes.layer(map_response(cors::for_everyone));
+    Router::new().route(userinfo::PATH, routes.layer(from_fn_with_state(app.clone(), binding::add_nonce)))
 }
 
 /// Builds the routes of a deployment without login pages. The metadata of every server has an authorization endpoint.

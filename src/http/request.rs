@@ -5,6 +5,7 @@ pub mod authorization;
 pub mod body;
 pub mod cookies;
 pub mod credentials;
+pub mod dpop;
 pub mod form;
 pub mod json;
 pub mod media_type;

@@ -6,6 +6,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use super::document::key_set_of_pem;
 use super::{Document, KeyError, SigningKey, derive};
 use crate::consent::ConfirmKeys;
+use crate::dpop::NonceKeys;
 use crate::refresh_token::RefreshTokenKeys;
 use crate::user::Username;
 
@@ -15,6 +16,8 @@ const LOG_LABEL: &[u8] = b"countersign log v1";
 const CONSENT_LABEL: &[u8] = b"countersign consent v1";
 /// The label of the keys that prove forms of the account page.
 const ACCOUNT_LABEL: &[u8] = b"countersign account v1";
+/// The label of the keys of nonces.
+const DPOP_NONCE_LABEL: &[u8] = b"countersign dpop nonce v1";
 
 /// All keys of one version of the secret.
 pub struct KeySet {
@@ -28,6 +31,8 @@ pub struct KeySet {
     pub consent_keys: ConfirmKeys,
     /// The keys that prove forms of the account page.
     pub account_keys: ConfirmKeys,
+    /// The keys of the nonces of DPoP proofs.
+    pub dpop_nonce_keys: NonceKeys,
     /// The public keys, with which our own tokens are verified.
     pub public_keys: JwkSet,
     /// The public keys, as other verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
@@ -66,6 +71,7 @@ impl KeySet {
             log_keys: log_keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key)).collect(),
             consent_keys: ConfirmKeys::new(refresh.derive(CONSENT_LABEL)?),
             account_keys: ConfirmKeys::new(refresh.derive(ACCOUNT_LABEL)?),
+            dpop_nonce_keys: NonceKeys::new(refresh.derive(DPOP_NONCE_LABEL)?),
             current,
             refresh_token_keys: RefreshTokenKeys::new(&refresh.current, refresh.others.iter().map(Vec::as_slice)),
             public_keys,

@@ -142,7 +142,8 @@ impl Keyring {
         });
     }
 
-    fn last_good(&self) -> Option<Arc<KeySet>> {
+    /// Returns the last good set. Loads nothing.
+    pub fn last_good(&self) -> Option<Arc<KeySet>> {
         self.set.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

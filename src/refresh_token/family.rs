@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Authorization;
+use crate::confirmation::Confirmation;
 use crate::scope::Scope;
 
 /// The reason of [`Standing::Undecided`], for the log.
@@ -44,6 +45,9 @@ pub struct Family {
     pub expires_at: u64,
     /// The audience of the login's tokens, if the login named a resource.
     pub resource: Option<String>,
+    /// The key that the refresh tokens are bound to, if the client is public and proved a key at the login or at the exchange
+    /// of its code.
+    pub cnf: Option<Confirmation>,
     /// The authorization request and the records that a login by code depends on. Absent in logins by password.
     pub authorization: Option<Box<Authorization>>,
 }

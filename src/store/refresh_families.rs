@@ -41,12 +41,28 @@ impl Store {
     /// Makes the successor of `used` the active generation of its family, if `used` is the active one. All guarantees
     /// about refresh tokens depend on this conditional update.
     ///
-    /// `next` is the new state of the family. Its client is compared; the attributes that a use changes are written.
+    /// `next` is the new state of the family. Its client is compared; the attributes that a use changes are written,
+    /// and the key that the refresh tokens are bound to.
     /// The condition is that the [standing](Family::standing) of `used` at `next.rotated_at` is `Active`.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn rotate_refresh_token(&self, used: RefreshToken, next: &Family) -> Result<Rotation, StoreError> {
+        let update = "SET generation = :next, rotated_at = :now, rotated_by = :rotated_by, expires_at = :expires_at";
+        let (update, cnf) = match &next.cnf {
+            Some(cnf) => (format!("{update}, cnf = :cnf"), Some(AttributeValue::M(self.grants.encode(cnf)?))),
+            None => (update.to_owned(), None),
+        };
+        let values = [
+            (":used", number(used.generation)),
+            (":false", AttributeValue::Bool(false)),
+            (":client_id", string(&next.client_id)),
+            (":now", number(next.rotated_at)),
+            (":next", number(next.generation)),
+            (":rotated_by", string(&next.rotated_by)),
+            (":expires_at", number(next.expires_at)),
+        ];
+        let values = values.into_iter().chain(cnf.map(|cnf| (":cnf", cnf)));
         let request = self
             .dynamodb
             .update_item()
@@ -56,16 +72,8 @@ impl Store {
                 "generation = :used AND revoked = :false AND client_id = :client_id \
                  AND expires_at > :now AND absolute_expires_at > :now",
             )
-            .update_expression(
-                "SET generation = :next, rotated_at = :now, rotated_by = :rotated_by, expires_at = :expires_at",
-            )
-            .expression_attribute_values(":used", number(used.generation))
-            .expression_attribute_values(":false", AttributeValue::Bool(false))
-            .expression_attribute_values(":client_id", string(&next.client_id))
-            .expression_attribute_values(":now", number(next.rotated_at))
-            .expression_attribute_values(":next", number(next.generation))
-            .expression_attribute_values(":rotated_by", string(&next.rotated_by))
-            .expression_attribute_values(":expires_at", number(next.expires_at))
+            .update_expression(update)
+            .set_expression_attribute_values(Some(values.map(|(name, value)| (name.to_owned(), value)).collect()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match send(request).await {
             Ok(_) => Ok(Rotation::Rotated),

@@ -1,6 +1,7 @@
 //! A token of either kind, which a client presents to revoke or to introspect it.
 
 use super::verify::{Holder, VerifiedToken, verify};
+use crate::confirmation::Confirmation;
 use crate::keys::KeySet;
 use crate::refresh_token::{FamilyId, RefreshToken};
 
@@ -18,6 +19,14 @@ impl PresentedToken {
         match RefreshToken::read(&keys.refresh_token_keys, text) {
             Some(token) => Some(Self::Refresh(token)),
             None => verify(text, issuer, &keys.public_keys, now).ok().map(|token| Self::Access(Box::new(token))),
+        }
+    }
+
+    /// Returns the key that an access token is bound to.
+    pub fn cnf(&self) -> Option<&Confirmation> {
+        match self {
+            Self::Access(token) => token.cnf.as_ref(),
+            Self::Refresh(_) => None,
         }
     }
 

@@ -7,10 +7,10 @@ pub use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Map, Value};
 
 use super::TokenVersion;
+use crate::jwt::{Parts, json};
 
 mod claims;
 mod hint;
-mod json;
 mod problem;
 mod signature;
 mod verified;
@@ -22,28 +22,29 @@ pub use verified::{Holder, VerifiedToken};
 /// The largest size of a token in bytes.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// The parts of a signed JWT in compact serialization (RFC 7515 section 3.1).
-#[derive(Clone, Copy)]
-struct Parts<'a> {
-    /// The signed text: the header, a dot and the claims.
-    message: &'a str,
-    header: &'a str,
-    claims: &'a str,
-    signature: &'a str,
+/// The largest depth of the JSON in a token: that of `serde_json`, because an operator may nest `dealer` and `system`.
+const MAX_DEPTH: usize = 127;
+
+fn parts_of(token: &str) -> Result<Parts<'_>, Problem> {
+    if token.len() > MAX_BYTES {
+        return Err(Problem::TooLong(token.len()));
+    }
+    Parts::of(token).ok_or_else(|| Problem::Parts(token.split('.').count()))
 }
 
-impl<'a> Parts<'a> {
-    fn of(token: &'a str) -> Result<Self, Problem> {
-        if token.len() > MAX_BYTES {
-            return Err(Problem::TooLong(token.len()));
-        }
-        let parts = || Some((token.rsplit_once('.')?, token.split_once('.')?.0));
-        let Some(((message, signature), header)) = parts().filter(|_| token.matches('.').count() == 2) else {
-            return Err(Problem::Parts(token.split('.').count()));
-        };
-        let claims = message.strip_prefix(header).and_then(|rest| rest.strip_prefix('.')).unwrap_or_default();
-        Ok(Self { message, header, claims, signature })
+/// Returns the object of a part, even if a member is repeated, which is a problem.
+fn object(part: Part, text: &str, problems: &mut Vec<Problem>) -> Option<Map<String, Value>> {
+    let Some(json) = json::decode(text) else {
+        problems.push(Problem::Encoding(part));
+        return None;
+    };
+    let object = serde_json::from_slice(&json).ok();
+    if object.is_none() {
+        problems.push(Problem::NotAnObject(part));
+    } else if !json::is_unique(&json, MAX_DEPTH) {
+        problems.push(Problem::Repeated(part));
     }
+    object
 }
 
 /// The result of an inspection. Contains the header and the claims even if they cannot be trusted.
@@ -67,7 +68,7 @@ impl Inspection {
 
     /// Checks the header and the signature.
     fn check_signature(&mut self, parts: Parts<'_>, keys: Option<&JwkSet>) {
-        self.header = json::object(Part::Header, parts.header, &mut self.problems);
+        self.header = object(Part::Header, parts.header, &mut self.problems);
         if let Some(header) = &self.header {
             self.version = signature::check_type(header, &mut self.problems);
             signature::check(header, (parts.message, parts.signature), keys, &mut self.problems);
@@ -76,7 +77,7 @@ impl Inspection {
 
     /// Checks the claims.
     fn check_claims(&mut self, parts: Parts<'_>, issuer: &str, now: u64) {
-        self.claims = json::object(Part::Payload, parts.claims, &mut self.problems);
+        self.claims = object(Part::Payload, parts.claims, &mut self.problems);
         if let Some(claims) = &self.claims {
             claims::check(claims, self.version, issuer, &mut self.problems);
             claims::check_times(claims, now, &mut self.problems);
@@ -94,7 +95,7 @@ impl Inspection {
 /// # Errors
 /// The first [`Problem`].
 pub fn verify(token: &str, issuer: &str, keys: &JwkSet, now: u64) -> Result<VerifiedToken, Problem> {
-    let parts = Parts::of(token)?;
+    let parts = parts_of(token)?;
     let mut inspection = Inspection::default();
     inspection.check_signature(parts, Some(keys));
     inspection.first_problem()?;
@@ -107,7 +108,7 @@ pub fn verify(token: &str, issuer: &str, keys: &JwkSet, now: u64) -> Result<Veri
 /// Without keys, the signature is not verified, and that is a problem, too. The audience is not checked.
 pub fn inspect(token: &str, issuer: &str, keys: Option<&JwkSet>, now: u64) -> Inspection {
     let mut inspection = Inspection::default();
-    match Parts::of(token) {
+    match parts_of(token) {
         Ok(parts) => {
             inspection.check_signature(parts, keys);
             inspection.check_claims(parts, issuer, now);

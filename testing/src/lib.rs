@@ -2,6 +2,7 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | [`client_key`] | key pairs of clients, and the JWTs that they sign |
 //! | [`cloud`] | an emulated AWS: DynamoDB and Secrets Manager |
 //! | [`audit_log`] | the emulated CloudWatch Logs Insights |
 //! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
@@ -14,6 +15,8 @@
 //! | [`gallery`] | every page in each of its states |
 //! | [`guess`] | verification of passwords and secrets without a request |
 //! | [`demo`] | the fixtures of the local example |
+//! | [`proof`] | the keys and the DPoP proofs of clients |
+//! | [`jwt`], [`issuer`] | JWTs of other parties; an issuer of another party |
 //! | [`request`], [`response`] | requests; responses with the checks that every response must pass |
 //! | [`contract`] | `openapi.yaml`, which every response must follow |
 //! | [`flow`] | each kind of request, with a deployment in the state that it needs |
@@ -34,6 +37,8 @@
 #[cfg(feature = "emulator")]
 pub mod audit_log;
 pub mod canned;
+#[cfg(feature = "emulator")]
+pub mod client_key;
 #[cfg(feature = "emulator")]
 pub mod cloud;
 #[cfg(feature = "emulator")]
@@ -59,7 +64,13 @@ pub mod guess;
 #[cfg(feature = "emulator")]
 pub mod interceptor;
 #[cfg(feature = "emulator")]
+pub mod issuer;
+#[cfg(feature = "emulator")]
+pub mod jwt;
+#[cfg(feature = "emulator")]
 pub mod log_lines;
+#[cfg(feature = "emulator")]
+pub mod proof;
 #[cfg(feature = "emulator")]
 pub mod request;
 #[cfg(feature = "emulator")]
@@ -75,6 +86,7 @@ pub use emulator::*;
 mod emulator {
     use std::task::Poll;
 
+    pub use crate::client_key::ClientKeyPair;
     pub use crate::cloud::Cloud;
     pub use crate::command_line::{CommandLine, CommandOutput, file, fresh_path};
     pub use crate::contract::{CONTRACT, assert_documented, examples, resolved, schema};
@@ -86,9 +98,10 @@ mod emulator {
     };
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};
-    pub use crate::function::{Function, event};
+    pub use crate::function::{Function, event, gateway_response};
     pub use crate::interceptor::Interceptor;
     pub use crate::log_lines::LogLines;
+    pub use crate::proof::{ProofKey, access_token_hash};
     pub use crate::request::{RequestBuilder, basic, form, form_body, percent, raw_form, raw_json};
     pub use crate::response::{Claims, Response, changed_token};
 

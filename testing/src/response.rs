@@ -64,6 +64,19 @@ impl Response {
         assert_eq!(self.header("access-control-allow-origin"), Some("*"));
     }
 
+    /// Asserts the whole error response to a request with a bound access token or a proof (RFC 9449 section 7.1), which
+    /// every page may read.
+    #[track_caller]
+    pub fn assert_dpop_error(&self, status: u16, error: &str) {
+        assert_eq!((self.status, &self.body["error"]), (status, &Value::from(error)), "{:?}", self.bytes);
+        self.assert_common();
+        self.assert_description();
+        let challenge = format!(r#"DPoP error="{error}", algs="ES256 EdDSA Ed25519""#);
+        assert_eq!(self.header("www-authenticate"), Some(&*challenge));
+        assert_eq!(self.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(self.header("access-control-expose-headers"), Some("DPoP-Nonce, WWW-Authenticate"));
+    }
+
     /// Asserts an error body with exactly two members.
     #[track_caller]
     fn assert_description(&self) {
@@ -111,7 +124,6 @@ impl Response {
     pub fn assert_issued(&self, version: u8) -> Claims {
         assert_eq!(self.status, 200, "{:?}", self.bytes);
         self.assert_common();
-        assert_eq!(self.body["token_type"], "Bearer");
         assert!(self.body["expires_in"].is_u64());
         let mut members = vec!["token_type", "expires_in", "access_token", "refresh_token", "scope", "id_token"];
         members.retain(|member| !self.body[member].is_null());
@@ -122,6 +134,7 @@ impl Response {
         assert_eq!(self.body.as_object().unwrap().len(), members.len());
 
         let claims = Claims::verify(self.body["access_token"].as_str().unwrap(), version);
+        assert_eq!(self.body["token_type"], if claims.0["cnf"].is_null() { "Bearer" } else { "DPoP" });
         assert_eq!(self.body["expires_in"], claims.number("exp") - claims.number("iat"));
         if version == 2 {
             assert_eq!(self.body["scope"], claims.0["scope"]);
@@ -184,7 +197,7 @@ impl Claims {
         assert_eq!(header.typ.as_deref(), Some(if version == 1 { "JWT" } else { "at+jwt" }));
         assert!(header.kid.is_some());
 
-        let optional: &[&str] = if version == 1 { &["dealer", "system"] } else { &["auth_time"] };
+        let optional: &[&str] = if version == 1 { &["dealer", "system"] } else { &["auth_time", "cnf"] };
         let mut required = vec!["iss", "aud", "sub", "iat", "nbf", "exp", "jti"];
         required.extend(if version == 1 { &["scopes"][..] } else { &["client_id", "scope"][..] });
         for name in &required {

@@ -18,6 +18,12 @@ PARAMETERS = {
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/12ab-34",
     "ApiDomainName": "a1b2c3d4e5.execute-api.eu-west-2.amazonaws.com",
 }
+ORIGIN = {
+    "DomainName": "origin.example.com",
+    "CertificateArn": "arn:aws:acm:eu-west-2:123456789012:certificate/12ab-34",
+    "TruststoreUri": "s3://example-truststore/ca.pem",
+    "ApiId": "a1b2c3d4e5",
+}
 PUBLISHED = ["/.well-known/jwks.json", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]
 
 
@@ -109,6 +115,24 @@ def test_every_connection_requires_tls_1_2(distribution):
     [origin] = distribution["Origins"]
     assert origin["DomainName"] == PARAMETERS["ApiDomainName"]
     assert origin["CustomOriginConfig"] == {"OriginProtocolPolicy": "https-only", "OriginSSLProtocols": ["TLSv1.2"]}
+
+
+def test_the_api_accepts_only_the_client_certificate_of_the_distribution(example):
+    client = {"ClientCertificateArn": PARAMETERS["CertificateArn"]}
+    configured = resolve(example, **PARAMETERS, **client)["Distribution"]["Properties"]["DistributionConfig"]
+    [origin] = configured["Origins"]
+    assert origin["CustomOriginConfig"]["OriginMtlsConfig"] == client
+    resources = resolve(template("examples/behind-cloudfront/origin.yaml"), **ORIGIN)
+    domain, mapping = (resources[name]["Properties"] for name in ("Domain", "Mapping"))
+    assert domain["MutualTlsAuthentication"] == {"TruststoreUri": ORIGIN["TruststoreUri"]}
+    assert domain["DomainName"] == ORIGIN["DomainName"]
+    [configuration] = domain["DomainNameConfigurations"]
+    assert configuration["SecurityPolicy"] == "TLS_1_2" and configuration["CertificateArn"] == ORIGIN["CertificateArn"]
+    # The template of the service must not create this domain, because it would be the issuer.
+    assert mapping == {"DomainName": {"Ref": "Domain"}, "ApiId": ORIGIN["ApiId"], "Stage": "$default"}
+    proxy = {"Issuer": f"https://{PARAMETERS['DomainName']}", "DefaultUrl": "off"}
+    api = resolve(template(), **proxy)["Api"]["Properties"]
+    assert api["DisableExecuteApiEndpoint"] is True
 
 
 def test_one_rule_blocks_addresses_with_too_many_requests(example, resources, distribution):

@@ -38,6 +38,8 @@ def test_the_domain_is_the_issuer_and_the_only_endpoint(cloud, build_folder):
     ({"DomainName": DOMAIN}, "DomainName and CertificateArn"),
     ({"CertificateArn": CERTIFICATE}, "DomainName and CertificateArn"),
     ({"DomainName": DOMAIN, "CertificateArn": CERTIFICATE, "Issuer": "https://a.b"}, "leave Issuer empty"),
+    ({"DefaultUrl": "off"}, "set Issuer if DefaultUrl is off"),
+    ({"DefaultUrl": "off", "DomainName": DOMAIN, "CertificateArn": CERTIFICATE}, "set Issuer if DefaultUrl is off"),
     ({"UserTokenTtl": 1}, "must be a number not less than 60"),
     ({"Tracing": "Sometimes"}, "is not in AllowedValues"),
 ])

@@ -238,8 +238,8 @@ def test_an_invalid_setting_is_an_error(arguments, text):
 
 def test_deploy_keeps_the_saved_parameters(tmp_path):
     """A parameter on SAM's command line replaces all saved parameters, so the Makefile must pass all of them."""
-    def saved_parameters(argument):
-        command = [sys.executable, ROOT / "tools/saved_parameters.py", argument]
+    def saved_parameters(*arguments):
+        command = [sys.executable, ROOT / "tools/saved_parameters.py", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
 
     assert saved_parameters("Architecture") == ""
@@ -248,10 +248,15 @@ def test_deploy_keeps_the_saved_parameters(tmp_path):
     (tmp_path / "samconfig.toml").write_text(
         'version = 0.1\n[default.deploy.parameters]\nparameter_overrides = "DomainName=\\"login.example.com\\" '
         'Issuer=\\"\\" Architecture=\\"arm64\\" MemorySize=\\"512\\""\n'
+        '[staging.deploy.parameters]\nparameter_overrides = "Watch=basic Release=41"\n'
     )
     assert saved_parameters("Architecture") == "arm64"
     others = 'DomainName="login.example.com" Issuer="" Architecture={} MemorySize="512"'
     assert saved_parameters("Architecture=x86_64") == others.format("x86_64")
+    staging = ["--config-env", "staging"]
+    assert saved_parameters(*staging, "Watch") == "basic"
+    assert saved_parameters(*staging, "Release=42") == "Watch=basic Release=42"
+    assert saved_parameters(*staging, "Architecture=arm64") == 'Watch=basic Release="" Architecture=arm64', "a release has a new name"
 
 
 @pytest.mark.parametrize("command", ["deploy-local", "watch", "invoke", "e2e", "deploy"])

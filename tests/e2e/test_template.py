@@ -52,7 +52,8 @@ def test_resources_have_no_circular_dependency(translated):
     assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(resources)
 
 
-ROLES = {"ApiRole", "RotateRole", "ScheduleRole"}
+ROLES = {"ApiRole", "RotateRole", "ScheduleRole", "ReleaseRole"}
+RELEASE = {"Release": "42"}
 KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
@@ -63,7 +64,7 @@ def test_s_603_each_role_has_only_its_inline_policy(translated):
     assert not resources_of_type(translated, "AWS::IAM::Policy")
     assert not resources_of_type(translated, "AWS::IAM::ManagedPolicy")
     for parameters, boundary in [({}, None), ({"PermissionsBoundaryArn": BOUNDARY}, BOUNDARY)]:
-        resources = resolve(translated, **parameters)
+        resources = resolve(translated, **parameters, **RELEASE)
         for name in ROLES:
             role = resources[name]["Properties"]
             assert "ManagedPolicyArns" not in role and len(role["Policies"]) == 1
@@ -74,12 +75,14 @@ def test_s_603_optional_permissions_are_granted_only_if_their_parameter_is_set(t
     def optional(**parameters):
         return {
             (name, statement["Sid"])
-            for name in ROLES for policy in resolve(translated, **parameters)[name]["Properties"]["Policies"]
+            for name, role in resolve(translated, **parameters).items() if name in ROLES
+            for policy in role["Properties"]["Policies"]
             for statement in policy["PolicyDocument"]["Statement"]
             if statement["Resource"] == "*" or str(statement["Action"]).count("kms:")
         }
 
     assert optional() == set()
+    assert optional(**RELEASE) == {("ReleaseRole", "ReadAlarm")}
     assert optional(Tracing="Active") == {("ApiRole", "SendTraces")}
     assert optional(KmsKeyArn=KEY) == {("ApiRole", "DecryptTablesAndSecret"), ("RotateRole", "DecryptAndEncryptSecret")}
 
@@ -103,18 +106,57 @@ def routes(translated):
     return {properties(translated, name)["RouteKey"]: properties(translated, name) for name in names}
 
 
-def test_s_603_only_the_api_may_invoke_the_function(translated):
-    [permission] = resources_of_type(translated, "AWS::Lambda::Permission")
-    permission = resolve(translated)[permission]["Properties"]
-    assert permission["Action"] == "lambda:InvokeFunction"
-    assert permission["Principal"] == "apigateway.amazonaws.com"
+@pytest.mark.parametrize(("parameters", "targets"), [({}, ["ApiFunction"]), (RELEASE, ["ApiAlias", "ApiFunction"])])
+def test_s_603_only_the_api_may_invoke_the_function(translated, parameters, targets):
+    resources = resolve(translated, **parameters).values()
+    permissions = [each["Properties"] for each in resources if each["Type"] == "AWS::Lambda::Permission"]
+    assert sorted(permission["FunctionName"]["Ref"] for permission in permissions) == targets
     assert not resources_of_type(translated, "AWS::Lambda::Url")
     arn = "arn:aws:execute-api:eu-west-2:000000000000"
     calls = ["POST/oauth/token", "POST/oauth/introspect", "GET/.well-known/*", "$default"]
     assert len(calls) == len(routes(translated))
-    for call in calls:
-        assert fnmatchcase(f"{arn}:${{Api}}/$default/{call}", permission["SourceArn"])
-        assert not fnmatchcase(f"{arn}:another/$default/{call}", permission["SourceArn"])
+    for permission in permissions:
+        assert permission["Action"] == "lambda:InvokeFunction"
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        for call in calls:
+            assert fnmatchcase(f"{arn}:${{Api}}/$default/{call}", permission["SourceArn"])
+            assert not fnmatchcase(f"{arn}:another/$default/{call}", permission["SourceArn"])
+
+
+def test_without_a_release_the_api_invokes_the_function_and_codedeploy_is_not_used(translated):
+    by_default, released = resolve(translated), resolve(translated, **RELEASE)
+    assert released.keys() - by_default.keys() == {
+        "ApiVersion", "ApiAlias", "AliasPermission", "ReleaseApplication", "ReleaseGroup", "ReleaseRole",
+    }
+    assert not by_default.keys() - released.keys()
+    changed = {name for name in by_default if by_default[name] != released[name]}
+    assert changed == {"ApiFunction", "ApiIntegration"}, "the rotation function has no version"
+    assert by_default["ApiFunction"]["Properties"]["Description"] == "Handles requests of the HTTP API"
+    uri = by_default["ApiIntegration"]["Properties"]["IntegrationUri"]
+    assert uri.endswith("/functions/${ApiFunction.Arn}/invocations")
+
+
+def test_a_release_moves_requests_to_a_new_version_and_back_if_the_error_alarm_is_raised(translated):
+    resources = resolve(translated, **RELEASE)
+    version, alias, group = resources["ApiVersion"], resources["ApiAlias"], resources["ReleaseGroup"]["Properties"]
+    # Each name changes the function, so that a version can be published, and the version, so that it is replaced.
+    assert version["Properties"] == {"FunctionName": {"Ref": "ApiFunction"}, "Description": "release 42"}
+    assert resources["ApiFunction"]["Properties"]["Description"].endswith("release 42")
+    assert version["UpdateReplacePolicy"] == version["DeletionPolicy"] == "Delete", "old versions do not accumulate"
+    assert alias["Properties"]["FunctionVersion"] == {"Fn::GetAtt": ["ApiVersion", "Version"]}
+    assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"] == {
+        "ApplicationName": {"Ref": "ReleaseApplication"}, "DeploymentGroupName": {"Ref": "ReleaseGroup"},
+    }
+    integration = resources["ApiIntegration"]["Properties"]
+    assert integration["IntegrationUri"].endswith("/functions/${ApiAlias}/invocations")
+    assert "${AliasPermission}" in integration["Description"], "the permission exists before the first request"
+    assert group["AlarmConfiguration"] == {"Enabled": True, "Alarms": [{"Name": {"Ref": "FaultAlarm"}}]}
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    minutes = int(re.fullmatch(r"CodeDeployDefault\.LambdaCanary10Percent(\d+)Minutes", group["DeploymentConfigName"])[1])
+    assert minutes >= 2 * resources["FaultAlarm"]["Properties"]["EvaluationPeriods"]
+    assert translated["Resources"]["ReleaseRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {
+        "Service": "codedeploy.amazonaws.com",
+    }
 
 
 def test_token_requests_introspections_and_published_documents_have_their_own_throttling_limits(translated):
@@ -153,6 +195,17 @@ DOMAIN = {"DomainName": "login.example.com", "CertificateArn": "arn:aws:acm:eu-w
 OTHER_ENDPOINTS = ("AWS::ApiGateway::", "AWS::CloudFront::", "AWS::ElasticLoadBalancingV2::", "AWS::Lambda::Url")
 
 
+PROXY = {"Issuer": "https://login.example.com", "DefaultUrl": "off"}
+
+
+@pytest.mark.parametrize(("parameters", "disabled"), [
+    ({}, False), ({"Issuer": PROXY["Issuer"]}, False), (PROXY, True), (DOMAIN, True),
+])
+def test_a_domain_or_a_proxy_can_be_the_only_way_to_the_api(translated, parameters, disabled):
+    api = resolve(translated, **parameters)["Api"]["Properties"]
+    assert api["DisableExecuteApiEndpoint"] is disabled
+
+
 @pytest.mark.parametrize("domain", [{}, DOMAIN])
 def test_s_106_every_endpoint_requires_tls(translated, domain):
     """API Gateway enforces TLS 1.2 at all endpoints of HTTP APIs (developer guide, "Security policy for HTTP APIs")."""
@@ -180,8 +233,12 @@ def test_a_custom_domain_is_the_issuer(translated):
     issuer = properties(translated, "ApiFunction")["Environment"]["Variables"]["ISSUER"]
     assert issuer["Fn::If"][:2] == ["HasDomain", {"Fn::Sub": "https://${DomainName}"}]
     assert translated["Outputs"]["Issuer"]["Value"] == issuer
-    token_url = translated["Outputs"]["TokenUrl"]["Value"]
-    assert token_url["Fn::If"][:2] == ["HasDomain", {"Fn::Sub": "https://${DomainName}/oauth/token"}]
+    for output, path in [("TokenUrl", "/oauth/token"), ("JwksUrl", "/.well-known/jwks.json")]:
+        domain, otherwise = translated["Outputs"][output]["Value"]["Fn::If"][1:]
+        assert domain == {"Fn::Sub": f"https://${{DomainName}}{path}"}
+        proxy, default = otherwise["Fn::If"][1:]
+        assert proxy == {"Fn::Sub": f"${{Issuer}}{path}"}, "the default URL may be disabled"
+        assert default["Fn::Sub"].endswith(f".${{AWS::URLSuffix}}{path}")
 
 
 def test_the_tables_are_retained_encrypted_and_recoverable(translated):
@@ -292,6 +349,7 @@ def test_every_parameter_is_described_constrained_and_used(translated):
     ("AlarmEmail", ["", "a.b+c@example.com"], ["a", "a@", "@a", "a b@c", "a@b@c"]),
     ("AlarmTopicArn", ["arn:aws:sns:eu-west-2:123456789012:alarms"], ["alarms", "arn:aws:sqs:eu-west-2:1:x"]),
     ("RefreshGrace", ["0", "5", "9", "10", "59", "60"], ["1", "4", "61", "05", "600", "-5", "5.5", ""]),
+    ("Release", ["", "42", "2026-11-26_a.1"], ["a b", "a/b", "x" * 65]),
     ("ReservedConcurrency", ["", "1", "1000"], ["0", "01", "-1", "1e3", "x"]),
     ("KmsKeyArn", [KEY], ["key", KEY.replace(":key/", ":alias/"), KEY.replace("kms", "s3")]),
     ("PermissionsBoundaryArn", [BOUNDARY, "arn:aws:iam::aws:policy/x/y"], ["boundary", "arn:aws:iam::1:role/x"]),

@@ -18,6 +18,7 @@ fn full() -> Value {
         "default_scopes": ["a:1", "b"], "audience": "https://api.example", "resources": ["https://b.example/*"],
         "access_token_ttl": 60, "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"],
         "user_address": "forwarded", "introspects": ["https://a.example/*"], "first_party": true, "require_pkce": false,
+        "dpop_bound_access_tokens": true,
         "redirect_uris": ["com.example.app:/cb", "https://a.example/cb"],
         "post_logout_redirect_uris": ["https://a.example/bye"],
         "client_uri": "https://a.example", "policy_uri": "https://a.example/privacy",

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, NOW, Response, SERVICE, TestApp, basic, form, raw_json};
 
+mod assertion;
 mod basic;
 mod public;
 

@@ -1,6 +1,7 @@
 //! `src/grant`: one file per grant, and their shared promises.
 
 mod authorization_code;
+mod bound;
 mod client_credentials;
 mod families;
 mod hash_upgrades;

@@ -4,7 +4,7 @@ mod bodies;
 mod cookies;
 mod cors;
 mod headers;
-mod oauth;
+pub mod oauth;
 mod openapi;
 mod pages;
 mod parameters;

@@ -21,6 +21,7 @@ mod config;
 mod conformance;
 mod consent;
 mod date;
+mod dpop;
 mod faults;
 mod gateway;
 mod grant;

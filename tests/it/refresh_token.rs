@@ -30,6 +30,7 @@ fn family() -> Family {
         absolute_expires_at: 9_000,
         expires_at: 5_000,
         resource: None,
+        cnf: None,
         authorization: None,
     }
 }

@@ -51,6 +51,7 @@ impl Stored {
             absolute_expires_at: NEVER,
             expires_at: NEVER,
             resource: None,
+            cnf: None,
             authorization: None,
         }
     }

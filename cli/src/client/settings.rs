@@ -70,6 +70,18 @@ pub struct Settings {
     /// The client must use PKCE; false only for a client with secrets that cannot
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     require_pkce: Option<bool>,
+    /// The client gets only access tokens that are bound to a key (DPoP)
+    #[arg(
+        long = "dpop-bound",
+        num_args = 0,
+        default_missing_value = "true",
+        default_value_if("no_dpop_bound", "true", "false")
+    )]
+    dpop_bound_access_tokens: Option<bool>,
+    /// The client may also get access tokens that are not bound to a key
+    #[arg(long, conflicts_with = "dpop_bound_access_tokens")]
+    #[serde(skip)]
+    no_dpop_bound: bool,
     /// The https page of the client; the consent page links to it
     #[arg(long, value_name = "URL")]
     client_uri: Option<String>,

@@ -152,6 +152,7 @@ fn form_name(form: Form) -> &'static str {
         Form::Scopes => "an array of scope tokens",
         Form::Time => "a whole number of seconds",
         Form::Object => "an object",
+        Form::Confirmation => "the confirmation of one key",
     }
 }
 

@@ -8,7 +8,7 @@ use countersign::refresh_token::Family;
 use countersign::revocation::{RevokedToken, owner};
 use countersign::token::presented::PresentedToken;
 use countersign::token::verify::{Holder, inspect};
-use countersign::user::{User, Username};
+use countersign::user::User;
 use serde::Serialize;
 
 use super::inspect::{View, format, problems};
@@ -107,11 +107,7 @@ impl State {
             Some(client_id) => store.client(client_id).await?,
             None => None,
         };
-        let username = family.as_ref().and_then(|family| Username::parse(&family.username));
-        let records = match (&username, &family) {
-            (Some(username), Some(family)) => LoginRecords::read(store, username, family).await?,
-            _ => LoginRecords::default(),
-        };
+        let records = LoginRecords::read(store, family.as_ref(), now).await?;
         let records = records.with(client.as_ref());
         let revoked = match token {
             PresentedToken::Access(token) if token.holder == Holder::Service => {

@@ -64,6 +64,13 @@ async fn flags_are_written_and_removed() {
     let unknown = ["client", "update", SERVICE.0, "--remove-resource", "urn:a"];
     line.run(&unknown).await.assert(1, "has no resource \"urn:a\"");
     assert_eq!(update(&["--unset", "resources"]).await["resources"], Value::Null);
+    assert_eq!(update(&["--dpop-bound"]).await["dpop_bound_access_tokens"], true);
+    assert_eq!(stored(&test, SERVICE.0)["dpop_bound_access_tokens"], json!({"BOOL": true}));
+    assert_eq!(update(&["--name", "n"]).await["dpop_bound_access_tokens"], true);
+    assert_eq!(update(&["--no-dpop-bound"]).await["dpop_bound_access_tokens"], Value::Null);
+    line.run(&["client", "update", SERVICE.0, "--dpop-bound", "--no-dpop-bound"])
+        .await
+        .assert(2, "cannot be used with");
     let shown = update(&["--first-party=false", "--unset", "tos-uri"]).await;
     assert_eq!((&shown["first_party"], &shown["tos_uri"]), (&Value::Null, &Value::Null));
     assert_eq!(stored(&test, SERVICE.0)["first_party"], Value::Null);

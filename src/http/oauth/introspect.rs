@@ -9,11 +9,12 @@ use axum::{Extension, Json};
 use serde::Serialize;
 
 use super::post::{Body, Post};
-use super::presented::{self, NOT_OURS, Presented, TOKEN, records_of};
+use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
-use crate::client_auth::authenticate;
+use crate::client_auth::{Context, authenticate};
 use crate::error::Error;
+use crate::grant::records::{LoginRecords, StoredLogin};
 use crate::http::decision::Decision;
 use crate::introspection::{Evidence, active, may_see};
 use crate::params::Param;
@@ -22,6 +23,9 @@ use crate::revocation::RevokedToken;
 use crate::store::StoreError;
 use crate::token::presented::PresentedToken;
 use crate::token::verify::Holder;
+
+/// The path of the endpoint.
+pub(super) const PATH: &str = "/oauth/introspect";
 
 /// Returns the parameter of this name, if the endpoint defines it.
 fn defined(name: &str) -> Option<Param> {
@@ -42,14 +46,15 @@ pub(super) async fn post(State(app): State<Arc<App>>, parts: Parts, body: Body) 
     let post = Post::receive(parts, body, defined)?;
     let (mut params, credentials) = post.params()?;
     let token = params.require(TOKEN);
-    let caller = authenticate(&app, credentials, post.origin().source, None);
+    let context = Context { source: post.origin().source, page: None, endpoint: PATH };
+    let caller = async { authenticate(&app, credentials, context).await?.use_up(&app).await };
     let (caller, found) = tokio::join!(caller, find(&app, token.as_deref().unwrap_or_default()));
     let caller = caller?;
     if caller.is_public() {
         return Err(Error::invalid_client("a client without a credential"));
     }
     token?;
-    let Some(found) = found? else {
+    let Some((found, records)) = found? else {
         return Ok(inactive(NOT_OURS));
     };
     found.presented.record(found.family.as_ref());
@@ -57,7 +62,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, parts: Parts, body: Body) 
     if !may_see(&caller, evidence) {
         return Ok(inactive("a token that the caller may not see"));
     }
-    let records = records_of(&app, evidence.family).await?;
+    let records = records?;
     match active(
         Evidence { records: records.with(evidence.records.client), ..evidence },
         &app.config.issuer,
@@ -78,13 +83,14 @@ fn inactive(reason: &'static str) -> Response {
 }
 
 /// Verifies the token and reads the records that it names, concurrently.
-async fn find(app: &App, text: &str) -> Result<Option<Found>, Error> {
+async fn find(app: &App, text: &str) -> Result<Option<(Found, Result<LoginRecords, StoreError>)>, Error> {
     let Some(presented) = Presented::verify(app, text).await? else {
         return Ok(None);
     };
-    let records = tokio::try_join!(issuing_client(app, &presented), presented.family(app), revoked(app, &presented));
-    let (client, family, revoked) = records?;
-    Ok(Some(Found { presented, client, family, revoked }))
+    let records = tokio::try_join!(issuing_client(app, &presented), presented.login(app), revoked(app, &presented));
+    let (client, login, revoked) = records?;
+    let (family, records) = StoredLogin::split(login);
+    Ok(Some((Found { presented, client, family, revoked }, records)))
 }
 
 async fn issuing_client(app: &App, presented: &Presented) -> Result<Option<Client>, StoreError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::client_auth;
 use crate::error::Error;
-use crate::grant::records::LoginRecords;
+use crate::grant::records::StoredLogin;
 use crate::keys::KeySet;
 use crate::params::{Grammar, Param};
 use crate::refresh_token::Family;
@@ -55,6 +55,17 @@ impl Presented {
         }
     }
 
+    /// Reads the login that the token belongs to, with the records that it depends on.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn login(&self, app: &App) -> Result<Option<StoredLogin>, StoreError> {
+        match self.token.family() {
+            Some(family) => StoredLogin::read(&app.store, family, app.clock.now()).await,
+            None => Ok(None),
+        }
+    }
+
     /// Records the token and its login in the line of the request.
     pub fn record(&self, family: Option<&Family>) {
         let span = tracing::Span::current();
@@ -69,19 +80,5 @@ impl Presented {
         if let Some(username) = family.and_then(|family| Username::parse(&family.username)) {
             span.record("user", self.keys.log_id(&username));
         }
-    }
-}
-
-/// Reads the records of a login that is not over: its user, and the consent and the browser session of a login by code.
-///
-/// # Errors
-/// [`StoreError`]
-pub(super) async fn records_of(app: &App, family: Option<&Family>) -> Result<LoginRecords, StoreError> {
-    let Some(family) = family.filter(|family| family.end(app.clock.now()).is_none()) else {
-        return Ok(LoginRecords::default());
-    };
-    match Username::parse(&family.username) {
-        Some(username) => LoginRecords::read(&app.store, &username, family).await,
-        None => Ok(LoginRecords::default()),
     }
 }

@@ -12,11 +12,12 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use super::cookie::{self, Cookie};
 use super::post::{Body, Post};
-use super::presented::{self, NOT_OURS, Presented, TOKEN, records_of};
+use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
-use crate::client_auth::authenticate;
+use crate::client_auth::{Context, authenticate};
 use crate::error::Error;
+use crate::grant::records::LoginRecords;
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::introspection::{Evidence, active};
@@ -26,6 +27,9 @@ use crate::revocation::{Effect, RevokedToken, effect, owner};
 
 /// `all_sessions`, an extension: `true` ends all logins of the token's user.
 const ALL_SESSIONS: Param = Param::unlimited("all_sessions");
+
+/// The path of the endpoint.
+pub(super) const PATH: &str = "/oauth/revoke";
 
 /// Returns the parameter of this name, if the endpoint defines it.
 fn defined(name: &str) -> Option<Param> {
@@ -43,7 +47,8 @@ pub(super) async fn post(
     let (mut params, credentials) = post.params()?;
     let (token, all_sessions) = (params.take(TOKEN), params.take(ALL_SESSIONS));
     let client = async {
-        let client = authenticate(&app, credentials, post.origin().source, page.origin()).await?;
+        let context = Context { source: post.origin().source, page: page.origin(), endpoint: PATH };
+        let client = authenticate(&app, credentials, context).await?.use_up(&app).await?;
         page.let_read(&client);
         Ok::<_, Error>(client)
     };
@@ -110,7 +115,7 @@ async fn revoke(
         return Err(Error::invalid_grant("The token was issued to another client.", reason));
     }
     if all_sessions {
-        let records = records_of(app, family).await?;
+        let records = LoginRecords::read(&app.store, family, now).await?;
         let evidence = Evidence { token, family, records: records.with(Some(client)), revoked: None };
         // The login of the token ends with the others, so there is no second write that could fail.
         if let (Some(user), Ok(_)) = (evidence.records.user, active(evidence, &app.config.issuer, now)) {

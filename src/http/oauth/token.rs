@@ -7,11 +7,12 @@ use axum::http::request::Parts;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json};
 
+use super::binding;
 use super::cookie::{self, Cookie};
 use super::post::{Body, Post};
 use crate::app::App;
 use crate::client::GrantType;
-use crate::client_auth::{self, authenticate};
+use crate::client_auth::{self, Context, authenticate};
 use crate::error::Error;
 use crate::grant::issue::Issued;
 use crate::grant::{self, Caller};
@@ -20,6 +21,9 @@ use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
 use crate::params::Param;
 use crate::token::TokenVersion;
+
+/// The path of the endpoint.
+pub(super) const PATH: &str = "/oauth/token";
 
 /// Returns the parameter of this name, if the endpoint defines it.
 fn defined(name: &str) -> Option<Param> {
@@ -44,7 +48,11 @@ pub(super) async fn post(
     let origin = post.origin();
     let used_cookie = OnceLock::new();
     let authenticated = async {
-        let client = authenticate(&app, credentials, origin.source, page.origin()).await?;
+        let context = Context { source: origin.source, page: page.origin(), endpoint: PATH };
+        let proven = authenticate(&app, credentials, context).await?;
+        let key = binding::key_of_token(&app, post.headers(), (proven.client(), version)).await;
+        let cnf = key.inspect_err(|_| page.let_read(proven.client()))?;
+        let client = proven.use_up(&app).await?;
         page.let_read(&client);
         if !client.may_use(grant_type) {
             return Err(Error::unauthorized_client());
@@ -58,7 +66,7 @@ pub(super) async fn post(
         }
         let presented = cookie.as_ref().and_then(Cookie::presented);
         let _ = used_cookie.set(cookie);
-        Ok(Caller { client, origin, version, cookie: presented })
+        Ok(Caller { client, origin, version, cookie: presented, cnf })
     };
     let issued = grant::run(&app, grant_type, params, authenticated).await;
     Ok(respond(issued, used_cookie.into_inner().flatten()))

@@ -1,26 +1,35 @@
-//! `/oauth/userinfo` (OpenID Connect Core section 5.3), with an access token as RFC 6750 says. Writes nothing.
+//! `/oauth/userinfo` (OpenID Connect Core section 5.3), with an access token as RFC 6750 and RFC 9449
+//! say. Writes nothing.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{VARY, WWW_AUTHENTICATE};
+use axum::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, VARY, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
+use super::binding;
 use super::post::{self, Body};
-use super::presented::{NOT_OURS, Presented, records_of};
+use super::presented::{NOT_OURS, Presented};
 use crate::app::App;
+use crate::dpop;
 use crate::error::{Code, Error};
+use crate::grant::records::StoredLogin;
 use crate::http::decision::Decision;
 use crate::http::request::authorization::{SeveralHeaders, authorization};
 use crate::http::request::body::{ContentType, check_encoding};
 use crate::http::request::form::{self, check_query};
+use crate::jwt::Algorithm;
 use crate::params::Param;
 use crate::token::presented::PresentedToken;
+use crate::token::verify::VerifiedToken;
 use crate::userinfo::{Denied, user_info};
+
+/// The path of the endpoint.
+pub(super) const PATH: &str = "/oauth/userinfo";
 
 /// `access_token` (RFC 6750 section 2.2), in the body of a POST only. Any text, because a text that is not a token is
 /// `invalid_token`.
@@ -32,32 +41,76 @@ fn defined(name: &str) -> Option<Param> {
     (name == ACCESS_TOKEN.name()).then_some(ACCESS_TOKEN)
 }
 
+/// An access token as the request presents it.
+struct AccessToken {
+    text: String,
+    /// True for `Authorization: DPoP` (RFC 9449 section 7.1).
+    has_proof: bool,
+}
+
 /// Handles a request. The first check that fails decides the error.
 pub(super) async fn handle(State(app): State<Arc<App>>, parts: Parts, body: Body) -> Result<Response, Error> {
-    let text = access_token(&parts, &post::bytes(body)?)?;
-    let presented = Presented::verify(&app, &text).await?.ok_or(Error::invalid_token(NOT_OURS))?;
+    let access_token = access_token(&parts, &post::bytes(body)?)?;
+    let presented = Presented::verify(&app, &access_token.text).await?;
+    let is_bound = presented.as_ref().is_some_and(|presented| presented.token.cnf().is_some());
+    match respond(&app, &parts, &access_token, presented).await {
+        Err(error) if access_token.has_proof || is_bound => Ok(challenged(error)),
+        response => response,
+    }
+}
+
+async fn respond(
+    app: &App,
+    parts: &Parts,
+    access_token: &AccessToken,
+    presented: Option<Presented>,
+) -> Result<Response, Error> {
+    let presented = presented.ok_or(Error::invalid_token(NOT_OURS))?;
     let PresentedToken::Access(token) = &presented.token else {
         return Err(Error::invalid_token("a refresh token"));
     };
     tracing::Span::current().record("client_id", &token.client_id);
-    let (client, family) = tokio::try_join!(app.store.client(&token.client_id), presented.family(&app))?;
+    check_proof(app, parts, access_token, token).await?;
+    let (client, login) = tokio::try_join!(app.store.client(&token.client_id), presented.login(app))?;
+    let (family, records) = StoredLogin::split(login);
     presented.record(family.as_ref());
-    let records = records_of(&app, family.as_ref()).await?;
-    match user_info(token, family.as_ref(), records.with(client.as_ref()), app.clock.now()) {
+    match user_info(token, family.as_ref(), records?.with(client.as_ref()), app.clock.now()) {
         Ok(user_info) => Ok((Extension(Decision::Done { reason: None }), Json(user_info)).into_response()),
         Err(Denied::InvalidToken(reason)) => Err(Error::invalid_token(reason)),
         Err(Denied::InsufficientScope) => Err(Error::insufficient_scope()),
     }
 }
 
-/// Returns the access token of a request: in `Authorization: Bearer`, or in a form (RFC 6750 section 2).
-fn access_token(parts: &Parts, body: &Bytes) -> Result<String, Error> {
+/// Checks that a bound token comes with a proof of its key for this request (S-1023), and a token that is not bound without.
+async fn check_proof(app: &App, parts: &Parts, access_token: &AccessToken, token: &VerifiedToken) -> Result<(), Error> {
+    match (&token.cnf, access_token.has_proof) {
+        (None, false) => return Ok(()),
+        (None, true) => return Err(Error::invalid_token("a token that is not bound to a key")),
+        (Some(_), false) => return Err(Error::invalid_token("a bound token without a proof")),
+        (Some(_), true) => {}
+    }
+    let proof = binding::verify(app, &parts.headers, (parts.method.as_str(), PATH)).await?;
+    if !proof.is_for(&access_token.text) {
+        return Err(Error::invalid_token("a proof for another access token"));
+    }
+    if token.cnf.as_ref() != Some(&proof.key) {
+        return Err(Error::invalid_token("a proof of another key"));
+    }
+    Ok(())
+}
+
+/// Returns the access token of a request: in `Authorization`, or in a form (RFC 6750 section 2, RFC 9449 section 7.1).
+fn access_token(parts: &Parts, body: &Bytes) -> Result<AccessToken, Error> {
     check_query(parts.uri.query().unwrap_or_default(), defined)?;
-    let in_header = authorization(&parts.headers, "bearer").map_err(|SeveralHeaders| TWO_TOKENS)?;
+    let of_scheme = |scheme| authorization(&parts.headers, scheme).map_err(|SeveralHeaders| TWO_TOKENS);
+    let (bearer, dpop) = (of_scheme("bearer")?, of_scheme("dpop")?);
+    let has_proof = dpop.is_some();
+    let in_header = bearer.or(dpop);
     let in_form = if parts.method == Method::POST { in_form(&parts.headers, body)? } else { None };
     match (in_header.filter(|token| !token.is_empty()), in_form) {
         (Some(_), Some(_)) => Err(TWO_TOKENS),
-        (Some(token), None) | (None, Some(token)) => Ok(token),
+        (Some(text), None) => Ok(AccessToken { text, has_proof }),
+        (None, Some(text)) => Ok(AccessToken { text, has_proof: false }),
         (None, None) => Err(Error::no_token()),
     }
 }
@@ -71,12 +124,33 @@ fn in_form(headers: &HeaderMap, body: &Bytes) -> Result<Option<String>, Error> {
     Ok(form::read(body, defined, "The body is not a well-formed form.")?.take(ACCESS_TOKEN))
 }
 
-/// Adds the headers of every response of the path: `Vary`, and the challenge of a rejected request (RFC 6750 section 3).
+/// Builds the response to a rejected request with a proof or a bound token: 401 also for an error of the proof, and the
+/// challenge of RFC 9449 section 7.1.
+fn challenged(error: Error) -> Response {
+    let code = error.code();
+    let mut response = error.into_response();
+    if matches!(code, Code::InvalidDpopProof | Code::UseDpopNonce) {
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+    }
+    if code.status() < 500 {
+        let algorithms = dpop::ALGORITHMS.map(Algorithm::name).join(" ");
+        let challenge = format!("DPoP error=\"{}\", algs=\"{algorithms}\"", code.as_str());
+        let challenge = HeaderValue::try_from(challenge).ok();
+        response.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+    }
+    response
+}
+
+/// Adds the headers of every response of the path: `Vary`, the headers that a page may read, and the challenge of a rejected
+/// request without a proof (RFC 6750 section 3).
 pub(super) async fn headers(mut response: Response) -> Response {
     let challenge = response.extensions().get().and_then(challenge);
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Origin"));
-    headers.extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("DPoP-Nonce, WWW-Authenticate"));
+    if let Some(challenge) = challenge {
+        headers.entry(WWW_AUTHENTICATE).or_insert(challenge);
+    }
     response
 }
 

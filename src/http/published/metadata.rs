@@ -11,8 +11,10 @@ use super::document;
 use crate::app::App;
 use crate::client::GrantType;
 use crate::config::Pages;
+use crate::dpop;
 use crate::error::Error;
 use crate::grant;
+use crate::jwt::Algorithm;
 use crate::scope::openid;
 use crate::token::ID_TOKEN_CLAIMS;
 use crate::user::CLAIMS;
@@ -23,10 +25,12 @@ pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-
 /// The path of OpenID Connect Discovery, which API Gateway's JWT authorizers use.
 pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
-/// The methods of client authentication: a secret, or none for a public client.
-const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
-/// The methods that need a secret.
-const SECRET_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+/// The methods of client authentication; `none` is that of a public client.
+const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"];
+/// The methods that need a credential.
+const CREDENTIAL_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+/// The algorithms of client assertions.
+const ASSERTION_ALGORITHMS: [Algorithm; 6] = Algorithm::ALL;
 
 /// The members of RFC 8414 section 2 and OpenID Connect Discovery section 3.
 ///
@@ -43,11 +47,15 @@ struct Metadata<'a> {
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: &'a [String],
-    token_endpoint_auth_methods_supported: [&'static str; 3],
+    token_endpoint_auth_methods_supported: [&'static str; 4],
+    token_endpoint_auth_signing_alg_values_supported: [Algorithm; 6],
     revocation_endpoint: String,
-    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+    revocation_endpoint_auth_methods_supported: [&'static str; 4],
+    revocation_endpoint_auth_signing_alg_values_supported: [Algorithm; 6],
     introspection_endpoint: String,
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint_auth_signing_alg_values_supported: [Algorithm; 6],
+    dpop_signing_alg_values_supported: [Algorithm; 3],
     #[serde(flatten)]
     of_pages: Option<OfPages<'a>>,
 }
@@ -110,10 +118,14 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: &keys.algorithms,
         token_endpoint_auth_methods_supported: METHODS,
+        token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
         revocation_endpoint: format!("{issuer}/oauth/revoke"),
         revocation_endpoint_auth_methods_supported: METHODS,
+        revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
         introspection_endpoint: format!("{issuer}/oauth/introspect"),
-        introspection_endpoint_auth_methods_supported: SECRET_METHODS,
+        introspection_endpoint_auth_methods_supported: CREDENTIAL_METHODS,
+        introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS,
         of_pages: pages.map(|pages| OfPages::new(issuer, pages)),
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;

@@ -1,8 +1,10 @@
 //! Checks of the claims.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Form, Problem};
+use crate::confirmation::Confirmation;
 use crate::scope::Scope;
 use crate::token::TokenVersion;
 
@@ -25,7 +27,7 @@ const COMMON: &[Claim] = &[
 const V1: &[Claim] = &[("scopes", Form::Scopes)];
 const V2: &[Claim] = &[("client_id", Form::Text), ("scope", Form::Scope)];
 const OPTIONAL_IN_V1: &[Claim] = &[("dealer", Form::Object), ("system", Form::Object)];
-const OPTIONAL_IN_V2: &[Claim] = &[("auth_time", Form::Time)];
+const OPTIONAL_IN_V2: &[Claim] = &[("auth_time", Form::Time), ("cnf", Form::Confirmation)];
 
 /// Checks that the claims of the version are there and have their form, and the issuer. A token of version 1 has no other
 /// claims: its `typ` is also the one of an ID token.
@@ -82,6 +84,7 @@ impl Form {
             }),
             Self::Time => value.is_u64(),
             Self::Object => value.is_object(),
+            Self::Confirmation => Confirmation::deserialize(value).is_ok(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Inspection, JwkSet, Part, Parts, json};
+use super::{Inspection, JwkSet, Part, object, parts_of};
 use crate::token::TokenVersion;
 
 /// The content of one of our ID tokens. It may have expired.
@@ -19,10 +19,10 @@ pub struct IdTokenHint {
 /// Verifies an ID token of this issuer with these keys. Returns `None` for any other text, also for an access token. The
 /// end of the token is not checked, because a client keeps its ID token for longer.
 pub fn verify_hint(token: &str, issuer: &str, keys: &JwkSet) -> Option<IdTokenHint> {
-    let parts = Parts::of(token).ok()?;
+    let parts = parts_of(token).ok()?;
     let mut inspection = Inspection::default();
     inspection.check_signature(parts, Some(keys));
-    let claims = json::object(Part::Payload, parts.claims, &mut inspection.problems)?;
+    let claims = object(Part::Payload, parts.claims, &mut inspection.problems)?;
     inspection.first_problem().ok()?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
     // An access token of version 1 has the same `typ`, but a `jti` and no hash of itself.

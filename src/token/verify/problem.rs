@@ -81,4 +81,6 @@ pub enum Form {
     Time,
     /// An object.
     Object,
+    /// The confirmation of a key.
+    Confirmation,
 }

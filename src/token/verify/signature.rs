@@ -4,7 +4,8 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde_json::{Map, Value};
 
-use super::{Problem, json};
+use super::Problem;
+use crate::jwt::json;
 use crate::token::TokenVersion;
 
 /// The members of a header, each required.

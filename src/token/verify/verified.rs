@@ -1,8 +1,10 @@
 //! The content of a verified access token.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Inspection, Part, Problem};
+use crate::confirmation::Confirmation;
 use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
 use crate::token::TokenVersion;
@@ -29,6 +31,8 @@ pub struct VerifiedToken {
     pub expires_at: u64,
     /// `jti`
     pub token_id: String,
+    /// The key that the token is bound to: `cnf`, in version 2 only.
+    pub cnf: Option<Confirmation>,
     /// The party for which the client has the token.
     pub holder: Holder,
     /// `dealer`, in version 1 only.
@@ -79,6 +83,7 @@ impl VerifiedToken {
             not_before: time("nbf")?,
             expires_at: time("exp")?,
             token_id,
+            cnf: claims.get("cnf").map(Confirmation::deserialize).transpose().map_err(|_| Problem::Missing("cnf"))?,
             holder,
             dealer: object("dealer"),
             system: object("system"),

@@ -8,12 +8,13 @@ use testing::{ISSUER, Response};
 use super::Suite;
 
 /// The members that the schema of the suite knows, without those of features that no member below belongs to.
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 31] = [
     "authorization_endpoint",
     "authorization_response_iss_parameter_supported",
     "claims_parameter_supported",
     "claims_supported",
     "code_challenge_methods_supported",
+    "dpop_signing_alg_values_supported",
     "end_session_endpoint",
     "grant_types_supported",
     "id_token_signing_alg_values_supported",

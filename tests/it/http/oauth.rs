@@ -7,13 +7,15 @@ use testing::{
 };
 
 mod bad_tokens;
+mod binding;
 mod code_logins;
 mod introspect;
 mod matrix;
 mod order;
 mod revoke;
-mod round_trips;
+pub mod round_trips;
 mod userinfo;
+mod userinfo_with_proofs;
 
 /// A resource server that introspects the audience of all clients: its id and secret.
 const API: (&str, &str) = ("orders-api", "cs_orders-api");

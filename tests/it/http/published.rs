@@ -139,6 +139,8 @@ async fn without_valid_keys_the_documents_are_unavailable() {
     assert_eq!(get(&test, HEALTH).await.status, 200);
 }
 
+const ASSERTION_ALGORITHMS: [&str; 6] = ["EdDSA", "Ed25519", "ES256", "ES384", "PS256", "RS256"];
+
 /// RFC 8414 section 2, with the members of OpenID Connect Discovery section 3 that parsers require.
 fn metadata(issuer: &str) -> Value {
     json!({
@@ -150,11 +152,17 @@ fn metadata(issuer: &str) -> Value {
         "grant_types_supported": ["client_credentials", "password", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
         "revocation_endpoint": format!("{issuer}/oauth/revoke"),
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
         "introspection_endpoint": format!("{issuer}/oauth/introspect"),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519"],
     })
 }
 

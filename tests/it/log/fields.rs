@@ -9,8 +9,8 @@ use countersign::http::Origin;
 use serde_json::{Value, json};
 
 use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, Response, SCOPE, SERVICE,
-    Scenario, TestApp, USERNAME, form, raw_form,
+    APPLICATION, CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, ProofKey, Response, SCOPE,
+    SERVICE, Scenario, TestApp, USERNAME, form, raw_form,
 };
 
 /// The members of every decision.
@@ -109,6 +109,21 @@ async fn s_605_a_request_that_is_not_understood_has_the_members_of_what_was_read
     let log = LogLines::collect();
     test.send(raw_form("").to("DELETE", "/healthz")).await.assert_error(405, "method_not_allowed");
     assert!(log.lines()[0].get("event").is_none());
+}
+
+#[tokio::test]
+async fn s_605_jkt_is_the_key_of_a_valid_proof() {
+    let test = TestApp::start().await;
+    let key = ProofKey::es256();
+    for (proof, members) in [
+        (key.proof(&test), "grant version client_id secret_id jkt jti kid store_ms"),
+        (format!("{}x", key.proof(&test)), "grant version client_id secret_id error reason store_ms"),
+    ] {
+        let log = LogLines::collect();
+        test.send(form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1).header("dpop", &proof).post()).await;
+        let line = only_line(&log, members);
+        assert_eq!(line.get("jkt"), (line["outcome"] == "issued").then(|| json!(key.thumbprint())).as_ref());
+    }
 }
 
 /// A client that runs on the user's device states no address: `source` is the user's.

@@ -105,6 +105,17 @@ fn each_function_has_its_runtime_and_its_build() {
 }
 
 #[test]
+fn the_metadata_of_the_application_is_that_of_the_package() {
+    let application = &TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"];
+    assert_eq!(application["Name"], env!("CARGO_PKG_NAME"));
+    assert_eq!(application["SemanticVersion"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(application["SpdxLicenseId"], env!("CARGO_PKG_LICENSE"));
+    for file in ["LicenseUrl", "ReadmeUrl"] {
+        assert!(super::root().join(application[file].as_str().unwrap()).is_file(), "{file}");
+    }
+}
+
+#[test]
 fn s_608_the_audit_log_survives_the_stack_and_is_protected_from_deletion() {
     let resources = &TEMPLATE["Resources"];
     assert_eq!(resources["ApiFunction"]["Properties"]["LoggingConfig"]["LogGroup"], "ApiLogGroup");

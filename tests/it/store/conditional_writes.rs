@@ -3,6 +3,7 @@
 
 use std::iter::repeat_n;
 
+use countersign::confirmation::Confirmation;
 use countersign::refresh_token::{Family, FamilyId, Presented, RefreshToken, Standing};
 use countersign::scope::Scope;
 use countersign::store::Rotation;
@@ -30,6 +31,7 @@ fn families() -> Vec<Family> {
         absolute_expires_at: NOW + 1,
         expires_at: NOW + 1,
         resource: None,
+        cnf: None,
         authorization: None,
     }];
     let mut vary = |count, change: fn(&mut Family, u64)| {
@@ -58,6 +60,7 @@ async fn a_rotation_is_written_exactly_if_its_token_is_active() {
             rotated_at: NOW,
             rotated_by: "this request".to_owned(),
             expires_at: NOW + 50,
+            cnf: Some(Confirmation::Jkt("thumbprint".to_owned())),
             ..found.clone()
         };
         let rotation = store.rotate_refresh_token(used, &next).await.unwrap();

@@ -1,6 +1,7 @@
 //! The form of records in DynamoDB: the name and the type of every attribute.
 
 use countersign::client::Client;
+use countersign::confirmation::Confirmation;
 use countersign::refresh_token::{Authorization, Family, FamilyId};
 use countersign::scope::{AllowedScopes, Scope};
 use countersign::store::{Created, Record, StoreError};
@@ -35,6 +36,7 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "access_token_ttl": 60, "refresh_token_ttl": 4_294_967_295_u32,
         "allowed_origins": ["https://b.example", "https://a.example"], "user_address": "source",
         "introspects": ["https://b.example/*", "a"], "first_party": true, "require_pkce": false,
+        "dpop_bound_access_tokens": true,
         "redirect_uris": ["https://b.example/cb", "https://a.example/cb"],
         "post_logout_redirect_uris": ["https://a.example/bye"], "client_uri": "https://a.example", "policy_uri": "https://a.example/p", "tos_uri": "https://a.example/t",
         "created_at": 3, "updated_at": 4,
@@ -57,7 +59,8 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "allowed_origins": {"SS": ["https://a.example", "https://b.example"]}, "user_address": {"S": "source"},
         "introspects": {"SS": ["a", "https://b.example/*"]}, "first_party": {"BOOL": true},
         "redirect_uris": {"SS": ["https://a.example/cb", "https://b.example/cb"]},
-        "post_logout_redirect_uris": {"SS": ["https://a.example/bye"]}, "require_pkce": {"BOOL": false}, "client_uri": {"S": "https://a.example"},
+        "post_logout_redirect_uris": {"SS": ["https://a.example/bye"]}, "require_pkce": {"BOOL": false},
+        "dpop_bound_access_tokens": {"BOOL": true}, "client_uri": {"S": "https://a.example"},
         "policy_uri": {"S": "https://a.example/p"}, "tos_uri": {"S": "https://a.example/t"},
         "created_at": {"N": "3"}, "updated_at": {"N": "4"},
     });
@@ -138,6 +141,7 @@ async fn a_family_is_stored_under_its_id() {
         absolute_expires_at: 6,
         expires_at: 5,
         resource: None,
+        cnf: None,
         authorization: None,
     };
     let mut stored = json!({
@@ -165,9 +169,16 @@ async fn a_family_is_stored_under_its_id() {
     assert_eq!(item(id)["authorization"], json!({"M": authorization}));
     assert_eq!(item(id)["resource"], json!({"S": "https://a.example"}));
     let read = test.app.store.refresh_family(id).await.unwrap().unwrap();
-    assert_eq!((read.authorization, read.resource), (family.authorization, family.resource));
+    assert_eq!((&read.authorization, &read.resource), (&family.authorization, &family.resource));
 
     let id = FamilyId::generate();
+    family.cnf = Some(Confirmation::Jkt("t".to_owned()));
+    test.app.store.begin_refresh_family(id, &family).await.unwrap();
+    assert_eq!(item(id)["cnf"], json!({"M": {"jkt": {"S": "t"}}}));
+    assert_eq!(test.app.store.refresh_family(id).await.unwrap().unwrap().cnf, family.cnf);
+
+    let id = FamilyId::generate();
+    family.cnf = None;
     family.authorization = None;
     family.resource = None;
     family.session_generation = None;

@@ -101,6 +101,11 @@ async fn each_problem_of_the_claims_is_found() {
         let problems = inspect(&missing, ISSUER, Some(&keys), NOW).problems;
         assert_eq!(problems, [Problem::Signature, Problem::Missing(name)], "{name}");
     }
+    for cnf in [json!("x"), json!({}), json!({"jkt": 1}), json!({"jkt": "x", "other": "y"}), json!({"other": "y"})] {
+        let wrong = changed_token(&token(&test, 2).await, |_, claims| claims["cnf"] = cnf);
+        let problems = inspect(&wrong, ISSUER, Some(&keys), NOW).problems;
+        assert_eq!(problems, [Problem::Signature, Problem::Form("cnf", Form::Confirmation)]);
+    }
     let backwards = changed_token(&token(&test, 2).await, |_, claims| claims["exp"] = json!(NOW));
     let problems = inspect(&backwards, ISSUER, Some(&keys), NOW - 1).problems;
     assert_eq!(problems, [Problem::Signature, Problem::ExpiresBeforeIssue]);

@@ -122,6 +122,7 @@ impl Login {
             scopes: scope(self.is_wide),
             absolute_expires_at: end,
             expires_at: end,
+            cnf: None,
             authorization: Some(Box::new(authorization)),
             ..family
         }

@@ -1,0 +1,25 @@
+//! The key that a token is bound to: the claim `cnf` (RFC 7800 section 3.1).
+
+use serde::{Deserialize, Serialize};
+
+/// The confirmation of a key, in the form of the claim and of the attribute of a login. It has exactly one method.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum Confirmation {
+    /// The thumbprint (RFC 7638) of the key of DPoP proofs (RFC 9449 section 6.1).
+    #[serde(rename = "jkt")]
+    Jkt(String),
+}
+
+impl Confirmation {
+    /// Returns the type of a token that is bound to the key (RFC 9449 section 5).
+    pub const fn token_type(&self) -> &'static str {
+        match self {
+            Self::Jkt(_) => "DPoP",
+        }
+    }
+}
+
+/// Returns the type of a token with this confirmation, or without one (RFC 6750).
+pub fn token_type(cnf: Option<&Confirmation>) -> &'static str {
+    cnf.map_or("Bearer", Confirmation::token_type)
+}
