@@ -18,6 +18,8 @@ e2e: BUILD = release
 TESTS = tests/e2e
 # The part of the benchmarks to run. Empty means all parts.
 PART =
+# The tests of `make faults` that `cargo test` runs, too, with the debug build of the function: parts of their names.
+RACES = faults:: refresh_model revoked::
 # The seconds for which `make fuzz` runs each target, and the targets. Empty means all targets.
 SECONDS_EACH = 600
 TARGETS =
@@ -49,7 +51,7 @@ fuzz: | needs-cargo needs-cc needs-c++ $(TOOLS)/rust/installed ## Generates requ
 	@PATH="$(CURDIR)/$(TOOLS)/rust/bin:$$PATH" tools/fuzz "$(SECONDS_EACH)" $(TARGETS)
 
 faults: build | needs-cargo needs-cc ## Injects every fault into every call and two faults into every pair of calls, runs processes of the deployed binary against each other, steps the clock, freezes the function for a minute
-	@FUNCTION="$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap" FREEZE_SECONDS=60 tools/faults
+	@FUNCTION="$(CURDIR)/.aws-sam/build/ApiFunction/bootstrap" FREEZE_SECONDS=60 tools/faults $(RACES)
 
 watch: | needs-cargo needs-cc $(TOOLS)/local/installed $(TOOLS)/lambda/installed ## Runs the function on this machine, and rebuilds it after each change (PORT=9000)
 	@$(local_cloud) watch --port "$(PORT)"
@@ -77,6 +79,9 @@ lint: | $(TOOLS)/sam/installed ## Validates the template and those of the exampl
 	@$(TOOLS)/sam/bin/cfn-lint --regions us-east-1 --template examples/*/*.yaml
 
 build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## Builds the functions as they are deployed, into .aws-sam (ARCHITECTURE=x86_64)
+	@# SAM does not show the output of cargo, so cargo builds first.
+	@PATH="$(CURDIR)/$(TOOLS)/lambda/bin:$$PATH" cargo lambda build --release --bin api --bin rotate \
+	  $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 	@PATH="$(CURDIR)/$(TOOLS)/lambda/bin:$$PATH" $(offline) $(sam) build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@case "$$(od -An -tx1 -j18 -N1 .aws-sam/build/ApiFunction/bootstrap | tr -d ' ')" in 3e) built=x86_64;; b7) built=arm64;; *) built=neither;; esac; \
 	  if [ "$$built" != "$(ARCHITECTURE)" ]; then \

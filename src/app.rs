@@ -6,6 +6,7 @@ use aws_config::SdkConfig;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::issuer_keys::IssuerKeys;
 use crate::keys::Keyring;
 use crate::password_hash::Hasher;
 use crate::scope::ScopeTexts;
@@ -24,6 +25,8 @@ pub struct App {
     pub store: Store,
     /// The signing keys.
     pub keyring: Arc<Keyring>,
+    /// The keys of other issuers, whose tokens authenticate clients.
+    pub issuer_keys: IssuerKeys,
     /// The password hasher.
     pub hasher: Hasher,
     /// The memory of failed guesses in this process.
@@ -46,8 +49,10 @@ impl App {
         let hasher = if config.max_concurrency > 1 { hasher.on_blocking_pool() } else { hasher };
         let keyring = Keyring::new(sdk, config.keys.secret_id.clone(), clock.clone(), config.keys.max_age);
         let (store, throttle) = (Store::new(sdk, &config.tables), Throttle::new(config.throttle));
+        let issuer_keys = IssuerKeys::new(&config.issuer, clock.clone());
         Ok(Self {
             store,
+            issuer_keys,
             keyring: Arc::new(keyring),
             hasher,
             throttle,

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::password_hash::{Hash, HashError, generate_client_secret, hash_client_secret};
-use crate::random::fill_random;
+use crate::random::short_id;
 use crate::redirect_uri::RedirectUris;
 use crate::resource::Resources;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
@@ -20,6 +20,7 @@ mod grant_type;
 mod https_url;
 mod metadata;
 mod rules;
+mod trust;
 mod user_address;
 
 pub use allowed_origins::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
@@ -29,6 +30,9 @@ pub use client_key::{ClientKey, MAX_CLIENT_KEYS, PublicJwk};
 pub use grant_type::GrantType;
 pub use https_url::{HttpsUrl, NotHttps};
 pub use metadata::{ATTRIBUTES, Attribute, ClientMetadata, Form, MetadataError};
+pub use trust::{
+    ClaimText, InvalidClaims, IssuerUrl, MAX_TRUST_ENTRIES, MaxAge, NotAnIssuer, RequiredClaims, Trust, WrittenKeys,
+};
 pub use user_address::UserAddress;
 
 /// The number of secrets that may be active simultaneously: the one in use, and its replacement while that is deployed.
@@ -49,6 +53,9 @@ pub struct Client {
     /// The public keys. Each active one verifies the client's assertions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jwks: Vec<ClientKey>,
+    /// The workloads of other issuers that may authenticate as the client.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "trust::from_maps")]
+    pub federated: Vec<Trust>,
     /// True if an assertion of the client may name the called endpoint, or the token endpoint, as its audience.
     #[serde(default, skip_serializing_if = "is_false")]
     pub legacy_audience: bool,
@@ -178,9 +185,7 @@ impl Secret {
 
     /// Builds the record of a secret with this hash.
     pub fn new(hash: Hash, now: u64) -> Self {
-        let mut id = [0; 4];
-        fill_random(&mut id);
-        Self { id: Some(format!("{:08x}", u32::from_be_bytes(id))), hash, created_at: Some(now), expires_at: None }
+        Self { id: Some(short_id()), hash, created_at: Some(now), expires_at: None }
     }
 
     /// Returns the name of the secret for operators: the id, or the fingerprint of the hash if there is no id.
@@ -208,6 +213,7 @@ impl Client {
             name: None,
             secrets: Vec::new(),
             jwks: Vec::new(),
+            federated: Vec::new(),
             legacy_audience: false,
             token_endpoint_auth_method: None,
             grant_types: BTreeSet::new(),
@@ -244,6 +250,11 @@ impl Client {
     /// Returns the secrets that authenticate the client at `now`: none if it has to use another method.
     pub fn accepted_secrets(&self, now: u64) -> impl Iterator<Item = &Secret> {
         self.active_secrets(now).filter(|_| self.token_endpoint_auth_method.is_none())
+    }
+
+    /// Returns true if the client may authenticate by an assertion: one of its keys, or a token of an issuer.
+    pub fn may_use_assertions(&self) -> bool {
+        matches!(self.token_endpoint_auth_method, None | Some(AuthMethod::PrivateKeyJwt))
     }
 
     /// Adds a secret and removes the expired ones. The other active secret expires at `others_expire_at` at the latest.

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::params::{Grammar, Param};
 
 pub mod assertion;
+pub mod federation;
 mod secret;
 
 use assertion::Used;
@@ -92,8 +93,8 @@ impl Proven {
 /// Authenticates a client. Every cause of failure gets the same response (S-202, S-1006).
 ///
 /// # Errors
-/// `invalid_client`; `temporarily_unavailable`, 429, if guesses at the client's imported secrets are throttled; server
-/// errors.
+/// `invalid_client`; `temporarily_unavailable`, 429, if guesses at the client's imported secrets are throttled, and 503 if
+/// the keys of an issuer are not available; server errors.
 pub async fn authenticate(app: &App, credentials: Option<Credentials>, context: Context<'_>) -> Result<Proven, Error> {
     match credentials {
         None => Err(Error::invalid_client("no client credentials")),
@@ -101,10 +102,7 @@ pub async fn authenticate(app: &App, credentials: Option<Credentials>, context: 
             let client = secret::authenticate(app, (presented, raw), context).await?;
             Ok(Proven { client, used: None })
         }
-        Some(Credentials::Assertion { client_id, jwt }) => {
-            let (client, used) = assertion::authenticate(app, client_id, &jwt, context).await?;
-            Ok(Proven { client, used: Some(used) })
-        }
+        Some(Credentials::Assertion { client_id, jwt }) => assertion::authenticate(app, client_id, &jwt, context).await,
     }
 }
 

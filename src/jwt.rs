@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 
 mod algorithm;
 pub mod json;
+mod key_set;
 mod public_key;
 
 pub use algorithm::Algorithm;
+pub use key_set::JwkSet;
 pub use public_key::{NotUsable, PublicKey};
 
 /// The largest accepted difference between our clock and that of another system, in seconds.
@@ -81,6 +83,11 @@ impl<'a> Jwt<'a> {
         self.header.get(name)
     }
 
+    /// Returns the claims.
+    pub fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
     /// Returns the value of a claim.
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.claims.get(name)
@@ -101,6 +108,14 @@ impl<'a> Jwt<'a> {
         let seconds = value.as_f64().filter(|seconds| (0.0..=MAX_TIME).contains(seconds));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 2^53")]
         seconds.map(|seconds| Some(seconds as u64)).ok_or("a time that is not a number from 0 to 2^53")
+    }
+
+    /// Returns true if `aud` is exactly this audience, as a string or in an array that has nothing else.
+    pub fn is_only_for(&self, audience: &str) -> bool {
+        match self.claim("aud") {
+            Some(Value::Array(audiences)) => matches!(audiences.as_slice(), [only] if only == audience),
+            only => only.is_some_and(|only| only == audience),
+        }
     }
 
     /// Checks that the claim `name` is absent or not later than `now`, with the accepted skew.

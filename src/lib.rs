@@ -15,6 +15,7 @@
 //! | `http/published/` | public documents: keys and metadata |
 //! | [`http::browser`] | called by a user's browser; in `http/browser/pages/`: the pages and their texts, over the HTML of `templates/` |
 //! | [`client_auth`] | how a client authenticates; in `client_auth/`: one file per method |
+//! | [`issuer_keys`] | the keys of other issuers; in `issuer_keys/`: their fetch, and what the process remembers of them |
 //! | [`jwt`] | the form of signed JWTs; JWTs and keys of others |
 //! | [`dpop`], [`confirmation`] | proofs of possession, in `dpop/` their nonce and their URL; the key that a token is bound to |
 //! | [`login`] | the one place that checks a password |
@@ -86,6 +87,7 @@ pub mod gateway;
 pub mod grant;
 pub mod http;
 pub mod introspection;
+pub mod issuer_keys;
 pub mod jwt;
 pub mod keys;
 pub mod log;

@@ -11,6 +11,13 @@ pub fn random_id() -> String {
     URL_SAFE_NO_PAD.encode(bits)
 }
 
+/// Returns an identifier for people, which is not secret: 8 hex digits.
+pub fn short_id() -> String {
+    let mut bits = [0; 4];
+    fill_random(&mut bits);
+    format!("{:08x}", u32::from_be_bytes(bits))
+}
+
 /// Fills the bytes from the operating system's random source.
 ///
 /// # Panics

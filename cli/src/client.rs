@@ -17,6 +17,7 @@ mod list;
 mod retire_secret;
 mod rotate_secret;
 mod settings;
+mod trust;
 mod update;
 mod view;
 
@@ -70,6 +71,9 @@ Example:
     },
     /// Retire a secret of a client immediately
     RetireSecret(retire_secret::Options),
+    /// Manage the workloads of other issuers that authenticate as the client, without a secret
+    #[command(subcommand)]
+    Trust(trust::Command),
     /// Disable a client: token requests fail as if the client were unknown
     Disable {
         /// The id of the client
@@ -101,6 +105,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             rotate_secret::run(&deployment, json, &client_id, expires_in).await?;
         }
         Command::RetireSecret(options) => retire_secret::run(&deployment, json, &options).await?,
+        Command::Trust(command) => return trust::run(&deployment, json, command).await,
         Command::Disable { client_id } => enable(&deployment, json, &client_id, false).await?,
         Command::Enable { client_id } => enable(&deployment, json, &client_id, true).await?,
         Command::Delete { client_id, yes } => delete::run(&deployment, json, &client_id, yes).await?,

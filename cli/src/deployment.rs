@@ -18,6 +18,7 @@ use countersign::config::{self, Config, ConfigError, RotationConfig};
 use countersign::keys::{KeySet, Keyring, Keys, RotationError, RotationPolicy, Rotator};
 use countersign::password_hash::Hasher;
 use countersign::store::Store;
+use url::Url;
 
 use crate::error::Error;
 use crate::{api, output};
@@ -233,6 +234,12 @@ impl Deployment {
         );
         output::remark(&format!("changing {target} in account {account}, {region}"));
         Ok(())
+    }
+
+    /// Returns true if AWS is emulated on this machine: one endpoint for all services, with a loopback host.
+    pub fn is_emulated(&self) -> bool {
+        let endpoint = self.sdk.endpoint_url().and_then(|endpoint| Url::parse(endpoint).ok());
+        endpoint.is_some_and(|endpoint| api::is_loopback(&endpoint))
     }
 
     /// Returns the hasher with the deployment's parameters.

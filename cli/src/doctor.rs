@@ -14,6 +14,7 @@ mod endpoint;
 mod keys;
 mod tables;
 mod tally;
+mod trusted_issuers;
 mod users;
 
 /// The maximum number of records that a finding names.
@@ -67,10 +68,11 @@ pub async fn run(target: &Target, json: bool, Options { no_users }: Options) -> 
     findings.extend(Box::pin(endpoint::check(&deployment)).await);
     findings.extend(Box::pin(keys::check(&deployment, now)).await);
     findings.extend(Box::pin(tables::check(&deployment)).await);
-    let (of_clients, client_ids) = Box::pin(clients::check(&deployment, now)).await;
+    let (of_clients, clients) = Box::pin(clients::check(&deployment, now)).await;
     findings.extend(of_clients);
+    findings.extend(Box::pin(trusted_issuers::check(&deployment, &clients.issuers)).await);
     if !no_users {
-        findings.extend(Box::pin(users::check(&deployment, &client_ids)).await);
+        findings.extend(Box::pin(users::check(&deployment, &clients.ids)).await);
     }
     conclude(json, &findings)
 }

@@ -1,6 +1,7 @@
 //! The service on one machine; needs only Rust and a C compiler. The router of the function runs over an emulated AWS
 //! in this process, with a new key, a demo client of each kind, and a demo user.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::{fs, io};
 use clap::Parser;
 use countersign::app::App;
 use countersign::clock::Clock;
-use countersign::config::Pages;
+use countersign::config::Config;
 use countersign::http::router;
 use countersign::{aws, log};
 use serde_json::Value;
@@ -60,9 +61,10 @@ async fn run(options: Options) -> Result<(), BoxError> {
     })?;
     let address = cloud::serve(cloud.router().await?).await?;
     let sdk = aws::load(cloud::sdk(address)).await;
-    let mut config = cloud::config(&issuer)?;
+    let mut environment = cloud::environment(&issuer);
+    environment.insert("LOGIN_PAGES", "on".to_owned());
+    let mut config = Config::from_variables(|name| environment.get(name).map(Into::into))?;
     config.max_concurrency = u32::MAX;
-    config.pages = Some(Pages::default());
     let app = App::new(config, &sdk, Clock::System)?;
     demo::seed(&cloud, &app.hasher)?;
     if let Some(file) = &options.records {
@@ -71,6 +73,9 @@ async fn run(options: Options) -> Result<(), BoxError> {
     }
     app.warm_up().await;
     introduce(&issuer, &app.keyring.current().await?.jwks);
+    environment.insert("AWS_ENDPOINT_URL", format!("http://{address}"));
+    environment.insert("COUNTERSIGN_URL", origin.clone());
+    print_settings(&environment);
 
     let service = router(Arc::new(app));
     let service = demo_client::routes(&issuer, &origin, service.clone())?.merge(service);
@@ -93,6 +98,31 @@ async fn interrupted() {
 /// Prints requests that are ready to paste.
 fn introduce(issuer: &str, jwks: &str) {
     let introduction = include_str!("introduction.txt").replace("{token_url}", &format!("{issuer}/oauth/token"));
-    let introduction = introduction.replace("{issuer}", issuer);
-    println!("{introduction}\nThe public key that verifies the tokens (JWKS):\n  {jwks}\n\nStop with Ctrl-C.\n");
+    println!(
+        "{introduction}
+A user logs in at our page, allows access, and the client shows its tokens (authorization_code); open it in a browser, and sign in as
+john.smith@itccompliance.co.uk with secret-password:
+  {issuer}/demo
+
+The public key that verifies the tokens (JWKS):
+  {jwks}
+"
+    );
+}
+
+/// Prints the settings with which the CLI manages this service.
+fn print_settings(environment: &BTreeMap<&str, String>) {
+    // A stack or a profile of the developer would take precedence.
+    let aws = "COUNTERSIGN_STACK= AWS_PROFILE= AWS_SESSION_TOKEN= AWS_REGION=eu-west-2 AWS_ACCESS_KEY_ID=local \
+               AWS_SECRET_ACCESS_KEY=local";
+    let settings: Vec<_> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings = settings.join(" ");
+    println!(
+        "The countersign CLI manages clients, users and keys of this run, in another terminal:
+  export {aws} {settings}
+  cargo run --bin countersign -- client list
+
+Stop with Ctrl-C.
+"
+    );
 }

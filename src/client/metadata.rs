@@ -9,7 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::{Client, GrantType};
+use super::{Client, GrantType, Trust, trust};
 use crate::keys::MAX_ACCESS_TOKEN_TTL;
 use crate::scope::Scope;
 
@@ -35,14 +35,17 @@ pub enum Form {
     Seconds,
     /// A JSON object.
     Object,
+    /// A list of JSON objects. An empty list means the same as none.
+    Records,
 }
 
 /// The attributes, in the order in which they are shown. [`Client`] has a field for each.
-pub const ATTRIBUTES: [Attribute; 24] = [
+pub const ATTRIBUTES: [Attribute; 25] = [
     Attribute { name: "name", form: Form::Text },
     Attribute { name: "enabled", form: Form::Flag(None) },
     Attribute { name: "token_endpoint_auth_method", form: Form::Text },
     Attribute { name: "legacy_audience", form: Form::Flag(Some(false)) },
+    Attribute { name: "federated", form: Form::Records },
     Attribute { name: "grant_types", form: Form::List },
     Attribute { name: "scopes", form: Form::List },
     Attribute { name: "default_scopes", form: Form::List },
@@ -77,7 +80,7 @@ impl Attribute {
     /// Returns true if the value means the same as an absent one.
     fn is_as_absent(self, value: &Value) -> bool {
         match self.form {
-            Form::List => value.as_array().is_some_and(Vec::is_empty),
+            Form::List | Form::Records => value.as_array().is_some_and(Vec::is_empty),
             Form::Flag(absent) => absent.is_some() && value.as_bool() == absent,
             Form::Text | Form::Seconds | Form::Object => false,
         }
@@ -118,6 +121,9 @@ impl ClientMetadata {
             _ => Map::new(),
         };
         attributes.retain(|_, value| !value.is_null());
+        if !client.federated.is_empty() {
+            attributes.insert("federated".to_owned(), client.federated.iter().map(Trust::conditions).collect());
+        }
         retain_given(&mut attributes);
         Self(attributes)
     }
@@ -172,6 +178,7 @@ impl ClientMetadata {
         }
         new.secrets.clone_from(&client.secrets);
         new.jwks.clone_from(&client.jwks);
+        new.federated = trust::kept(new.federated, &client.federated, now);
         new.check()?;
         *client = Client { created_at: client.created_at, updated_at: Some(now), ..new };
         Ok(())
@@ -189,6 +196,13 @@ impl ClientMetadata {
                 }
                 _ => {}
             }
+        }
+        let entries = self.0.get("federated").and_then(Value::as_array).into_iter().flatten();
+        let unknown = entries.filter_map(Value::as_object).flat_map(Map::keys).find(|name| !trust::is_condition(name));
+        if let Some(unknown) = unknown {
+            let known = trust::CONDITIONS.join(", ");
+            let message = format!("a trust entry has no member {unknown:?}; its members are {known}");
+            return Err(MetadataError::new("federated", message));
         }
         let names = self.0.get("grant_types").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         if let Some(unknown) = names.into_iter().find(|name| GrantType::parse(name).is_none()) {
@@ -252,6 +266,7 @@ impl<'de> Visitor<'de> for Attributes {
                 Form::Flag(_) => json!(map.next_value::<Option<bool>>()?),
                 Form::List => json!(map.next_value::<Option<BTreeSet<String>>>()?),
                 Form::Seconds => json!(map.next_value::<Option<u32>>()?),
+                Form::Records => json!(map.next_value::<Option<Vec<Map<String, Value>>>>()?),
                 Form::Object => json!(map.next_value::<Option<Map<String, Value>>>()?),
             };
             if !value.is_null() {

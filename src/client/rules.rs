@@ -1,6 +1,6 @@
 //! The rules between the attributes of a client.
 
-use super::{AuthMethod, Client, ClientKey, GrantType, MAX_CLIENT_KEYS, MetadataError};
+use super::{AuthMethod, Client, ClientKey, GrantType, MAX_CLIENT_KEYS, MAX_TRUST_ENTRIES, MetadataError};
 use crate::scope::openid;
 
 /// The largest length of the id of a client with a cookie, whose name contains the id.
@@ -44,6 +44,16 @@ impl Client {
                 self.is_public() && !self.jwks.is_empty(),
                 "jwks",
                 "a public client (token_endpoint_auth_method none) has no keys; retire them first",
+            ),
+            (
+                self.is_public() && !self.federated.is_empty(),
+                "federated",
+                "a public client (token_endpoint_auth_method none) trusts no issuer; remove the trust entries first",
+            ),
+            (
+                self.federated.len() > MAX_TRUST_ENTRIES,
+                "federated",
+                "a client has at most 10 trust entries; remove one first",
             ),
             (self.jwks.len() > MAX_CLIENT_KEYS, "jwks", "a client has at most 4 keys; retire one first"),
             (has_repeated_kid(&self.jwks), "jwks", "two keys of the client have the same kid; choose another one"),

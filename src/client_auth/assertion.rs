@@ -2,7 +2,7 @@
 //!
 //! 1. The assertion is a signed JWT of a type that assertions have.
 //! 2. The client exists and is enabled. Its id is the parameter `client_id`, or, without it, the `sub`.
-//! 3. `iss` and `sub` are the client id.
+//! 3. `iss` and `sub` are the client id. A JWT with another `iss` is a token of an issuer: see [`federation`].
 //! 4. An active key of the client has the algorithm and the `kid` of the header, and verifies the signature.
 //! 5. `aud` is our issuer, as a string or in an array that has nothing else (RFC 10070 section 4).
 //! 6. The assertion has not expired and ends within 5 minutes; `iat` and `nbf` are not in the future.
@@ -15,9 +15,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::{CLIENT_ID, Context, find, record};
+use super::{CLIENT_ID, Context, Proven, federation, find, record};
 use crate::app::App;
-use crate::client::{AuthMethod, Client, ClientKey};
+use crate::client::{Client, ClientKey};
 use crate::error::Error;
 use crate::jwt::{CLOCK_SKEW, Jwt};
 
@@ -28,7 +28,7 @@ pub const TYPES: [&str; 2] = [
 ];
 
 /// The values of `typ` in an assertion. RFC 10070 does not recommend to reject an assertion without a type.
-const JWT_TYPES: [&str; 2] = ["JWT", "client-authentication+jwt"];
+pub(super) const JWT_TYPES: [&str; 2] = ["JWT", "client-authentication+jwt"];
 /// The largest time until an assertion expires, in seconds.
 const MAX_LIFETIME: u64 = 300;
 /// The limit of a `jti` in bytes.
@@ -58,23 +58,31 @@ impl Used {
     }
 }
 
-/// Authenticates a client by an assertion. The caller uses it up.
+/// Authenticates a client by an assertion, which the caller uses up, or by a token of an issuer.
 pub(super) async fn authenticate(
     app: &App,
     client_id: Option<String>,
     jwt: &str,
     context: Context<'_>,
-) -> Result<(Client, Used), Error> {
+) -> Result<Proven, Error> {
     let jwt = Jwt::read(jwt).map_err(Error::invalid_client)?;
-    if !jwt.may_be(&JWT_TYPES) {
+    let id = client_id.as_deref().or_else(|| jwt.text("sub")).unwrap_or_default();
+    let is_own = jwt.text("iss") == Some(id);
+    if !jwt.may_be(if is_own { &JWT_TYPES } else { &federation::JWT_TYPES }) {
         return Err(Error::invalid_client("a JWT of another type"));
     }
-    let client_id = client_id.as_deref().or_else(|| jwt.text("sub")).unwrap_or_default();
-    let client = if CLIENT_ID.check(client_id).is_ok() { find(app, client_id).await? } else { None };
+    let client = if CLIENT_ID.check(id).is_ok() { find(app, id).await? } else { None };
     record(client.as_ref());
     let client = client.ok_or(Error::invalid_client("unknown client"))?;
-    let used = prove(app, &client, &jwt, context).map_err(Error::invalid_client)?;
-    Ok((client, used))
+    if is_own {
+        let used = prove(app, &client, &jwt, context).map_err(Error::invalid_client)?;
+        return Ok(Proven { client, used: Some(used) });
+    }
+    if client_id.is_none() {
+        return Err(Error::invalid_client("a token of an issuer without client_id"));
+    }
+    federation::authenticate(app, &client, &jwt).await?;
+    Ok(Proven { client, used: None })
 }
 
 /// Checks that an assertion proves the client. Returns the reason if it does not.
@@ -82,15 +90,14 @@ fn prove(app: &App, client: &Client, jwt: &Jwt<'_>, context: Context<'_>) -> Res
     if !client.enabled {
         return Err("disabled client");
     }
-    let names_client = |claim| jwt.text(claim) == Some(&client.client_id);
-    if !names_client("iss") || !names_client("sub") {
-        return Err("an assertion whose iss or sub is not the client");
+    if jwt.text("sub") != Some(&client.client_id) {
+        return Err("an assertion whose sub is not the client");
     }
     let now = app.clock.now();
     let key = signer(client, jwt, now).ok_or("no key of the client verifies the assertion")?;
     let span = tracing::Span::current();
     span.record("secret_id", &key.kid);
-    if !is_for_issuer(jwt, &app.config.issuer) {
+    if !jwt.is_only_for(&app.config.issuer) {
         if !client.legacy_audience || !is_for_endpoint(jwt, &app.config.issuer, context.endpoint) {
             return Err("an assertion for another audience");
         }
@@ -112,18 +119,10 @@ fn prove(app: &App, client: &Client, jwt: &Jwt<'_>, context: Context<'_>) -> Res
 
 /// Returns the key of the client that signed the assertion. The record decides which algorithm a key has.
 fn signer<'a>(client: &'a Client, jwt: &Jwt<'_>, now: u64) -> Option<&'a ClientKey> {
-    let may_sign = matches!(client.token_endpoint_auth_method, None | Some(AuthMethod::PrivateKeyJwt));
+    let may_sign = client.may_use_assertions();
     let is_named = |key: &&ClientKey| jwt.header("kid").is_none_or(|kid| *kid == *key.kid);
     let mut keys = client.jwks.iter().filter(|key| may_sign && key.is_active(now)).filter(is_named);
     keys.find(|key| key.alg.is(jwt.algorithm()) && jwt.is_signed_by(key.jwk.key()))
-}
-
-/// Step 5.
-fn is_for_issuer(jwt: &Jwt<'_>, issuer: &str) -> bool {
-    match jwt.claim("aud") {
-        Some(Value::Array(audiences)) => matches!(audiences.as_slice(), [audience] if audience == issuer),
-        audience => audience.is_some_and(|audience| audience == issuer),
-    }
 }
 
 /// Step 5 for a client with `legacy_audience`: also the token endpoint, or the endpoint that is called.

@@ -10,6 +10,9 @@ use super::{Algorithm, json};
 
 /// The members of a private or a symmetric key.
 const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "r"];
+/// The values of `use` of a key for signatures. The second one is that of a SPIFFE bundle (SPIFFE Trust Domain and Bundle
+/// section 4.2.2).
+const USES: [&str; 2] = ["sig", "jwt-svid"];
 /// The number of bits that an RSA key may have.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
@@ -44,10 +47,12 @@ impl PublicKey {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let bytes = |name: &str| text(name).and_then(json::decode);
         let coordinate = |name: &str, length: usize| bytes(name).filter(|bytes| bytes.len() == length);
-        if SECRET_MEMBERS.iter().any(|name| jwk.contains_key(*name)) {
+        if has_secret_member(jwk) {
             return Err("it contains a private key");
         }
-        if jwk.get("use").is_some_and(|value| value != "sig") || !may_verify(jwk.get("key_ops")) {
+        if jwk.get("use").is_some_and(|value| !USES.iter().any(|usable| value == usable))
+            || !may_verify(jwk.get("key_ops"))
+        {
             return Err("it is not for signatures");
         }
         let wrong_size = "its coordinates do not have the size of the curve";
@@ -112,6 +117,11 @@ fn fits(kind: Kind, algorithm: Algorithm) -> bool {
         Algorithm::Es384 => kind == Kind::P384,
         Algorithm::Ps256 | Algorithm::Rs256 => kind == Kind::Rsa,
     }
+}
+
+/// Returns true for a private or a symmetric key.
+pub(super) fn has_secret_member(jwk: &Map<String, Value>) -> bool {
+    SECRET_MEMBERS.iter().any(|name| jwk.contains_key(*name))
 }
 
 /// Returns true if the operations of a key (RFC 7517 section 4.3), if it lists any, contain the verification.

@@ -1,5 +1,5 @@
-//! An emulated AWS in this process: DynamoDB (the emulator dynoxide, with the tables of `template.yaml`) and a Secrets
-//! Manager with one secret, on one port of 127.0.0.1.
+//! An emulated AWS in this process: DynamoDB (the emulator dynoxide, with the tables of `template.yaml`), a Secrets Manager
+//! with one secret, and an STS, on one port of 127.0.0.1.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -22,6 +22,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, from_slice, json, to_string};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
+
+use crate::stack;
 
 /// The table with the signing secret. It is in the database, so that one file contains all data.
 const SECRETS_TABLE: &str = "secrets";
@@ -175,6 +177,9 @@ impl Services {
 async fn call(State(services): State<Services>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    if let Some(response) = stack::response_without_stacks(&body) {
+        return response;
+    }
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     if let Some(operation) = target.strip_prefix("secretsmanager.") {
         let parameters: Value = from_slice(&body).unwrap_or_default();

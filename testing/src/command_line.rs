@@ -58,10 +58,12 @@ impl CommandLine {
     /// Returns another program that uses the same emulated AWS.
     pub fn program(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
+        command.args(arguments).env_clear();
+        // One endpoint for each service, because one for all services is that of an emulator for the CLI.
+        for service in ["CLOUDFORMATION", "CLOUDWATCH_LOGS", "DYNAMODB", "SECRETS_MANAGER", "STS"] {
+            command.env(format!("AWS_ENDPOINT_URL_{service}"), format!("http://{}", self.cloud));
+        }
         command
-            .args(arguments)
-            .env_clear()
-            .env("AWS_ENDPOINT_URL", format!("http://{}", self.cloud))
             .env("AWS_REGION", "eu-west-2")
             .env("AWS_ACCESS_KEY_ID", "local")
             .env("AWS_SECRET_ACCESS_KEY", "local")

@@ -1,24 +1,17 @@
-//! Keys and JWTs of other parties: client assertions, proofs, tokens of other issuers. Also JWTs that no library makes.
+//! JWTs that are signed with private JWKs, also ones that no library makes.
 
-use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, PublicKeyComponents};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_SHA256, RSA_PSS_SHA256,
-};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// The members of a public JWK (RFC 7518 section 6) that identify the key.
-const PUBLIC: [&str; 6] = ["kty", "crv", "x", "y", "n", "e"];
-/// The private members of a JWK.
-const PRIVATE: [&str; 6] = ["d", "p", "q", "dp", "dq", "qi"];
+use crate::client_key::ClientKeyPair;
 
-/// A private key of another party: a JWK.
-pub struct ForeignKey(Map<String, Value>);
+/// A private JWK.
+pub struct ForeignKey {
+    jwk: Value,
+    pair: ClientKeyPair,
+}
 
 /// A defect of a JWT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,93 +31,41 @@ pub enum Defect {
 }
 
 impl ForeignKey {
-    /// Takes a private JWK.
+    /// Takes a private JWK with `kid` and `alg`.
     pub fn new(jwk: &Value) -> Self {
-        Self(jwk.as_object().unwrap().clone())
-    }
-
-    fn members<'a>(&'a self, names: impl IntoIterator<Item = &'a str>) -> Value {
-        names.into_iter().filter_map(|name| Some((name.to_owned(), self.0.get(name)?.clone()))).collect()
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.0[name].as_str().unwrap_or_else(|| panic!("{name} is not a text"))
-    }
-
-    fn bytes(&self, name: &str) -> Vec<u8> {
-        URL_SAFE_NO_PAD.decode(self.text(name)).unwrap()
+        let mut jwk = jwk.clone();
+        jwk.as_object_mut().unwrap().remove("note");
+        Self { pair: ClientKeyPair::of(&jwk), jwk }
     }
 
     /// Returns the public key, without `kid` and `alg`.
-    pub fn public(&self) -> Value {
-        self.members(PUBLIC)
+    pub fn public(&self) -> &Value {
+        &self.pair.jwk
     }
 
     /// Returns the public key as an entry of a key set.
     pub fn published(&self) -> Value {
-        self.members(PUBLIC.into_iter().chain(["kid", "alg"]))
+        let mut jwk = self.public().clone();
+        for name in ["kid", "alg"] {
+            jwk[name] = self.jwk[name].clone();
+        }
+        jwk
     }
 
     /// Returns the private key.
-    pub fn private(&self) -> Value {
-        self.members(PUBLIC.into_iter().chain(PRIVATE))
-    }
-
-    fn rsa(&self) -> RsaKeyPair {
-        let part = |name| self.bytes(name);
-        let components = KeyPairComponents {
-            public_key: PublicKeyComponents { n: part("n"), e: part("e") },
-            d: part("d"),
-            p: part("p"),
-            q: part("q"),
-            dP: part("dp"),
-            dQ: part("dq"),
-            qInv: part("qi"),
-        };
-        RsaKeyPair::from_components(&components).unwrap()
-    }
-
-    fn ec(&self) -> EcdsaKeyPair {
-        let algorithm = match self.text("crv") {
-            "P-256" => &ECDSA_P256_SHA256_FIXED_SIGNING,
-            "P-384" => &ECDSA_P384_SHA384_FIXED_SIGNING,
-            other => panic!("there is no curve {other}"),
-        };
-        let point = [&[4][..], &self.bytes("x"), &self.bytes("y")].concat();
-        EcdsaKeyPair::from_private_key_and_public_key(algorithm, &self.bytes("d"), &point).unwrap()
-    }
-
-    fn ed25519(&self) -> Ed25519KeyPair {
-        Ed25519KeyPair::from_seed_and_public_key(&self.bytes("d"), &self.bytes("x")).unwrap()
+    pub fn private(&self) -> &Value {
+        &self.jwk
     }
 
     /// Signs a message with this `alg`, or with the one of the key if `alg` does not fit the key.
     fn sign(&self, alg: &str, message: &[u8]) -> Vec<u8> {
-        let random = SystemRandom::new();
-        match self.text("kty") {
-            "EC" => self.ec().sign(&random, message).unwrap().as_ref().to_vec(),
-            "OKP" => self.ed25519().sign(message).as_ref().to_vec(),
-            "RSA" => {
-                let key = self.rsa();
-                let alg = if ["RS256", "PS256"].contains(&alg) { alg } else { self.text("alg") };
-                let padding: &dyn aws_lc_rs::signature::RsaEncoding =
-                    if alg == "PS256" { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
-                let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(padding, &random, message, &mut signature).unwrap();
-                signature
-            }
-            other => panic!("there is no kty {other}"),
-        }
+        let alg = if ["RS256", "PS256"].contains(&alg) { alg } else { self.pair.algorithm };
+        self.pair.signature(message, alg)
     }
 
     /// Returns the public key as PEM.
     fn public_pem(&self) -> String {
-        let der = match self.text("kty") {
-            "EC" => self.ec().public_key().as_der().unwrap(),
-            "OKP" => self.ed25519().public_key().as_der().unwrap(),
-            _ => self.rsa().public_key().as_der().unwrap(),
-        };
-        let base64 = STANDARD.encode(der.as_ref());
+        let base64 = STANDARD.encode(self.pair.public_der());
         let lines: Vec<_> = base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
     }

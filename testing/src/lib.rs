@@ -8,6 +8,7 @@
 //! | [`canned`] | an AWS with fixed responses and without a socket, for measurements and fuzzing |
 //! | [`direct`] | a connection of the SDK to the emulated AWS without a socket |
 //! | [`interceptor`] | between the service and AWS: counts, holds and fails calls; STS and CloudFormation for the CLI |
+//! | [`fake_issuer`] | an issuer whose tokens authenticate clients, with rotation and outages |
 //! | [`fault_proxy`] | between the service and AWS: breaks connections and delays calls |
 //! | [`function`] | the binary of a function under a small Lambda runtime API |
 //! | [`command_line`] | the binary of the CLI |
@@ -16,7 +17,7 @@
 //! | [`guess`] | verification of passwords and secrets without a request |
 //! | [`demo`] | the fixtures of the local example |
 //! | [`proof`] | the keys and the DPoP proofs of clients |
-//! | [`jwt`], [`issuer`] | JWTs of other parties; an issuer of another party |
+//! | [`jwt`] | JWTs from private JWKs, also with defects |
 //! | [`request`], [`response`] | requests; responses with the checks that every response must pass |
 //! | [`contract`] | `openapi.yaml`, which every response must follow |
 //! | [`flow`] | each kind of request, with a deployment in the state that it needs |
@@ -52,6 +53,8 @@ pub mod deployment;
 #[cfg(feature = "emulator")]
 pub mod direct;
 #[cfg(feature = "emulator")]
+pub mod fake_issuer;
+#[cfg(feature = "emulator")]
 pub mod fault_proxy;
 #[cfg(feature = "emulator")]
 pub mod flow;
@@ -63,8 +66,6 @@ pub mod gallery;
 pub mod guess;
 #[cfg(feature = "emulator")]
 pub mod interceptor;
-#[cfg(feature = "emulator")]
-pub mod issuer;
 #[cfg(feature = "emulator")]
 pub mod jwt;
 #[cfg(feature = "emulator")]
@@ -96,6 +97,7 @@ mod emulator {
         SERVICE, TestApp, USERNAME, VERIFIER, browser, browser_login, browser_refresh, exchange, fixtures,
         key_document, key_record, p256_pem, pem, with_cookie, with_pages,
     };
+    pub use crate::fake_issuer::{Behavior, FakeIssuer};
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};
     pub use crate::function::{Function, event, gateway_response};

@@ -9,15 +9,18 @@ use crate::audit_log::LOG_GROUP;
 use crate::cloud::{TEMPLATE, environment};
 use crate::deployment::ISSUER;
 
-/// Returns the response to a call of STS or CloudFormation (AWS query protocol), or `None` for other services.
+/// Returns the response to a call of CloudFormation about the stack, or `None` for other calls.
 pub fn response(body: &[u8]) -> Option<Response> {
-    let body = str::from_utf8(body).ok()?;
-    let parameter = |name: &str| body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    match parameter("Action")? {
+    let is_of_stack = parameter(body, "StackName") == Some("countersign");
+    let result = || format!("<Stacks><member>{}</member></Stacks>", stack());
+    is_of_stack.then(|| xml(StatusCode::OK, "DescribeStacks", &result()))
+}
+
+/// Returns the response to a call of STS or CloudFormation (AWS query protocol) of an account without stacks, or `None` for
+/// other services.
+pub fn response_without_stacks(body: &[u8]) -> Option<Response> {
+    match parameter(body, "Action")? {
         "GetCallerIdentity" => Some(xml(StatusCode::OK, "GetCallerIdentity", "<Account>123456789012</Account>")),
-        "DescribeStacks" if parameter("StackName") == Some("countersign") => {
-            Some(xml(StatusCode::OK, "DescribeStacks", &format!("<Stacks><member>{}</member></Stacks>", stack())))
-        }
         "DescribeStacks" => {
             let error = "<Error><Code>ValidationError</Code><Message>Stack with id x does not exist</Message></Error>";
             let text = format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>");
@@ -25,6 +28,11 @@ pub fn response(body: &[u8]) -> Option<Response> {
         }
         other => panic!("there is no response to {other}"),
     }
+}
+
+/// Returns a parameter of a call in the AWS query protocol.
+fn parameter<'a>(body: &'a [u8], name: &str) -> Option<&'a str> {
+    str::from_utf8(body).ok()?.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Returns the description of a table that the template created, or `None` for other operations.

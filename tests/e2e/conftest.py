@@ -65,7 +65,7 @@ def build_folder(cloud):
     assert mode in ("debug", "release"), f"BUILD={mode} is neither debug nor release"
     with build_lock():
         stack.build(cloud, mode)
-    return ROOT / ".aws-sam/build"
+    return cloud.built
 
 
 @pytest.fixture(scope="session")
@@ -145,8 +145,7 @@ def deploy_cli_stack(cloud, name):
 
 @pytest.fixture(scope="session")
 def cli_program():
-    # The example makes cargo select the same features as `cargo test`, whose build is reused.
-    return cargo_build("countersign", "--bin", "countersign", "--example", "verify")
+    return cargo_build("countersign", "--bin", "countersign")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 from botocore import xform_name
 from botocore.model import StructureShape
 
+from cli import CommandLine
 from conftest import deploy_cli_stack
 from local_cloud import fixtures
 from token_endpoint import SERVICE
@@ -25,6 +26,16 @@ def cli_stack(cloud, build_folder):
             key = {"client_id": {"S": client["client_id"]}}
             deployed.cloud.client("dynamodb").delete_item(TableName=deployed.resources["ClientsTable"], Key=key)
     return deployed
+
+
+@pytest.fixture(scope="module")
+def countersign(cli_stack, countersign):
+    """The CLI with one endpoint for each service, as on AWS. One endpoint for all services is that of an emulator for it."""
+    environment = dict(countersign.environment)
+    endpoint = environment.pop("AWS_ENDPOINT_URL")
+    services = ("CLOUDFORMATION", "DYNAMODB", "SECRETS_MANAGER", "STS")
+    environment |= {f"AWS_ENDPOINT_URL_{service}": endpoint for service in services}
+    return CommandLine(countersign.program, environment, cli_stack.name)
 
 
 def problems(report):

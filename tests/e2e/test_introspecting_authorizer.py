@@ -34,7 +34,7 @@ def protected(cloud, issuer_stack, issuer, secret_arn):
     client = {"client_id": "vehicles-api", "name": "Vehicles API", "enabled": True, "introspects": [issuer]}
     client |= {"secrets": [{"id": "1", "secret": SECRET, "created_at": 1795219200}]}
     fixtures.seed(issuer_stack, {"clients": [client], "users": []})
-    options = ("--template-file", EXAMPLE / "template.yaml", "--config-file", ROOT / "samconfig.toml")
+    options = ("--template-file", EXAMPLE / "template.yaml")
     parameters = {"Issuer": issuer, "ClientId": "vehicles-api", "ClientSecretArn": secret_arn, "Scope": SCOPE}
     return stack.deploy(cloud, parameters, "introspecting-authorizer", options)
 

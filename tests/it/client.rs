@@ -14,9 +14,13 @@ fn metadata(attributes: &Value) -> Result<ClientMetadata, serde_json::Error> {
 /// A client with a value for every attribute that a client with secrets can have.
 fn full() -> Value {
     json!({
-        "name": "Full", "enabled": false, "grant_types": ["client_credentials", "password"], "scopes": ["a:*", "b"],
-        "default_scopes": ["a:1", "b"], "audience": "https://api.example", "resources": ["https://b.example/*"],
-        "access_token_ttl": 60, "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"],
+        "name": "Full", "enabled": false,
+        "federated": [
+            {"issuer": "https://a.example", "subject": "b", "claims": {"c": {"d": 7}}, "max_age": 60},
+            {"issuer": "https://a.example", "subject": "c", "audience": "https://d.example"},
+        ], "grant_types": ["client_credentials", "password"], "scopes": ["a:*", "b"],
+        "default_scopes": ["a:1", "b"], "audience": "https://api.example", "resources": ["https://b.example/*"], "access_token_ttl": 60,
+        "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"],
         "user_address": "forwarded", "introspects": ["https://a.example/*"], "first_party": true, "require_pkce": false,
         "dpop_bound_access_tokens": true,
         "redirect_uris": ["com.example.app:/cb", "https://a.example/cb"],

@@ -10,6 +10,7 @@ use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, NOW, Response, SERVICE,
 
 mod assertion;
 mod basic;
+mod federation;
 mod public;
 
 /// Asserts that all responses are the same `invalid_client`.

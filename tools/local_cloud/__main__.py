@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_cloud import fixtures, stack, watch
-from local_cloud.cloud import FOLDER, STATE_FILE, Cloud
+from local_cloud.cloud import FOLDER, SHELL_FILE, STATE_FILE, Cloud
 from local_cloud.program import (
-    ROOT, RUN, LocalCloudError, build_lock, free_port, interrupt_on_signals, isolate_environment, print_status,
+    REGION, ROOT, RUN, LocalCloudError, build_lock, free_port, interrupt_on_signals, isolate_environment, print_status,
     require_free_port, stop_orphans,
 )
 
@@ -118,7 +118,9 @@ def run_deploy(options):
         cloud = Cloud.start(options.cloud_port, FOLDER)
         try:
             stack.build(cloud, options.build)
-            deployed = stack.deploy(cloud)
+            # Verifiers on this machine can reach this issuer: the tag sets the id of the API, which its URL contains.
+            parameters = {"Issuer": stack.api_url(cloud, stack.NAME), "LoginPages": "on"}
+            deployed = stack.deploy(cloud, parameters, options=["--tags", f"ms-custom-id={stack.NAME}"])
             print_status("adding demo clients and a demo user ...")
             fixtures.seed(deployed, fixtures.DEMO)
             wait_for_function(deployed)
@@ -130,6 +132,7 @@ def run_deploy(options):
                 raise LocalCloudError(crashed) from error
             raise
     print_introduction(deployed.token_url)
+    print_settings(deployed)
     print("Show the function's log with `make logs`. Stop the local cloud with `make stop`.\n")
     return 0
 
@@ -154,7 +157,8 @@ def run_logs(_):
 
 def run_stop(_):
     print_status("stopped the local cloud" if stop_orphans() else "no local cloud is running")
-    STATE_FILE.unlink(missing_ok=True)
+    for file in (STATE_FILE, SHELL_FILE):
+        file.unlink(missing_ok=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     return 0
 
@@ -162,6 +166,26 @@ def run_stop(_):
 def print_introduction(token_url):
     text = (ROOT / "examples/local/introduction.txt").read_text()
     print(f"\n{text.replace('{token_url}', token_url)}", flush=True)
+
+
+def print_settings(deployed):
+    """Prints the settings with which the countersign CLI manages a stack, and writes them to a file."""
+    settings = {
+        "AWS_ENDPOINT_URL": deployed.cloud.endpoint,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "COUNTERSIGN_STACK": deployed.name,
+        "COUNTERSIGN_URL": deployed.url,
+    }
+    text = "unset AWS_PROFILE AWS_SESSION_TOKEN\n" + "".join(f"export {name}={value}\n" for name, value in settings.items())
+    SHELL_FILE.write_text(text)
+    print(f"""The countersign CLI manages this stack with these settings (`source {SHELL_FILE.relative_to(ROOT)}`):
+{text.replace("unset", "  unset").replace("export", "  export")}
+Then, for example:
+  cargo run --bin countersign -- client list
+  cargo run --bin countersign -- doctor
+""", flush=True)
 
 
 COMMANDS = {"watch": run_watch, "invoke": run_invoke, "deploy": run_deploy, "logs": run_logs, "stop": run_stop}

@@ -19,6 +19,8 @@ SERVICES = (
 )
 # The files and the process of the cloud that `make deploy-local` leaves running.
 FOLDER, STATE_FILE = RUN / "cloud", RUN / "cloud.json"
+# The settings of the countersign CLI for that cloud, for a shell.
+SHELL_FILE = RUN / "env.sh"
 
 
 class Cloud:
@@ -27,6 +29,8 @@ class Cloud:
     def __init__(self, port, program):
         self.port, self.program = port, program
         self.endpoint = f"http://127.0.0.1:{port}"
+        # The folder of the functions and the template that `stack.build` built for this cloud.
+        self.built = None
 
     @classmethod
     def start(cls, port, folder):

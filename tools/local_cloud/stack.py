@@ -3,8 +3,11 @@
 import json
 import os
 import platform
+import shutil
+import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import yaml
@@ -43,19 +46,45 @@ def template(path="template.yaml"):
 
 
 def build(cloud, mode):
-    """Builds the functions with SAM into .aws-sam. `mode` is "debug" or "release"."""
+    """Builds the functions for a cloud: with SAM as for AWS ("release"), or as `cargo test` does ("debug")."""
     if sys.platform != "linux":
         raise LocalCloudError("the local cloud runs the function only on Linux; use `make watch` instead")
-    print_status(f"building the function ({mode}; the first time takes minutes) ...")
-    environment = {"PATH": f"{TOOLS / 'lambda/bin'}:{os.environ['PATH']}"}
-    environment |= {"SAM_BUILD_MODE": "debug"} if mode == "debug" else {}
-    _sam(cloud, ["build", *_overrides({})], "building the function failed", environment)
+    print_status(f"building the functions ({mode}; the first time takes minutes) ...")
+    environment = cloud.environment() | {"PATH": f"{TOOLS / 'lambda/bin'}:{os.environ['PATH']}"}
+    # SAM does not show the output of cargo, so cargo builds first.
+    arguments = ["build"] if mode == "debug" else ["lambda", "build", "--release"]
+    command = ["cargo", *arguments, "--bin", "api", "--bin", "rotate"]
+    with Program.start("cargo", command, environment) as program:
+        if _exit_code(cloud, program) != 0:
+            raise LocalCloudError("building the functions failed; see cargo's output above")
+    cloud.built = ROOT / ".aws-sam" / ("debug" if mode == "debug" else "build")
+    if mode == "debug":
+        _pack_debug_build(cloud.built)
+    else:
+        _sam(cloud, ["build", *_overrides({})], "building the functions failed", environment)
+
+
+def _pack_debug_build(folder):
+    """Writes the debug build in the form in which `sam build` writes its own. SAM would compile all dependencies again."""
+    metadata = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
+    metadata = subprocess.run(metadata, cwd=ROOT, capture_output=True, check=True).stdout
+    built = Path(json.loads(metadata)["target_directory"]) / "debug"
+    shutil.rmtree(folder, ignore_errors=True)
+    parts = template()
+    # Names files in the folder of the template.
+    del parts["Metadata"]["AWS::ServerlessRepo::Application"]
+    for name, resource in parts["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            (folder / name).mkdir(parents=True)
+            shutil.copy2(built / resource["Metadata"]["BuildProperties"]["Binary"], folder / name / "bootstrap")
+            resource["Properties"]["CodeUri"] = name
+    (folder / "template.yaml").write_text(json.dumps(parts))
 
 
 def deploy(cloud, parameters=None, name=NAME, options=()):
     """Deploys the built functions. Creates the stack or updates it."""
     print_status(f"deploying the stack {name} on {cloud.endpoint} ...")
-    arguments = ["deploy", "--stack-name", name, *options, *_overrides(parameters or {})]
+    arguments = ["deploy", "--template-file", cloud.built / "template.yaml", "--stack-name", name, *options, *_overrides(parameters or {})]
     _sam(cloud, arguments, "deploying the stack failed")
     return Stack(cloud, name)
 
@@ -65,17 +94,22 @@ def _overrides(parameters):
 
 
 def _sam(cloud, arguments, failure, environment=None):
-    command = [TOOLS / "sam/bin/sam", *arguments, "--config-env", "local"]
+    command = [TOOLS / "sam/bin/sam", *arguments, "--config-file", ROOT / "samconfig.toml", "--config-env", "local"]
     log = cloud.folder / "sam.txt"
-    with Program.start("sam", command, cloud.environment() | (environment or {}), log) as program:
-        code = None
-        while code is None:
-            cloud.require_running()
-            with suppress(psutil.TimeoutExpired):
-                code = program.process.wait(timeout=0.2)
-        if code != 0:
-            cloud.require_running()
+    with Program.start("sam", command, environment or cloud.environment(), log) as program:
+        if _exit_code(cloud, program) != 0:
             raise LocalCloudError(f"{log.read_text(errors='replace').strip()}\n{failure}; see SAM's output above")
+
+
+def _exit_code(cloud, program):
+    """Waits until a program has exited, and returns its exit code. Fails if the cloud stops."""
+    code = None
+    while code is None:
+        cloud.require_running()
+        with suppress(psutil.TimeoutExpired):
+            code = program.process.wait(timeout=0.2)
+    cloud.require_running()
+    return code
 
 
 def deploy_data(cloud):
@@ -91,6 +125,11 @@ def deploy_data(cloud):
     cloudformation.create_stack(StackName=NAME, TemplateBody=json.dumps(body))
     cloudformation.get_waiter("stack_create_complete").wait(StackName=NAME, WaiterConfig={"Delay": 1})
     return Stack(cloud, NAME)
+
+
+def api_url(cloud, api):
+    """Returns the URL of an API on this machine. The default issuer is another URL, which only AWS serves."""
+    return f"{cloud.endpoint}/_aws/execute-api/{api}"
 
 
 class Stack:
@@ -118,8 +157,8 @@ class Stack:
 
     @property
     def url(self):
-        """Returns the URL of the API on this machine. The issuer is another URL, which only AWS serves."""
-        return f"{self.cloud.endpoint}/_aws/execute-api/{self.resources['Api']}"
+        """Returns the URL of the API on this machine."""
+        return api_url(self.cloud, self.resources["Api"])
 
     @property
     def token_url(self):

@@ -2,7 +2,7 @@
 
 use countersign::client::{ATTRIBUTES, Client, ClientMetadata, Form};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::output;
 
@@ -35,9 +35,14 @@ impl View {
             expires_at: secret.expires_at,
             scheme: secret.hash.scheme(),
         });
+        let mut attributes = ClientMetadata::of(client).attributes();
+        if !client.federated.is_empty() {
+            // With their ids, which files do not contain.
+            attributes.insert("federated".to_owned(), json!(client.federated));
+        }
         Self {
             client_id: client.client_id.clone(),
-            attributes: ClientMetadata::of(client).attributes(),
+            attributes,
             created_at: client.created_at,
             updated_at: client.updated_at,
             secrets: secrets.collect(),
@@ -67,6 +72,7 @@ fn format_value(form: Form, value: &Value) -> String {
         (Form::Text, Value::String(text)) => text.clone(),
         (Form::Seconds, Value::Number(seconds)) => output::duration(seconds.as_u64().unwrap_or_default()),
         (Form::List, Value::Array(members)) => output::list(members.iter().filter_map(Value::as_str)),
+        (Form::Records, Value::Array(records)) => format!("{} (`client trust list`)", records.len()),
         _ => value.to_string(),
     }
 }

@@ -1,8 +1,8 @@
 //! Checks of the clients.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use countersign::client::{Client, GrantType};
+use countersign::client::{Client, GrantType, IssuerUrl, Trust};
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
 use countersign::redirect_uri::RedirectUri;
 use countersign::store::{StoreError, Stored};
@@ -18,40 +18,51 @@ const DELETE: &str = "fix it in the table, or delete it: `countersign client del
 /// The number of seconds before the last secret of a client expires at which doctor warns.
 const SOON: u64 = 7 * DAY;
 
-/// Checks the clients. Returns their ids, too.
-pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, HashSet<String>) {
+/// The clients of a deployment, for other checks.
+#[derive(Default)]
+pub struct Clients {
+    pub ids: HashSet<String>,
+    /// The issuers whose keys the function fetches.
+    pub issuers: BTreeSet<IssuerUrl>,
+}
+
+/// Checks the clients.
+pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, Clients) {
     let issuer = Url::parse(&deployment.config.issuer).ok();
-    let (mut ids, mut tally) = (HashSet::new(), Tally::default());
+    let (mut clients, mut tally) = (Clients::default(), Tally::default());
     let visit = |client_id: String, client: Result<Stored<Client>, StoreError>| {
         match client {
             Ok(client) => {
                 let client = client.record;
                 let problems = problems(&client, now).into_iter().chain(browser_problems(&client, issuer.as_ref()));
                 let problems = problems.chain(login_page_problems(&client, deployment.config.pages.is_some()));
+                let problems = problems.chain(machine_problems(&client, &deployment.config.issuer));
                 for (_, description, fix) in problems.filter(|(is_so, ..)| client.enabled && *is_so) {
                     tally.add((Level::Warning, description.to_owned(), fix), &client_id);
                 }
+                let fetched = client.federated.iter().filter(|trust| client.enabled && trust.jwks.is_none());
+                clients.issuers.extend(fetched.map(|trust| trust.issuer.clone()));
             }
             Err(error) => tally.add(malformed(&error, DELETE), &client_id),
         }
-        ids.insert(client_id);
+        clients.ids.insert(client_id);
         Ok::<_, Error>(())
     };
     let scanned = deployment.store.scan(visit).await;
     let mut findings = tally.findings(CHECK);
     match scanned {
         Err(error) => findings.push(Finding::not_run(Level::Error, CHECK, error)),
-        Ok(()) if ids.is_empty() => {
+        Ok(()) if clients.ids.is_empty() => {
             findings.push(Finding::warning(CHECK, "there are no clients", "`countersign client create` creates one"));
         }
-        Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(ids.len(), "client"))),
+        Ok(()) if findings.is_empty() => findings.push(Finding::ok(CHECK, counted(clients.ids.len(), "client"))),
         Ok(()) => {}
     }
     if let Err(error) = deployment.store.scope_texts().await {
         let (level, description, fix) = malformed(&error, "fix the item `§scopes` in the table of clients");
         findings.push(Finding { level, check: "texts of scopes", description, fix: Some(fix.to_owned()) });
     }
-    (findings, ids)
+    (findings, clients)
 }
 
 /// A possible problem: true if the client has it, a description and a fix.
@@ -74,7 +85,10 @@ fn problems(client: &Client, now: u64) -> [Problem; 7] {
             "`countersign client update ID --grant-type GRANT`, or `countersign client disable ID`",
         ),
         (
-            active.is_empty() && !client.is_public(),
+            active.is_empty()
+                && !client.is_public()
+                && client.federated.is_empty()
+                && !client.jwks.iter().any(|key| key.is_active(now)),
             "no active secret, so no tokens",
             "`countersign client rotate-secret ID`, or `countersign client disable ID`",
         ),
@@ -105,7 +119,10 @@ fn problems(client: &Client, now: u64) -> [Problem; 7] {
 /// Checks if the client works in browsers and on devices.
 fn browser_problems(client: &Client, issuer: Option<&Url>) -> [Problem; 3] {
     let host = issuer.and_then(Url::host_str).unwrap_or_default();
-    let is_other_site = |origin: &String| Url::parse(origin).is_ok_and(|url| site(url.host_str()) != site(Some(host)));
+    // The http origins are those of developers' machines.
+    let is_other_site = |origin: &String| {
+        Url::parse(origin).is_ok_and(|url| url.scheme() == "https" && site(url.host_str()) != site(Some(host)))
+    };
     [
         (
             client.grant_types.iter().any(|grant_type| !client.may_use(*grant_type)),
@@ -150,6 +167,28 @@ fn login_page_problems(client: &Client, are_on: bool) -> [Problem; 4] {
             gets_codes && !client.require_pkce,
             "codes without PKCE, which an attacker can inject",
             "`countersign client update ID --require-pkce`, if the client supports it",
+        ),
+    ]
+}
+
+/// Checks if the client authenticates as strictly as it can.
+fn machine_problems(client: &Client, issuer: &str) -> [Problem; 3] {
+    let is_other = |trust: &Trust| trust.audience.as_ref().is_some_and(|audience| audience.as_str() != issuer);
+    [
+        (
+            !client.federated.is_empty() && !client.secrets.is_empty(),
+            "secrets beside trust entries, so a stolen secret works",
+            "`countersign client retire-secret ID SECRET`, when every workload uses its platform's token",
+        ),
+        (
+            client.federated.iter().any(is_other),
+            "a trust entry with an audience that is not the issuer, so tokens for another service are accepted",
+            "request tokens for the issuer, and add the entry without --audience",
+        ),
+        (
+            client.legacy_audience,
+            "legacy_audience, so assertions for the URL of an endpoint are accepted",
+            "update the client library, and remove the attribute",
         ),
     ]
 }

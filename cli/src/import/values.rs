@@ -23,7 +23,7 @@ pub fn cell(name: &str, cell: &str) -> Result<Value, String> {
     match form {
         Some(Form::List) if EMPTY_LISTS.contains(&cell.trim()) => Ok(json!([])),
         Some(Form::List) => Ok(cell.split_whitespace().collect()),
-        Some(Form::Object | Form::Seconds) => {
+        Some(Form::Object | Form::Records | Form::Seconds) => {
             serde_json::from_str(cell).map_err(|_| format!("the {name} is not valid JSON"))
         }
         Some(Form::Text | Form::Flag(_)) | None => Ok(cell.into()),

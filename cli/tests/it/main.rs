@@ -31,6 +31,7 @@ mod revocation;
 mod scopes;
 mod shared_ids;
 mod tokens;
+mod trust;
 mod users;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_countersign");

@@ -99,8 +99,8 @@ fn ignored_tests_run_in_ci() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored faults::table::"));
     assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored --test-threads=1 throttle::"));
-    assert!(read("Makefile").contains("tools/faults\n"));
-    assert!(read(".ci/run").contains("\nmake faults\n"));
+    assert!(read("Makefile").contains("tools/faults $(RACES)\n"));
+    assert!(read(".ci/run").contains("\nmake faults RACES="));
 }
 
 #[test]

@@ -36,8 +36,8 @@ impl Values<'_> {
         }
         match name.split_once(':') {
             None if name == "random" => json!(random_id()),
-            None if name == "public" => self.key.public(),
-            None if name == "private" => self.key.private(),
+            None if name == "public" => self.key.public().clone(),
+            None if name == "private" => self.key.private().clone(),
             None if name == "long" => json!("x".repeat(9_000)),
             Some(("upper", url)) => json!(with_upper_case_host(url)),
             _ => panic!("there is no value @{name}"),
@@ -79,16 +79,21 @@ pub fn defect(name: &str) -> Defect {
 
 #[test]
 fn computed_values_are_those_of_the_note() {
-    let key = ForeignKey::new(&json!({"kty": "OKP", "crv": "Ed25519", "x": "a", "d": "b", "kid": "1"}));
-    let values = Values { key: &key, now: 1_000 };
-    let public = json!({"kty": "OKP", "crv": "Ed25519", "x": "a"});
+    let key = &super::KEYS["keyed-ed25519"];
+    let values = Values { key, now: 1_000 };
+    let public = json!({"kty": "OKP", "crv": "Ed25519", "x": "AWsIZ-yingjodk1ZUuOpDxSGQBlaxYvzDf8cKq80Wp8"});
+    let mut private = public.clone();
+    for (name, value) in [("d", "o9TtdX_4vUaBWR3wBqrbyCkpLhLRBXhnoxNNE93pGoA"), ("kid", "k-ed25519"), ("alg", "EdDSA")]
+    {
+        private[name] = json!(value);
+    }
     for (value, computed) in [
         (json!("@now"), json!(1_000)),
         (json!({"a": ["@now-60", "@now+60"]}), json!({"a": [940, 1_060]})),
         (json!("@now+60.5"), json!(1_060.5)),
         (json!("@text+60"), json!("1060")),
         (json!("@public"), public),
-        (json!("@private"), json!({"kty": "OKP", "crv": "Ed25519", "x": "a", "d": "b"})),
+        (json!("@private"), private),
         (json!("@upper:https://a.example:8/x"), json!("HTTPS://A.EXAMPLE:8/x")),
         (json!([1, null, "a@now"]), json!([1, null, "a@now"])),
     ] {
