@@ -276,6 +276,23 @@ impl Client {
         self.audience.as_deref().unwrap_or(issuer)
     }
 
+    /// Adds a key and removes the expired ones. Returns false, and changes nothing, if the client already has
+    /// [`MAX_CLIENT_KEYS`] active keys.
+    pub fn take_key(&mut self, key: ClientKey, now: u64) -> bool {
+        if self.jwks.iter().filter(|key| key.is_active(now)).count() >= MAX_CLIENT_KEYS {
+            return false;
+        }
+        self.jwks.retain(|key| key.is_active(now));
+        self.jwks.push(key);
+        true
+    }
+
+    /// Returns true if the client has an active credential.
+    pub fn has_credential(&self, now: u64) -> bool {
+        let has_key = self.jwks.iter().any(|key| key.is_active(now));
+        has_key || !self.federated.is_empty() || self.accepted_secrets(now).next().is_some()
+    }
+
     /// Returns the scope of a token for this client: the requested one, or the default scopes. The client must be
     /// allowed to have all of it.
     ///

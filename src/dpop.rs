@@ -81,7 +81,7 @@ pub fn verify(text: &str, target: Target<'_>, nonces: &NonceKeys) -> Result<Proo
     if !jwt.text("nonce").is_some_and(|nonce| nonces.accept(nonce, target.now)) {
         return Err(Rejected::Nonce);
     }
-    let key = Confirmation::Jkt(key.thumbprint().to_owned());
+    let key = Confirmation::Jkt(key.thumbprint());
     Ok(Proof { key, ath: jwt.text("ath").map(ToOwned::to_owned) })
 }
 

@@ -33,6 +33,7 @@ mod signing_key;
 mod status;
 
 pub use document::Document;
+pub use generation::generate_client_key;
 pub use key_set::KeySet;
 pub use keyring::Keyring;
 pub use rotation::{Rotated, RotationPolicy};

@@ -83,7 +83,10 @@ async fn apply_all(
 /// Applies one step. Returns the secret of a new client, unless it is public.
 async fn apply(deployment: &Deployment, step: Step) -> Result<Option<String>, Error> {
     match step {
-        Step::Create(new) => return client::make(deployment, *new).await,
+        Step::Create(new) => {
+            let needs_secret = new.token_endpoint_auth_method.is_none() && new.federated.is_empty();
+            return client::make(deployment, *new, needs_secret).await;
+        }
         Step::Update(stored, _) => drop(deployment.store.replace(&stored).await?),
         Step::Describe(change, _) => change.write(deployment).await?,
         Step::Delete(client_id) => deployment.store.delete::<Client>(&client_id).await?,

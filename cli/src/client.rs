@@ -13,6 +13,7 @@ use crate::{Outcome, input, output};
 
 mod create;
 mod delete;
+mod key;
 mod list;
 mod retire_secret;
 mod rotate_secret;
@@ -37,13 +38,18 @@ pub enum Command {
     --scope orders:read --scope orders:write --system '{\"id\":7}'
   countersign client create web-app --public --refresh-token-cookie \
     --allowed-origin https://app.example --grant-type password --grant-type refresh_token \
-    --scope orders:read --user-address source")]
+    --scope orders:read --user-address source
+  countersign client create report --no-secret --auth-method private_key_jwt \
+    --grant-type client_credentials --scope reports:write")]
     Create {
         /// The id of the client: letters, digits, - and _
         #[arg(value_parser = check_new_id)]
         client_id: String,
         #[command(flatten)]
         settings: Box<Settings>,
+        /// Create no secret: the client will authenticate by a key, or by the token of its platform
+        #[arg(long)]
+        no_secret: bool,
     },
     /// List all clients
     List,
@@ -71,6 +77,9 @@ Example:
     },
     /// Retire a secret of a client immediately
     RetireSecret(retire_secret::Options),
+    /// Manage the public keys with which a client's assertions are verified (`private_key_jwt`)
+    #[command(subcommand)]
+    Key(key::Command),
     /// Manage the workloads of other issuers that authenticate as the client, without a secret
     #[command(subcommand)]
     Trust(trust::Command),
@@ -97,7 +106,9 @@ Example:
 pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcome, Error> {
     let deployment = target.find().await?;
     match command {
-        Command::Create { client_id, settings } => create::run(&deployment, json, client_id, &settings).await?,
+        Command::Create { client_id, settings, no_secret } => {
+            create::run(&deployment, json, (client_id, no_secret), &settings).await?;
+        }
         Command::List => return list::run(&deployment, json).await,
         Command::Show { client_id } => print(json, &read(&deployment, &client_id).await?.record)?,
         Command::Update(options) => update::run(&deployment, json, *options).await?,
@@ -105,6 +116,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
             rotate_secret::run(&deployment, json, &client_id, expires_in).await?;
         }
         Command::RetireSecret(options) => retire_secret::run(&deployment, json, &options).await?,
+        Command::Key(command) => key::run(&deployment, json, command).await?,
         Command::Trust(command) => return trust::run(&deployment, json, command).await,
         Command::Disable { client_id } => enable(&deployment, json, &client_id, false).await?,
         Command::Enable { client_id } => enable(&deployment, json, &client_id, true).await?,

@@ -18,6 +18,7 @@ use testing::cloud::{self, BoxError, Cloud};
 use testing::demo;
 use tokio::net::TcpListener;
 
+mod demo_api;
 mod demo_client;
 
 /// Run countersign on this machine with demo clients and a demo user
@@ -77,8 +78,10 @@ async fn run(options: Options) -> Result<(), BoxError> {
     environment.insert("COUNTERSIGN_URL", origin.clone());
     print_settings(&environment);
 
-    let service = router(Arc::new(app));
+    let app = Arc::new(app);
+    let service = router(app.clone());
     let service = demo_client::routes(&issuer, &origin, service.clone())?.merge(service);
+    let service = service.merge(demo_api::routes(&issuer, app));
     axum::serve(listener, service).with_graceful_shutdown(interrupted()).await?;
     println!("\nStopped.");
     Ok(())

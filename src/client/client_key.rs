@@ -50,6 +50,15 @@ impl TryFrom<Stored> for ClientKey {
 }
 
 impl ClientKey {
+    /// Builds the record of a key.
+    ///
+    /// # Errors
+    /// [`NotUsable`] if the algorithm does not fit the key.
+    pub fn new(kid: String, alg: Algorithm, key: &PublicKey, now: u64) -> Result<Self, NotUsable> {
+        let jwk = PublicJwk::try_from(key.json().to_owned())?;
+        Self::try_from(Stored { kid, alg, jwk, created_at: Some(now), expires_at: None })
+    }
+
     /// Returns true if the key has not expired at `now`.
     pub fn is_active(&self, now: u64) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)

@@ -35,7 +35,8 @@ pub struct PublicKey {
     algorithm: Option<Algorithm>,
     kind: Kind,
     key: DecodingKey,
-    thumbprint: String,
+    /// The required members in lexicographic order (RFC 7638 section 3).
+    members: String,
 }
 
 impl PublicKey {
@@ -85,8 +86,7 @@ impl PublicKey {
             Some(Some(algorithm)) if fits(kind, algorithm) => Some(algorithm),
             Some(_) => return Err("its alg is not supported, or does not fit its type"),
         };
-        let thumbprint = encode(digest(&SHA256, members.as_bytes()).as_ref());
-        Ok(Self { kid: text("kid").map(ToOwned::to_owned), algorithm, kind, key, thumbprint })
+        Ok(Self { kid: text("kid").map(ToOwned::to_owned), algorithm, kind, key, members })
     }
 
     /// Returns the `kid`, if the key has one.
@@ -95,8 +95,23 @@ impl PublicKey {
     }
 
     /// Returns the thumbprint (RFC 7638): the SHA-256 of the required members, in base64url.
-    pub fn thumbprint(&self) -> &str {
-        &self.thumbprint
+    pub fn thumbprint(&self) -> String {
+        encode(digest(&SHA256, self.members.as_bytes()).as_ref())
+    }
+
+    /// Returns the key as a JWK with its required members only, in JSON.
+    pub fn json(&self) -> &str {
+        &self.members
+    }
+
+    /// Returns the one algorithm that is possible: that of the JWK, or of its curve. `None` for an RSA key without `alg`.
+    pub fn only_algorithm(&self) -> Option<Algorithm> {
+        self.algorithm.or(match self.kind {
+            Kind::Rsa => None,
+            Kind::P256 => Some(Algorithm::Es256),
+            Kind::P384 => Some(Algorithm::Es384),
+            Kind::Ed25519 => Some(Algorithm::EdDsa),
+        })
     }
 
     /// Returns true if the key may be used with the algorithm: its type fits, and its own `alg`, if it has one.

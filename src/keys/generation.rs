@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 
-use super::document::{DOCUMENT_VERSION, REFRESH_TOKEN_KEY_BYTES};
+use super::document::{DOCUMENT_VERSION, REFRESH_TOKEN_KEY_BYTES, decode_pem};
 use super::records::{KeyRecord, RefreshTokenKeyRecords};
 use super::{Document, KeyError, RotationPolicy, SigningKey};
 use crate::random::fill_random;
@@ -57,11 +57,26 @@ impl KeyRecord {
             }
             _ => return Err(KeyError::Unusable("the algorithm of a key must be RS256, ES256 or EdDSA")),
         };
-        let private_key =
-            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(&der));
-        let kid = SigningKey::from_pkcs8(&der)?.kid().to_owned();
+        let (private_key, kid) = (pem(&der), SigningKey::from_pkcs8(&der)?.kid().to_owned());
         Ok(Self { kid, alg: algorithm, private_key, created_at: Some(now), public_since: Some(now), signs_since: None })
     }
+}
+
+/// Generates a P-256 key for a client. Returns the private key as PEM (PKCS#8), and the key.
+///
+/// # Errors
+/// [`KeyError::Unusable`], which cannot occur.
+pub fn generate_client_key() -> Result<(String, SigningKey), KeyError> {
+    let private_key = KeyRecord::generate(Algorithm::ES256, 0)?.private_key;
+    let key = SigningKey::from_pkcs8(decode_pem(&private_key)?.secret_pkcs8_der())?;
+    Ok((private_key, key))
+}
+
+/// Returns a PKCS#8 key as PEM (RFC 7468 section 10), with lines of 64 characters.
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines = text.as_bytes().chunks(64).map(String::from_utf8_lossy);
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Generates a key of refresh tokens, in its stored form.

@@ -105,8 +105,13 @@ impl ClientKeyPair {
 
     /// Signs a JWT with this header and these claims, which may be anything.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
-        let signature = self.signature(message.as_bytes(), header["alg"].as_str().unwrap_or(self.algorithm));
+        self.sign_text(&header.to_string(), &claims.to_string(), header["alg"].as_str())
+    }
+
+    /// Signs a JWT of these texts, which may be anything.
+    pub fn sign_text(&self, header: &str, claims: &str, algorithm: Option<&str>) -> String {
+        let message = format!("{}.{}", encode(header), encode(claims));
+        let signature = self.signature(message.as_bytes(), algorithm.unwrap_or(self.algorithm));
         format!("{message}.{}", encode(signature))
     }
 

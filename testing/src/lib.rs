@@ -16,7 +16,7 @@
 //! | [`gallery`] | every page in each of its states |
 //! | [`guess`] | verification of passwords and secrets without a request |
 //! | [`demo`] | the fixtures of the local example |
-//! | [`proof`] | the keys and the DPoP proofs of clients |
+//! | [`proof`] | the DPoP proofs of clients |
 //! | [`jwt`] | JWTs from private JWKs, also with defects |
 //! | [`request`], [`response`] | requests; responses with the checks that every response must pass |
 //! | [`contract`] | `openapi.yaml`, which every response must follow |
@@ -103,7 +103,7 @@ mod emulator {
     pub use crate::function::{Function, event, gateway_response};
     pub use crate::interceptor::Interceptor;
     pub use crate::log_lines::LogLines;
-    pub use crate::proof::{ProofKey, access_token_hash};
+    pub use crate::proof::access_token_hash;
     pub use crate::request::{RequestBuilder, basic, form, form_body, percent, raw_form, raw_json};
     pub use crate::response::{Claims, Response, changed_token};
 

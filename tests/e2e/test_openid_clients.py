@@ -112,6 +112,30 @@ console.log(JSON.stringify({ tokens, user, refreshed, signOut: signOut(tokens) }
     assert (response.status, response.headers["location"]) == (303, HOME)
 
 
+def test_openid_client_with_bound_tokens(login, tmp_path):
+    code = """
+const { issuer, clientId, clientSecret, redirectUri, postLogoutRedirectUri } = JSON.parse(process.env.COUNTERSIGN)
+const options = { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] }
+""" + example(PAGE, "Node.js: openid-client 6.9", "js") + example(PAGE, "Tokens that are bound to a key (DPoP)", "js") + """
+import { execFileSync } from 'node:child_process'
+const { url, checks } = await begin()
+const returned = execFileSync('python', ['tests/e2e/scripted_browser.py', url.href], { encoding: 'utf8' }).trim()
+const { tokens, user } = await finishBound(new URL(returned), checks)
+const refreshed = await refreshBound(tokens)
+console.log(JSON.stringify({ tokens, user, refreshed, jkt: await DPoP.calculateThumbprint() }))
+"""
+    result = run_in_node(code, settings(login, PORTAL), tmp_path)
+    assert result["user"] == USERINFO
+    check(login, PORTAL, result["tokens"], result["refreshed"])
+    for tokens in (result["tokens"], result["refreshed"]):
+        assert tokens["token_type"].lower() == "dpop"
+        assert verify(tokens["access_token"], login)["cnf"] == {"jkt": result["jkt"]}
+    # A bound token is not a bearer token.
+    headers = {"authorization": f"Bearer {tokens['access_token']}"}
+    response = requests.get(f"{login.url}/oauth/userinfo", headers=headers, timeout=60)
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_token")
+
+
 def test_the_flask_client_of_authlib(login, monkeypatch):
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
     scope = {

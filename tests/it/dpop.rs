@@ -6,7 +6,7 @@ use countersign::confirmation::Confirmation;
 use countersign::dpop::{NonceKeys, Proof, Rejected, Target, verify};
 use serde_json::{Value, json};
 
-use testing::ProofKey;
+use testing::ClientKeyPair;
 
 mod htu;
 mod nonce;
@@ -27,7 +27,7 @@ fn check(proof: &str) -> Result<Proof, Rejected> {
 }
 
 /// Returns the result for a proof with changed members, which its key signed. `null` removes a member.
-fn changed(key: &ProofKey, header: &Value, claims_of_proof: &Value) -> Result<Proof, Rejected> {
+fn changed(key: &ClientKeyPair, header: &Value, claims_of_proof: &Value) -> Result<Proof, Rejected> {
     let merged = |mut all: Value, changes: &Value| {
         for (name, value) in changes.as_object().unwrap() {
             all[name] = value.clone();
@@ -35,7 +35,7 @@ fn changed(key: &ProofKey, header: &Value, claims_of_proof: &Value) -> Result<Pr
         all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         all
     };
-    check(&key.sign(&merged(key.header(), header), &merged(claims(), claims_of_proof)))
+    check(&key.sign(&merged(key.proof_header(), header), &merged(claims(), claims_of_proof)))
 }
 
 #[track_caller]
@@ -45,14 +45,14 @@ fn assert_invalid(result: &Result<Proof, Rejected>, what: &dyn std::fmt::Debug) 
 
 #[test]
 fn s_1018_a_proof_of_either_curve_names_the_thumbprint_of_its_key() {
-    for key in [ProofKey::es256(), ProofKey::ed25519()] {
-        let proof = check(&key.sign(&key.header(), &claims())).unwrap();
+    for key in [ClientKeyPair::generate("ES256"), ClientKeyPair::generate("EdDSA")] {
+        let proof = check(&key.proof_of(&claims())).unwrap();
         assert_eq!(proof.key, Confirmation::Jkt(key.thumbprint()));
         assert_eq!(proof.key.token_type(), "DPoP");
     }
     // The two names of one algorithm (RFC 9864), a `kid`, and the `alg` of the key.
-    let key = ProofKey::ed25519();
-    let mut jwk = key.jwk();
+    let key = ClientKeyPair::generate("EdDSA");
+    let mut jwk = key.jwk.clone();
     jwk["alg"] = "EdDSA".into();
     for header in [json!({"alg": "Ed25519"}), json!({"kid": "1"}), json!({"jwk": jwk})] {
         assert!(changed(&key, &header, &json!({})).is_ok(), "{header}");
@@ -73,9 +73,9 @@ fn s_1018_the_example_of_the_standard_is_valid_except_for_its_nonce() {
 
 #[test]
 fn s_1018_a_text_that_is_not_one_jwt_is_not_a_proof() {
-    let key = ProofKey::es256();
-    let proof = key.sign(&key.header(), &claims());
-    let header = key.header().to_string();
+    let key = ClientKeyPair::generate("ES256");
+    let proof = key.proof_of(&claims());
+    let header = key.proof_header().to_string();
     let [head, body, signature]: [&str; 3] = proof.split('.').collect::<Vec<_>>().try_into().unwrap();
     for text in [
         String::new(),
@@ -91,13 +91,14 @@ fn s_1018_a_text_that_is_not_one_jwt_is_not_a_proof() {
         format!("{head}.{body}.{signature}.x"),
         format!("{head}.{signature}.{body}"),
         // A repeated member, JSON that is not an object, and JSON that is too deep.
-        key.sign_text(&header.replacen('{', r#"{"typ":"dpop+jwt","#, 1), &claims().to_string()),
-        key.sign_text(&header, &claims().to_string().replacen('{', r#"{"htm":"POST","#, 1)),
-        key.sign_text(&header, "[]"),
-        key.sign_text("[]", &claims().to_string()),
+        key.sign_text(&header.replacen('{', r#"{"typ":"dpop+jwt","#, 1), &claims().to_string(), None),
+        key.sign_text(&header, &claims().to_string().replacen('{', r#"{"htm":"POST","#, 1), None),
+        key.sign_text(&header, "[]", None),
+        key.sign_text("[]", &claims().to_string(), None),
         key.sign_text(
             &header,
             &claims().to_string().replacen('{', &format!("{{\"a\":{}{},", "[".repeat(8), "]".repeat(8)), 1),
+            None,
         ),
     ] {
         assert_invalid(&check(&text), &text);
@@ -106,12 +107,12 @@ fn s_1018_a_text_that_is_not_one_jwt_is_not_a_proof() {
 
 #[test]
 fn s_1018_a_proof_has_at_most_4_kib() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let of_length = |length: usize| {
         let padding = |extra: usize| {
             let mut claims = claims();
             claims["x"] = "x".repeat(extra).into();
-            key.sign(&key.header(), &claims)
+            key.proof_of(&claims)
         };
         (0..4096).map(padding).find(|proof| proof.len() >= length).unwrap()
     };
@@ -123,9 +124,9 @@ fn s_1018_a_proof_has_at_most_4_kib() {
 
 #[test]
 fn s_1018_the_header_names_the_type_the_algorithm_and_a_public_key() {
-    let (key, other) = (ProofKey::es256(), ProofKey::ed25519());
+    let (key, other) = (ClientKeyPair::generate("ES256"), ClientKeyPair::generate("EdDSA"));
     let jwk = |name: &str, value: Value| {
-        let mut jwk = key.jwk();
+        let mut jwk = key.jwk.clone();
         jwk[name] = value;
         json!({"jwk": jwk})
     };
@@ -151,8 +152,8 @@ fn s_1018_the_header_names_the_type_the_algorithm_and_a_public_key() {
         json!({"jwk": null}),
         json!({"jwk": "x"}),
         json!({"jwk": {}}),
-        json!({"jwk": [key.jwk()]}),
-        json!({"jwk": other.jwk()}),
+        json!({"jwk": [key.jwk]}),
+        json!({"jwk": other.jwk}),
         json!({"jwk": {"kty": "oct", "k": "AAAA"}}),
         jwk("d", "AAAA".into()),
         jwk("alg", "EdDSA".into()),
@@ -162,19 +163,26 @@ fn s_1018_the_header_names_the_type_the_algorithm_and_a_public_key() {
         jwk("crv", "secp256k1".into()),
         jwk("kty", "OKP".into()),
         jwk("x", "AAAA".into()),
-        jwk("y", key.jwk()["x"].clone()),
+        jwk("y", key.jwk["x"].clone()),
         // The key is in the header only: nothing is fetched.
         json!({"jwk": null, "jku": "https://client.example/jwks", "x5c": ["AAAA"], "kid": "1"}),
     ] {
         assert_invalid(&changed(&key, &header, &json!({})), &header);
     }
-    assert_invalid(&check(&key.sign(&ProofKey::es256().header(), &claims())), &"the key of another client");
+    for algorithm in ["ES384", "PS256", "RS256"] {
+        let key = ClientKeyPair::generate(algorithm);
+        assert_invalid(&check(&key.proof_of(&claims())), &algorithm);
+    }
+    assert_invalid(
+        &check(&key.sign(&ClientKeyPair::generate("ES256").proof_header(), &claims())),
+        &"the key of another client",
+    );
 }
 
 #[test]
 fn s_1018_a_changed_proof_is_not_valid() {
-    let key = ProofKey::es256();
-    let proof = key.sign(&key.header(), &claims());
+    let key = ClientKeyPair::generate("ES256");
+    let proof = key.proof_of(&claims());
     let mut signature = URL_SAFE_NO_PAD.decode(proof.rsplit_once('.').unwrap().1).unwrap();
     signature[10] ^= 1;
     let start = proof.rsplit_once('.').unwrap().0;
@@ -187,7 +195,7 @@ fn s_1018_a_changed_proof_is_not_valid() {
 
 #[test]
 fn s_1018_the_claims_are_those_of_the_request() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     for claims in [
         json!({"jti": null}),
         json!({"jti": ""}),
@@ -235,7 +243,7 @@ fn s_1018_the_claims_are_those_of_the_request() {
 
 #[test]
 fn s_1023_a_proof_is_for_the_access_token_whose_hash_it_has() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let with_ath = |ath: Value| changed(&key, &json!({}), &json!({"ath": ath})).unwrap();
     // RFC 9449 section 7.1.
     let token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";

@@ -1,16 +1,24 @@
 //! Every kind of token at every place that takes one: none passes for another.
 
+use std::sync::LazyLock;
+
 use axum::http::Request;
 use serde_json::Value;
 
 use crate::browser::{Browser, JOHN, VERIFIER, page, parameter, query, request_of};
-use testing::{Response, form, form_body, raw_form};
+use crate::cases::pairs;
+use testing::{ClientKeyPair, Response, form, form_body, raw_form};
+
+/// The key of the bound token, and of all proofs.
+static KEY: LazyLock<ClientKeyPair> = LazyLock::new(|| ClientKeyPair::generate("ES256"));
 
 /// The places that accept each kind.
-const ACCEPTED: [(Kind, &[Place]); 8] = [
+const ACCEPTED: [(Kind, &[Place]); 10] = [
     (Kind::AccessToken1, &[Place::Introspection, Place::Revocation]),
     (Kind::AccessToken2, &[Place::Introspection, Place::UserInfo, Place::UserInfoForm, Place::Revocation]),
     (Kind::AccessTokenOfService, &[Place::Introspection, Place::Revocation]),
+    (Kind::BoundAccessToken, &[Place::Introspection, Place::UserInfoProof, Place::Revocation]),
+    (Kind::Proof, &[Place::Proof]),
     (Kind::IdToken, &[Place::HintOfAuthorization, Place::HintOfLogout]),
     (Kind::RefreshToken, &[Place::Introspection, Place::Refresh, Place::Revocation]),
     (Kind::CookieRefreshToken, &[Place::RefreshCookie, Place::Revocation]),
@@ -23,6 +31,8 @@ enum Kind {
     AccessToken1,
     AccessToken2,
     AccessTokenOfService,
+    BoundAccessToken,
+    Proof,
     IdToken,
     RefreshToken,
     CookieRefreshToken,
@@ -37,6 +47,8 @@ enum Place {
     Introspection,
     UserInfo,
     UserInfoForm,
+    UserInfoProof,
+    Proof,
     RefreshCookie,
     Refresh,
     Exchange,
@@ -45,12 +57,14 @@ enum Place {
 }
 
 /// A place that ends a login, or uses the token up, follows the places that do not.
-const PLACES: [Place; 10] = [
+const PLACES: [Place; 12] = [
     Place::SessionCookie,
     Place::HintOfAuthorization,
     Place::Introspection,
     Place::UserInfo,
     Place::UserInfoForm,
+    Place::UserInfoProof,
+    Place::Proof,
     Place::RefreshCookie,
     Place::Refresh,
     Place::Exchange,
@@ -74,7 +88,7 @@ impl Kind {
     fn client_id(self) -> &'static str {
         match self {
             Self::AccessToken1 => "legacy-portal",
-            Self::AccessTokenOfService => "no-code",
+            Self::AccessTokenOfService | Self::Proof => "no-code",
             Self::CookieRefreshToken => "store",
             _ => "crm",
         }
@@ -83,12 +97,14 @@ impl Kind {
     async fn issue(self, browser: &mut Browser) -> Issued {
         browser.sign_in(JOHN).await;
         let client_id = self.client_id();
-        if let Self::AccessTokenOfService = self {
+        if let Self::AccessTokenOfService | Self::Proof = self {
             let text = browser
                 .token(client_id, &[("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")])
                 .await
                 .access_token();
-            return Issued { witness: text.clone(), text, client_id, query: String::new() };
+            let witness = text.clone();
+            let text = if let Self::Proof = self { KEY.proof(&browser.test) } else { text };
+            return Issued { witness, text, client_id, query: String::new() };
         }
         let scope = if let Self::AccessToken1 = self { "legacy:autonomy.read" } else { "openid offline_access" };
         let query = query(client_id, scope, &[]);
@@ -98,6 +114,7 @@ impl Kind {
         }
         let exchanged = match self {
             Self::AccessToken1 => exchange_for_version_1(browser, &code).await,
+            Self::BoundAccessToken => exchange_with_proof(browser, &query, &code).await,
             _ => browser.exchange(&query, &code, VERIFIER).await,
         };
         let witness = exchanged.access_token();
@@ -118,6 +135,40 @@ async fn exchange_for_version_1(browser: &Browser, code: &str) -> Response {
     browser.test.send(request_of("legacy-portal", &fields).header("accept", "version=1").post()).await
 }
 
+async fn exchange_with_proof(browser: &Browser, query: &str, code: &str) -> Response {
+    let redirect_uri = &pairs(query)["redirect_uri"];
+    let fields = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect_uri)];
+    let request = request_of("crm", &[&fields[..], &[("code_verifier", VERIFIER)]].concat());
+    browser.test.send(request.header("dpop", &KEY.proof(&browser.test)).post()).await
+}
+
+/// Returns true if a place accepts the token that needs no other credential, or that is a proof itself.
+async fn takes(browser: &Browser, place: Place, text: &str) -> bool {
+    const USERINFO: &str = "/oauth/userinfo";
+    let authorization = |scheme: &str| raw_form("").header("authorization", &format!("{scheme} {text}"));
+    let request = match place {
+        Place::UserInfo => authorization("Bearer").to("GET", USERINFO),
+        Place::UserInfoForm => form(&[("access_token", text)]).to("POST", USERINFO),
+        Place::UserInfoProof => {
+            authorization("DPoP").header("dpop", &KEY.proof_for(&browser.test, text)).to("GET", USERINFO)
+        }
+        _ => {
+            let fields = [("grant_type", "client_credentials"), ("scope", "legacy:autonomy.read")];
+            request_of("no-code", &fields).header("dpop", text).post()
+        }
+    };
+    let response = browser.test.send(request).await;
+    match (response.status, place) {
+        (200, _) => {}
+        (_, Place::Proof) => response.assert_error(400, "invalid_dpop_proof"),
+        _ if response.header("www-authenticate").unwrap().starts_with("DPoP ") => {
+            response.assert_dpop_error(401, "invalid_token");
+        }
+        _ => response.assert_bearer_error(401, "invalid_token"),
+    }
+    response.status == 200
+}
+
 /// Returns true if the place accepts the token.
 async fn accepts(browser: &mut Browser, place: Place, issued: &mut Issued) -> bool {
     let Issued { text, client_id, query, .. } = &*issued;
@@ -134,13 +185,8 @@ async fn accepts(browser: &mut Browser, place: Place, issued: &mut Issued) -> bo
         Place::Introspection => {
             browser.at("/oauth/introspect", client_id, &[("token", text)]).await.body["active"] == true
         }
-        Place::UserInfo => {
-            let request = raw_form("").header("authorization", &format!("Bearer {text}")).to("GET", "/oauth/userinfo");
-            is_accepted_at_userinfo(&browser.test.send(request).await)
-        }
-        Place::UserInfoForm => {
-            let request = form(&[("access_token", text)]).to("POST", "/oauth/userinfo");
-            is_accepted_at_userinfo(&browser.test.send(request).await)
+        Place::UserInfo | Place::UserInfoForm | Place::UserInfoProof | Place::Proof => {
+            takes(browser, place, text).await
         }
         Place::RefreshCookie => {
             let cookie = format!("__Host-Http-countersign-store={text}");
@@ -173,14 +219,6 @@ async fn accepts(browser: &mut Browser, place: Place, issued: &mut Issued) -> bo
             browser.get(&format!("/oauth/logout?{}", form_body(&fields))).await.status == 303
         }
     }
-}
-
-#[track_caller]
-fn is_accepted_at_userinfo(response: &Response) -> bool {
-    if response.status != 200 {
-        response.assert_bearer_error(401, "invalid_token");
-    }
-    response.status == 200
 }
 
 #[track_caller]

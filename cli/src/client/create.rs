@@ -12,27 +12,34 @@ use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::{output, user};
 
-pub async fn run(deployment: &Deployment, json: bool, client_id: String, settings: &Settings) -> Result<(), Error> {
+pub async fn run(
+    deployment: &Deployment,
+    json: bool,
+    (client_id, no_secret): (String, bool),
+    settings: &Settings,
+) -> Result<(), Error> {
     let now = Clock::System.now();
     let mut client = Client::new(client_id, now);
     settings.metadata()?.write_to(&mut client, now)?;
     check_owner(&user::owners(deployment).await?, &client.client_id)?;
     deployment.announce().await?;
     let client_id = client.client_id.clone();
-    match make(deployment, client).await? {
-        Some(secret) => {
-            output::secret(json, &client_id, &secret)?;
-            output::remark(SHOWN_ONCE);
-            Ok(())
-        }
-        None => output::result(json, &json!({"client_id": client_id}), || format!("created public client {client_id}")),
+    let needs_secret = client.token_endpoint_auth_method.is_none() && !no_secret;
+    let is_public = client.is_public();
+    if let Some(secret) = make(deployment, client, needs_secret).await? {
+        output::secret(json, &client_id, &secret)?;
+        output::remark(SHOWN_ONCE);
+        Ok(())
+    } else {
+        let kind = if is_public { "public client" } else { "client without a secret:" };
+        output::result(json, &json!({"client_id": client_id}), || format!("created {kind} {client_id}"))
     }
 }
 
-/// Creates a client. Returns its new secret, unless the client is public.
-pub async fn make(deployment: &Deployment, mut client: Client) -> Result<Option<String>, Error> {
+/// Creates a client. Returns its new secret, if it needs one.
+pub async fn make(deployment: &Deployment, mut client: Client, needs_secret: bool) -> Result<Option<String>, Error> {
     let mut new_secret = None;
-    if !client.is_public() {
+    if needs_secret {
         let (secret, record) = Secret::generate(Clock::System.now())?;
         client.secrets = vec![record];
         new_secret = Some(secret);

@@ -41,7 +41,9 @@ fn row(client: &Client, now: u64) -> Vec<String> {
         if client.is_public() {
             "public".to_owned()
         } else {
-            format!("{} of {MAX_ACTIVE_SECRETS}", client.active_secrets(now).count())
+            let keys = client.jwks.iter().filter(|key| key.is_active(now)).count();
+            let keys = if keys == 0 { String::new() } else { format!(" + {keys} keys") };
+            format!("{} of {MAX_ACTIVE_SECRETS}{keys}", client.accepted_secrets(now).count())
         },
         client.name.clone().unwrap_or_default(),
     ]

@@ -18,6 +18,12 @@ pub async fn run(deployment: &Deployment, json: bool, client_id: &str, expires_i
              `countersign client update {client_id} --unset token-endpoint-auth-method`"
         )));
     }
+    if stored.record.token_endpoint_auth_method.is_some() {
+        return Err(Error::new(format!(
+            "{client_id} has to authenticate by another method than a secret; to accept secrets, too: \
+             `countersign client update {client_id} --unset token-endpoint-auth-method`"
+        )));
+    }
     let (secret, record) = Secret::generate(now)?;
     let active: Vec<_> = stored.record.active_secrets(now).map(Secret::name).collect();
     if !stored.record.take_secret(record, now, now.saturating_add(expires_in)) {

@@ -15,8 +15,15 @@ pub struct Settings {
     #[arg(long)]
     name: Option<String>,
     /// The client is public: it has no secret, and sends its id only
-    #[arg(long = "public", num_args = 0, default_missing_value = "none")]
+    #[arg(long)]
+    #[serde(skip)]
+    public: bool,
+    /// The one method by which the client authenticates; absent means by any of its credentials
+    #[arg(long = "auth-method", value_name = "METHOD", value_parser = ["none", "private_key_jwt"], conflicts_with = "public")]
     token_endpoint_auth_method: Option<String>,
+    /// The audience of an assertion may also be the token endpoint or the called endpoint
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    legacy_audience: Option<bool>,
     /// An allowed grant type (repeatable)
     #[arg(long = "grant-type", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -99,7 +106,11 @@ pub struct Settings {
 impl Settings {
     /// Returns the attributes that were given.
     pub fn metadata(&self) -> Result<ClientMetadata, Error> {
-        serde_json::from_value(json!(self)).map_err(|error| Error::new(error.to_string()))
+        let mut attributes = json!(self);
+        if let Some(attributes) = attributes.as_object_mut().filter(|_| self.public) {
+            attributes.insert("token_endpoint_auth_method".to_owned(), "none".into());
+        }
+        serde_json::from_value(attributes).map_err(|error| Error::new(error.to_string()))
     }
 }
 

@@ -15,6 +15,7 @@ pub struct View {
     created_at: Option<u64>,
     updated_at: Option<u64>,
     secrets: Vec<SecretView>,
+    keys: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +47,7 @@ impl View {
             created_at: client.created_at,
             updated_at: client.updated_at,
             secrets: secrets.collect(),
+            keys: client.jwks.iter().map(|key| key.kid.clone()).collect(),
         }
     }
 }
@@ -57,6 +59,8 @@ pub fn show(view: &View) -> String {
         let value = view.attributes.get(attribute.name);
         (attribute.name, value.map(|value| format_value(attribute.form, value)))
     }));
+    let keys = (!view.keys.is_empty()).then(|| output::list(&view.keys));
+    rows.push(("keys", keys));
     rows.push(("created_at", view.created_at.map(output::time)));
     rows.push(("updated_at", view.updated_at.map(output::time)));
     let record = output::record(rows);
@@ -79,12 +83,17 @@ fn format_value(form: Form, value: &Value) -> String {
 
 impl SecretView {
     fn row(&self) -> Vec<String> {
-        let state = match (self.active, self.expires_at) {
-            (false, _) => "expired".to_owned(),
-            (true, None) => "active".to_owned(),
-            (true, Some(at)) => format!("active until {}", output::time(at)),
-        };
+        let state = state(self.active, self.expires_at);
         let created = self.created_at.map_or_else(|| "-".to_owned(), output::time);
         vec![self.id.clone(), created, state, self.scheme.to_owned()]
+    }
+}
+
+/// Describes if a credential is active.
+pub fn state(is_active: bool, expires_at: Option<u64>) -> String {
+    match (is_active, expires_at) {
+        (false, _) => "expired".to_owned(),
+        (true, None) => "active".to_owned(),
+        (true, Some(at)) => format!("active until {}", output::time(at)),
     }
 }

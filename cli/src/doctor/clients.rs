@@ -85,15 +85,14 @@ fn problems(client: &Client, now: u64) -> [Problem; 7] {
             "`countersign client update ID --grant-type GRANT`, or `countersign client disable ID`",
         ),
         (
-            active.is_empty()
-                && !client.is_public()
-                && client.federated.is_empty()
-                && !client.jwks.iter().any(|key| key.is_active(now)),
-            "no active secret, so no tokens",
+            !client.has_credential(now) && !client.is_public(),
+            "no active credential, so no tokens",
             "`countersign client rotate-secret ID`, or `countersign client disable ID`",
         ),
         (
-            !active.is_empty() && active.iter().all(|secret| secret.expires_at.is_some_and(expires_soon)),
+            client.jwks.is_empty()
+                && !active.is_empty()
+                && active.iter().all(|secret| secret.expires_at.is_some_and(expires_soon)),
             "the last active secret expires within 7 days",
             "`countersign client rotate-secret ID`, and deploy the new secret",
         ),

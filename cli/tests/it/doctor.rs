@@ -155,7 +155,7 @@ async fn problems_of_tables_and_records_are_found() {
         ("error", "malformed: malformed (enabled)"),
         ("warning", "empty: no scopes, so no tokens"),
         ("warning", "empty, no-grants: no grant types, so no tokens"),
-        ("warning", "empty: no active secret, so no tokens"),
+        ("warning", "empty: no active credential, so no tokens"),
         ("warning", "expiring: the last active secret expires within 7 days"),
         ("warning", "expiring: default scopes that are not among the scopes"),
         ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),

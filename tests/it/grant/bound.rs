@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use testing::{
-    APPLICATION, CODE_CLIENT, LogLines, OTHER_APPLICATION, PASSWORD, ProofKey, Response, SCOPE, TestApp, USERNAME,
+    APPLICATION, CODE_CLIENT, ClientKeyPair, LogLines, OTHER_APPLICATION, PASSWORD, Response, SCOPE, TestApp, USERNAME,
     browser_login, browser_refresh, exchange, form,
 };
 
 /// Starts a deployment whose client of logins by code is public. Returns its refresh token, which is bound to the key.
-async fn logged_in(key: &ProofKey) -> (TestApp, String) {
+async fn logged_in(key: &ClientKeyPair) -> (TestApp, String) {
     let test = TestApp::start_with_codes().await;
     test.put_code_client(&json!({"secrets": null, "token_endpoint_auth_method": "none"}));
     let code = test.code().await;
@@ -35,7 +35,7 @@ async fn refresh(test: &TestApp, refresh_token: &str, proof: Option<&str>) -> Re
 
 #[tokio::test]
 async fn s_1022_a_login_by_code_of_a_public_client_is_bound_to_the_key_of_its_exchange() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, refresh_token) = logged_in(&key).await;
     assert_eq!(test.family(&refresh_token)["cnf"], json!({"M": {"jkt": {"S": key.thumbprint()}}}));
     let response = refresh(&test, &refresh_token, Some(&key.proof(&test))).await;
@@ -46,10 +46,10 @@ async fn s_1022_a_login_by_code_of_a_public_client_is_bound_to_the_key_of_its_ex
 
 #[tokio::test]
 async fn s_1022_another_key_is_rejected_and_the_refresh_token_stays_usable() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, refresh_token) = logged_in(&key).await;
     let before = test.family(&refresh_token);
-    for other in [ProofKey::es256(), ProofKey::ed25519()] {
+    for other in [ClientKeyPair::generate("ES256"), ClientKeyPair::generate("EdDSA")] {
         let log = LogLines::collect();
         let response = refresh(&test, &refresh_token, Some(&other.proof(&test))).await;
         response.assert_error(400, "invalid_grant");
@@ -66,11 +66,11 @@ async fn s_1022_another_key_is_rejected_and_the_refresh_token_stays_usable() {
 /// A used refresh token in the hands of a caller without the key does not end the login.
 #[tokio::test]
 async fn s_1022_a_replay_with_another_key_does_not_end_the_login() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, used) = logged_in(&key).await;
     let successor = refresh(&test, &used, Some(&key.proof(&test))).await.refresh_token();
     test.advance_clock(60);
-    let other = ProofKey::es256();
+    let other = ClientKeyPair::generate("ES256");
     refresh(&test, &used, Some(&other.proof(&test))).await.assert_error(400, "invalid_grant");
     refresh(&test, &used, None).await.assert_error(400, "invalid_dpop_proof");
     let successor = refresh(&test, &successor, Some(&key.proof(&test))).await.refresh_token();
@@ -81,10 +81,12 @@ async fn s_1022_a_replay_with_another_key_does_not_end_the_login() {
 
 #[tokio::test]
 async fn s_1022_a_retry_needs_the_key_too() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, used) = logged_in(&key).await;
     let first = refresh(&test, &used, Some(&key.proof(&test))).await;
-    refresh(&test, &used, Some(&ProofKey::es256().proof(&test))).await.assert_error(400, "invalid_grant");
+    refresh(&test, &used, Some(&ClientKeyPair::generate("ES256").proof(&test)))
+        .await
+        .assert_error(400, "invalid_grant");
     let retry = refresh(&test, &used, Some(&key.proof(&test))).await;
     assert_eq!(
         (retry.refresh_token(), retry.assert_issued(2).0["cnf"]["jkt"].clone()),
@@ -96,7 +98,7 @@ async fn s_1022_a_retry_needs_the_key_too() {
 async fn s_1022_a_login_of_a_cookie_client_is_bound_to_the_key_of_its_login() {
     let test = TestApp::start_with_cheap_hashes().await;
     test.put_browser_app();
-    let key = ProofKey::ed25519();
+    let key = ClientKeyPair::generate("EdDSA");
     let login = test.send(browser_login(PASSWORD).header("dpop", &key.proof(&test)).post()).await;
     assert_eq!(login.assert_issued(2).0["cnf"]["jkt"], key.thumbprint());
     let cookie = login.refresh_token();
@@ -110,7 +112,7 @@ async fn s_1022_a_login_of_a_cookie_client_is_bound_to_the_key_of_its_login() {
     response.assert_error(400, "invalid_dpop_proof");
     assert_eq!(response.cookie(), None);
     // An `invalid_grant` about a cookie deletes the cookie, and does not end the login.
-    let response = refresh(Some(ProofKey::es256().proof(&test))).await;
+    let response = refresh(Some(ClientKeyPair::generate("ES256").proof(&test))).await;
     assert_eq!((response.status, &response.body["error"]), (400, &json!("invalid_grant")));
     assert_eq!(response.cookie().unwrap().1, "");
     refresh(Some(key.proof(&test))).await.assert_issued(2);
@@ -123,7 +125,7 @@ async fn a_login_without_a_proof_is_not_bound_and_a_proof_binds_only_the_access_
     let login = exchange_code(&test, &test.code().await, None).await;
     assert_eq!((&login.body["token_type"], &login.assert_issued(2).0["cnf"]), (&json!("Bearer"), &Value::Null));
     assert_eq!(test.family(&login.refresh_token())["cnf"], Value::Null);
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let bound = refresh(&test, &login.refresh_token(), Some(&key.proof(&test))).await;
     assert_eq!(bound.assert_issued(2).0["cnf"]["jkt"], key.thumbprint());
     assert_eq!(test.family(&login.refresh_token())["cnf"], Value::Null);
@@ -134,17 +136,17 @@ async fn a_login_without_a_proof_is_not_bound_and_a_proof_binds_only_the_access_
 async fn a_client_with_a_credential_may_change_its_key() {
     let test = TestApp::start_with_cheap_hashes().await;
     let params = [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
-    let send = async |params: &[(&str, &str)], key: Option<&ProofKey>| {
+    let send = async |params: &[(&str, &str)], key: Option<&ClientKeyPair>| {
         let request = form(params).basic(APPLICATION.0, APPLICATION.1);
         let request = key.iter().fold(request, |request, key| request.header("dpop", &key.proof(&test)));
         test.send(request.post()).await
     };
-    let first = ProofKey::es256();
+    let first = ClientKeyPair::generate("ES256");
     let login = send(&params, Some(&first)).await;
     assert_eq!(login.assert_issued(2).0["cnf"]["jkt"], first.thumbprint());
     assert_eq!(test.family(&login.refresh_token())["cnf"], Value::Null);
     let mut refresh_token = login.refresh_token();
-    for key in [Some(ProofKey::es256()), None, Some(ProofKey::ed25519())] {
+    for key in [Some(ClientKeyPair::generate("ES256")), None, Some(ClientKeyPair::generate("EdDSA"))] {
         let params = [("grant_type", "refresh_token"), ("refresh_token", &refresh_token)];
         let response = send(&params, key.as_ref()).await;
         let thumbprint = key.map_or(Value::Null, |key| json!({"jkt": key.thumbprint()}));
@@ -155,11 +157,11 @@ async fn a_client_with_a_credential_may_change_its_key() {
 
 #[tokio::test]
 async fn s_1020_a_missing_nonce_consumes_no_code_and_no_refresh_token() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let without_nonce = |test: &TestApp| {
         let mut claims = test.proof_claims();
         claims.as_object_mut().unwrap().remove("nonce");
-        key.sign(&key.header(), &claims)
+        key.proof_of(&claims)
     };
     let test = TestApp::start_with_codes().await;
     test.put_code_client(&json!({"secrets": null, "token_endpoint_auth_method": "none"}));
@@ -181,11 +183,11 @@ async fn s_1020_a_missing_nonce_consumes_no_code_and_no_refresh_token() {
 async fn s_1020_a_missing_nonce_consumes_no_guess() {
     let test = TestApp::start_with_cheap_hashes().await;
     test.put_browser_app();
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let mut claims = test.proof_claims();
     claims["nonce"] = "x".into();
     for _ in 0..20 {
-        let proof = key.sign(&key.header(), &claims);
+        let proof = key.proof_of(&claims);
         let response = test.send(browser_login("wrong").header("dpop", &proof).post()).await;
         response.assert_error(400, "use_dpop_nonce");
     }
@@ -205,7 +207,7 @@ async fn s_1019_a_refresh_of_a_client_that_requires_binding_needs_a_proof() {
 
 #[tokio::test]
 async fn s_1022_a_bound_refresh_token_of_another_client_is_foreign_before_its_key_is_compared() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, refresh_token) = logged_in(&key).await;
     test.put_other_application();
     let log = LogLines::collect();

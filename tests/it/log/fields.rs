@@ -9,8 +9,8 @@ use countersign::http::Origin;
 use serde_json::{Value, json};
 
 use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, ProofKey, Response, SCOPE,
-    SERVICE, Scenario, TestApp, USERNAME, form, raw_form,
+    APPLICATION, CLIENT_CREDENTIALS, ClientKeyPair, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, Response,
+    SCOPE, SERVICE, Scenario, TestApp, USERNAME, form, raw_form,
 };
 
 /// The members of every decision.
@@ -114,7 +114,7 @@ async fn s_605_a_request_that_is_not_understood_has_the_members_of_what_was_read
 #[tokio::test]
 async fn s_605_jkt_is_the_key_of_a_valid_proof() {
     let test = TestApp::start().await;
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     for (proof, members) in [
         (key.proof(&test), "grant version client_id secret_id jkt jti kid store_ms"),
         (format!("{}x", key.proof(&test)), "grant version client_id secret_id error reason store_ms"),

@@ -2,8 +2,8 @@
 
 use countersign::http::Origin;
 use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, LogLines, PASSWORD, RequestBuilder, SCOPE, SERVICE, TestApp, USERNAME, form,
-    raw_form,
+    APPLICATION, CLIENT_CREDENTIALS, ClientKeyPair, LogLines, PASSWORD, RequestBuilder, SCOPE, SERVICE, TestApp,
+    USERNAME, form, raw_form,
 };
 
 const PAGE: &str = include_str!("../../../docs/cost.md");
@@ -35,6 +35,10 @@ async fn the_bytes_of_a_line_are_those_of_the_cost_page() {
     let (service, password, refresh) = (bytes(service).await, bytes(password).await, bytes(refresh).await);
     let row = format!("| function's log line, bytes | {service} | {password} | {refresh} |");
     assert!(PAGE.contains(&row), "{row}");
+    let proof = ClientKeyPair::generate("ES256").proof(&test);
+    let bound = bytes(form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1).header("dpop", &proof)).await;
+    let sentence = format!("A DPoP proof adds {} bytes to the function's log line", bound - service);
+    assert!(PAGE.contains(&sentence), "{sentence}");
 }
 
 #[tokio::test]

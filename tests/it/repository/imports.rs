@@ -188,7 +188,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("http_body_util", &["issuer_keys"]),
     ("hyper_rustls", &["issuer_keys"]),
     ("hyper_util", &["issuer_keys"]),
-    ("jsonwebtoken", &["jwt", "keys", "token"]),
+    ("jsonwebtoken", &["cli", "jwt", "keys", "token"]),
     ("lambda_http", &["bin", "gateway"]),
     ("md5", &["password_hash"]),
     ("precis_profiles", &["user"]),

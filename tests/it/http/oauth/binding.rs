@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::round_trips::assert_round_trips;
 use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, LogLines, ProofKey, RequestBuilder, Response, SERVICE, TestApp, form, raw_form,
+    APPLICATION, CLIENT_CREDENTIALS, ClientKeyPair, LogLines, RequestBuilder, Response, SERVICE, TestApp, form,
+    raw_form,
 };
 
 const ORIGIN: &str = "https://app.example.test";
@@ -32,7 +33,7 @@ fn assert_error(test: &TestApp, response: &Response, error: &str) {
 #[tokio::test]
 async fn s_1018_a_request_with_a_proof_gets_a_token_that_is_bound_to_its_key() {
     let test = TestApp::start().await;
-    for key in [ProofKey::es256(), ProofKey::ed25519()] {
+    for key in [ClientKeyPair::generate("ES256"), ClientKeyPair::generate("EdDSA")] {
         let log = LogLines::collect();
         let response = send(&test, &key.proof(&test)).await;
         let claims = response.assert_issued(2);
@@ -53,11 +54,11 @@ async fn s_1018_a_request_with_a_proof_gets_a_token_that_is_bound_to_its_key() {
 #[tokio::test]
 async fn s_1018_an_invalid_proof_is_rejected_with_a_nonce() {
     let test = TestApp::start().await;
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let proof = key.proof(&test);
     let mut claims = test.proof_claims();
     claims["htu"] = "https://auth.example/oauth/userinfo".into();
-    let other_url = key.sign(&key.header(), &claims);
+    let other_url = key.proof_of(&claims);
     for header in ["", "x", "\u{fc}", &format!("{proof},{proof}"), &other_url, &"x".repeat(5_000)] {
         let response = send(&test, header).await;
         assert_error(&test, &response, "invalid_dpop_proof");
@@ -75,10 +76,10 @@ async fn s_1018_an_invalid_proof_is_rejected_with_a_nonce() {
 async fn s_1018_the_host_of_the_request_is_not_read() {
     let test = TestApp::start().await;
     let headers = [("host", "evil.example"), ("x-forwarded-host", "evil.example"), ("forwarded", "host=evil.example")];
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let mut claims = test.proof_claims();
     claims["htu"] = "https://evil.example/oauth/token".into();
-    for (proof, status) in [(key.proof(&test), 200), (key.sign(&key.header(), &claims), 400)] {
+    for (proof, status) in [(key.proof(&test), 200), (key.proof_of(&claims), 400)] {
         let headers = [&headers[..], &[("dpop", &proof)]].concat();
         assert_eq!(test.send(request(&headers).post()).await.status, status);
     }
@@ -100,14 +101,14 @@ async fn s_1019_a_client_that_requires_binding_gets_no_other_token() {
         let response = test.form(APPLICATION, &[("grant_type", grant_type)]).await;
         assert_error(&test, &response, "invalid_dpop_proof");
     }
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     assert_eq!(send(&test, &key.proof(&test)).await.assert_issued(2).0["cnf"]["jkt"], key.thumbprint());
 }
 
 #[tokio::test]
 async fn a_token_of_version_1_is_never_bound() {
     let test = TestApp::start().await;
-    for proof in ["x", &ProofKey::es256().proof(&test)] {
+    for proof in ["x", &ClientKeyPair::generate("ES256").proof(&test)] {
         let headers = [("dpop", proof), ("accept", "application/json; version=1")];
         let response = test.send(request(&headers).post()).await;
         assert_error(&test, &response, "invalid_request");
@@ -118,26 +119,60 @@ async fn a_token_of_version_1_is_never_bound() {
 #[tokio::test]
 async fn s_1020_a_request_without_a_nonce_reads_the_client_only() {
     let test = TestApp::start().await;
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let mut claims = test.proof_claims();
     for nonce in [Value::Null, "".into(), "x".into(), json!([test.nonce()])] {
         claims["nonce"] = nonce;
-        let proof = key.sign(&key.header(), &claims);
+        let proof = key.proof_of(&claims);
         let response = assert_round_trips(&test, send(&test, &proof), &[&["GetItem ClientsTable"]]).await;
         assert_error(&test, &response, "use_dpop_nonce");
         // The nonce of the response is a valid one.
         claims["nonce"] = response.header("dpop-nonce").unwrap().into();
-        let proof = key.sign(&key.header(), &claims);
+        let proof = key.proof_of(&claims);
         let response = assert_round_trips(&test, send(&test, &proof), &[&["GetItem ClientsTable"]]).await;
         response.assert_issued(2);
     }
+}
+
+/// Only the holder of both keys makes us write (S-1008).
+#[tokio::test]
+async fn s_1020_a_proof_that_is_rejected_consumes_no_assertion() {
+    const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let test = TestApp::start().await;
+    let key = ClientKeyPair::generate("ES256");
+    test.change_client(SERVICE.0, &json!({"jwks": [key.entry("first")], "dpop_bound_access_tokens": true}));
+    let assertion = key.assertion(SERVICE.0, "1", &json!({}));
+    let params = [("client_assertion_type", TYPE), ("client_assertion", &assertion)];
+    let request = || form(&[&CLIENT_CREDENTIALS[..], &params].concat());
+    let mut claims = test.proof_claims();
+    claims["nonce"] = "x".into();
+    let (client, write) = (&["GetItem ClientsTable"][..], &["PutItem GrantsTable"][..]);
+    for (request, error) in [
+        (request(), "invalid_dpop_proof"),
+        (request().header("dpop", "x"), "invalid_dpop_proof"),
+        (request().header("dpop", &key.proof_of(&claims)), "use_dpop_nonce"),
+    ] {
+        let response = assert_round_trips(&test, test.send(request.post()), &[client]).await;
+        assert_error(&test, &response, error);
+    }
+    let version_1 = request().header("dpop", &key.proof(&test)).header("accept", "version=1").post();
+    test.send(version_1).await.assert_error(400, "invalid_request");
+    let bound = || test.send(request().header("dpop", &key.proof(&test)).post());
+    assert_round_trips(&test, bound(), &[client, write]).await.assert_issued(2);
+    bound().await.assert_error(401, "invalid_client");
+    // An assertion is not a proof, and a proof is not an assertion (S-1011).
+    let response = test.send(request().header("dpop", &key.assertion(SERVICE.0, "2", &json!({}))).post()).await;
+    assert_error(&test, &response, "invalid_dpop_proof");
+    let params = [("client_assertion_type", TYPE), ("client_assertion", &*key.proof(&test))];
+    let response = test.send(form(&[&CLIENT_CREDENTIALS[..], &params].concat()).post()).await;
+    response.assert_error(401, "invalid_client");
 }
 
 #[tokio::test]
 async fn s_1021_a_proof_is_accepted_until_the_end_of_the_next_window() {
     let test = TestApp::start().await;
     test.advance_clock(60 - i64::try_from(test.now() % 60).unwrap());
-    let proof = ProofKey::es256().proof(&test);
+    let proof = ClientKeyPair::generate("ES256").proof(&test);
     for (seconds, status) in [(0, 200), (119, 200), (1, 400), (-121, 200), (-59, 200), (-1, 400)] {
         test.advance_clock(seconds);
         let response = send(&test, &proof).await;
@@ -150,7 +185,7 @@ async fn s_1021_a_proof_is_accepted_until_the_end_of_the_next_window() {
 #[tokio::test]
 async fn s_1021_a_nonce_of_a_previous_refresh_token_key_is_accepted() {
     let test = TestApp::start().await;
-    let proof = ProofKey::es256().proof(&test);
+    let proof = ClientKeyPair::generate("ES256").proof(&test);
     let key = |byte: u8| json!({"key": URL_SAFE_NO_PAD.encode([byte; 32]), "leaves_at": test.now() + 60});
     let mut document = testing::key_document(&testing::p256_pem());
     for (previous, expected) in [(vec![key(1)], None), (vec![key(3)], Some("use_dpop_nonce"))] {
@@ -165,7 +200,7 @@ async fn s_1021_a_nonce_of_a_previous_refresh_token_key_is_accepted() {
 #[tokio::test]
 async fn every_response_to_a_request_with_a_proof_has_a_nonce() {
     let test = TestApp::start().await;
-    let proof = ProofKey::es256().proof(&test);
+    let proof = ClientKeyPair::generate("ES256").proof(&test);
     let with_proof = |request: RequestBuilder| request.header("dpop", &proof);
     let service = || form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1);
     for (request, status) in [
@@ -209,8 +244,8 @@ async fn s_912_a_page_of_the_client_reads_the_error_of_its_proof_and_the_nonce()
     test.change_client(SERVICE.0, &json!({"allowed_origins": [ORIGIN]}));
     let mut claims = test.proof_claims();
     claims["nonce"] = Value::Null;
-    let key = ProofKey::es256();
-    let no_nonce = key.sign(&key.header(), &claims);
+    let key = ClientKeyPair::generate("ES256");
+    let no_nonce = key.proof_of(&claims);
     for (proof, error) in [("x", "invalid_dpop_proof"), (&no_nonce, "use_dpop_nonce")] {
         for (origin, readable) in [(ORIGIN, Some(ORIGIN)), ("https://evil.example", None)] {
             let response = test.send(request(&[("dpop", proof), ("origin", origin)]).post()).await;
@@ -225,7 +260,7 @@ async fn s_912_a_page_of_the_client_reads_the_error_of_its_proof_and_the_nonce()
 #[tokio::test]
 async fn introspection_shows_the_key_of_a_bound_token() {
     let test = TestApp::start().await;
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let token = send(&test, &key.proof(&test)).await.access_token();
     let response = test.introspect(SERVICE, &token).await;
     response.assert_active("active scope client_id token_type exp iat nbf sub aud iss jti cnf");
@@ -237,7 +272,7 @@ async fn introspection_shows_the_key_of_a_bound_token() {
 #[tokio::test]
 async fn the_log_has_the_thumbprint_and_no_part_of_the_proof() {
     let test = TestApp::start().await;
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let proof = key.proof(&test);
     let log = LogLines::collect();
     send(&test, &proof).await.assert_issued(2);

@@ -4,19 +4,20 @@ use serde_json::{Value, json};
 
 use super::round_trips::assert_round_trips;
 use testing::{
-    CODE_CLIENT, LogLines, ProofKey, RequestBuilder, Response, TestApp, access_token_hash, exchange, form, raw_form,
+    CODE_CLIENT, ClientKeyPair, LogLines, RequestBuilder, Response, TestApp, access_token_hash, exchange, form,
+    raw_form,
 };
 
 const USERINFO: &str = "/oauth/userinfo";
 
 /// Starts a deployment. Returns an access token of a login by code, bound to the key.
-async fn started(key: &ProofKey) -> (TestApp, String) {
+async fn started(key: &ClientKeyPair) -> (TestApp, String) {
     let test = TestApp::start_with_codes().await;
     let token = log_in(&test, Some(key)).await;
     (test, token)
 }
 
-async fn log_in(test: &TestApp, key: Option<&ProofKey>) -> String {
+async fn log_in(test: &TestApp, key: Option<&ClientKeyPair>) -> String {
     let code = test.code().await;
     let request = form(&exchange(&[("code", &code)])).basic(CODE_CLIENT.0, CODE_CLIENT.1);
     let request = key.into_iter().fold(request, |request, key| request.header("dpop", &key.proof(test)));
@@ -46,7 +47,7 @@ fn changed(test: &TestApp, token: &str, changes: &Value) -> Value {
 
 #[tokio::test]
 async fn s_1023_a_bound_token_is_accepted_with_a_proof_of_its_key() {
-    for key in [ProofKey::es256(), ProofKey::ed25519()] {
+    for key in [ClientKeyPair::generate("ES256"), ClientKeyPair::generate("EdDSA")] {
         let (test, token) = started(&key).await;
         for scheme in ["DPoP", "dpop", "DPOP"] {
             let log = LogLines::collect();
@@ -56,14 +57,14 @@ async fn s_1023_a_bound_token_is_accepted_with_a_proof_of_its_key() {
             assert_eq!(response.header("access-control-expose-headers"), Some("DPoP-Nonce, WWW-Authenticate"));
             assert_eq!(log.lines()[0]["jkt"], key.thumbprint());
         }
-        let proof = key.sign(&key.header(), &changed(&test, &token, &json!({"htm": "POST"})));
+        let proof = key.proof_of(&changed(&test, &token, &json!({"htm": "POST"})));
         assert_eq!(test.send(request("DPoP", &token, &proof).to("POST", USERINFO)).await.status, 200);
     }
 }
 
 #[tokio::test]
 async fn s_1023_an_invalid_proof_is_401_before_any_read() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, token) = started(&key).await;
     for (changes, error) in [
         (json!({"htm": "POST"}), "invalid_dpop_proof"),
@@ -76,12 +77,12 @@ async fn s_1023_an_invalid_proof_is_401_before_any_read() {
         (json!({"ath": access_token_hash("another token")}), "invalid_token"),
         (json!({"ath": token}), "invalid_token"),
     ] {
-        let proof = key.sign(&key.header(), &changed(&test, &token, &changes));
+        let proof = key.proof_of(&changed(&test, &token, &changes));
         let response = assert_round_trips(&test, get(&test, "DPoP", &token, &proof), &[]).await;
         response.assert_dpop_error(401, error);
         assert_eq!(response.header("dpop-nonce"), Some(&*test.nonce()), "{changes}");
     }
-    let other = ProofKey::es256();
+    let other = ClientKeyPair::generate("ES256");
     get(&test, "DPoP", &token, &other.proof_for(&test, &token)).await.assert_dpop_error(401, "invalid_token");
     get(&test, "DPoP", &token, "x").await.assert_dpop_error(401, "invalid_dpop_proof");
     let proof = key.proof_for(&test, &token);
@@ -94,7 +95,7 @@ async fn s_1023_an_invalid_proof_is_401_before_any_read() {
 
 #[tokio::test]
 async fn s_1023_a_bound_token_is_not_a_bearer_token() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, token) = started(&key).await;
     let proof = key.proof_for(&test, &token);
     get(&test, "Bearer", &token, &proof).await.assert_dpop_error(401, "invalid_token");
@@ -108,7 +109,7 @@ async fn s_1023_a_bound_token_is_not_a_bearer_token() {
 
 #[tokio::test]
 async fn a_token_that_is_not_bound_is_not_accepted_with_a_proof() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, _) = started(&key).await;
     let token = log_in(&test, None).await;
     get(&test, "DPoP", &token, &key.proof_for(&test, &token)).await.assert_dpop_error(401, "invalid_token");
@@ -120,7 +121,7 @@ async fn a_token_that_is_not_bound_is_not_accepted_with_a_proof() {
 
 #[tokio::test]
 async fn other_errors_about_a_bound_token_have_the_challenge_of_dpop() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, token) = started(&key).await;
     test.put_code_client(&json!({"scopes": ["legacy:*"]}));
     get(&test, "DPoP", &token, &key.proof_for(&test, &token)).await.assert_dpop_error(403, "insufficient_scope");
@@ -136,7 +137,7 @@ async fn other_errors_about_a_bound_token_have_the_challenge_of_dpop() {
 
 #[tokio::test]
 async fn two_tokens_in_one_request_are_rejected() {
-    let key = ProofKey::es256();
+    let key = ClientKeyPair::generate("ES256");
     let (test, token) = started(&key).await;
     let proof = key.proof_for(&test, &token);
     for request in [

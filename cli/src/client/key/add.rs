@@ -1,0 +1,45 @@
+//! `countersign client key add`.
+
+use clap::Args;
+use countersign::client::ClientKey;
+use countersign::clock::Clock;
+use countersign::jwt::Algorithm;
+
+use super::{add_to, file, list};
+use crate::client::read;
+use crate::deployment::Deployment;
+use crate::error::Error;
+
+#[derive(Args)]
+pub struct Options {
+    /// The id of the client
+    client_id: String,
+    /// A file with a public key: a JWK, a JWK set with one key, or PEM; - is stdin
+    file: String,
+    /// The algorithm; required for an RSA key whose JWK has none
+    #[arg(long, value_name = "ALG", value_parser = Algorithm::ALL.map(Algorithm::name))]
+    alg: Option<String>,
+    /// The id of the key; by default that of the JWK, or the RFC 7638 thumbprint
+    #[arg(long)]
+    kid: Option<String>,
+}
+
+pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
+    let Options { client_id, file, alg, kid } = options;
+    let key = file::read(file)?;
+    let kid = kid.clone().or_else(|| key.kid().map(ToOwned::to_owned)).unwrap_or_else(|| key.thumbprint());
+    let alg = match alg.as_deref().and_then(Algorithm::named) {
+        Some(alg) if !key.fits(alg) => {
+            return Err(Error::new(format!(
+                "the key does not sign by {}; omit --alg, or choose another one",
+                alg.name()
+            )));
+        }
+        Some(alg) => alg,
+        None => key.only_algorithm().ok_or(Error::new("an RSA key needs --alg: RS256 or PS256"))?,
+    };
+    let key = ClientKey::new(kid, alg, &key, Clock::System.now()).map_err(Error::new)?;
+    let mut stored = read(deployment, client_id).await?;
+    add_to(deployment, &mut stored, key).await?;
+    list::print(json, &stored.record)
+}

@@ -1,0 +1,48 @@
+//! `countersign client key retire`.
+
+use clap::Args;
+use countersign::clock::Clock;
+
+use super::list;
+use crate::client::read;
+use crate::deployment::Deployment;
+use crate::error::Error;
+use crate::input;
+
+#[derive(Args)]
+pub struct Options {
+    /// The id of the client
+    client_id: String,
+    /// The id of the key, from `client key list`
+    kid: String,
+    /// The time until the key expires (seconds, or 30m, 24h, 7d); without it, the key is removed immediately
+    #[arg(long, value_name = "DURATION", value_parser = input::duration)]
+    expires_in: Option<u64>,
+    /// Do not prompt for confirmation, even if the client has no other credential
+    #[arg(long)]
+    yes: bool,
+}
+
+pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
+    let Options { client_id, kid, expires_in, yes } = options;
+    let now = Clock::System.now();
+    let mut stored = read(deployment, client_id).await?;
+    let keys = &mut stored.record.jwks;
+    let Some(index) = keys.iter().position(|key| key.kid == *kid) else {
+        return Err(Error::new(format!("{client_id} has no key with this id; see `countersign client key list`")));
+    };
+    if let Some((key, seconds)) = keys.get_mut(index).zip(*expires_in) {
+        let expires_at = now.saturating_add(seconds);
+        key.expires_at = Some(key.expires_at.map_or(expires_at, |at| at.min(expires_at)));
+    } else {
+        keys.remove(index);
+    }
+    deployment.announce().await?;
+    if !stored.record.has_credential(now) {
+        let question = format!("Retire the last active credential of {client_id}? The client will get no tokens.");
+        input::confirm(*yes, &question)?;
+    }
+    stored.record.updated_at = Some(now);
+    deployment.store.replace(&stored).await?;
+    list::print(json, &stored.record)
+}
