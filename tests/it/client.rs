@@ -19,10 +19,10 @@ fn full() -> Value {
             {"issuer": "https://a.example", "subject": "b", "claims": {"c": {"d": 7}}, "max_age": 60},
             {"issuer": "https://a.example", "subject": "c", "audience": "https://d.example"},
         ], "grant_types": ["client_credentials", "password"], "scopes": ["a:*", "b"],
-        "default_scopes": ["a:1", "b"], "audience": "https://api.example", "access_token_ttl": 60,
+        "default_scopes": ["a:1", "b"], "audience": "https://api.example", "resources": ["https://b.example/*"], "access_token_ttl": 60,
         "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"],
         "user_address": "forwarded", "introspects": ["https://a.example/*"], "first_party": true, "require_pkce": false,
-        "dpop_bound_access_tokens": true,
+        "dpop_bound_access_tokens": true, "legacy_audience": true,
         "redirect_uris": ["com.example.app:/cb", "https://a.example/cb"],
         "post_logout_redirect_uris": ["https://a.example/bye"],
         "client_uri": "https://a.example", "policy_uri": "https://a.example/privacy",
@@ -211,6 +211,12 @@ fn an_attribute_that_is_not_valid_is_named() {
              with localhost or 127.0.0.1, in lower case, without a default port, a path, a final slash or a wildcard",
         ),
         (
+            json!({"resources": ["a*b"]}),
+            "resources",
+            "the resource \"a*b\" is not valid: write an absolute URI without a fragment, or an https URI whose path ends \
+             in /*; http is for 127.0.0.1, [::1] and localhost",
+        ),
+        (
             json!({"introspects": ["a*b"]}),
             "introspects",
             "the audience \"a*b\" is not valid: write an exact one, or a prefix that ends in *",
@@ -222,9 +228,9 @@ fn an_attribute_that_is_not_valid_is_named() {
              https://host/path",
         ),
         (
-            json!({"token_endpoint_auth_method": "private_key_jwt"}),
+            json!({"token_endpoint_auth_method": "client_secret_post"}),
             "token_endpoint_auth_method",
-            "unknown variant `private_key_jwt`, expected `none`",
+            "unknown variant `client_secret_post`, expected `none` or `private_key_jwt`",
         ),
     ] {
         let mut client = Client::new("one".to_owned(), 1);
