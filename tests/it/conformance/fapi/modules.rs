@@ -45,7 +45,7 @@ async fn s_1027_happy_flow_works_for_two_clients_and_not_with_the_key_of_the_oth
 }
 
 #[tokio::test]
-async fn s_1027_access_token_type_header_case_sensitivity_is_none() {
+async fn s_1027_access_token_type_header_case_sensitivity_accepts_each_case() {
     let fapi = Fapi::start().await;
     let token = fapi.token(0, &json!({})).await;
     for scheme in ["dpOp", "dpop", "DPOP"] {
