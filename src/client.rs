@@ -19,6 +19,7 @@ mod client_key;
 mod grant_type;
 mod https_url;
 mod metadata;
+mod revoked_serials;
 mod rules;
 mod trust;
 mod user_address;
@@ -30,6 +31,7 @@ pub use client_key::{ClientKey, MAX_CLIENT_KEYS, PublicJwk};
 pub use grant_type::GrantType;
 pub use https_url::{HttpsUrl, NotHttps};
 pub use metadata::{ATTRIBUTES, Attribute, ClientMetadata, Form, MetadataError};
+pub use revoked_serials::{NotASerial, RevokedSerials};
 pub use trust::{
     ClaimText, InvalidClaims, IssuerUrl, MAX_TRUST_ENTRIES, MaxAge, NotAnIssuer, RequiredClaims, Trust, WrittenKeys,
 };
@@ -59,6 +61,17 @@ pub struct Client {
     /// True if an assertion of the client may name the called endpoint, or the token endpoint, as its audience.
     #[serde(default, skip_serializing_if = "is_false")]
     pub legacy_audience: bool,
+    /// The subject of the client's certificate, as RFC 4514 writes it.
+    pub tls_client_auth_subject_dn: Option<String>,
+    /// A DNS name of the client's certificate.
+    pub tls_client_auth_san_dns: Option<String>,
+    /// A URI of the client's certificate.
+    pub tls_client_auth_san_uri: Option<String>,
+    /// The issuer of the client's certificate, as RFC 4514 writes it. Absent means any that the gateway trusts.
+    pub tls_client_auth_issuer_dn: Option<String>,
+    /// The certificates that count as none. Absent means none.
+    #[serde(default, skip_serializing_if = "RevokedSerials::is_empty")]
+    pub revoked_serials: RevokedSerials,
     /// The method by which the client authenticates. Absent means by any of its credentials.
     pub token_endpoint_auth_method: Option<AuthMethod>,
     /// The grants that the record lists. Absent means none; unknown names are ignored. [`Client::may_use`] decides.
@@ -111,6 +124,9 @@ pub struct Client {
     /// True if the client gets only access tokens that are bound to a key (RFC 9449 section 5.2).
     #[serde(default, skip_serializing_if = "is_false")]
     pub dpop_bound_access_tokens: bool,
+    /// True if the client gets only access tokens that are bound to its certificate (RFC 8705 section 3.4).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// The page of the client, which the consent page links to.
     pub client_uri: Option<HttpsUrl>,
     /// The privacy policy of the client, which the consent page links to.
@@ -215,6 +231,11 @@ impl Client {
             jwks: Vec::new(),
             federated: Vec::new(),
             legacy_audience: false,
+            tls_client_auth_subject_dn: None,
+            tls_client_auth_san_dns: None,
+            tls_client_auth_san_uri: None,
+            tls_client_auth_issuer_dn: None,
+            revoked_serials: RevokedSerials::default(),
             token_endpoint_auth_method: None,
             grant_types: BTreeSet::new(),
             scopes: AllowedScopes::default(),
@@ -233,6 +254,7 @@ impl Client {
             first_party: false,
             require_pkce: true,
             dpop_bound_access_tokens: false,
+            tls_client_certificate_bound_access_tokens: false,
             client_uri: None,
             policy_uri: None,
             tos_uri: None,
@@ -255,6 +277,11 @@ impl Client {
     /// Returns true if the client may authenticate by an assertion: one of its keys, or a token of an issuer.
     pub fn may_use_assertions(&self) -> bool {
         matches!(self.token_endpoint_auth_method, None | Some(AuthMethod::PrivateKeyJwt))
+    }
+
+    /// Returns true if the client authenticates by its certificate. Then no other credential counts.
+    pub fn uses_certificate(&self) -> bool {
+        self.token_endpoint_auth_method == Some(AuthMethod::TlsClientAuth)
     }
 
     /// Adds a secret and removes the expired ones. The other active secret expires at `others_expire_at` at the latest.
@@ -290,7 +317,8 @@ impl Client {
     /// Returns true if the client has an active credential.
     pub fn has_credential(&self, now: u64) -> bool {
         let has_key = self.jwks.iter().any(|key| key.is_active(now));
-        has_key || !self.federated.is_empty() || self.accepted_secrets(now).next().is_some()
+        let has_assertion = self.may_use_assertions() && (has_key || !self.federated.is_empty());
+        self.uses_certificate() || has_assertion || self.accepted_secrets(now).next().is_some()
     }
 
     /// Returns the scope of a token for this client: the requested one, or the default scopes. The client must be

@@ -8,10 +8,12 @@ use crate::error::Error;
 use crate::params::{Grammar, Param};
 
 pub mod assertion;
+pub mod certificate;
 pub mod federation;
 mod secret;
 
 use assertion::Used;
+use certificate::Certificate;
 
 /// `client_id` (RFC 6749 section 2.2)
 pub const CLIENT_ID: Param = Param::new("client_id", 256, Grammar::VscharOrInteger);
@@ -61,6 +63,8 @@ pub struct Context<'a> {
     pub page: Option<&'a str>,
     /// The path of the called endpoint.
     pub endpoint: &'static str,
+    /// The certificate of the request, or the reason why it has none.
+    pub certificate: Result<&'a Certificate, &'static str>,
 }
 
 /// A client that proved itself. An assertion still has to be used up.

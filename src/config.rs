@@ -26,6 +26,9 @@ pub use tables::Tables;
 pub struct Config {
     /// `ISSUER`: the issuer URL (RFC 8414 section 2), without a trailing slash.
     pub issuer: String,
+    /// `MTLS_DOMAIN`: the domain at which the gateway requires a certificate of every caller (RFC 8705). Without it, no
+    /// certificate is read.
+    pub mtls_domain: Option<String>,
     /// The tables.
     pub tables: Tables,
     /// The signing keys.
@@ -80,6 +83,7 @@ impl Config {
         Ok(Self {
             pages: Pages::read(&variables, &issuer)?,
             issuer,
+            mtls_domain: mtls_domain(&variables)?,
             tables: Tables::read(&variables)?,
             keys: KeySettings::read(&variables)?,
             lifetimes: Lifetimes::read(&variables)?,
@@ -116,6 +120,21 @@ fn issuer(variables: &Variables<'_>) -> Result<String, ConfigError> {
         && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/@!$&'()*+,;=%[]".contains(&byte));
     let problem = "must be an http(s) URL without a query, a fragment and a trailing slash";
     if is_valid { Ok(issuer) } else { Err(ConfigError { variable: "ISSUER", problem }) }
+}
+
+/// Reads the domain that requires certificates.
+fn mtls_domain(variables: &Variables<'_>) -> Result<Option<String>, ConfigError> {
+    let domain = variables.optional("MTLS_DOMAIN")?;
+    let is_domain = |domain: &String| {
+        let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+        domain.bytes().all(is_allowed)
+    };
+    let problem = "must be a domain name in lower case";
+    if domain.as_ref().is_none_or(is_domain) {
+        Ok(domain)
+    } else {
+        Err(ConfigError { variable: "MTLS_DOMAIN", problem })
+    }
 }
 
 /// Returns an environment variable of the process.

@@ -8,13 +8,18 @@ pub enum Confirmation {
     /// The thumbprint (RFC 7638) of the key of DPoP proofs (RFC 9449 section 6.1).
     #[serde(rename = "jkt")]
     Jkt(String),
+    /// The SHA-256 of the certificate of the client (RFC 8705 section 3.1).
+    #[serde(rename = "x5t#S256")]
+    X5t(String),
 }
 
 impl Confirmation {
-    /// Returns the type of a token that is bound to the key (RFC 9449 section 5).
+    /// Returns the type of a token that is bound to the key (RFC 9449 section 5). A token that is bound to a certificate has
+    /// the type of other tokens (RFC 8705 section 3).
     pub const fn token_type(&self) -> &'static str {
         match self {
             Self::Jkt(_) => "DPoP",
+            Self::X5t(_) => "Bearer",
         }
     }
 }

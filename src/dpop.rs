@@ -39,8 +39,8 @@ const MAX_JTI_BYTES: usize = 256;
 pub struct Target<'a> {
     /// The method.
     pub method: &'a str,
-    /// The URL, without query and fragment.
-    pub url: &'a str,
+    /// The URLs of the called endpoint, without query and fragment. A proof has one of them.
+    pub urls: &'a [String],
     /// The time at which the request is checked, in seconds since the epoch.
     pub now: u64,
 }
@@ -103,14 +103,14 @@ fn signed(text: &str) -> Result<(Jwt<'_>, PublicKey), &'static str> {
 }
 
 /// Step 4.
-fn check_claims(jwt: &Jwt<'_>, Target { method, url, now }: Target<'_>) -> Result<(), &'static str> {
+fn check_claims(jwt: &Jwt<'_>, Target { method, urls, now }: Target<'_>) -> Result<(), &'static str> {
     if !jwt.text("jti").is_some_and(|jti| (1..=MAX_JTI_BYTES).contains(&jti.len())) {
         return Err("a proof without a jti of 1 to 256 bytes");
     }
     if jwt.text("htm") != Some(method) {
         return Err("a proof for another method");
     }
-    if !jwt.text("htu").is_some_and(|htu| is_same_url(htu, url)) {
+    if !jwt.text("htu").is_some_and(|htu| urls.iter().any(|url| is_same_url(htu, url))) {
         return Err("a proof for another URL");
     }
     jwt.time("iat")?.ok_or("a proof without iat")?;

@@ -156,6 +156,11 @@ impl Error {
         Self::new(Code::InvalidGrant, description).with_reason(reason)
     }
 
+    /// Returns `invalid_request`, 400: the client or the refresh token needs a certificate, and the request has none that counts.
+    pub fn no_certificate(reason: &'static str) -> Self {
+        Self::new(Code::InvalidRequest, "A client certificate is required.").with_reason(reason)
+    }
+
     /// Returns `invalid_dpop_proof`, 400: the DPoP proof is not valid. All causes get the same response.
     pub fn invalid_dpop_proof(reason: &'static str) -> Self {
         Self::new(Code::InvalidDpopProof, "The DPoP proof is not valid.").with_reason(reason)

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::app::App;
-use crate::http::{Malformed, Origin, router};
+use crate::http::{ClientCertificate, Malformed, Origin, router};
 
 /// Returns the service that Lambda's runtime calls with each event. The event may be any JSON.
 pub fn service(
@@ -55,7 +55,21 @@ struct Event {
 #[serde(rename_all = "camelCase")]
 struct Context {
     request_id: Option<String>,
+    authentication: Option<Authentication>,
     http: Http,
+}
+
+/// The authentication of the caller by a certificate, at a domain that requires one.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Authentication {
+    client_cert: Option<ClientCert>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientCert {
+    client_cert_pem: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,9 +90,13 @@ fn request(event: &str) -> Request<Body> {
 
 /// Fills in a request from an event. Stops with `None` at the first part that HTTP cannot represent.
 fn fill(request: &mut Request<Body>, event: Event) -> Option<()> {
-    let Context { request_id, http } = event.request_context;
+    let Context { request_id, authentication, http } = event.request_context;
     let origin = Origin { request_id: request_id.unwrap_or_default(), source: http.source_ip.unwrap_or_default() };
     request.extensions_mut().insert(origin);
+    let certificate = authentication.and_then(|authentication| authentication.client_cert?.client_cert_pem);
+    if let Some(pem) = certificate {
+        request.extensions_mut().insert(ClientCertificate(pem));
+    }
     *request.uri_mut() = uri(&event.raw_path.unwrap_or_default(), &event.raw_query_string.unwrap_or_default());
     *request.method_mut() = http.method.parse().ok()?;
     let headers = request.headers_mut();

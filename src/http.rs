@@ -41,6 +41,11 @@ pub struct Origin {
     pub source: String,
 }
 
+/// The certificate of the caller as PEM, if the gateway required one. No header contains it, because any caller can send
+/// headers (S-1024). The server of the router puts this into the extensions of the request.
+#[derive(Clone, Debug)]
+pub struct ClientCertificate(pub String);
+
 /// Marks a request that was not well-formed when it was received: its method, a header or its body is not what HTTP can
 /// represent. The server of the router puts this into the extensions of the request, and the response is 400.
 #[derive(Clone, Copy, Debug)]

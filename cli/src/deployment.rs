@@ -24,12 +24,13 @@ use crate::error::Error;
 use crate::{api, output};
 
 /// The environment variables of the function, and the output or parameter of the stack (`template.yaml`) for each.
-const VARIABLES: [(&str, &str); 27] = [
+const VARIABLES: [(&str, &str); 28] = [
     ("CLIENTS_TABLE", "ClientsTableName"),
     ("USERS_TABLE", "UsersTableName"),
     ("GRANTS_TABLE", "GrantsTableName"),
     ("SIGNING_SECRET_ID", "SigningSecretArn"),
     ("ISSUER", "Issuer"),
+    ("MTLS_DOMAIN", "MtlsDomainName"),
     ("USER_TOKEN_TTL", "UserTokenTtl"),
     ("SERVICE_TOKEN_TTL", "ServiceTokenTtl"),
     ("REFRESH_TOKEN_IDLE_TTL", "RefreshTokenIdleTtl"),

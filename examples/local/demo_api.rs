@@ -1,6 +1,7 @@
 //! A demo API that checks access tokens: bearer tokens (RFC 6750), and bound tokens with their proofs (RFC 9449 section 7).
 
 use std::collections::VecDeque;
+use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
@@ -107,7 +108,7 @@ impl DemoApi {
     fn check_proof(&self, headers: &HeaderMap, keys: &KeySet) -> Result<dpop::Proof, Error> {
         const INVALID: Error = unauthorized("DPoP", "invalid_dpop_proof");
         let text = proof(headers).ok().flatten().ok_or(INVALID)?;
-        let target = Target { method: "GET", url: &self.url, now: self.app.clock.now() };
+        let target = Target { method: "GET", urls: slice::from_ref(&self.url), now: self.app.clock.now() };
         let verified = dpop::verify(text, target, &keys.dpop_nonce_keys).map_err(|rejected| match rejected {
             Rejected::Invalid(_) => INVALID,
             Rejected::Nonce => unauthorized("DPoP", "use_dpop_nonce"),

@@ -12,4 +12,7 @@ pub enum AuthMethod {
     /// The client signs assertions (OpenID Connect Core section 9). Its secrets do not count.
     #[serde(rename = "private_key_jwt")]
     PrivateKeyJwt,
+    /// The client has a certificate (RFC 8705 section 2.1). Its other credentials do not count.
+    #[serde(rename = "tls_client_auth")]
+    TlsClientAuth,
 }

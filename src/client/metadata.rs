@@ -40,12 +40,16 @@ pub enum Form {
 }
 
 /// The attributes, in the order in which they are shown. [`Client`] has a field for each.
-pub const ATTRIBUTES: [Attribute; 25] = [
+pub const ATTRIBUTES: [Attribute; 30] = [
     Attribute { name: "name", form: Form::Text },
     Attribute { name: "enabled", form: Form::Flag(None) },
     Attribute { name: "token_endpoint_auth_method", form: Form::Text },
     Attribute { name: "legacy_audience", form: Form::Flag(Some(false)) },
     Attribute { name: "federated", form: Form::Records },
+    Attribute { name: "tls_client_auth_subject_dn", form: Form::Text },
+    Attribute { name: "tls_client_auth_san_dns", form: Form::Text },
+    Attribute { name: "tls_client_auth_san_uri", form: Form::Text },
+    Attribute { name: "tls_client_auth_issuer_dn", form: Form::Text },
     Attribute { name: "grant_types", form: Form::List },
     Attribute { name: "scopes", form: Form::List },
     Attribute { name: "default_scopes", form: Form::List },
@@ -62,6 +66,7 @@ pub const ATTRIBUTES: [Attribute; 25] = [
     Attribute { name: "first_party", form: Form::Flag(Some(false)) },
     Attribute { name: "require_pkce", form: Form::Flag(Some(true)) },
     Attribute { name: "dpop_bound_access_tokens", form: Form::Flag(Some(false)) },
+    Attribute { name: "tls_client_certificate_bound_access_tokens", form: Form::Flag(Some(false)) },
     Attribute { name: "client_uri", form: Form::Text },
     Attribute { name: "policy_uri", form: Form::Text },
     Attribute { name: "tos_uri", form: Form::Text },
@@ -181,6 +186,7 @@ impl ClientMetadata {
         }
         new.secrets.clone_from(&client.secrets);
         new.jwks.clone_from(&client.jwks);
+        new.revoked_serials.clone_from(&client.revoked_serials);
         new.federated = trust::kept(new.federated, &client.federated, now);
         new.check()?;
         *client = Client { created_at: client.created_at, updated_at: Some(now), ..new };

@@ -28,13 +28,40 @@ impl Client {
         self.may_use(GrantType::AuthorizationCode) && self.scopes.allows(openid::OPENID)
     }
 
+    /// Returns the names of the client's certificate: a client with one has exactly one of them.
+    fn certificate_names(&self) -> Vec<&str> {
+        let names = [&self.tls_client_auth_subject_dn, &self.tls_client_auth_san_dns, &self.tls_client_auth_san_uri];
+        names.into_iter().flatten().map(String::as_str).collect()
+    }
+
     /// Checks the rules between the attributes. A record that breaks one of them is malformed.
     ///
     /// # Errors
     /// [`MetadataError`] with the attribute that does not fit the others.
     pub fn check(&self) -> Result<(), MetadataError> {
         let has_cookie = self.refresh_token_cookie;
+        let names = self.certificate_names();
         let rules = [
+            (
+                self.uses_certificate() && names.len() != 1,
+                "token_endpoint_auth_method",
+                "tls_client_auth needs exactly one name of the certificate: a subject, a DNS name or a URI",
+            ),
+            (
+                names.iter().chain(&self.tls_client_auth_issuer_dn.as_deref()).any(|name| name.is_empty()),
+                "tls_client_auth_subject_dn",
+                "a name of a certificate is empty; remove it",
+            ),
+            (
+                self.is_public() && !names.is_empty(),
+                "token_endpoint_auth_method",
+                "a public client (token_endpoint_auth_method none) has no certificate; remove its names first",
+            ),
+            (
+                self.dpop_bound_access_tokens && self.tls_client_certificate_bound_access_tokens,
+                "tls_client_certificate_bound_access_tokens",
+                "a token is bound to one key; remove dpop_bound_access_tokens",
+            ),
             (
                 self.is_public() && !self.secrets.is_empty(),
                 "secrets",

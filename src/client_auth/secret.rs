@@ -1,8 +1,8 @@
-//! Client authentication by a secret, and of public clients (RFC 6749 section 2.3.1).
+//! Client authentication by a secret, and of clients that send only their id (RFC 6749 section 2.3.1).
 
 use std::iter;
 
-use super::{Context, Pair, find, record};
+use super::{Context, Pair, certificate, find, record};
 use crate::app::App;
 use crate::client::{Client, Secret};
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::throttle::{self, Network, Subject};
 /// Authenticates a client by its id and a secret; the second pair contains the halves of Basic before form-decoding, if they
 /// differ. Every cause of failure does the same work (S-202).
 ///
-/// A public client sends its id and no secret. A client with a cookie must also send one of its origins (S-912): the
+/// A public client sends its id and no secret, and so does a client with a certificate. A client with a cookie must also send one of its origins (S-912): the
 /// cookie comes with every request of its site.
 ///
 /// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that.
@@ -33,6 +33,11 @@ pub(super) async fn authenticate(
     let mut client = find(app, &presented.client_id).await?;
     if let Some(client) = client.take_if(|client| !has_secret && needs_no_secret(client, context.page)) {
         record(Some(&client));
+        return Ok(client);
+    }
+    if let Some(client) = client.take_if(|client| !has_secret && client.uses_certificate()) {
+        record(Some(&client));
+        certificate::prove(&client, context.certificate).map_err(Error::invalid_client)?;
         return Ok(client);
     }
     if other_id.is_none() {

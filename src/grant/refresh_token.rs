@@ -22,6 +22,7 @@ use super::records::{LoginRecords, StoredLogin};
 use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
 use crate::app::App;
+use crate::confirmation::Confirmation;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, RefreshToken, Standing};
@@ -152,7 +153,10 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
 fn check_key(family: &Family, caller: &Caller) -> Result<(), Error> {
     let is_bound = caller.client.is_public() && family.client_id == caller.client.client_id;
     match (&family.cnf, &caller.cnf) {
-        (Some(_), None) if is_bound => Err(Error::no_dpop_proof()),
+        (Some(Confirmation::Jkt(_)), None) if is_bound => Err(Error::no_dpop_proof()),
+        (Some(Confirmation::X5t(_)), None) if is_bound => {
+            Err(Error::no_certificate("the refresh token is bound to a certificate"))
+        }
         (Some(bound), Some(key)) if is_bound && bound != key => {
             Err(reject("the refresh token is bound to another key"))
         }

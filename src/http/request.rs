@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod authorization;
 pub mod body;
+pub mod certificate;
 pub mod cookies;
 pub mod credentials;
 pub mod dpop;

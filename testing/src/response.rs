@@ -134,7 +134,7 @@ impl Response {
         assert_eq!(self.body.as_object().unwrap().len(), members.len());
 
         let claims = Claims::verify(self.body["access_token"].as_str().unwrap(), version);
-        assert_eq!(self.body["token_type"], if claims.0["cnf"].is_null() { "Bearer" } else { "DPoP" });
+        assert_eq!(self.body["token_type"], if claims.0["cnf"]["jkt"].is_null() { "Bearer" } else { "DPoP" });
         assert_eq!(self.body["expires_in"], claims.number("exp") - claims.number("iat"));
         if version == 2 {
             assert_eq!(self.body["scope"], claims.0["scope"]);

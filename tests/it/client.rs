@@ -22,7 +22,9 @@ fn full() -> Value {
         "default_scopes": ["a:1", "b"], "audience": "https://api.example", "resources": ["https://b.example/*"], "access_token_ttl": 60,
         "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"],
         "user_address": "forwarded", "introspects": ["https://a.example/*"], "first_party": true, "require_pkce": false,
-        "dpop_bound_access_tokens": true, "legacy_audience": true,
+        "tls_client_certificate_bound_access_tokens": true, "legacy_audience": true,
+        "tls_client_auth_subject_dn": "CN=a", "tls_client_auth_san_dns": "a.example",
+        "tls_client_auth_san_uri": "spiffe://a.example/b", "tls_client_auth_issuer_dn": "CN=b",
         "redirect_uris": ["com.example.app:/cb", "https://a.example/cb"],
         "post_logout_redirect_uris": ["https://a.example/bye"],
         "client_uri": "https://a.example", "policy_uri": "https://a.example/privacy",
@@ -34,7 +36,7 @@ fn full() -> Value {
 fn public() -> Value {
     json!({
         "enabled": true, "token_endpoint_auth_method": "none", "grant_types": [], "scopes": [],
-        "allowed_origins": ["https://a.example"], "refresh_token_cookie": true,
+        "allowed_origins": ["https://a.example"], "refresh_token_cookie": true, "dpop_bound_access_tokens": true,
     })
 }
 
@@ -45,9 +47,10 @@ fn the_list_of_attributes_is_complete() {
         let mut client = Client::new("full".to_owned(), 1);
         metadata(&attributes).unwrap().write_to(&mut client, 2).unwrap();
         client.secrets = vec![Secret::generate(1).unwrap().1];
+        client.revoked_serials.insert("abc".to_owned()).unwrap();
         members.extend(json!(client).as_object().unwrap().keys().cloned());
     }
-    let others = ["client_id", "secrets", "created_at", "updated_at"];
+    let others = ["client_id", "secrets", "revoked_serials", "created_at", "updated_at"];
     let names = ATTRIBUTES.iter().map(|attribute| attribute.name).chain(others);
     assert_eq!(members, names.map(ToOwned::to_owned).collect());
 }
@@ -56,8 +59,10 @@ fn the_list_of_attributes_is_complete() {
 fn metadata_is_written_to_the_client_and_read_back() {
     let mut client = Client::new("full".to_owned(), 1);
     client.secrets = vec![Secret::generate(1).unwrap().1];
+    client.revoked_serials.insert("abc".to_owned()).unwrap();
     metadata(&full()).unwrap().write_to(&mut client, 2).unwrap();
     assert_eq!(Value::Object(ClientMetadata::of(&client).attributes()), full());
+    assert!(client.revoked_serials.contains("abc"), "a file does not make a revoked certificate valid");
     assert_eq!((client.secrets.len(), client.created_at, client.updated_at), (1, Some(1), Some(2)));
     assert_eq!(client.grant_types, [GrantType::ClientCredentials, GrantType::Password].into());
 
@@ -91,6 +96,12 @@ fn attributes_that_do_not_fit_each_other_are_rejected() {
         ("a.b", json!({}), "refresh_token_cookie"),
         (&"a".repeat(65), json!({}), "refresh_token_cookie"),
         ("a", json!({"require_pkce": false}), "require_pkce"),
+        ("a", json!({"tls_client_auth_san_dns": "a.example"}), "token_endpoint_auth_method"),
+        (
+            "a",
+            json!({"tls_client_certificate_bound_access_tokens": true}),
+            "tls_client_certificate_bound_access_tokens",
+        ),
     ] {
         let mut attributes = public();
         attributes.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
@@ -230,7 +241,7 @@ fn an_attribute_that_is_not_valid_is_named() {
         (
             json!({"token_endpoint_auth_method": "client_secret_post"}),
             "token_endpoint_auth_method",
-            "unknown variant `client_secret_post`, expected `none` or `private_key_jwt`",
+            "unknown variant `client_secret_post`, expected one of `none`, `private_key_jwt`, `tls_client_auth`",
         ),
     ] {
         let mut client = Client::new("one".to_owned(), 1);

@@ -10,6 +10,7 @@ use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, NOW, Response, SERVICE,
 
 mod assertion;
 mod basic;
+mod certificate;
 mod federation;
 mod public;
 

@@ -86,6 +86,12 @@ fn the_error_names_a_missing_or_invalid_variable() {
             assert_eq!(with(name, Some(value.as_ref())).unwrap_err().variable, name, "{value}");
         }
     }
+    for value in ["https://a.example", "A.example", "a.example/b", "a.example:443", "canary.example?"] {
+        let error = with("MTLS_DOMAIN", Some(value.as_ref())).unwrap_err();
+        assert_eq!(error.to_string(), "environment variable MTLS_DOMAIN must be a domain name in lower case");
+    }
+    let domain = with("MTLS_DOMAIN", Some("mtls.a-1.example".as_ref())).unwrap().mtls_domain;
+    assert_eq!(domain.as_deref(), Some("mtls.a-1.example"));
     for (name, value) in [("SIGNING_ALGORITHM", "HS256"), ("KEY_PUBLIC_FOR", "soon")] {
         assert_eq!(rotation_with(name, Some(value.as_ref())).unwrap_err().variable, name);
     }

@@ -23,7 +23,7 @@ fn claims() -> Value {
 }
 
 fn check(proof: &str) -> Result<Proof, Rejected> {
-    verify(proof, Target { method: "POST", url: URL, now: NOW }, &nonces())
+    verify(proof, Target { method: "POST", urls: &[URL.to_owned()], now: NOW }, &nonces())
 }
 
 /// Returns the result for a proof with changed members, which its key signed. `null` removes a member.
@@ -67,7 +67,8 @@ fn s_1018_the_example_of_the_standard_is_valid_except_for_its_nonce() {
         QSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4\
         YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7\
         NVY-FNyJK70nfbV37xRZT3Lg";
-    let target = Target { method: "POST", url: "https://server.example.com/token", now: NOW };
+    let urls = ["https://server.example.com/token".to_owned()];
+    let target = Target { method: "POST", urls: &urls, now: NOW };
     assert_eq!(verify(EXAMPLE, target, &nonces()).unwrap_err(), Rejected::Nonce);
 }
 

@@ -63,7 +63,8 @@ async fn every_sample_event_gets_its_response() {
             "revoke" => assert_eq!((response.status, response.bytes.len()), (200, 0)),
             "introspect" => assert_eq!((response.status, response.body), (200, json!({"active": false}))),
             "cookie_log_out" => assert_eq!((response.status, response.cookie().unwrap().1), (200, "")),
-            "wrong_secret" | "unknown_client" => response.assert_error(401, "invalid_client"),
+            // There is no domain that requires certificates.
+            "wrong_secret" | "unknown_client" | "client_certificate" => response.assert_error(401, "invalid_client"),
             // The login pages are off.
             "unsupported_grant_type" | "authorization_code" => response.assert_error(400, "unsupported_grant_type"),
             "scope_not_allowed" => response.assert_error(400, "invalid_scope"),
@@ -165,6 +166,43 @@ async fn s_105_an_event_with_unusual_or_missing_context_gets_a_token() {
     let in_base64 = with(good, "/body", json!(STANDARD.encode(good["body"].as_str().unwrap())));
     function.invoke(with(&in_base64, "/isBase64Encoded", json!(true))).await.assert_issued(2);
     function.invoke(in_base64).await.assert_error(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn s_1024_the_certificate_of_an_event_is_in_its_context() {
+    let (test, cloud) = demo().await;
+    let subject = "CN=certified,O=Countersign Test";
+    let record = json!({
+        "client_id": "demo-service", "enabled": true, "grant_types": ["client_credentials"], "scopes": ["a"],
+        "default_scopes": ["a"], "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_subject_dn": subject,
+    });
+    test.cloud.put("ClientsTable", &record).unwrap();
+    let mut function = start_api(cloud, &[("MTLS_DOMAIN", "mtls.auth.example")]).await;
+    let good = &events()["client_certificate"];
+    function.invoke(good.clone()).await.assert_issued(2);
+    let certificate = "/requestContext/authentication/clientCert";
+    let pem = good.pointer(&format!("{certificate}/clientCertPem")).unwrap().as_str().unwrap();
+    let without_certificate = without(good, "/requestContext/authentication");
+    for event in [
+        without_certificate.clone(),
+        with(good, "/requestContext/authentication", Value::Null),
+        with(good, certificate, Value::Null),
+        without(good, &format!("{certificate}/clientCertPem")),
+        with(good, &format!("{certificate}/clientCertPem"), json!("")),
+        with(
+            &with(good, &format!("{certificate}/clientCertPem"), Value::Null),
+            &format!("{certificate}/subjectDN"),
+            json!(subject),
+        ),
+        with(&without_certificate, "/authentication", good["requestContext"]["authentication"].clone()),
+        with(&without_certificate, "/requestContext/authorizer", good["requestContext"]["authentication"].clone()),
+        with(&without_certificate, "/headers/x-amzn-mtls-clientcert", json!(pem.replace('\n', "%0A"))),
+        with(&without_certificate, "/headers/x-client-cert", json!(STANDARD.encode(pem))),
+    ] {
+        function.invoke(event).await.assert_error(401, "invalid_client");
+    }
+    let malformed = with(good, "/requestContext/authentication", json!("x"));
+    function.invoke(malformed).await.assert_error(400, "invalid_request");
 }
 
 #[tokio::test]

@@ -19,11 +19,23 @@ pub struct Settings {
     #[serde(skip)]
     public: bool,
     /// The one method by which the client authenticates; absent means by any of its credentials
-    #[arg(long = "auth-method", value_name = "METHOD", value_parser = ["none", "private_key_jwt"], conflicts_with = "public")]
+    #[arg(long = "auth-method", value_name = "METHOD", value_parser = ["none", "private_key_jwt", "tls_client_auth"], conflicts_with = "public")]
     token_endpoint_auth_method: Option<String>,
     /// The audience of an assertion may also be the token endpoint or the called endpoint
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     legacy_audience: Option<bool>,
+    /// The subject of the client's certificate in the form of `client cert set`
+    #[arg(long, value_name = "DN")]
+    tls_client_auth_subject_dn: Option<String>,
+    /// A DNS name of the client's certificate
+    #[arg(long, value_name = "NAME")]
+    tls_client_auth_san_dns: Option<String>,
+    /// A URI of the client's certificate
+    #[arg(long, value_name = "URI")]
+    tls_client_auth_san_uri: Option<String>,
+    /// The issuer of the client's certificate in the form of `client cert set`
+    #[arg(long, value_name = "DN")]
+    tls_client_auth_issuer_dn: Option<String>,
     /// An allowed grant type (repeatable)
     #[arg(long = "grant-type", value_name = "GRANT", value_parser = GrantType::ALL.map(GrantType::as_str))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -89,6 +101,18 @@ pub struct Settings {
     #[arg(long, conflicts_with = "dpop_bound_access_tokens")]
     #[serde(skip)]
     no_dpop_bound: bool,
+    /// The client gets only access tokens that are bound to its certificate (mutual TLS)
+    #[arg(
+        long = "cert-bound",
+        num_args = 0,
+        default_missing_value = "true",
+        default_value_if("no_cert_bound", "true", "false")
+    )]
+    tls_client_certificate_bound_access_tokens: Option<bool>,
+    /// The client also gets access tokens that are not bound to its certificate
+    #[arg(long, conflicts_with = "tls_client_certificate_bound_access_tokens")]
+    #[serde(skip)]
+    no_cert_bound: bool,
     /// The https page of the client; the consent page links to it
     #[arg(long, value_name = "URL")]
     client_uri: Option<String>,

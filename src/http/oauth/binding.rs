@@ -1,5 +1,7 @@
-//! The binding of tokens to the keys of clients (DPoP, RFC 9449): the proof of a request, and the nonce of the response.
+//! The binding of tokens to the keys of clients: the proof of a request and the nonce of the response (DPoP, RFC 9449), or the
+//! certificate of the request (RFC 8705).
 
+use std::iter;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -10,6 +12,7 @@ use axum::response::Response;
 use super::token;
 use crate::app::App;
 use crate::client::Client;
+use crate::client_auth::certificate::{Certificate, of_client};
 use crate::confirmation::Confirmation;
 use crate::dpop::{self, Proof, Rejected, Target};
 use crate::error::{Code, Error};
@@ -20,21 +23,32 @@ use crate::token::TokenVersion;
 /// The header with the nonce for the next proof (section 8).
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
-/// Returns the key that the token of a request of this client is bound to. A request with a proof gets a bound token,
-/// whatever the record of the client says.
+const NOT_BOUND_IN_V1: Error = Error::invalid_request("A token of version 1 cannot be bound to a key.");
+
+/// Returns the key that the token of a request of this client is bound to: its certificate, if the record says so (RFC 8705
+/// section 3), or the key of a proof. A request with a proof gets a bound token, whatever the record of the client says.
 ///
 /// # Errors
 /// `invalid_request`, `invalid_dpop_proof`, `use_dpop_nonce`; server errors.
 pub(super) async fn key_of_token(
     app: &App,
-    headers: &HeaderMap,
+    (headers, certificate): (&HeaderMap, Result<&Certificate, &'static str>),
     (client, version): (&Client, TokenVersion),
 ) -> Result<Option<Confirmation>, Error> {
+    if client.tls_client_certificate_bound_access_tokens {
+        let certificate = of_client(client, certificate).map_err(Error::no_certificate)?;
+        if headers.contains_key(DPOP) {
+            return Err(Error::invalid_request(
+                "The tokens of this client are bound to its certificate, not to a proof.",
+            ));
+        }
+        return if version == TokenVersion::V1 { Err(NOT_BOUND_IN_V1) } else { Ok(Some(certificate.confirmation())) };
+    }
     if !headers.contains_key(DPOP) && !client.dpop_bound_access_tokens {
         return Ok(None);
     }
     if headers.contains_key(DPOP) && version == TokenVersion::V1 {
-        return Err(Error::invalid_request("A token of version 1 cannot be bound to a key."));
+        return Err(NOT_BOUND_IN_V1);
     }
     verify(app, headers, ("POST", token::PATH)).await.map(|proof| Some(proof.key))
 }
@@ -45,15 +59,17 @@ pub(super) async fn key_of_token(
 /// `invalid_dpop_proof`, `use_dpop_nonce`; server errors.
 pub(super) async fn verify(app: &App, headers: &HeaderMap, (method, path): (&str, &str)) -> Result<Proof, Error> {
     let text = proof(headers).map_err(Error::invalid_dpop_proof)?.ok_or(Error::no_dpop_proof())?;
-    let url = format!("{}{path}", app.config.issuer);
+    let alias = app.config.mtls_domain.as_ref().map(|domain| format!("https://{domain}"));
+    let urls: Vec<_> = iter::once(&app.config.issuer).chain(&alias).map(|base| format!("{base}{path}")).collect();
     let keys = app.keyring.current().await?;
-    let target = Target { method, url: &url, now: app.clock.now() };
+    let target = Target { method, urls: &urls, now: app.clock.now() };
     let proof = dpop::verify(text, target, &keys.dpop_nonce_keys).map_err(|rejected| match rejected {
         Rejected::Invalid(reason) => Error::invalid_dpop_proof(reason),
         Rejected::Nonce => Error::use_dpop_nonce(),
     })?;
-    let Confirmation::Jkt(thumbprint) = &proof.key;
-    tracing::Span::current().record("jkt", thumbprint);
+    if let Confirmation::Jkt(thumbprint) = &proof.key {
+        tracing::Span::current().record("jkt", thumbprint);
+    }
     Ok(proof)
 }
 

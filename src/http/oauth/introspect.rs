@@ -46,7 +46,9 @@ pub(super) async fn post(State(app): State<Arc<App>>, parts: Parts, body: Body) 
     let post = Post::receive(parts, body, defined)?;
     let (mut params, credentials) = post.params()?;
     let token = params.require(TOKEN);
-    let context = Context { source: post.origin().source, page: None, endpoint: PATH };
+    let certificate = post.certificate(&app);
+    let certificate = certificate.as_ref().map_err(|reason| *reason);
+    let context = Context { source: post.origin().source, page: None, endpoint: PATH, certificate };
     let caller = async { authenticate(&app, credentials, context).await?.use_up(&app).await };
     let (caller, found) = tokio::join!(caller, find(&app, token.as_deref().unwrap_or_default()));
     let caller = caller?;

@@ -5,10 +5,13 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
+use crate::app::App;
 use crate::client_auth::Credentials;
+use crate::client_auth::certificate::Certificate;
 use crate::error::Error;
 use crate::grant::Origin;
 use crate::http::request::body::{ContentType, check_encoding};
+use crate::http::request::certificate::certificate;
 use crate::http::request::credentials::credentials;
 use crate::http::request::form::check_query;
 use crate::http::request::origin::origin;
@@ -57,6 +60,14 @@ impl Post {
     /// Returns the addresses of the request.
     pub fn origin(&self) -> Origin {
         origin(self.parts.extensions.get(), self.headers())
+    }
+
+    /// Returns the certificate of the request, if it counts.
+    ///
+    /// # Errors
+    /// The reason, for the log.
+    pub fn certificate(&self, app: &App) -> Result<Certificate, &'static str> {
+        certificate(app, &self.parts.extensions)
     }
 
     /// Decodes the parameters, and takes the client's credentials from the request.

@@ -47,7 +47,9 @@ pub(super) async fn post(
     let (mut params, credentials) = post.params()?;
     let (token, all_sessions) = (params.take(TOKEN), params.take(ALL_SESSIONS));
     let client = async {
-        let context = Context { source: post.origin().source, page: page.origin(), endpoint: PATH };
+        let certificate = post.certificate(&app);
+        let certificate = certificate.as_ref().map_err(|reason| *reason);
+        let context = Context { source: post.origin().source, page: page.origin(), endpoint: PATH, certificate };
         let client = authenticate(&app, credentials, context).await?.use_up(&app).await?;
         page.let_read(&client);
         Ok::<_, Error>(client)

@@ -48,9 +48,11 @@ pub(super) async fn post(
     let origin = post.origin();
     let used_cookie = OnceLock::new();
     let authenticated = async {
-        let context = Context { source: origin.source, page: page.origin(), endpoint: PATH };
+        let certificate = post.certificate(&app);
+        let certificate = certificate.as_ref().map_err(|reason| *reason);
+        let context = Context { source: origin.source, page: page.origin(), endpoint: PATH, certificate };
         let proven = authenticate(&app, credentials, context).await?;
-        let key = binding::key_of_token(&app, post.headers(), (proven.client(), version)).await;
+        let key = binding::key_of_token(&app, (post.headers(), certificate), (proven.client(), version)).await;
         let cnf = key.inspect_err(|_| page.let_read(proven.client()))?;
         let client = proven.use_up(&app).await?;
         page.let_read(&client);

@@ -15,12 +15,14 @@ use super::binding;
 use super::post::{self, Body};
 use super::presented::{NOT_OURS, Presented};
 use crate::app::App;
+use crate::confirmation::Confirmation;
 use crate::dpop;
 use crate::error::{Code, Error};
 use crate::grant::records::StoredLogin;
 use crate::http::decision::Decision;
 use crate::http::request::authorization::{SeveralHeaders, authorization};
 use crate::http::request::body::{ContentType, check_encoding};
+use crate::http::request::certificate::certificate;
 use crate::http::request::form::{self, check_query};
 use crate::jwt::Algorithm;
 use crate::params::Param;
@@ -52,7 +54,8 @@ struct AccessToken {
 pub(super) async fn handle(State(app): State<Arc<App>>, parts: Parts, body: Body) -> Result<Response, Error> {
     let access_token = access_token(&parts, &post::bytes(body)?)?;
     let presented = Presented::verify(&app, &access_token.text).await?;
-    let is_bound = presented.as_ref().is_some_and(|presented| presented.token.cnf().is_some());
+    let cnf = presented.as_ref().and_then(|presented| presented.token.cnf());
+    let is_bound = matches!(cnf, Some(Confirmation::Jkt(_)));
     match respond(&app, &parts, &access_token, presented).await {
         Err(error) if access_token.has_proof || is_bound => Ok(challenged(error)),
         response => response,
@@ -81,13 +84,22 @@ async fn respond(
     }
 }
 
-/// Checks that a bound token comes with a proof of its key for this request (S-1023), and a token that is not bound without.
+/// Checks that a bound token comes with its certificate, or with a proof of its key for this request (S-1023), and every other
+/// token without a proof.
 async fn check_proof(app: &App, parts: &Parts, access_token: &AccessToken, token: &VerifiedToken) -> Result<(), Error> {
     match (&token.cnf, access_token.has_proof) {
         (None, false) => return Ok(()),
-        (None, true) => return Err(Error::invalid_token("a token that is not bound to a key")),
-        (Some(_), false) => return Err(Error::invalid_token("a bound token without a proof")),
-        (Some(_), true) => {}
+        (Some(Confirmation::X5t(_)), false) => {
+            let certificate = certificate(app, &parts.extensions).map_err(Error::invalid_token)?;
+            let is_bound_to = token.cnf.as_ref() == Some(&certificate.confirmation());
+            let another = || Error::invalid_token("a token that is bound to another certificate");
+            return if is_bound_to { Ok(()) } else { Err(another()) };
+        }
+        (None | Some(Confirmation::X5t(_)), true) => {
+            return Err(Error::invalid_token("a token that is not bound to a key of proofs"));
+        }
+        (Some(Confirmation::Jkt(_)), false) => return Err(Error::invalid_token("a bound token without a proof")),
+        (Some(Confirmation::Jkt(_)), true) => {}
     }
     let proof = binding::verify(app, &parts.headers, (parts.method.as_str(), PATH)).await?;
     if !proof.is_for(&access_token.text) {

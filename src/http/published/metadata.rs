@@ -25,10 +25,12 @@ pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-
 /// The path of OpenID Connect Discovery, which API Gateway's JWT authorizers use.
 pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
-/// The methods of client authentication; `none` is that of a public client.
-const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"];
-/// The methods that need a credential.
-const CREDENTIAL_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+/// The method of a public client.
+const PUBLIC: &str = "none";
+/// The method of a client with a certificate.
+const CERTIFICATE: &str = "tls_client_auth";
+/// The methods of client authentication.
+const METHODS: [&str; 5] = ["client_secret_basic", "client_secret_post", PUBLIC, "private_key_jwt", CERTIFICATE];
 /// The algorithms of client assertions.
 const ASSERTION_ALGORITHMS: [Algorithm; 6] = Algorithm::ALL;
 
@@ -47,17 +49,45 @@ struct Metadata<'a> {
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: &'a [String],
-    token_endpoint_auth_methods_supported: [&'static str; 4],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
     token_endpoint_auth_signing_alg_values_supported: [Algorithm; 6],
     revocation_endpoint: String,
-    revocation_endpoint_auth_methods_supported: [&'static str; 4],
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint_auth_signing_alg_values_supported: [Algorithm; 6],
     introspection_endpoint: String,
-    introspection_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     introspection_endpoint_auth_signing_alg_values_supported: [Algorithm; 6],
     dpop_signing_alg_values_supported: [Algorithm; 3],
     #[serde(flatten)]
+    of_certificates: Option<OfCertificates>,
+    #[serde(flatten)]
     of_pages: Option<OfPages<'a>>,
+}
+
+/// The members of a deployment with a domain that requires certificates (RFC 8705 sections 3.3 and 5).
+#[derive(Serialize)]
+struct OfCertificates {
+    tls_client_certificate_bound_access_tokens: bool,
+    mtls_endpoint_aliases: Aliases,
+}
+
+/// The endpoints at that domain.
+#[derive(Serialize)]
+struct Aliases {
+    token_endpoint: String,
+    revocation_endpoint: String,
+    introspection_endpoint: String,
+}
+
+impl OfCertificates {
+    fn new(domain: &str) -> Self {
+        let mtls_endpoint_aliases = Aliases {
+            token_endpoint: format!("https://{domain}/oauth/token"),
+            revocation_endpoint: format!("https://{domain}/oauth/revoke"),
+            introspection_endpoint: format!("https://{domain}/oauth/introspect"),
+        };
+        Self { tls_client_certificate_bound_access_tokens: true, mtls_endpoint_aliases }
+    }
 }
 
 /// The members of a deployment with login pages.
@@ -108,6 +138,8 @@ impl<'a> OfPages<'a> {
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
     let keys = app.keyring.current().await?;
     let (issuer, pages) = (&app.config.issuer, app.config.pages.as_ref());
+    let mtls_domain = app.config.mtls_domain.as_deref();
+    let methods = METHODS.into_iter().filter(|method| *method != CERTIFICATE || mtls_domain.is_some());
     let metadata = Metadata {
         issuer,
         authorization_endpoint: format!("{issuer}/oauth/authorize"),
@@ -117,15 +149,16 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         grant_types_supported: grant::supported(&app).map(GrantType::as_str).collect(),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: &keys.algorithms,
-        token_endpoint_auth_methods_supported: METHODS,
+        token_endpoint_auth_methods_supported: methods.clone().collect(),
         token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
         revocation_endpoint: format!("{issuer}/oauth/revoke"),
-        revocation_endpoint_auth_methods_supported: METHODS,
+        revocation_endpoint_auth_methods_supported: methods.clone().collect(),
         revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
         introspection_endpoint: format!("{issuer}/oauth/introspect"),
-        introspection_endpoint_auth_methods_supported: CREDENTIAL_METHODS,
+        introspection_endpoint_auth_methods_supported: methods.filter(|method| *method != PUBLIC).collect(),
         introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
         dpop_signing_alg_values_supported: dpop::ALGORITHMS,
+        of_certificates: mtls_domain.map(OfCertificates::new),
         of_pages: pages.map(|pages| OfPages::new(issuer, pages)),
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;

@@ -40,7 +40,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("client", &["jwt", "keys", "password_hash", "random", "redirect_uri", "resource", "scope"]),
-    ("client_auth", &["app", "client", "error", "issuer_keys", "jwt", "params", "password_hash", "throttle"]),
+    (
+        "client_auth",
+        &["app", "client", "confirmation", "error", "issuer_keys", "jwt", "params", "password_hash", "throttle"],
+    ),
     ("clock", &[]),
     ("confirmation", &[]),
     ("config", &["aws", "password_hash", "throttle"]),
@@ -193,7 +196,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("md5", &["password_hash"]),
     ("precis_profiles", &["user"]),
     ("rustls", &["issuer_keys"]),
-    ("rustls_pki_types", &["config", "keys"]),
+    ("rustls_pki_types", &["client_auth", "config", "keys"]),
     ("scrypt", &["password_hash"]),
     ("serde_dynamo", &["client", "redirect_uri", "resource", "scope", "store"]),
     ("serde_path_to_error", &["cli", "client", "store"]),
@@ -201,6 +204,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
     ("url", &["authorization", "cli", "client", "http", "issuer_keys", "redirect_uri"]),
+    ("x509_cert", &["client_auth"]),
     ("zxcvbn", &["cli"]),
 ];
 

@@ -76,7 +76,7 @@ fn the_defaults_of_the_parameters_are_the_defaults_of_the_functions() {
         format!("{by_parameters:?}"),
         format!("{:?}", RotationConfig::from_variables(without_parameters).unwrap())
     );
-    assert_eq!(defaults.into_inner().len(), 20 + 3);
+    assert_eq!(defaults.into_inner().len(), 21 + 3);
 }
 
 #[test]

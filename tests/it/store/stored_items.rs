@@ -36,7 +36,9 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "access_token_ttl": 60, "refresh_token_ttl": 4_294_967_295_u32,
         "allowed_origins": ["https://b.example", "https://a.example"], "user_address": "source",
         "introspects": ["https://b.example/*", "a"], "first_party": true, "require_pkce": false,
-        "dpop_bound_access_tokens": true,
+        "dpop_bound_access_tokens": true, "tls_client_auth_subject_dn": "CN=a", "tls_client_auth_san_dns": "a.example",
+        "tls_client_auth_san_uri": "spiffe://a.example/b", "tls_client_auth_issuer_dn": "CN=b",
+        "revoked_serials": ["b", "a"],
         "redirect_uris": ["https://b.example/cb", "https://a.example/cb"],
         "post_logout_redirect_uris": ["https://a.example/bye"], "client_uri": "https://a.example", "policy_uri": "https://a.example/p", "tos_uri": "https://a.example/t",
         "created_at": 3, "updated_at": 4,
@@ -60,7 +62,9 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "introspects": {"SS": ["a", "https://b.example/*"]}, "first_party": {"BOOL": true},
         "redirect_uris": {"SS": ["https://a.example/cb", "https://b.example/cb"]},
         "post_logout_redirect_uris": {"SS": ["https://a.example/bye"]}, "require_pkce": {"BOOL": false},
-        "dpop_bound_access_tokens": {"BOOL": true}, "client_uri": {"S": "https://a.example"},
+        "dpop_bound_access_tokens": {"BOOL": true}, "tls_client_auth_subject_dn": {"S": "CN=a"},
+        "tls_client_auth_san_dns": {"S": "a.example"}, "tls_client_auth_san_uri": {"S": "spiffe://a.example/b"},
+        "tls_client_auth_issuer_dn": {"S": "CN=b"}, "revoked_serials": {"SS": ["a", "b"]}, "client_uri": {"S": "https://a.example"},
         "policy_uri": {"S": "https://a.example/p"}, "tos_uri": {"S": "https://a.example/t"},
         "created_at": {"N": "3"}, "updated_at": {"N": "4"},
     });
@@ -69,11 +73,13 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
     let public = client(json!({
         "client_id": "public", "enabled": true, "token_endpoint_auth_method": "none",
         "allowed_origins": ["https://a.example"], "refresh_token_cookie": true,
+        "tls_client_certificate_bound_access_tokens": true,
     }));
     create(&test, &public).await;
     let stored = json!({
         "client_id": {"S": "public"}, "enabled": {"BOOL": true}, "token_endpoint_auth_method": {"S": "none"},
         "allowed_origins": {"SS": ["https://a.example"]}, "refresh_token_cookie": {"BOOL": true},
+        "tls_client_certificate_bound_access_tokens": {"BOOL": true},
     });
     assert_eq!(test.cloud.item("ClientsTable", &json!({"client_id": "public"})).unwrap(), Some(stored));
 
