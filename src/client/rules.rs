@@ -6,6 +6,9 @@ use crate::scope::openid;
 /// The largest length of the id of a client with a cookie, whose name contains the id.
 const MAX_COOKIE_ID_LENGTH: usize = 64;
 
+/// A rule: true if the record breaks it, the attribute that does not fit the others, and what to do.
+type Rule = (bool, &'static str, &'static str);
+
 impl Client {
     /// Returns true if the client has no credential: it sends its id only.
     pub fn is_public(&self) -> bool {
@@ -39,9 +42,17 @@ impl Client {
     /// # Errors
     /// [`MetadataError`] with the attribute that does not fit the others.
     pub fn check(&self) -> Result<(), MetadataError> {
-        let has_cookie = self.refresh_token_cookie;
+        let rules =
+            self.rules_of_certificates().into_iter().chain(self.rules_of_credentials()).chain(self.rules_of_pages());
+        match rules.into_iter().find(|(is_broken, ..)| *is_broken) {
+            Some((_, attribute, message)) => Err(MetadataError::new(attribute, message)),
+            None => Ok(()),
+        }
+    }
+
+    fn rules_of_certificates(&self) -> [Rule; 4] {
         let names = self.certificate_names();
-        let rules = [
+        [
             (
                 self.uses_certificate() && names.len() != 1,
                 "token_endpoint_auth_method",
@@ -62,6 +73,11 @@ impl Client {
                 "tls_client_certificate_bound_access_tokens",
                 "a token is bound to one key; remove dpop_bound_access_tokens",
             ),
+        ]
+    }
+
+    fn rules_of_credentials(&self) -> [Rule; 6] {
+        [
             (
                 self.is_public() && !self.secrets.is_empty(),
                 "secrets",
@@ -84,6 +100,12 @@ impl Client {
             ),
             (self.jwks.len() > MAX_CLIENT_KEYS, "jwks", "a client has at most 4 keys; retire one first"),
             (has_repeated_kid(&self.jwks), "jwks", "two keys of the client have the same kid; choose another one"),
+        ]
+    }
+
+    fn rules_of_pages(&self) -> [Rule; 4] {
+        let has_cookie = self.refresh_token_cookie;
+        [
             (
                 has_cookie && !self.is_public(),
                 "refresh_token_cookie",
@@ -104,11 +126,7 @@ impl Client {
                 "require_pkce",
                 "require_pkce false is for clients with a credential; a public client needs PKCE",
             ),
-        ];
-        match rules.into_iter().find(|(is_broken, ..)| *is_broken) {
-            Some((_, attribute, message)) => Err(MetadataError::new(attribute, message)),
-            None => Ok(()),
-        }
+        ]
     }
 }
 

@@ -36,16 +36,14 @@ fn attribute(attribute: &AttributeTypeAndValue) -> String {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => str::from_utf8(attribute.value.value()).ok(),
         _ => None,
     };
-    match (name, text) {
-        (Some(name), Some(text)) => format!("{name}={}", escaped(text)),
-        _ => {
-            let mut written = format!("{}=#", name.unwrap_or(&oid));
-            for byte in attribute.value.to_der().unwrap_or_default() {
-                let _ = write!(written, "{byte:02x}");
-            }
-            written
-        }
+    if let Some((name, text)) = name.zip(text) {
+        return format!("{name}={}", escaped(text));
     }
+    let mut written = format!("{}=#", name.unwrap_or(&oid));
+    for byte in attribute.value.to_der().unwrap_or_default() {
+        let _ = write!(written, "{byte:02x}");
+    }
+    written
 }
 
 /// Escapes the characters that have a meaning (section 2.4), and control characters.

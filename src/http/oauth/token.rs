@@ -70,7 +70,8 @@ pub(super) async fn post(
         let _ = used_cookie.set(cookie);
         Ok(Caller { client, origin, version, cookie: presented, cnf })
     };
-    let issued = grant::run(&app, grant_type, params, authenticated).await;
+    // Boxed, because the future contains several records.
+    let issued = Box::pin(grant::run(&app, grant_type, params, authenticated)).await;
     Ok(respond(issued, used_cookie.into_inner().flatten()))
 }
 

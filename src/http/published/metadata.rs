@@ -73,6 +73,7 @@ struct OfCertificates {
 
 /// The endpoints at that domain.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "each is a member of the document")]
 struct Aliases {
     token_endpoint: String,
     revocation_endpoint: String,
