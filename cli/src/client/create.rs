@@ -33,7 +33,9 @@ pub async fn run(
         let kind = if is_public { "public client" } else { "client without a secret:" };
         output::result(json, &json!({"client_id": client_id}), || format!("created {kind} {client_id}"))?;
     }
-    warnings.iter().for_each(|warning| output::remark(warning));
+    for warning in warnings {
+        output::remark(&warning);
+    }
     Ok(())
 }
 

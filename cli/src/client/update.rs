@@ -45,7 +45,9 @@ pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Resul
     }
     let warnings = advice(&stored.record, deployment);
     write(deployment, json, stored).await?;
-    warnings.iter().for_each(|warning| output::remark(warning));
+    for warning in warnings {
+        output::remark(&warning);
+    }
     Ok(())
 }
 

@@ -72,7 +72,9 @@ pub async fn steps(
         output::remark(&format!("not in the file, not changed: {}", ids.join(", ")));
     }
     for client in steps.iter().filter_map(Step::client) {
-        client::advice(client, deployment).iter().for_each(|warning| output::remark(warning));
+        for warning in client::advice(client, deployment) {
+            output::remark(&warning);
+        }
     }
     if let Some(scopes) = scopes {
         steps.extend(describe(deployment, scopes, prune).await?);

@@ -38,7 +38,7 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
     };
     // Checked before the secret is entered.
     let url = format!("{}/oauth/token", api::check_url(&url).map_err(Error::new)?);
-    let (headers, form) = request(&options)?;
+    let Request { headers, form } = request(&options)?;
     let response = api::send("POST", &url, &headers, form).await.map_err(|cause| no_response(&url, &cause))?;
     let document: Value = serde_json::from_str(&response.text).unwrap_or_default();
     match document.get("access_token").and_then(Value::as_str).filter(|_| response.status == 200) {
@@ -52,8 +52,15 @@ fn scope(text: &str) -> Result<String, String> {
     input::scope("--scope", text)
 }
 
-/// Reads the secrets. Returns the headers and the body of the token request.
-fn request(options: &Options) -> Result<(Vec<(&'static str, String)>, String), Error> {
+/// A token request.
+struct Request {
+    headers: Vec<(&'static str, String)>,
+    /// The body, encoded.
+    form: String,
+}
+
+/// Reads the secrets, and builds the token request.
+fn request(options: &Options) -> Result<Request, Error> {
     let names: &[_] = match (&options.username, &options.origin) {
         (None, _) => &["Client secret"],
         (Some(_), None) => &["Client secret", "Password"],
@@ -85,7 +92,7 @@ fn request(options: &Options) -> Result<(Vec<(&'static str, String)>, String), E
         form.push(("scope", &scope));
     }
     let form: Vec<_> = form.into_iter().map(|(name, value)| format!("{name}={}", form_encode(value))).collect();
-    Ok((headers, form.join("&")))
+    Ok(Request { headers, form: form.join("&") })
 }
 
 impl Options {
