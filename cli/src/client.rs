@@ -11,6 +11,7 @@ use crate::deployment::{Deployment, Target};
 use crate::error::Error;
 use crate::{Outcome, input, output};
 
+mod cert;
 mod create;
 mod delete;
 mod key;
@@ -80,6 +81,9 @@ Example:
     /// Manage the public keys with which a client's assertions are verified (`private_key_jwt`)
     #[command(subcommand)]
     Key(key::Command),
+    /// Manage the certificate with which a client authenticates (mutual TLS)
+    #[command(subcommand)]
+    Cert(cert::Command),
     /// Manage the workloads of other issuers that authenticate as the client, without a secret
     #[command(subcommand)]
     Trust(trust::Command),
@@ -117,6 +121,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         }
         Command::RetireSecret(options) => retire_secret::run(&deployment, json, &options).await?,
         Command::Key(command) => key::run(&deployment, json, command).await?,
+        Command::Cert(command) => cert::run(&deployment, json, command).await?,
         Command::Trust(command) => return trust::run(&deployment, json, command).await,
         Command::Disable { client_id } => enable(&deployment, json, &client_id, false).await?,
         Command::Enable { client_id } => enable(&deployment, json, &client_id, true).await?,
