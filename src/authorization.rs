@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::params::Received;
 use crate::pkce::Challenge;
 use crate::redirect_uri::RedirectUri;
+use crate::resource::{Resources, TargetError};
 use crate::scope::Scope;
 
 mod params;
@@ -28,6 +29,8 @@ pub struct AuthorizationRequest {
     pub return_address: ReturnAddress,
     /// The scope: all of it is allowed for the client.
     pub scope: Scope,
+    /// The audience of the login's tokens, if the request names a resource (RFC 8707).
+    pub resource: Option<String>,
     /// The challenge that the code will be bound to.
     pub code_challenge: Option<Challenge>,
     /// The steps that the client requires.
@@ -54,7 +57,7 @@ pub fn client_id(received: &Received) -> Option<&str> {
 }
 
 impl AuthorizationRequest {
-    /// Checks a request. `client` is the client with its [`client_id`]. The first error decides:
+    /// Checks a request. `client` is the client with its [`client_id`]; `issuer` is the URL of this service. The first error decides:
     ///
     /// 2. The client is known and enabled. (Step 1, the decoding, is done.)
     /// 3. The redirect URI occurs once and is registered. From here on, the client gets the errors.
@@ -63,28 +66,33 @@ impl AuthorizationRequest {
     /// 6. The request has no secret, which does not belong in a browser.
     /// 7. The request has no parameter of an extension that changes its meaning.
     /// 8. The response type is `code`, and the client may use the grant.
-    /// 9. The other parameters have their form, and the scope is allowed.
+    /// 9. The other parameters have their form, and scope and resource are allowed.
     ///
     /// # Errors
     /// [`Rejection`]
-    pub fn check(received: &Received, client: Option<&Client>) -> Result<Self, Rejection> {
+    pub fn check(received: &Received, client: Option<&Client>, issuer: &str) -> Result<Self, Rejection> {
         let client = client.filter(|client| client.enabled).ok_or(Rejection::Client)?;
         let redirect_uri = proven_uri(received, client).ok_or(Rejection::RedirectUri)?;
         let state = received.once(params::STATE).filter(|state| params::STATE.check(state).is_ok());
         let return_address = ReturnAddress { redirect_uri, state: state.map(ToOwned::to_owned) };
-        match Self::check_parameters(received, client, &return_address) {
+        match Self::check_parameters(received, (client, issuer), &return_address) {
             Ok(request) => Ok(request),
             Err(error) => Err(Rejection::Error(Box::new(return_address), error)),
         }
     }
 
     /// Steps 4 to 9.
-    fn check_parameters(received: &Received, client: &Client, to: &ReturnAddress) -> Result<Self, Error> {
-        if let Some(repeated) = params::all().find(|param| received.is_repeated(*param)) {
+    fn check_parameters(
+        received: &Received,
+        (client, issuer): (&Client, &str),
+        to: &ReturnAddress,
+    ) -> Result<Self, Error> {
+        if let Some(repeated) = params::all().find(|param| !param.may_be_repeated() && received.is_repeated(*param)) {
             return Err(repeated.repeated());
         }
         let query = Query::of(received);
         query.check(params::STATE)?;
+        received.check_sizes()?;
         query.check_size()?;
         if let Some(secret) = params::SECRETS.iter().find(|param| received.once(**param).is_some()) {
             return Err(Error::invalid_parameter("The parameter ", secret.name(), " does not belong in a browser."));
@@ -103,13 +111,14 @@ impl AuthorizationRequest {
         }
         let scope =
             client.scope(query.get(params::SCOPE)).map_err(|error| Error::invalid_scope(error, "the client"))?;
+        let resource = resource(received, client.own_audience(issuer), &client.resources)?;
         let code_challenge = code_challenge(&query, client)?;
         query.check(params::NONCE)?;
         let mut prompt = Prompt::parse(query.get(params::PROMPT))?;
         let max_age = max_age(&query)?;
         prompt.login |= max_age == Some(0);
         let max_age = max_age.filter(|seconds| *seconds > 0);
-        Ok(Self { return_address: to.clone(), scope, code_challenge, prompt, max_age, query })
+        Ok(Self { return_address: to.clone(), scope, resource, code_challenge, prompt, max_age, query })
     }
 
     /// Returns the canonical query, which is all of the request.
@@ -148,6 +157,15 @@ impl AuthorizationRequest {
 fn proven_uri(received: &Received, client: &Client) -> Option<RedirectUri> {
     let requested = received.once(params::REDIRECT_URI).filter(|uri| client.redirect_uris.matches(uri))?;
     RedirectUri::parse(requested.to_owned()).ok()
+}
+
+/// Returns the audience that the request names (RFC 8707 section 2.1).
+fn resource(received: &Received, own: &str, resources: &Resources) -> Result<Option<String>, Error> {
+    if received.is_repeated(params::RESOURCE) {
+        return Err(Error::invalid_target(TargetError::Several));
+    }
+    let requested = received.once(params::RESOURCE).map(|resource| resources.audience(own, resource));
+    Ok(requested.transpose().map_err(Error::invalid_target)?.map(ToOwned::to_owned))
 }
 
 /// Returns the challenge (RFC 7636 section 4.3). An absent method would mean `plain`.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::password_hash::{Hash, HashError, generate_client_secret, hash_client_secret};
 use crate::random::short_id;
 use crate::redirect_uri::RedirectUris;
+use crate::resource::Resources;
 use crate::scope::{AllowedScopes, Scope, ScopeError};
 
 mod allowed_origins;
@@ -88,6 +89,9 @@ pub struct Client {
     pub default_scopes: Option<Scope>,
     /// The audience of the client's tokens of version 2. Absent means the issuer.
     pub audience: Option<String>,
+    /// The resources that a request may name instead (RFC 8707). Absent means none.
+    #[serde(default, skip_serializing_if = "Resources::is_empty")]
+    pub resources: Resources,
     /// The claim `system` of the client's tokens of version 1.
     pub system: Option<serde_json::Map<String, serde_json::Value>>,
     /// The lifetime of access tokens in seconds. Absent means the deployment's default for users or for services.
@@ -237,6 +241,7 @@ impl Client {
             scopes: AllowedScopes::default(),
             default_scopes: None,
             audience: None,
+            resources: Resources::default(),
             system: None,
             access_token_ttl: None,
             refresh_token_ttl: None,
@@ -291,6 +296,11 @@ impl Client {
         }
         self.secrets.push(secret);
         true
+    }
+
+    /// Returns the audience of a token for which no resource was requested.
+    pub fn own_audience<'a>(&'a self, issuer: &'a str) -> &'a str {
+        self.audience.as_deref().unwrap_or(issuer)
     }
 
     /// Adds a key and removes the expired ones. Returns false, and changes nothing, if the client already has

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::keys::KeyError;
+use crate::resource::TargetError;
 use crate::scope::ScopeError;
 use crate::store::StoreError;
 
@@ -143,6 +144,11 @@ impl Error {
             ScopeError::NoneAllowed => rejected.with_reason(format!("{party} may have none of the scopes")),
             _ => rejected,
         }
+    }
+
+    /// Returns `invalid_target`, 400: the resource of the request is malformed, unknown or not allowed.
+    pub const fn invalid_target(error: TargetError) -> Self {
+        Self::new(Code::InvalidTarget, error.description())
     }
 
     /// Returns `invalid_grant`, 400.

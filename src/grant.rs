@@ -17,6 +17,7 @@ pub mod issue;
 pub mod password;
 pub mod records;
 pub mod refresh_token;
+mod resource;
 
 use issue::Issued;
 

@@ -25,6 +25,7 @@
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
 //! | [`authorization`] | the authorization request: its checks and its canonical query |
 //! | [`redirect_uri`], [`pkce`] | the URIs to which a browser returns; code challenges and verifiers |
+//! | [`resource`] | the audiences that a client may request |
 //! | [`token`], [`refresh_token`] | access tokens and ID tokens, and the one verifier in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
 //! | [`revocation`], [`introspection`], [`userinfo`] | the effect of a revocation; the content of an active token; the claims about a user |
 //! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
@@ -97,6 +98,7 @@ pub mod pkce;
 pub mod random;
 pub mod redirect_uri;
 pub mod refresh_token;
+pub mod resource;
 pub mod revocation;
 pub mod risk;
 pub mod scope;

@@ -38,6 +38,9 @@ pub enum Grammar {
     /// At most 100 tokens. [`Scope::parse`](crate::scope::Scope::parse) checks each token later in the order of checks,
     /// because its error is `invalid_scope`.
     ScopeTokens,
+    /// Any text. The parameter may occur more than once, which is checked later in the order of checks, because the error
+    /// is `invalid_target` (RFC 8707 section 2).
+    Resources,
 }
 
 impl Param {
@@ -59,6 +62,11 @@ impl Param {
     /// Returns true if a JSON integer may be the value.
     pub const fn may_be_integer(self) -> bool {
         matches!(self.grammar, Grammar::VscharOrInteger)
+    }
+
+    /// Returns true if the parameter may occur more than once.
+    pub const fn may_be_repeated(self) -> bool {
+        matches!(self.grammar, Grammar::Resources)
     }
 
     /// Rejects a value that is over the limit or outside the grammar.
@@ -171,7 +179,7 @@ impl Params {
         // A missing value is kept as an empty one until `take`, so that a repeated name is detected.
         let value = value.unwrap_or_default();
         param.check(&value)?;
-        if self.values.iter().any(|(known, _)| *known == param) {
+        if !param.may_be_repeated() && self.values.iter().any(|(known, _)| *known == param) {
             return Err(param.repeated());
         }
         let is_trimmed = param.grammar == Grammar::TrimmedLine;
@@ -185,6 +193,12 @@ impl Params {
         let position = self.values.iter().position(|(known, _)| *known == param)?;
         let (_, value) = self.values.swap_remove(position);
         (!value.is_empty()).then_some(value)
+    }
+
+    /// Removes and returns the values of a parameter that may occur more than once, without the empty ones.
+    pub fn take_all(&mut self, param: Param) -> Vec<String> {
+        let values = self.values.extract_if(.., |(known, _)| *known == param).map(|(_, value)| value);
+        values.filter(|value| !value.is_empty()).collect()
     }
 
     /// Removes and returns a parameter that must be present.

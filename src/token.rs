@@ -68,6 +68,8 @@ pub struct AccessToken<'a> {
     pub client: &'a Client,
     /// The login that the token belongs to. `None` for a service.
     pub login: Option<Login<'a>>,
+    /// The audience of the token, if a resource was requested (RFC 8707). `None` is the client's own audience.
+    pub resource: Option<&'a str>,
     /// The scope of the token.
     pub scope: &'a Scope,
     /// The key that the token is bound to. Tokens of version 1 are not bound.
@@ -132,7 +134,7 @@ impl AccessToken<'_> {
     fn claims_v2<'a>(&'a self, jti: &'a str) -> ClaimsV2<'a> {
         ClaimsV2 {
             iss: self.issuer,
-            aud: self.client.audience.as_deref().unwrap_or(self.issuer),
+            aud: self.resource.unwrap_or_else(|| self.client.own_audience(self.issuer)),
             sub: self.subject(),
             client_id: &self.client.client_id,
             scope: self.scope.to_string(),

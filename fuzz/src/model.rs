@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::ISSUER;
 use crate::cloud::{ACTIVE_TOKEN, CLIENTS, Client, FAMILY_SCOPES, PASSWORD, USERNAME};
 use crate::model::accept::version;
 use crate::model::credentials::{Pair, credentials};
-use crate::model::parameters::{form_parameters, json_parameters};
+use crate::model::parameters::{RESOURCE, form_parameters, json_parameters};
 
 mod accept;
 mod credentials;
@@ -58,6 +59,7 @@ type Parameters = BTreeMap<&'static str, String>;
 
 const INVALID_REQUEST: Expected = Expected::Error(400, "invalid_request");
 const INVALID_SCOPE: Expected = Expected::Error(400, "invalid_scope");
+const INVALID_TARGET: Expected = Expected::Error(400, "invalid_target");
 const INVALID_GRANT: Expected = Expected::Error(400, "invalid_grant");
 
 impl TokenRequest<'_> {
@@ -110,6 +112,9 @@ fn granted(client: &'static Client, parameters: &Parameters, version: u8) -> Exp
         Some(Some(scope)) => Ok(Some(scope)),
         None => Ok(None),
     };
+    // No client lists a resource, so the only one is the issuer.
+    let is_own = |resource: &str| resource.strip_suffix('/').unwrap_or(resource) == ISSUER && version == 2;
+    let is_target = parameter(RESOURCE).is_none_or(is_own);
     let defaults = || client.default_scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
     let issued = |user, refreshed, scope: Vec<String>| Issued { version, client, user, refreshed, scope };
     match grant_type {
@@ -119,6 +124,9 @@ fn granted(client: &'static Client, parameters: &Parameters, version: u8) -> Exp
                 Ok(requested) => requested,
                 Err(error) => return error,
             };
+            if !is_target {
+                return INVALID_TARGET;
+            }
             if token != ACTIVE_TOKEN || client.id != "autonomy-web" {
                 return INVALID_GRANT;
             }
@@ -140,6 +148,7 @@ fn granted(client: &'static Client, parameters: &Parameters, version: u8) -> Exp
             };
             match () {
                 () if scope.is_empty() => INVALID_SCOPE,
+                () if !is_target => INVALID_TARGET,
                 () if password != PASSWORD => INVALID_GRANT,
                 () if username.eq_ignore_ascii_case(USERNAME) => Expected::Issued(issued(true, false, scope)),
                 () if username.is_ascii() => INVALID_GRANT,
@@ -148,6 +157,7 @@ fn granted(client: &'static Client, parameters: &Parameters, version: u8) -> Exp
         }
         _ => match requested.map(|requested| requested.unwrap_or_else(defaults)) {
             Ok(scope) if scope.is_empty() => INVALID_SCOPE,
+            Ok(_) if !is_target => INVALID_TARGET,
             Ok(scope) => Expected::Issued(issued(false, false, scope)),
             Err(error) => error,
         },

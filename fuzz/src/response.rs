@@ -70,6 +70,7 @@ impl Response {
                 "unsupported_grant_type",
                 "unsupported_response_type",
                 "invalid_scope",
+                "invalid_target",
                 "invalid_grant",
             ],
             401 => &["invalid_client"],

@@ -2,12 +2,14 @@
 
 use crate::error::Error;
 use crate::params::{Grammar, Param};
+use crate::resource::MAX_RESOURCE_BYTES;
 
 pub const CLIENT_ID: Param = Param::new("client_id", 256, Grammar::Vschar);
 pub const REDIRECT_URI: Param = Param::new("redirect_uri", 2048, Grammar::Text);
 pub const RESPONSE_TYPE: Param = Param::unlimited("response_type");
 pub const RESPONSE_MODE: Param = Param::unlimited("response_mode");
 pub const SCOPE: Param = Param::new("scope", 4096, Grammar::ScopeTokens);
+pub const RESOURCE: Param = Param::new("resource", MAX_RESOURCE_BYTES, Grammar::Resources);
 pub const STATE: Param = Param::new("state", 2048, Grammar::Vschar);
 pub const NONCE: Param = Param::new("nonce", 1024, Grammar::Vschar);
 pub const CODE_CHALLENGE: Param = Param::unlimited("code_challenge");
@@ -19,12 +21,13 @@ pub const ID_TOKEN_HINT: Param = Param::new("id_token_hint", 4096, Grammar::Text
 pub const UI_LOCALES: Param = Param::new("ui_locales", 256, Grammar::Text);
 
 /// The parameters of the canonical query, in its order.
-pub const OF_REQUEST: [Param; 14] = [
+pub const OF_REQUEST: [Param; 15] = [
     CLIENT_ID,
     REDIRECT_URI,
     RESPONSE_TYPE,
     RESPONSE_MODE,
     SCOPE,
+    RESOURCE,
     STATE,
     NONCE,
     CODE_CHALLENGE,
@@ -48,7 +51,7 @@ pub const NOT_SUPPORTED: [(Param, fn() -> Error); 3] = [
     (Param::unlimited("registration"), Error::registration_not_supported),
 ];
 
-/// Returns all parameters that must not be repeated.
+/// Returns all parameters.
 pub fn all() -> impl Iterator<Item = Param> {
     OF_REQUEST.into_iter().chain(SECRETS).chain(NOT_SUPPORTED.into_iter().map(|(param, _)| param))
 }

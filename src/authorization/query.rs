@@ -38,9 +38,8 @@ impl Query {
         self.get(param).map_or(Ok(()), |value| param.check(value))
     }
 
-    /// Checks the size of each parameter and of the query.
+    /// Checks the size of the query.
     pub(super) fn check_size(&self) -> Result<(), Error> {
-        self.pairs().try_for_each(|(param, value)| param.check_size(value))?;
         if self.is_too_long() {
             return Err(Error::invalid_request("The request is too long."));
         }

@@ -40,7 +40,7 @@ pub enum Form {
 }
 
 /// The attributes, in the order in which they are shown. [`Client`] has a field for each.
-pub const ATTRIBUTES: [Attribute; 29] = [
+pub const ATTRIBUTES: [Attribute; 30] = [
     Attribute { name: "name", form: Form::Text },
     Attribute { name: "enabled", form: Form::Flag(None) },
     Attribute { name: "token_endpoint_auth_method", form: Form::Text },
@@ -54,6 +54,7 @@ pub const ATTRIBUTES: [Attribute; 29] = [
     Attribute { name: "scopes", form: Form::List },
     Attribute { name: "default_scopes", form: Form::List },
     Attribute { name: "audience", form: Form::Text },
+    Attribute { name: "resources", form: Form::List },
     Attribute { name: "access_token_ttl", form: Form::Seconds },
     Attribute { name: "refresh_token_ttl", form: Form::Seconds },
     Attribute { name: "allowed_origins", form: Form::List },
@@ -148,7 +149,7 @@ impl ClientMetadata {
     }
 
     /// Sets an attribute whose value is a list.
-    pub fn set_list(&mut self, name: &'static str, members: &BTreeSet<String>) {
+    pub fn set_list(&mut self, name: &str, members: &BTreeSet<String>) {
         self.0.insert(name.to_owned(), json!(members));
     }
 

@@ -23,6 +23,8 @@ pub enum Code {
     UnsupportedResponseType,
     /// The scope is malformed, unknown or not allowed.
     InvalidScope,
+    /// The resource is malformed, unknown or not allowed (RFC 8707 section 2).
+    InvalidTarget,
     /// The username, password or refresh token is wrong.
     InvalidGrant,
     /// The DPoP proof is missing or not valid (RFC 9449 section 5).
@@ -74,6 +76,7 @@ impl Code {
             Self::UnsupportedGrantType => ("unsupported_grant_type", 400),
             Self::UnsupportedResponseType => ("unsupported_response_type", 400),
             Self::InvalidScope => ("invalid_scope", 400),
+            Self::InvalidTarget => ("invalid_target", 400),
             Self::InvalidGrant => ("invalid_grant", 400),
             Self::InvalidDpopProof => ("invalid_dpop_proof", 400),
             Self::UseDpopNonce => ("use_dpop_nonce", 400),

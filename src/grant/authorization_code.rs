@@ -2,20 +2,23 @@
 //!
 //! 1. The client is authenticated and may use the grant (section 4.1.3); the caller checked both.
 //! 2. The code is present. A verifier has its form (RFC 7636 section 4.1).
-//! 3. We made the code, for this client.
-//! 4. The redirect URI is that of the authorization request. It may be absent if the request had a challenge (OAuth 2.1).
-//! 5. The verifier proves the challenge (RFC 7636 section 4.6). A verifier without a challenge is rejected (RFC 9700
+//! 3. A requested resource is one that the client may have (RFC 8707 section 2.2).
+//! 4. We made the code, for this client.
+//! 5. The redirect URI is that of the authorization request. It may be absent if the request had a challenge (OAuth 2.1).
+//! 6. The verifier proves the challenge (RFC 7636 section 4.6). A verifier without a challenge is rejected (RFC 9700
 //!    section 4.8.2).
-//! 6. The code was not used. Otherwise this is a replay, and the family ends with all its tokens (section 4.1.2). There is
+//! 7. The code was not used. Otherwise this is a replay, and the family ends with all its tokens (section 4.1.2). There is
 //!    no grace: a client that lost the response gets a new code by one redirect.
-//! 7. The family is valid: the user, the consent and the browser session.
-//! 8. The tokens are signed. Then one conditional update makes generation 1 the active one, and stores the key of a public
+//! 8. The family is valid: the user, the consent and the browser session. A requested resource is that of the login, if
+//!    the login named one.
+//! 9. The tokens are signed. Then one conditional update makes generation 1 the active one, and stores the key of a public
 //!    client (RFC 9449 section 5). It is the only write and comes
 //!    last, so a request that is rejected or fails leaves the code usable.
 
 use super::Caller;
 use super::issue::{Issued, next_generation, user_token_ttl};
 use super::records::StoredLogin;
+use super::resource::RESOURCE;
 use crate::app::App;
 use crate::client::GrantType;
 use crate::error::Error;
@@ -39,7 +42,7 @@ const REDIRECT_URI: Param = Param::new("redirect_uri", 2048, Grammar::Text);
 const CODE_VERIFIER: Param = Param::new("code_verifier", 128, Grammar::Text);
 
 /// The parameters of the grant.
-pub(super) const PARAMS: &[Param] = &[CODE, REDIRECT_URI, CODE_VERIFIER];
+pub(super) const PARAMS: &[Param] = &[CODE, REDIRECT_URI, CODE_VERIFIER, RESOURCE];
 
 /// The seconds for which a second use gets the same tokens again.
 const NO_GRACE: u32 = 0;
@@ -47,6 +50,7 @@ const NO_GRACE: u32 = 0;
 /// The values of the grant's parameters, and the login that the code names.
 pub struct Request {
     proof: Proof,
+    resources: Vec<String>,
     /// A server error counts only after the client's errors.
     found: Result<Option<(AuthorizationCode, StoredLogin)>, Error>,
     /// The time at which the request was received, in seconds since the epoch.
@@ -73,7 +77,9 @@ impl Request {
             Verifier::parse(text).ok_or(malformed)
         };
         let verifier = params.take(CODE_VERIFIER).map(parse).transpose()?;
-        Ok(Self { proof: Proof { redirect_uri, verifier }, found: find(app, &code, received_at).await, received_at })
+        let resources = params.take_all(RESOURCE);
+        let found = find(app, &code, received_at).await;
+        Ok(Self { proof: Proof { redirect_uri, verifier }, resources, found, received_at })
     }
 }
 
@@ -88,10 +94,11 @@ async fn find(app: &App, code: &str, at: u64) -> Result<Option<(AuthorizationCod
 /// Issues the first tokens of a login by code.
 ///
 /// # Errors
-/// `invalid_grant`; server errors.
+/// `invalid_target`, `invalid_grant`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version, cnf, .. } = caller;
-    let Request { proof, found, received_at: now } = request;
+    let Request { proof, resources, found, received_at: now } = request;
+    let requested = caller.resource(app, &resources)?;
     let (code, StoredLogin { family, records }) =
         found?.ok_or(reject("a code that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
@@ -111,12 +118,14 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let user = family.valid_user(records.with(Some(client)), now).map_err(reject)?;
     let scope = family.scope_left(&family.scopes, client, user);
     let scope = scope.map_err(|_| reject("client and user have lost all scopes"))?;
+    let resource = caller.resource_of_login(app, &family, requested)?;
 
     let login = Login { user, at: family.auth_time, family: code.0 };
     let expires_in = user_token_ttl(app, client, family.last_end(records.consent()).saturating_sub(now));
     let issuer = &app.config.issuer;
-    let cnf = cnf.as_ref();
-    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, cnf, issued_at: now, expires_in };
+    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
+    let token =
+        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
     let sid = sid(&authorization.session, &client.client_id);
     let id_token = IdToken { access: &token, login, nonce: authorization.nonce.as_deref(), sid };
     let issued = Issued::new(&token, *version, &keys.current)?.with_id_token(&id_token, &keys.current)?;
@@ -131,7 +140,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
 }
 
 impl Proof {
-    /// Steps 4 and 5.
+    /// Steps 5 and 6.
     fn check(&self, authorization: &Authorization) -> Result<(), Error> {
         let challenge = authorization.code_challenge.as_ref();
         match &self.redirect_uri {
@@ -147,7 +156,7 @@ impl Proof {
     }
 }
 
-/// Step 6. Without a grace, every other generation than the active one is a replay.
+/// Step 7. Without a grace, every other generation than the active one is a replay.
 async fn check_unused(app: &App, code: AuthorizationCode, standing: Standing) -> Result<(), Error> {
     let span = tracing::Span::current();
     match standing {
@@ -165,7 +174,7 @@ async fn check_unused(app: &App, code: AuthorizationCode, standing: Standing) ->
     }
 }
 
-/// Step 8. If another request used the code since the family was read, this one is a replay.
+/// Step 9. If another request used the code since the family was read, this one is a replay.
 async fn exchange(app: &App, code: AuthorizationCode, next: &Family) -> Result<(), Error> {
     let used = RefreshToken { family: code.0, generation: 0 };
     let found = match app.store.rotate_refresh_token(used, next).await? {

@@ -2,9 +2,11 @@
 //!
 //! 1. The client is authenticated and may use the grant (section 4.4.2); the caller checked both.
 //! 2. The scope is one that the client may have (section 3.3).
-//! 3. The token's subject is the client itself (RFC 9068 section 2.2); there is no refresh token (section 4.4.3).
+//! 3. The resource is one that the client may have (RFC 8707 section 2.2).
+//! 4. The token's subject is the client itself (RFC 9068 section 2.2); there is no refresh token (section 4.4.3).
 
 use super::issue::{Issued, access_token_ttl};
+use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::error::Error;
@@ -12,30 +14,32 @@ use crate::params::{Param, Params};
 use crate::token::AccessToken;
 
 /// The parameters of the grant.
-pub(super) const PARAMS: &[Param] = &[SCOPE];
+pub(super) const PARAMS: &[Param] = &[SCOPE, RESOURCE];
 
 /// The values of the grant's parameters.
 pub struct Request {
     scope: Option<String>,
+    resources: Vec<String>,
 }
 
 impl Request {
     /// Takes the parameters of the grant.
     pub fn parse(params: &mut Params) -> Self {
-        Self { scope: params.take(SCOPE) }
+        Self { scope: params.take(SCOPE), resources: params.take_all(RESOURCE) }
     }
 }
 
 /// Issues an access token to a service. Writes nothing.
 ///
 /// # Errors
-/// `invalid_scope`; server errors.
+/// `invalid_scope`, `invalid_target`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version, cnf, .. } = caller;
     let scope = client.scope(request.scope.as_deref()).map_err(|error| Error::invalid_scope(error, "the client"))?;
+    let resource = caller.resource(app, &request.resources)?;
     let expires_in = access_token_ttl(client, app.config.lifetimes.service_token);
     let (issuer, issued_at) = (&app.config.issuer, app.clock.now());
-    let cnf = cnf.as_ref();
-    let token = AccessToken { issuer, client, login: None, scope: &scope, cnf, issued_at, expires_in };
+    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
+    let token = AccessToken { issuer, client, login: None, resource, scope: &scope, cnf, issued_at, expires_in };
     Ok(Issued::new(&token, *version, &app.keyring.current().await?.current)?)
 }

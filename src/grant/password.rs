@@ -3,16 +3,18 @@
 //! 1. The client is authenticated and may use the grant (section 4.3.2); the caller checked both.
 //! 2. Username and password are present (section 4.3.2).
 //! 3. The scope is one that the client may have (section 3.3).
-//! 4. The throttle allows a guess. The password is correct, and the user may log in. Every cause of failure costs the
+//! 4. The resource is one that the client may have (RFC 8707 section 2.2).
+//! 5. The throttle allows a guess. The password is correct, and the user may log in. Every cause of failure costs the
 //!    same hash and the same count, and gets the same response.
-//! 5. The scope is one that the user may have.
-//! 6. The access token is signed. Then the family of the login is stored while the guess is counted, also for a client
+//! 6. The scope is one that the user may have.
+//! 7. The access token is signed. Then the family of the login is stored while the guess is counted, also for a client
 //!    that gets no refresh token: the `jti` of its access tokens names the family. No token is returned if the guess was
 //!    not counted. Then a hash of an old scheme is replaced.
 
 use std::sync::Arc;
 
 use super::issue::{Issued, family_expires_at, user_token_ttl};
+use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::client::GrantType;
@@ -25,11 +27,12 @@ use crate::scope::Scope;
 use crate::token::{AccessToken, Login, TokenVersion};
 
 /// The parameters of the grant.
-pub(super) const PARAMS: &[Param] = &[USERNAME, PASSWORD, SCOPE];
+pub(super) const PARAMS: &[Param] = &[USERNAME, PASSWORD, SCOPE, RESOURCE];
 
 /// The values of the grant's parameters, and the records of the user.
 pub struct Request {
     scope: Option<String>,
+    resources: Vec<String>,
     candidate: Candidate,
 }
 
@@ -39,42 +42,53 @@ impl Request {
     /// # Errors
     /// `invalid_request` if a parameter is missing.
     pub async fn read(app: &App, params: &mut Params) -> Result<Self, Error> {
-        let scope = params.take(SCOPE);
+        let (scope, resources) = (params.take(SCOPE), params.take_all(RESOURCE));
         let username = params.require(USERNAME)?;
         let password = params.require(PASSWORD)?;
-        Ok(Self { scope, candidate: Candidate::read(app, &username, password).await })
+        Ok(Self { scope, resources, candidate: Candidate::read(app, &username, password).await })
     }
 }
 
 /// Issues an access token for a user, and a refresh token if the client may use refresh tokens.
 ///
 /// # Errors
-/// `invalid_request`, `invalid_scope`, `invalid_grant`; `temporarily_unavailable`, 429; server errors.
+/// `invalid_request`, `invalid_scope`, `invalid_target`, `invalid_grant`; `temporarily_unavailable`, 429; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Request { scope: requested, candidate } = request;
+    let Request { scope: requested, resources, candidate } = request;
     let network = caller.user_network()?;
     let scope = caller.client.scope(requested.as_deref()).map_err(|error| Error::invalid_scope(error, "the client"))?;
-    let is_requested = requested.is_some();
-    log_in(app, candidate, network, |account, keys| begin_login(app, (caller, keys), account, (scope, is_requested)))
-        .await
+    let resource = caller.resource(app, &resources)?;
+    let access = Access { scope, is_scope_requested: requested.is_some(), resource };
+    log_in(app, candidate, network, |account, keys| begin_login(app, (caller, keys), account, access)).await
 }
 
-/// Steps 5 and 6: signs the access token and stores the family, while the guess is counted.
+/// The access that the client requests, as far as the client may have it.
+struct Access {
+    scope: Scope,
+    /// False if the scope is the client's default.
+    is_scope_requested: bool,
+    resource: Option<String>,
+}
+
+/// Steps 6 and 7: signs the access token and stores the family, while the guess is counted.
 async fn begin_login(
     app: &App,
     (caller, keys): (&Caller, Keys),
     account: Arc<Account>,
-    (scope, is_requested): (Scope, bool),
+    access: Access,
 ) -> Result<Issued, Error> {
     let Caller { client, version, cnf, .. } = caller;
-    let scope = account.user.scope(scope, is_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
+    let Access { scope, is_scope_requested, resource } = access;
+    let scope =
+        account.user.scope(scope, is_scope_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
     let (keys, now) = (keys?, app.clock.now());
     let login = Login { user: &account.user, at: now, family: FamilyId::generate() };
     tracing::Span::current().record("session", login.family.log_id());
     let expires_in = user_token_ttl(app, client, app.config.lifetimes.refresh_token_max.into());
     let issuer = &app.config.issuer;
-    let cnf = cnf.as_ref();
-    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, cnf, issued_at: now, expires_in };
+    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
+    let token =
+        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
     let family = Family { cnf: caller.key_of_refresh_tokens(), ..new_family(app, &token, &account, *version) };
     app.store.begin_refresh_family(login.family, &family).await?;
@@ -103,6 +117,7 @@ fn new_family(app: &App, token: &AccessToken<'_>, account: &Account, version: To
         revoked: false,
         absolute_expires_at,
         expires_at: family_expires_at(app, token, absolute_expires_at),
+        resource: token.resource.map(ToOwned::to_owned),
         cnf: None,
         authorization: None,
     }

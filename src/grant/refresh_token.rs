@@ -2,13 +2,14 @@
 //!
 //! 1. The client is authenticated and may use the grant (section 6); the caller checked both.
 //! 2. The refresh token is present (section 6): in the body, or in the cookie of a client that has one.
-//! 3. A requested scope is one that the client may have (section 3.3).
+//! 3. A requested scope and a requested resource are ones that the client may have (section 3.3, RFC 8707 section 2.2).
 //! 4. We made the token, for this client, and it is the active token of its family (RFC 9700 section 4.14.2) or a retry
 //!    within the grace. A replay ends the family. The refresh token of a public client works with the key of the login only
 //!    (RFC 9449 section 5).
 //! 5. The family is valid: the user exists, is enabled and was not logged out since. If not, the family ends.
 //! 6. A requested scope is within the granted one (section 6). Without a requested scope, the token gets the granted
-//!    one, except the scopes that the client and the user have lost since. If no scope is left, the family ends.
+//!    one, except the scopes that the client and the user have lost since. If no scope is left, the family ends. A
+//!    requested resource is that of the login, if the login named one.
 //! 7. The access token is signed. Then one conditional update makes the successor the active refresh token. It is the
 //!    only write and comes last, so a request that is rejected or fails consumes nothing.
 
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 
 use super::issue::{Issued, next_generation, user_token_ttl};
 use super::records::{LoginRecords, StoredLogin};
+use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::confirmation::Confirmation;
@@ -33,7 +35,7 @@ use crate::user::Username;
 const REFRESH_TOKEN: Param = Param::new("refresh_token", 1024, Grammar::Text);
 
 /// The parameters of the grant.
-pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE];
+pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE, RESOURCE];
 
 /// The limit of the time that the write of a use may add to a response.
 const USE_TIMEOUT: Duration = Duration::from_millis(300);
@@ -44,6 +46,7 @@ type Found = Result<Option<(RefreshToken, StoredLogin)>, Error>;
 /// The values of the grant's parameters, and the login that the refresh token names.
 pub struct Request {
     scope: Option<String>,
+    resources: Vec<String>,
     /// The refresh token of the body, if there is one. A server error counts only after the client's errors.
     found: Option<Found>,
     /// The time at which the request was received, in seconds since the epoch.
@@ -54,12 +57,12 @@ impl Request {
     /// Takes the parameters of the grant and reads the login. A token that we did not make is rejected without a read.
     pub async fn read(app: &App, params: &mut Params) -> Self {
         let received_at = app.clock.now();
-        let scope = params.take(SCOPE);
+        let (scope, resources) = (params.take(SCOPE), params.take_all(RESOURCE));
         let found = match params.take(REFRESH_TOKEN) {
             Some(token) => Some(find(app, &token, received_at).await),
             None => None,
         };
-        Self { scope, found, received_at }
+        Self { scope, resources, found, received_at }
     }
 }
 
@@ -85,15 +88,16 @@ async fn find(app: &App, token: &str, at: u64) -> Found {
 /// Issues a new access token for the user, and the successor of the refresh token.
 ///
 /// # Errors
-/// `invalid_request`, `invalid_grant`, `invalid_scope`; server errors.
+/// `invalid_request`, `invalid_grant`, `invalid_scope`, `invalid_target`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version, cnf, .. } = caller;
     // A client that tries again within the grace must not lose the login because our read was slow.
     let now = request.received_at;
-    let requested = request.scope.clone();
+    let (requested, resources) = (request.scope.clone(), request.resources.clone());
     let found = presented(app, request, caller).await?;
     let requested = requested.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(|error| Error::invalid_scope(error, "the client"))?;
+    let resource = caller.resource(app, &resources)?;
     let (used, StoredLogin { family, records }) =
         found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
@@ -117,14 +121,16 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         Some(scope) => scope.within(&granted).map_err(|error| Error::invalid_scope(error, "the login"))?,
         None => granted,
     };
+    let resource = caller.resource_of_login(app, &family, resource)?;
 
     let login = Login { user, at: family.auth_time, family: used.family };
     // A retry does not extend the family, which exists as long as its access tokens are valid.
     let ends_at = family.last_end(records.consent()).min(if is_active { u64::MAX } else { family.expires_at });
     let expires_in = user_token_ttl(app, client, ends_at.saturating_sub(now));
     let issuer = &app.config.issuer;
-    let cnf = cnf.as_ref();
-    let token = AccessToken { issuer, client, login: Some(login), scope: &scope, cnf, issued_at: now, expires_in };
+    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
+    let token =
+        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
     let mut issued = Issued::new(&token, *version, &keys.current)?;
     if let Some(authorization) = &family.authorization {
         let sid = sid(&authorization.session, &client.client_id);

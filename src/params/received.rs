@@ -21,10 +21,21 @@ impl Received {
     /// # Errors
     /// `invalid_request` if there are too many parameters, or if the name is too long.
     pub fn insert(&mut self, name: &str, value: String) -> Result<(), Error> {
-        if let Some(param) = self.names.next(name)? {
-            self.values.push((param, value));
+        match self.names.next(name)? {
+            // An empty value counts as absent, so that it does not make the other one a second value.
+            Some(param) if param.may_be_repeated() && value.is_empty() => {}
+            Some(param) => self.values.push((param, value)),
+            None => {}
         }
         Ok(())
+    }
+
+    /// Checks the size of each value.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn check_sizes(&self) -> Result<(), Error> {
+        self.values.iter().try_for_each(|(param, value)| param.check_size(value))
     }
 
     fn values(&self, param: Param) -> impl Iterator<Item = &str> {

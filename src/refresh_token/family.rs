@@ -43,6 +43,8 @@ pub struct Family {
     pub absolute_expires_at: u64,
     /// The end of the login if it is not refreshed again.
     pub expires_at: u64,
+    /// The audience of the login's tokens, if the login named a resource.
+    pub resource: Option<String>,
     /// The key that the refresh tokens are bound to, if the client is public and proved a key at the login or at the exchange
     /// of its code.
     pub cnf: Option<Confirmation>,

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
     RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
@@ -55,6 +55,38 @@ impl ClientKeyPair {
             }
         };
         Self { pair, algorithm, jwk }
+    }
+
+    /// Takes the key pair of a private JWK with `alg`.
+    pub fn of(jwk: &Value) -> Self {
+        let text = |name: &str| jwk[name].as_str().unwrap_or_else(|| panic!("{name} is not a text"));
+        let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)).unwrap();
+        let curve = |algorithm| {
+            let point = [&[4][..], &bytes("x"), &bytes("y")].concat();
+            Pair::Ec(EcdsaKeyPair::from_private_key_and_public_key(algorithm, &bytes("d"), &point).unwrap())
+        };
+        let algorithm = ["ES256", "ES384", "EdDSA", "PS256", "RS256"].into_iter().find(|known| *known == text("alg"));
+        let algorithm = algorithm.unwrap();
+        let pair = match algorithm {
+            "ES256" => curve(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            "ES384" => curve(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            "EdDSA" => Pair::Ed25519(Ed25519KeyPair::from_seed_and_public_key(&bytes("d"), &bytes("x")).unwrap()),
+            _ => {
+                let components = KeyPairComponents {
+                    public_key: PublicKeyComponents { n: bytes("n"), e: bytes("e") },
+                    d: bytes("d"),
+                    p: bytes("p"),
+                    q: bytes("q"),
+                    dP: bytes("dp"),
+                    dQ: bytes("dq"),
+                    qInv: bytes("qi"),
+                };
+                Pair::Rsa(Box::new(RsaKeyPair::from_components(&components).unwrap()))
+            }
+        };
+        let public = ["kty", "crv", "x", "y", "n", "e"].into_iter();
+        let members = public.filter_map(|name| Some((name.to_owned(), jwk.get(name)?.clone())));
+        Self { pair, algorithm, jwk: members.collect() }
     }
 
     /// Returns the DER of the public key (RFC 5280 `SubjectPublicKeyInfo`).

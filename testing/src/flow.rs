@@ -4,13 +4,11 @@
 use countersign::throttle::Subject;
 use serde_json::json;
 
-use crate::deployment::{
-    APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SCOPE, SERVICE, TestApp, USERNAME, browser_login,
-};
-use crate::request::{form, raw_form};
+use crate::deployment::{APPLICATION, CLIENT_CREDENTIALS, IMPORTED_USER, PASSWORD, SERVICE, TestApp, USERNAME};
 use crate::response::Response;
 
 mod scenario;
+mod send;
 
 pub use scenario::{Scenario, calls_of, login_is_recorded};
 
@@ -26,6 +24,10 @@ const UNKNOWN_USERNAME: &str = "unknown@itccompliance.co.uk";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     ClientCredentials,
+    /// A service with an assertion.
+    Assertion,
+    /// An application refreshes a login with an assertion.
+    AssertionRefresh,
     /// The start of an execution environment, and its first request.
     ColdStart,
     /// The request starts a concurrent reload of the signing keys.
@@ -93,6 +95,8 @@ pub enum Flow {
 /// All flows.
 pub const FLOWS: &[Flow] = &[
     Flow::ClientCredentials,
+    Flow::Assertion,
+    Flow::AssertionRefresh,
     Flow::ColdStart,
     Flow::Reload,
     Flow::Resume,
@@ -142,9 +146,17 @@ impl Flow {
         }
     }
 
-    /// Returns true if the caller presents an access token, which is valid only by the clock.
-    pub fn presents_access_token(self) -> bool {
-        matches!(self, Self::RevokeServiceToken | Self::Introspect | Self::IntrospectServiceToken | Self::UserInfo)
+    /// Returns true if the caller presents an access token or an assertion, which is valid only by the clock.
+    pub fn presents_jwt(self) -> bool {
+        matches!(
+            self,
+            Self::Assertion
+                | Self::AssertionRefresh
+                | Self::RevokeServiceToken
+                | Self::Introspect
+                | Self::IntrospectServiceToken
+                | Self::UserInfo
+        )
     }
 
     /// Returns the status and the error of the response without a fault, or `None` if the status is 200.
@@ -182,6 +194,8 @@ impl Flow {
                 | Self::NewNetwork
                 | Self::ImportedHash
                 | Self::ResumeImportedHash
+                | Self::Assertion
+                | Self::AssertionRefresh
                 | Self::Refresh
                 | Self::Replay
                 | Self::RolledBack
@@ -218,7 +232,8 @@ impl Flow {
     pub fn presents_unused_token(self) -> bool {
         matches!(
             self,
-            Self::Refresh
+            Self::AssertionRefresh
+                | Self::Refresh
                 | Self::RefreshForLostScope
                 | Self::RolledBack
                 | Self::DisabledUser
@@ -246,6 +261,10 @@ impl Flow {
         match self {
             _ if self.has_cookie() => test.refresh_by_cookie(token).await,
             Self::Exchange | Self::ReplayedCode | Self::CodeRefresh => test.refresh_code_login(token).await,
+            Self::AssertionRefresh => {
+                let refresh = [("grant_type", "refresh_token"), ("refresh_token", token)];
+                test.send(send::with_assertion(test, APPLICATION.0, &refresh).post()).await
+            }
             _ => test.refresh(token).await,
         }
     }
@@ -253,6 +272,7 @@ impl Flow {
     /// Prepares the deployment. Returns the token or the code that the caller presents, if there is one.
     async fn prepare(self, test: &TestApp) -> Option<String> {
         match self {
+            Self::Assertion => send::put_keys(test, SERVICE.0),
             Self::Reload => test.advance_clock(250),
             Self::Resume | Self::ResumeImportedHash => test.advance_clock(1000),
             Self::DisabledClient => {
@@ -282,7 +302,8 @@ impl Flow {
                 return Some(test.exchange(&test.code().await).await.access_token());
             }
             Self::Introspect => return Some(test.password(USERNAME, PASSWORD).await.access_token()),
-            Self::Refresh
+            Self::AssertionRefresh
+            | Self::Refresh
             | Self::RefreshForLostScope
             | Self::Retry
             | Self::Replay
@@ -319,6 +340,7 @@ impl Flow {
     /// Prepares the family of a login. Returns the refresh token that the caller presents.
     async fn prepare_family(self, test: &TestApp, token: String) -> String {
         match self {
+            Self::AssertionRefresh => send::put_keys(test, APPLICATION.0),
             Self::Retry => drop(test.refresh(&token).await.refresh_token()),
             Self::Replay | Self::CookieReplay => {
                 self.refresh(test, &token).await.refresh_token();
@@ -341,41 +363,5 @@ impl Flow {
             _ => {}
         }
         token
-    }
-
-    async fn send(self, test: &TestApp, token: Option<&str>) -> Response {
-        match self {
-            Self::ClientCredentials | Self::ColdStart | Self::Reload | Self::Resume | Self::DisabledClient => {
-                test.form(SERVICE, &CLIENT_CREDENTIALS).await
-            }
-            Self::WrongClientSecret | Self::WrongImportedSecret => {
-                test.form((GUESSED_CLIENT, "a wrong secret"), &CLIENT_CREDENTIALS).await
-            }
-            Self::ImportedSecret => test.form((GUESSED_CLIENT, GUESSED_SECRET), &CLIENT_CREDENTIALS).await,
-            Self::Password | Self::PasswordOnly => test.password(USERNAME, PASSWORD).await,
-            Self::WrongPassword | Self::BlockedGuess => test.password(GUESSED_USERNAME, IMPORTED_USER.1).await,
-            Self::NewNetwork => {
-                let params =
-                    [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", SCOPE)];
-                let request = form(&params).basic(APPLICATION.0, APPLICATION.1);
-                test.send(request.header("countersign-user-address", "203.0.113.7").post()).await
-            }
-            Self::UnknownUser => test.password(UNKNOWN_USERNAME, PASSWORD).await,
-            Self::ImportedHash | Self::ResumeImportedHash => test.password(IMPORTED_USER.0, IMPORTED_USER.1).await,
-            Self::RefreshForLostScope => test.refresh_for(token.unwrap(), "legacy:autonomy.read").await,
-            Self::Exchange | Self::ReplayedCode => test.exchange(token.unwrap()).await,
-            Self::CookieLogin => test.send(browser_login(PASSWORD).post()).await,
-            Self::CookieLogOut => test.revoke_by_cookie(token.unwrap()).await,
-            Self::Revoke | Self::RevokeServiceToken => test.revoke(self.owner(), &[("token", token.unwrap())]).await,
-            Self::RevokeAll => test.revoke(self.owner(), &[("token", token.unwrap()), ("all_sessions", "true")]).await,
-            Self::Introspect | Self::IntrospectRefreshToken | Self::IntrospectServiceToken => {
-                test.introspect(self.owner(), token.unwrap()).await
-            }
-            Self::UserInfo => {
-                let bearer = format!("Bearer {}", token.unwrap());
-                test.send(raw_form("").header("authorization", &bearer).to("GET", "/oauth/userinfo")).await
-            }
-            _ => self.refresh(test, token.unwrap()).await,
-        }
     }
 }

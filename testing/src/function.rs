@@ -139,15 +139,7 @@ impl Function {
     /// Waits for the response to the event, and returns it as API Gateway sends it over HTTP.
     pub async fn response(&mut self) -> Response {
         let (_, response) = self.responded().await.unwrap();
-        let status = u16::try_from(response["statusCode"].as_u64().unwrap_or_else(|| panic!("{response}"))).unwrap();
-        assert_eq!(response["isBase64Encoded"], false);
-        let headers = response["headers"].as_object().unwrap().iter();
-        let cookies = response["cookies"].as_array().into_iter().flatten().map(|cookie| ("set-cookie", cookie));
-        let headers = headers.map(|(name, value)| (name.as_str(), value)).chain(cookies);
-        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap()));
-        let bytes: axum::body::Bytes = response["body"].as_str().unwrap_or_default().to_owned().into();
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        Response { status, headers: headers.collect(), bytes, body }
+        gateway_response(&response)
     }
 
     /// Sends a signal to the process: `-STOP` and `-CONT` freeze and resume it, as Lambda does.
@@ -172,4 +164,17 @@ pub fn event((id, secret): (&str, &str), params: &[(&str, &str)]) -> Value {
     event["headers"]["authorization"] = json!(basic(id, secret));
     event["body"] = json!(form_body(params));
     event
+}
+
+/// Returns a response of the function, which is in the format of the gateway.
+pub fn gateway_response(response: &Value) -> Response {
+    let status = u16::try_from(response["statusCode"].as_u64().unwrap_or_else(|| panic!("{response}"))).unwrap();
+    assert_eq!(response["isBase64Encoded"], false);
+    let headers = response["headers"].as_object().unwrap().iter();
+    let cookies = response["cookies"].as_array().into_iter().flatten().map(|cookie| ("set-cookie", cookie));
+    let headers = headers.map(|(name, value)| (name.as_str(), value)).chain(cookies);
+    let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap()));
+    let bytes: axum::body::Bytes = response["body"].as_str().unwrap_or_default().to_owned().into();
+    let body = serde_json::from_slice(&bytes).unwrap_or_default();
+    Response { status, headers: headers.collect(), bytes, body }
 }

@@ -17,6 +17,7 @@
 //! | [`guess`] | verification of passwords and secrets without a request |
 //! | [`demo`] | the fixtures of the local example |
 //! | [`proof`] | the DPoP proofs of clients |
+//! | [`jwt`] | JWTs from private JWKs, also with defects |
 //! | [`request`], [`response`] | requests; responses with the checks that every response must pass |
 //! | [`contract`] | `openapi.yaml`, which every response must follow |
 //! | [`flow`] | each kind of request, with a deployment in the state that it needs |
@@ -66,6 +67,8 @@ pub mod guess;
 #[cfg(feature = "emulator")]
 pub mod interceptor;
 #[cfg(feature = "emulator")]
+pub mod jwt;
+#[cfg(feature = "emulator")]
 pub mod log_lines;
 #[cfg(feature = "emulator")]
 pub mod proof;
@@ -97,7 +100,7 @@ mod emulator {
     pub use crate::fake_issuer::{Behavior, FakeIssuer};
     pub use crate::fault_proxy::{Fault, FaultKind, FaultProxy};
     pub use crate::flow::{FLOWS, Flow, Scenario, calls_of, login_is_recorded};
-    pub use crate::function::{Function, event};
+    pub use crate::function::{Function, event, gateway_response};
     pub use crate::interceptor::Interceptor;
     pub use crate::log_lines::LogLines;
     pub use crate::proof::access_token_hash;

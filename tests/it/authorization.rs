@@ -28,7 +28,7 @@ const VALID: [(&str, &str); 7] = [
 /// The client, with other attributes.
 fn client(attributes: &Value) -> Client {
     let mut client = json!({"client_id": "crm", "enabled": true, "grant_types": ["authorization_code"],
-        "scopes": ["openid", "legacy:*"], "default_scopes": ["legacy:read"],
+        "scopes": ["openid", "legacy:*"], "resources": ["https://api.example.com", "https://mcp.example.com/*"], "default_scopes": ["legacy:read"],
         "redirect_uris": [CALLBACK, "http://127.0.0.1/cb"]});
     client.as_object_mut().unwrap().extend(attributes.as_object().unwrap().clone());
     serde_json::from_value(client).unwrap()
@@ -46,7 +46,7 @@ fn received(params: &[(&str, &str)]) -> Received {
 }
 
 fn check_for(client: &Client, params: &[(&str, &str)]) -> Result<AuthorizationRequest, Rejection> {
-    AuthorizationRequest::check(&received(params), Some(client))
+    AuthorizationRequest::check(&received(params), Some(client), ISSUER)
 }
 
 fn check(changes: &[(&str, &str)]) -> Result<AuthorizationRequest, Rejection> {
@@ -76,7 +76,7 @@ fn a_valid_request_has_its_values() {
     assert_eq!(request.return_address.state.as_deref(), Some("a b"));
     assert_eq!(request.scope.to_string(), "openid legacy:read");
     assert_eq!(request.code_challenge.clone().map(String::from).as_deref(), Some(CHALLENGE));
-    assert_eq!((request.nonce(), request.max_age), (Some("n"), Some(60)));
+    assert_eq!((request.nonce(), request.max_age, &request.resource), (Some("n"), Some(60), &None));
     assert!(request.prompt.login && request.prompt.consent && !request.prompt.none);
     assert_eq!((request.login_hint(), request.id_token_hint(), request.ui_locales()), (None, None, None));
 
@@ -98,7 +98,7 @@ fn s_802_a_request_without_a_proven_client_or_redirect_uri_is_not_redirected() {
     assert_eq!(client_id(&received(&with(&[("client_id", &longest)]))), Some(&*longest));
     let twice = with(&[("client_id", "crm"), ("client_id", "crm")]);
     assert_eq!(client_id(&received(&twice)), None);
-    assert!(is_client_error(AuthorizationRequest::check(&received(&VALID), None)));
+    assert!(is_client_error(AuthorizationRequest::check(&received(&VALID), None, ISSUER)));
     assert!(is_client_error(check_for(&client(&json!({"enabled": false})), &VALID)));
 
     let is_uri_error = |result| matches!(result, Err(Rejection::RedirectUri));
@@ -162,6 +162,12 @@ fn s_804_each_check_has_its_error() {
         (&[("scope", "admin")], "invalid_scope"),
         (&[("scope", "openid  legacy:read")], "invalid_scope"),
         (&[("scope", "legacy:*")], "invalid_scope"),
+        (&[("resource", "x")], "invalid_target"),
+        (&[("resource", "https://api.example.com/#x")], "invalid_target"),
+        (&[("resource", "https://evil.example")], "invalid_target"),
+        (&[("resource", "https://api.example.com"), ("resource", "https://api.example.com")], "invalid_target"),
+        (&[("resource", &long_token)], "invalid_request"),
+        (&[("resource", "https://api.example.com"), ("resource", &long_token)], "invalid_request"),
         (&[("code_challenge", "")], "invalid_request"),
         (&[("code_challenge", ""), ("code_challenge_method", "")], "invalid_request"),
         (&[("code_challenge", "a")], "invalid_request"),
@@ -216,7 +222,7 @@ fn values_at_their_limits_are_valid() {
 #[test]
 fn s_804_the_first_error_in_the_order_of_checks_decides() {
     let long_nonce = "n".repeat(1025);
-    let rows: [(&[(&str, &str)], &str); 8] = [
+    let rows: [(&[(&str, &str)], &str); 9] = [
         (&[("login_hint", "a"), ("login_hint", "b")], "The parameter login_hint is repeated."),
         (&[("nonce", &long_nonce)], "The nonce is too long."),
         (&[("password", "x")], "The parameter password does not belong in a browser."),
@@ -225,6 +231,7 @@ fn s_804_the_first_error_in_the_order_of_checks_decides() {
         (&[("response_type", "token")], "The response_type is not code."),
         (&[("response_mode", "fragment")], "The response_mode is not query."),
         (&[("scope", "admin")], "A scope is unknown or not allowed."),
+        (&[("resource", "https://evil.example")], "The resource is unknown or not allowed."),
     ];
     let mut later: Vec<(&str, &str)> = vec![("code_challenge_method", "plain"), ("prompt", "x"), ("max_age", "x")];
     for (changes, description) in rows.iter().rev() {
@@ -258,8 +265,23 @@ fn s_805_a_challenge_is_required_unless_the_record_says_otherwise() {
 
 #[test]
 fn unknown_parameters_may_be_repeated() {
-    for name in ["claims", "acr_values", "display", "claims_locales", "authorization_details", "resource", "x"] {
+    for name in ["claims", "acr_values", "display", "claims_locales", "authorization_details", "x"] {
         check(&[(name, "1"), (name, "2")]).unwrap();
+    }
+}
+
+#[test]
+fn a_resource_is_an_audience_of_the_client() {
+    for (requested, audience) in [
+        ("https://api.example.com/", "https://api.example.com"),
+        ("https://mcp.example.com/a", "https://mcp.example.com/a"),
+        (ISSUER, ISSUER),
+    ] {
+        let request = check(&[("resource", requested)]).unwrap();
+        assert_eq!(request.resource.as_deref(), Some(audience));
+        // An empty value counts as absent.
+        let with_empty = [&with(&[("resource", requested)])[..], &[("resource", "")]].concat();
+        assert_eq!(check_for(&client(&json!({})), &with_empty).unwrap().query(), request.query());
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use testing::{CASES, ISSUER, Response, TestApp};
 
 mod authorization;
+mod client_authentication;
 mod forge;
 mod sequences;
 

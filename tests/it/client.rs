@@ -19,7 +19,7 @@ fn full() -> Value {
             {"issuer": "https://a.example", "subject": "b", "claims": {"c": {"d": 7}}, "max_age": 60},
             {"issuer": "https://a.example", "subject": "c", "audience": "https://d.example"},
         ], "grant_types": ["client_credentials", "password"], "scopes": ["a:*", "b"],
-        "default_scopes": ["a:1", "b"], "audience": "https://api.example", "access_token_ttl": 60,
+        "default_scopes": ["a:1", "b"], "audience": "https://api.example", "resources": ["https://b.example/*"], "access_token_ttl": 60,
         "refresh_token_ttl": 120, "allowed_origins": ["https://a.example"],
         "user_address": "forwarded", "introspects": ["https://a.example/*"], "first_party": true, "require_pkce": false,
         "tls_client_certificate_bound_access_tokens": true, "legacy_audience": true,
@@ -220,6 +220,12 @@ fn an_attribute_that_is_not_valid_is_named() {
             "allowed_origins",
             "the origin \"https://a.example/\" is not one that a browser sends: write https://host[:port], or http:// \
              with localhost or 127.0.0.1, in lower case, without a default port, a path, a final slash or a wildcard",
+        ),
+        (
+            json!({"resources": ["a*b"]}),
+            "resources",
+            "the resource \"a*b\" is not valid: write an absolute URI without a fragment, or an https URI whose path ends \
+             in /*; http is for 127.0.0.1, [::1] and localhost",
         ),
         (
             json!({"introspects": ["a*b"]}),

@@ -7,5 +7,6 @@ mod families;
 mod hash_upgrades;
 mod password;
 mod refresh_token;
+mod resources;
 mod revoked;
 pub mod round_trips;

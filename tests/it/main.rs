@@ -37,6 +37,7 @@ mod redirect_uri;
 mod refresh_model;
 mod refresh_token;
 mod repository;
+mod resource;
 mod scope;
 mod secrets;
 mod session;

@@ -29,6 +29,7 @@ fn family() -> Family {
         revoked: false,
         absolute_expires_at: 9_000,
         expires_at: 5_000,
+        resource: None,
         cnf: None,
         authorization: None,
     }

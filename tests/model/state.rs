@@ -50,6 +50,7 @@ impl Stored {
             revoked: self.revoked,
             absolute_expires_at: NEVER,
             expires_at: NEVER,
+            resource: None,
             cnf: None,
             authorization: None,
         }

@@ -51,6 +51,10 @@ pub struct Settings {
     /// The audience of tokens of version 2, if it is not the issuer
     #[arg(long)]
     audience: Option<String>,
+    /// An audience that a request may name in `resource`: a URI, exact or ending in /* (repeatable)
+    #[arg(id = "resource", long = "resource", value_name = "URI")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<String>,
     /// The lifetime of access tokens (seconds, or 30m, 12h)
     #[arg(long, value_name = "DURATION", value_parser = ttl)]
     access_token_ttl: Option<u32>,

@@ -22,6 +22,12 @@ pub struct Options {
     /// Remove an allowed scope (repeatable)
     #[arg(long, value_name = "SCOPE", conflicts_with = "scope")]
     remove_scope: Vec<String>,
+    /// Allow one more resource (repeatable)
+    #[arg(long, value_name = "URI", conflicts_with = "resource")]
+    add_resource: Vec<String>,
+    /// Remove an allowed resource (repeatable)
+    #[arg(long, value_name = "URI", conflicts_with = "resource")]
+    remove_resource: Vec<String>,
     /// Remove an attribute, so that the deployment's default applies (repeatable)
     #[arg(long, value_name = "ATTRIBUTE", value_parser = attribute_names())]
     unset: Vec<String>,
@@ -45,14 +51,22 @@ impl Options {
     fn change(&self, client: &Client) -> Result<ClientMetadata, Error> {
         let mut metadata = ClientMetadata::of(client);
         metadata.extend(self.settings.metadata()?);
-        let mut scopes = client.scopes.tokens().clone();
-        scopes.extend(self.add_scope.iter().cloned());
-        if let Some(unknown) = self.remove_scope.iter().find(|scope| !scopes.remove(*scope)) {
-            let client_id = &client.client_id;
-            return Err(Error::new(format!("{client_id} has no scope {unknown:?}; see `countersign client show`")));
-        }
-        if !(self.add_scope.is_empty() && self.remove_scope.is_empty()) {
-            metadata.set_list("scopes", &scopes);
+        let (scopes, resources) = (client.scopes.tokens(), client.resources.entries());
+        for (name, members, added, removed) in [
+            ("scope", scopes, &self.add_scope, &self.remove_scope),
+            ("resource", resources, &self.add_resource, &self.remove_resource),
+        ] {
+            let mut members = members.clone();
+            members.extend(added.iter().cloned());
+            if let Some(unknown) = removed.iter().find(|member| !members.remove(*member)) {
+                let client_id = &client.client_id;
+                return Err(Error::new(format!(
+                    "{client_id} has no {name} {unknown:?}; see `countersign client show`"
+                )));
+            }
+            if !(added.is_empty() && removed.is_empty()) {
+                metadata.set_list(&format!("{name}s"), &members);
+            }
         }
         for name in &self.unset {
             metadata.remove(&name.replace('-', "_"));

@@ -57,6 +57,13 @@ async fn flags_are_written_and_removed() {
     let shown = update(&["--introspects", "https://b.example/*", "--introspects", "a", "--require-pkce"]).await;
     assert_eq!(shown["introspects"], json!(["a", "https://b.example/*"]));
     assert_eq!((&shown["require_pkce"], &shown["first_party"]), (&Value::Null, &json!(true)));
+    let shown = update(&["--resource", "https://b.example/*", "--resource", "urn:a"]).await;
+    assert_eq!(shown["resources"], json!(["https://b.example/*", "urn:a"]));
+    let shown = update(&["--add-resource", "urn:c", "--remove-resource", "urn:a"]).await;
+    assert_eq!(shown["resources"], json!(["https://b.example/*", "urn:c"]));
+    let unknown = ["client", "update", SERVICE.0, "--remove-resource", "urn:a"];
+    line.run(&unknown).await.assert(1, "has no resource \"urn:a\"");
+    assert_eq!(update(&["--unset", "resources"]).await["resources"], Value::Null);
     assert_eq!(update(&["--dpop-bound"]).await["dpop_bound_access_tokens"], true);
     assert_eq!(stored(&test, SERVICE.0)["dpop_bound_access_tokens"], json!({"BOOL": true}));
     assert_eq!(update(&["--name", "n"]).await["dpop_bound_access_tokens"], true);
@@ -81,6 +88,7 @@ async fn no_command_writes_attributes_that_do_not_fit_each_other() {
         (&["client", "create", "spa", "--public", "--require-pkce=false"], "needs PKCE"),
         (&["client", "create", "spa", "--tos-uri", "http://a.example"], "not an https URL"),
         (&["client", "create", "spa", "--introspects", "a*b"], "not valid"),
+        (&["client", "create", "spa", "--resource", "http://a.example"], "http is for 127.0.0.1"),
         (&["client", "create", "spa", "--redirect-uri", "http://a.example/cb"], "the redirect URI"),
         (&[&["client", "create", &"a".repeat(65)], &COOKIE[..]].concat(), "at most 64"),
     ] {
@@ -104,16 +112,18 @@ async fn no_command_writes_attributes_that_do_not_fit_each_other() {
 async fn apply_and_import_write_public_clients() {
     let test = started().await;
     let line = command_line(&test);
-    let text = "[clients.spa]\ntoken_endpoint_auth_method = \"none\"\nfirst_party = true\nrequire_pkce = true\n";
+    let text = "[clients.spa]\ntoken_endpoint_auth_method = \"none\"\nfirst_party = true\nrequire_pkce = true\n\
+                resources = [\"urn:a\"]\n";
     let path = file("spa.toml", text);
     let ran = line.run(&["apply", path.to_str().unwrap(), "--yes"]).await;
     ran.assert(0, "1 applied");
     assert!(!ran.out.contains("client_secret") && !ran.err.contains("shown again"), "{ran:?}");
-    assert_eq!(stored(&test, "spa")["secrets"], Value::Null);
+    let spa = stored(&test, "spa");
+    assert_eq!((&spa["secrets"], &spa["resources"]["SS"]), (&Value::Null, &json!(["urn:a"])));
     line.run(&["plan", path.to_str().unwrap()]).await.assert(0, "No changes.");
 
-    let csv = "client_id,token_endpoint_auth_method,first_party,require_pkce,introspects\n\
-               one,none,t,1,a https://b.example/*\ntwo,,no,,\nthree,,perhaps,,\n";
+    let csv = "client_id,token_endpoint_auth_method,first_party,require_pkce,introspects,resources\n\
+               one,none,t,1,a https://b.example/*,urn:a urn:b\ntwo,,no,,,\nthree,,perhaps,,,\n";
     let path = file("public.csv", csv);
     let ran = line.run(&["import", "clients", path.to_str().unwrap(), "--json"]).await;
     let rejected = ran.assert(3, "").json()["rejected"].clone();
@@ -121,5 +131,6 @@ async fn apply_and_import_write_public_clients() {
     let one = stored(&test, "one");
     assert_eq!((&one["token_endpoint_auth_method"]["S"], &one["first_party"]["BOOL"]), (&json!("none"), &json!(true)));
     assert_eq!(one["introspects"]["SS"], json!(["a", "https://b.example/*"]));
+    assert_eq!(one["resources"]["SS"], json!(["urn:a", "urn:b"]));
     assert_eq!((&one["require_pkce"], &stored(&test, "two")["first_party"]), (&Value::Null, &Value::Null));
 }

@@ -3,8 +3,11 @@
 use super::Parameters;
 use super::json::{self, Json};
 
+/// The parameter that may occur more than once. The values are joined with a space, which no valid one contains.
+pub(super) const RESOURCE: &str = "resource";
+
 /// The parameters of the endpoint, and the largest size of each in bytes.
-const PARAMETERS: [(&str, usize); 10] = [
+const PARAMETERS: [(&str, usize); 11] = [
     ("grant_type", usize::MAX),
     ("client_id", 256),
     ("client_secret", 1024),
@@ -15,6 +18,7 @@ const PARAMETERS: [(&str, usize); 10] = [
     ("code", 1024),
     ("redirect_uri", 2048),
     ("code_verifier", 128),
+    (RESOURCE, 2048),
 ];
 
 /// Returns true if a value is within the limit and the grammar of its parameter.
@@ -40,10 +44,16 @@ fn parameters(pairs: Vec<(String, String)>) -> Option<Parameters> {
         if name.len() > 64 || !is_valid(&name, &value) {
             return None;
         }
-        if let Some((name, _)) = known
-            && parameters.insert(*name, value).is_some()
-        {
-            return None;
+        match known {
+            Some((RESOURCE, _)) if value.is_empty() => {
+                parameters.entry(RESOURCE).or_default();
+            }
+            Some((RESOURCE, _)) => {
+                let joined = parameters.entry(RESOURCE).or_default();
+                *joined = if joined.is_empty() { value } else { format!("{joined} {value}") };
+            }
+            Some((name, _)) if parameters.insert(*name, value).is_some() => return None,
+            _ => {}
         }
     }
     Some(parameters)

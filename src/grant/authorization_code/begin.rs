@@ -49,6 +49,7 @@ pub async fn begin(app: &App, granted: Granted<'_>) -> Result<String, Error> {
         revoked: false,
         absolute_expires_at,
         expires_at: now.saturating_add(CODE_TTL).min(absolute_expires_at),
+        resource: request.resource.clone(),
         cnf: None,
         authorization: Some(Box::new(Authorization {
             redirect_uri: request.return_address.redirect_uri.as_str().to_owned(),

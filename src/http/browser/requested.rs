@@ -36,7 +36,7 @@ impl Requested {
         if let Some(client) = &client {
             tracing::Span::current().record("client_id", &client.client_id);
         }
-        let error = match (AuthorizationRequest::check(&received, client.as_ref()), client) {
+        let error = match (AuthorizationRequest::check(&received, client.as_ref(), &visit.app.config.issuer), client) {
             (Ok(request), Some(client)) => {
                 if request.prompt.none {
                     visit.silent.set(&request.return_address, &visit.app.config.issuer);

@@ -11,7 +11,7 @@ use countersign::store::ConsentKey;
 use countersign::user::Username;
 use serde_json::{Value, json};
 
-use super::{TestApp, USERNAME};
+use super::{ISSUER, TestApp, USERNAME};
 use crate::request::form_body;
 use crate::response::Response;
 
@@ -99,7 +99,7 @@ impl TestApp {
         let params: Vec<_> = kept.chain(params).copied().filter(|(_, value)| !value.is_empty()).collect();
         let received = form::receive(form_body(&params).as_bytes(), defined).unwrap();
         let client = self.app.store.client(CODE_CLIENT.0).await.unwrap();
-        let request = AuthorizationRequest::check(&received, client.as_ref()).unwrap();
+        let request = AuthorizationRequest::check(&received, client.as_ref(), ISSUER).unwrap();
         let session = self.app.store.session(&login.session.key()).await.unwrap().unwrap();
         let granted = Granted {
             client_id: CODE_CLIENT.0,

@@ -77,7 +77,7 @@ impl Scenario {
             Flow::Password | Flow::NewNetwork | Flow::ImportedHash | Flow::ResumeImportedHash | Flow::CookieLogin => {
                 self.check_logins(responses).await
             }
-            Flow::Refresh | Flow::Retry | Flow::CookieRefresh | Flow::CodeRefresh => {
+            Flow::AssertionRefresh | Flow::Refresh | Flow::Retry | Flow::CookieRefresh | Flow::CodeRefresh => {
                 self.check_successor(responses).await
             }
             Flow::RefreshForLostScope => {

@@ -16,11 +16,12 @@ fn the_canonical_query_has_all_parameters_in_a_fixed_order() {
         ("prompt", "login consent"),
         ("nonce", "n"),
         ("state", "a&b=*"),
+        ("resource", "https://api.example.com/"),
         ("response_mode", "query"),
         ("unknown", "x"),
     ]);
     let expected = "client_id=crm&redirect_uri=https%3A%2F%2Fcrm.example%2Fcb%3Ftenant%3D7&response_type=code\
-        &response_mode=query&scope=openid+legacy%3Aread&state=a%26b%3D*&nonce=n\
+        &response_mode=query&scope=openid+legacy%3Aread&resource=https%3A%2F%2Fapi.example.com%2F&state=a%26b%3D*&nonce=n\
         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256\
         &prompt=login+consent&max_age=60&login_hint=j%C3%B6%40example&id_token_hint=a.b.c&ui_locales=de+en";
     assert_eq!(request.unwrap().query().to_string(), expected);
@@ -31,8 +32,11 @@ fn the_canonical_query_is_a_request_with_the_same_canonical_query() {
     let request = check(&[("state", "\u{20}+%/&=~"), ("login_hint", "\u{1f600}\0\r\n")]).unwrap();
     let query = request.query().to_string();
     let pairs = form::receive(query.as_bytes(), defined).unwrap();
-    let again =
-        countersign::authorization::AuthorizationRequest::check(&pairs, Some(&super::client(&serde_json::json!({}))));
+    let again = countersign::authorization::AuthorizationRequest::check(
+        &pairs,
+        Some(&super::client(&serde_json::json!({}))),
+        testing::ISSUER,
+    );
     assert_eq!(again.unwrap().query().to_string(), query);
 }
 

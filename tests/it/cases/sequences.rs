@@ -28,7 +28,7 @@ impl Sequences {
 }
 
 /// The responses that must be the same, by the name of their group: status, headers and body.
-type Groups = Arc<Mutex<HashMap<String, (u16, Vec<String>, Vec<u8>)>>>;
+pub type Groups = Arc<Mutex<HashMap<String, (u16, Vec<String>, Vec<u8>)>>>;
 
 #[tokio::test]
 async fn every_public_sequence_gets_its_expected_responses() {
@@ -87,7 +87,7 @@ impl Run {
                 "request" => self.send(id, &step).await,
                 "expect" | "expect_counts" | "save" | "times" | "parallel" => {}
                 "wait" => self.test.advance_clock(value.as_i64().unwrap()),
-                "store" => self.store(value),
+                "store" => store(&self.test, value),
                 "forge" => {
                     let text = |name: &str| value[name].as_str().unwrap();
                     let forged = forge(&self.test, &self.saved[text("from")], text("how")).await;
@@ -116,7 +116,7 @@ impl Run {
             let response = self.test.send(request(&step["request"])).await;
             check(id, &step["expect"], &response);
             if let Some(group) = step["expect"]["same_as"].as_str() {
-                self.compare(id, group, &response);
+                compare(&self.groups, (id, group), &response);
             }
             for (name, source) in step["save"].as_object().into_iter().flatten() {
                 let value = match source.as_str().unwrap().split_once(':').unwrap() {
@@ -125,54 +125,6 @@ impl Run {
                     (other, _) => panic!("{id}: there is no {other}"),
                 };
                 self.saved.insert(name.clone(), value.to_owned());
-            }
-        }
-    }
-
-    fn compare(&self, id: &str, group: &str, response: &Response) {
-        let headers = response.headers.iter().filter(|(name, _)| *name != "retry-after");
-        let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
-        headers.sort();
-        let same = (response.status, headers, response.bytes.to_vec());
-        let mut groups = self.groups.lock().unwrap();
-        assert_eq!(
-            groups.entry(group.to_owned()).or_insert_with(|| same.clone()),
-            &same,
-            "{id} differs from its group"
-        );
-    }
-
-    /// Changes a record like an operator: sets, removes and adds to attributes.
-    fn store(&self, change: &Value) {
-        let (table, key) = match change["table"].as_str().unwrap() {
-            "users" => ("UsersTable", "username"),
-            "clients" => ("ClientsTable", "client_id"),
-            other => panic!("there is no table {other}"),
-        };
-        for (kind, attributes) in
-            change.as_object().unwrap().iter().filter(|(kind, _)| !["key", "table"].contains(&kind.as_str()))
-        {
-            let names: Vec<_> = match attributes {
-                Value::Object(attributes) => attributes.keys().cloned().collect(),
-                names => serde_json::from_value(names.clone()).unwrap(),
-            };
-            for name in names {
-                let (expression, value) = match kind.as_str() {
-                    "set" => ("SET #name = :value", Some(&attributes[&name])),
-                    "add" => ("ADD #name :value", Some(&attributes[&name])),
-                    "remove" => ("REMOVE #name", None),
-                    other => panic!("there is no change {other}"),
-                };
-                let mut update = json!({
-                    "TableName": table,
-                    "Key": {key: {"S": change["key"]}},
-                    "UpdateExpression": expression,
-                    "ExpressionAttributeNames": {"#name": name},
-                });
-                if let Some(value) = value {
-                    update["ExpressionAttributeValues"] = json!({":value": stored(value)});
-                }
-                self.test.cloud.database.update_item(serde_json::from_value(update).unwrap()).unwrap();
             }
         }
     }
@@ -189,13 +141,63 @@ impl Run {
     }
 }
 
+/// Asserts that a response is the same as the others of its group, except for its nonce and the seconds of `Retry-After`.
+pub fn compare(groups: &Groups, (id, group): (&str, &str), response: &Response) {
+    let headers = response.headers.iter().filter(|(name, _)| !["retry-after", "dpop-nonce"].contains(&name.as_str()));
+    let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    headers.sort();
+    let same = (response.status, headers, response.bytes.to_vec());
+    let mut groups = groups.lock().unwrap();
+    assert_eq!(groups.entry(group.to_owned()).or_insert_with(|| same.clone()), &same, "{id} differs from its group");
+}
+
+/// Changes a record like an operator: sets, removes and adds to attributes.
+pub fn store(test: &TestApp, change: &Value) {
+    let (table, key) = match change["table"].as_str().unwrap() {
+        "users" => ("UsersTable", "username"),
+        "clients" => ("ClientsTable", "client_id"),
+        other => panic!("there is no table {other}"),
+    };
+    for (kind, attributes) in
+        change.as_object().unwrap().iter().filter(|(kind, _)| !["key", "table"].contains(&kind.as_str()))
+    {
+        let names: Vec<_> = match attributes {
+            Value::Object(attributes) => attributes.keys().cloned().collect(),
+            names => serde_json::from_value(names.clone()).unwrap(),
+        };
+        for name in names {
+            let (expression, value) = match kind.as_str() {
+                "set" => ("SET #name = :value", Some(&attributes[&name])),
+                "add" => ("ADD #name :value", Some(&attributes[&name])),
+                "remove" => ("REMOVE #name", None),
+                other => panic!("there is no change {other}"),
+            };
+            let mut update = json!({
+                "TableName": table,
+                "Key": {key: {"S": change["key"]}},
+                "UpdateExpression": expression,
+                "ExpressionAttributeNames": {"#name": name},
+            });
+            if let Some(value) = value {
+                update["ExpressionAttributeValues"] = json!({":value": stored(value)});
+            }
+            test.cloud.database.update_item(serde_json::from_value(update).unwrap()).unwrap();
+        }
+    }
+}
+
 /// Returns the value of an attribute in the JSON of DynamoDB. A list of texts is a set.
 fn stored(value: &Value) -> Value {
     match value {
         Value::Bool(flag) => json!({"BOOL": flag}),
         Value::Number(number) => json!({"N": number.to_string()}),
         Value::String(text) => json!({"S": text}),
-        Value::Array(texts) => json!({"SS": texts}),
-        other => panic!("{other} is not an attribute"),
+        Value::Array(values) if values.iter().all(Value::is_string) => json!({"SS": values}),
+        Value::Array(values) => json!({"L": values.iter().map(stored).collect::<Vec<_>>()}),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| (name.clone(), stored(value)));
+            json!({"M": members.collect::<serde_json::Map<_, _>>()})
+        }
+        Value::Null => panic!("null is not an attribute"),
     }
 }

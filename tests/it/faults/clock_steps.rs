@@ -15,9 +15,9 @@ const STEPS: [i64; 6] = [SECOND, FIVE_MINUTES, DAY, -SECOND, -FIVE_MINUTES, -DAY
 /// The flows with a valid use of a refresh token.
 const USES: [Flow; 4] = [Flow::Refresh, Flow::Retry, Flow::CookieRefresh, Flow::CodeRefresh];
 
-/// Returns the flows that do not depend on the clock: an access token is valid until its `exp`.
+/// Returns the flows that do not depend on the clock: an access token or an assertion is valid until its `exp`.
 fn flows() -> impl Iterator<Item = Flow> {
-    FLOWS.iter().copied().filter(|flow| !flow.presents_access_token())
+    FLOWS.iter().copied().filter(|flow| !flow.presents_jwt())
 }
 
 /// Asserts that a response is correct at any clock.

@@ -167,6 +167,7 @@ async fn s_709_a_malformed_record_is_a_server_error_and_is_logged() {
         (json!({"refresh_token_cookie": "canary"}), "refresh_token_cookie"),
         (json!({"refresh_token_cookie": true}), "refresh_token_cookie"),
         (json!({"introspects": ["can*ary"]}), "introspects"),
+        (json!({"resources": ["http://canary.example"]}), "resources"),
         (json!({"redirect_uris": ["http://canary.example/cb"]}), "redirect_uris"),
         (json!({"post_logout_redirect_uris": "canary"}), "post_logout_redirect_uris"),
         (json!({"first_party": "canary"}), "first_party"),

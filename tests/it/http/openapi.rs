@@ -58,8 +58,9 @@ fn every_documented_error_is_a_server_error_or_occurs_in_the_public_cases() {
     known.extend([(500, "server_error".to_owned()), (503, "temporarily_unavailable".to_owned())]);
     // `tests/it/http/oauth/binding.rs` has these two.
     known.extend(["invalid_dpop_proof", "use_dpop_nonce"].map(|code| (400, code.to_owned())));
-    // `tests/cases/throttle.json` has this one.
+    // `tests/cases/throttle.json` and `tests/cases/client-authentication.json` have these.
     known.insert((429, "temporarily_unavailable".to_owned()));
+    known.insert((400, "invalid_target".to_owned()));
     assert_eq!(documented_errors(), known);
 }
 
@@ -117,6 +118,7 @@ async fn the_documented_lengths_are_the_limits() {
         "password",
         "redirect_uri",
         "refresh_token",
+        "resource",
         "scope",
         "username",
     ];
@@ -157,8 +159,15 @@ fn every_request_and_response_has_examples_that_match_its_schema() {
 /// Returns the string literals of the library that are sentences of error responses, or ends of such sentences.
 fn sentences() -> BTreeSet<String> {
     // Without the pages, whose sentences are in the log only.
-    let files =
-        ["src/error.rs", "src/params.rs", "src/scope.rs", "src/login.rs", "src/grant.rs", "src/authorization.rs"];
+    let files = [
+        "src/error.rs",
+        "src/params.rs",
+        "src/scope.rs",
+        "src/resource.rs",
+        "src/login.rs",
+        "src/grant.rs",
+        "src/authorization.rs",
+    ];
     let folders = ["src/authorization", "src/grant", "src/http/oauth", "src/http/request"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let in_folders = folders.iter().flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap());

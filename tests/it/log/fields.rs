@@ -19,7 +19,7 @@ const ALWAYS: &str = "timestamp level event outcome status request_id source rou
 /// Returns the members that the line of a flow has besides [`ALWAYS`].
 fn members(flow: Flow) -> &'static str {
     match flow {
-        Flow::ClientCredentials | Flow::ColdStart | Flow::Reload | Flow::Resume => {
+        Flow::ClientCredentials | Flow::Assertion | Flow::ColdStart | Flow::Reload | Flow::Resume => {
             "grant version client_id secret_id jti kid store_ms"
         }
         Flow::ImportedSecret => "grant version client_id secret_id jti kid hash_ms store_ms",
@@ -37,7 +37,7 @@ fn members(flow: Flow) -> &'static str {
         Flow::ImportedHash | Flow::ResumeImportedHash => {
             "grant version client_id secret_id user session jti kid upgraded lane failures hash_ms store_ms"
         }
-        Flow::Refresh | Flow::Retry | Flow::Exchange | Flow::CodeRefresh => {
+        Flow::AssertionRefresh | Flow::Refresh | Flow::Retry | Flow::Exchange | Flow::CodeRefresh => {
             "grant version client_id secret_id user session jti kid store_ms"
         }
         Flow::CookieLogin => "grant version client_id user session jti kid lane failures hash_ms store_ms",

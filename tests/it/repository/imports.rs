@@ -10,7 +10,7 @@ use super::{root, source_files};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("app", &["clock", "config", "issuer_keys", "keys", "password_hash", "scope", "store", "throttle"]),
     ("bin", &["app", "aws", "clock", "config", "gateway", "keys", "log"]),
-    ("authorization", &["client", "error", "params", "pkce", "redirect_uri", "scope"]),
+    ("authorization", &["client", "error", "params", "pkce", "redirect_uri", "resource", "scope"]),
     ("aws", &[]),
     (
         "cli",
@@ -39,7 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
-    ("client", &["jwt", "keys", "password_hash", "random", "redirect_uri", "scope"]),
+    ("client", &["jwt", "keys", "password_hash", "random", "redirect_uri", "resource", "scope"]),
     (
         "client_auth",
         &["app", "client", "confirmation", "error", "issuer_keys", "jwt", "params", "password_hash", "throttle"],
@@ -51,7 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("date", &[]),
     ("dpop", &["confirmation", "jwt"]),
     ("durations", &[]),
-    ("error", &["keys", "scope", "store"]),
+    ("error", &["keys", "resource", "scope", "store"]),
     ("gateway", &["app", "http"]),
     (
         "grant",
@@ -69,6 +69,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "pkce",
             "random",
             "refresh_token",
+            "resource",
             "risk",
             "scope",
             "session",
@@ -124,6 +125,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("random", &[]),
     ("redirect_uri", &[]),
     ("refresh_token", &["client", "confirmation", "consent", "pkce", "random", "scope", "session", "user"]),
+    ("resource", &[]),
     ("revocation", &["refresh_token", "token"]),
     ("risk", &["user"]),
     ("scope", &[]),
@@ -196,7 +198,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustls", &["issuer_keys"]),
     ("rustls_pki_types", &["client_auth", "config", "keys"]),
     ("scrypt", &["password_hash"]),
-    ("serde_dynamo", &["client", "redirect_uri", "scope", "store"]),
+    ("serde_dynamo", &["client", "redirect_uri", "resource", "scope", "store"]),
     ("serde_path_to_error", &["cli", "client", "store"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),

@@ -7,7 +7,7 @@ use countersign::http::request::form;
 use super::{CANARIES, assert_free, everything_stored};
 use crate::browser::steps::{ANNA, HINT, NONCE, STATE, STEPS, Scenario, outcome};
 use crate::browser::{Browser, JOHN, SECRET_PASSWORD, VERIFIER, our_form, page, parameter, query};
-use testing::{LogLines, Response, form_body, percent};
+use testing::{ISSUER, LogLines, Response, form_body, percent};
 
 /// The texts of one step.
 struct Texts {
@@ -97,7 +97,7 @@ async fn assert_debug_is_free(scenario: &Scenario, texts: &Texts) {
     let app = &scenario.browser.test.app;
     let received = form::receive(scenario.request.as_bytes(), defined).unwrap();
     let client = app.store.client("crm").await.unwrap();
-    let request = AuthorizationRequest::check(&received, client.as_ref());
+    let request = AuthorizationRequest::check(&received, client.as_ref(), ISSUER);
     let debug = format!("{request:?} {:?} {:?}", app.config, app.store.owner("1042").await.unwrap().consent("crm"));
     assert_free(&format!("{:?}: Debug", scenario.step), &debug, &texts.all());
 }

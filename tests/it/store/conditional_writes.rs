@@ -30,6 +30,7 @@ fn families() -> Vec<Family> {
         revoked: false,
         absolute_expires_at: NOW + 1,
         expires_at: NOW + 1,
+        resource: None,
         cnf: None,
         authorization: None,
     }];

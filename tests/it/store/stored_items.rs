@@ -31,6 +31,7 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
         "client_id": "full", "name": "", "enabled": true, "grant_types": ["password", "client_credentials"],
         "secrets": [{"id": "a", "hash": HASH, "created_at": 1, "expires_at": 2}, {"hash": HASH}],
         "scopes": ["b", "a:*"], "default_scopes": ["b", "a:1"], "audience": "https://api.example",
+        "resources": ["https://b.example/*", "https://a.example"],
         "system": {"text": "", "none": null, "number": 1.5, "list": [], "set": ["a", "a"], "map": {"in": {}}},
         "access_token_ttl": 60, "refresh_token_ttl": 4_294_967_295_u32,
         "allowed_origins": ["https://b.example", "https://a.example"], "user_address": "source",
@@ -51,7 +52,7 @@ async fn a_client_is_stored_with_all_attributes_that_have_a_value() {
             {"M": {"hash": {"S": HASH}}},
         ]},
         "scopes": {"SS": ["a:*", "b"]}, "default_scopes": {"SS": ["a:1", "b"]},
-        "audience": {"S": "https://api.example"},
+        "audience": {"S": "https://api.example"}, "resources": {"SS": ["https://a.example", "https://b.example/*"]},
         "system": {"M": {
             "text": {"S": ""}, "none": {"NULL": true}, "number": {"N": "1.5"}, "list": {"L": []},
             "set": {"L": [{"S": "a"}, {"S": "a"}]}, "map": {"M": {"in": {"M": {}}}},
@@ -145,6 +146,7 @@ async fn a_family_is_stored_under_its_id() {
         revoked: false,
         absolute_expires_at: 6,
         expires_at: 5,
+        resource: None,
         cnf: None,
         authorization: None,
     };
@@ -159,6 +161,7 @@ async fn a_family_is_stored_under_its_id() {
     assert_eq!(item(id), stored);
 
     let id = FamilyId::generate();
+    family.resource = Some("https://a.example".to_owned());
     family.authorization = Some(Box::new(Authorization {
         redirect_uri: "https://app.example/cb".to_owned(),
         code_challenge: None,
@@ -170,7 +173,9 @@ async fn a_family_is_stored_under_its_id() {
     let authorization = json!({"redirect_uri": {"S": "https://app.example/cb"}, "nonce": {"S": "n"},
         "consent": {"S": "c"}, "session": {"S": "session#s"}});
     assert_eq!(item(id)["authorization"], json!({"M": authorization}));
-    assert_eq!(test.app.store.refresh_family(id).await.unwrap().unwrap().authorization, family.authorization);
+    assert_eq!(item(id)["resource"], json!({"S": "https://a.example"}));
+    let read = test.app.store.refresh_family(id).await.unwrap().unwrap();
+    assert_eq!((&read.authorization, &read.resource), (&family.authorization, &family.resource));
 
     let id = FamilyId::generate();
     family.cnf = Some(Confirmation::Jkt("t".to_owned()));
@@ -181,6 +186,7 @@ async fn a_family_is_stored_under_its_id() {
     let id = FamilyId::generate();
     family.cnf = None;
     family.authorization = None;
+    family.resource = None;
     family.session_generation = None;
     test.app.store.begin_refresh_family(id, &family).await.unwrap();
     stored.as_object_mut().unwrap().remove("session_generation");

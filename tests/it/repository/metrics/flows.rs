@@ -58,6 +58,7 @@ async fn run_step(step: Step, happened: &mut Happened) -> Vec<Value> {
 fn grant(flow: Flow) -> &'static str {
     match flow {
         Flow::ClientCredentials
+        | Flow::Assertion
         | Flow::ColdStart
         | Flow::Reload
         | Flow::Resume
