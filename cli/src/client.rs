@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::{Outcome, input, output};
 
 mod advice;
+mod cert;
 mod create;
 mod delete;
 mod key;
@@ -82,6 +83,9 @@ Example:
     /// Manage the public keys with which a client's assertions are verified (`private_key_jwt`)
     #[command(subcommand)]
     Key(key::Command),
+    /// Manage the certificate with which a client authenticates (mutual TLS)
+    #[command(subcommand)]
+    Cert(cert::Command),
     /// Manage the workloads of other issuers that authenticate as the client, without a secret
     #[command(subcommand)]
     Trust(trust::Command),
@@ -119,6 +123,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         }
         Command::RetireSecret(options) => retire_secret::run(&deployment, json, &options).await?,
         Command::Key(command) => key::run(&deployment, json, command).await?,
+        Command::Cert(command) => cert::run(&deployment, json, command).await?,
         Command::Trust(command) => return trust::run(&deployment, json, command).await,
         Command::Disable { client_id } => enable(&deployment, json, &client_id, false).await?,
         Command::Enable { client_id } => enable(&deployment, json, &client_id, true).await?,

@@ -1,11 +1,27 @@
-//! Prompts for confirmation and for secrets, which are never arguments.
+//! Prompts for confirmation and for secrets, which are never arguments; files and stdin.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
 
 use inquire::{InquireError, Password, PasswordDisplayMode};
 
 use crate::error::Error;
+
+/// The limit of a file with a key or a certificate in bytes.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+/// Reads the text of a file, or of stdin if the name is `-`.
+pub fn text(name: &str) -> Result<String, Error> {
+    let mut text = String::new();
+    let source: Box<dyn Read> = if name == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(name).map_err(|error| Error::new(format!("{name}: {error}")))?)
+    };
+    source.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(|error| Error::new(format!("{name}: {error}")))?;
+    Ok(text)
+}
 
 /// Prompts for confirmation, unless `--yes` was given.
 pub fn confirm(yes: bool, question: &str) -> Result<(), Error> {

@@ -16,6 +16,7 @@ use testing::{CommandLine, TestApp};
 mod attempts;
 mod audit;
 mod claims;
+mod client_certs;
 mod client_keys;
 mod clients;
 mod consents;

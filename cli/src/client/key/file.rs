@@ -1,27 +1,16 @@
 //! Public keys in files: JWKs (RFC 7517) and PEM (RFC 7468 section 13).
 
-use std::fs;
-use std::io::{self, Read};
-
 use countersign::jwt::{PublicKey, json};
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-
-/// The limit of a file in bytes. A public key is much shorter.
-const MAX_BYTES: u64 = 64 * 1024;
+use crate::input;
 
 /// Reads a public key from a file, or from stdin if the name is `-`. Rejects a private key.
 pub fn read(name: &str) -> Result<PublicKey, Error> {
-    let mut text = String::new();
-    let source: Box<dyn Read> = if name == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(fs::File::open(name).map_err(|error| Error::new(format!("{name}: {error}")))?)
-    };
-    source.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| Error::new(format!("{name}: {error}")))?;
+    let text = input::text(name)?;
     let jwk = if text.trim_start().starts_with('{') { of_json(name, &text)? } else { of_pem(name, &text)? };
     if jwk.contains_key("d") {
         return Err(Error::new(format!(

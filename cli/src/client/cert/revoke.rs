@@ -1,0 +1,39 @@
+//! `countersign client cert revoke`.
+
+use clap::Args;
+use countersign::clock::Clock;
+
+use super::show;
+use crate::client::read;
+use crate::deployment::Deployment;
+use crate::error::Error;
+
+#[derive(Args)]
+pub struct Options {
+    /// The id of the client
+    client_id: String,
+    /// The serial number in hex; colons, capitals and leading zeros have no meaning
+    #[arg(value_parser = canonical)]
+    serial: String,
+}
+
+pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
+    let Options { client_id, serial } = options;
+    let mut stored = read(deployment, client_id).await?;
+    let client = &mut stored.record;
+    client.revoked_serials.insert(serial.clone()).map_err(|error| Error::new(error.to_string()))?;
+    client.updated_at = Some(Clock::System.now());
+    deployment.announce().await?;
+    deployment.store.replace(&stored).await?;
+    show::print(json, &stored.record)
+}
+
+/// Returns a serial number in the form of records: lower-case hex without leading zeros.
+fn canonical(text: &str) -> Result<String, String> {
+    let hex = text.replace(':', "").to_ascii_lowercase();
+    if hex.is_empty() || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err("a serial number is hex, as `openssl x509 -noout -serial` prints it".to_owned());
+    }
+    let significant = hex.trim_start_matches('0');
+    Ok(if significant.is_empty() { "0" } else { significant }.to_owned())
+}
