@@ -95,9 +95,8 @@ async fn an_emergency_says_until_when_the_dropped_key_has_an_effect() {
     assert_eq!(report["verifies_until"], signs_until + max_age);
     assert_eq!(report["verifies_until_without_reload"], signs_until + max_age + 7_200);
 
-    let inspect = ["token", "inspect", "--live"];
     let said = "The key was dropped in an emergency at 20";
-    line.run_with(&inspect, &token).await.assert(3, said);
+    line.run_with(&["token", "inspect", "--live"], &token).await.assert(3, said);
     test.app.keyring.load().await.unwrap();
     line.run_with(&["token", "inspect", "--url", &url], &token).await.assert(3, said);
 

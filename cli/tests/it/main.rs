@@ -13,6 +13,7 @@
 
 use testing::{CommandLine, TestApp};
 
+mod advice;
 mod attempts;
 mod audit;
 mod claims;

@@ -149,7 +149,10 @@ async fn an_emergency_removes_a_key_immediately() {
     assert!(rotation.run(RotationRequest::Emergency(&first)).await.unwrap().changed);
     let (signing, third, previous) = kids(&test);
     assert_eq!((&signing, previous.len()), (&second, 0));
-    assert!(!document(&test).to_string().contains(&first));
+    let mut left = document(&test);
+    let dropped = left.as_object_mut().unwrap().remove("dropped").unwrap();
+    assert_eq!(dropped[0].as_object().unwrap().len(), 3, "only the id and two times: {dropped}");
+    assert!(!left.to_string().contains(&first));
     // A repeated emergency changes nothing.
     assert_unchanged(&rotation.run(RotationRequest::Emergency(&first)).await.unwrap(), "no key with that kid");
     test.app.keyring.load().await.unwrap();

@@ -87,6 +87,7 @@ fn a_change_of_the_algorithm_replaces_only_the_next_key() {
 fn a_compromised_key_is_dropped_from_its_place() {
     let mut text = key_document(&p256_pem());
     text["next"] = key_record(&p256_pem());
+    text["next"]["public_since"] = json!(NOW - PUBLIC_FOR);
     text["previous"] = json!([key_record(&p256_pem())]);
     let document = Document::parse(&text.to_string()).unwrap();
     let kid = |key: &Value| key["kid"].as_str().unwrap().to_owned();
