@@ -39,10 +39,10 @@ pub enum Command {
     --grant-type client_credentials --scope 'billing:*' --default-scope billing:read
   countersign client create shop --grant-type password --grant-type refresh_token \\
     --scope orders:read --scope orders:write --system '{\"id\":7}'
-  countersign client create web-app --public --refresh-token-cookie \
-    --allowed-origin https://app.example --grant-type password --grant-type refresh_token \
+  countersign client create web-app --public --refresh-token-cookie \\
+    --allowed-origin https://app.example --grant-type password --grant-type refresh_token \\
     --scope orders:read --user-address source
-  countersign client create report --no-secret --auth-method private_key_jwt \
+  countersign client create report --no-secret --auth-method private_key_jwt \\
     --grant-type client_credentials --scope reports:write")]
     Create {
         /// The id of the client: letters, digits, - and _

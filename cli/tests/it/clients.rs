@@ -309,9 +309,10 @@ async fn each_attribute_has_a_flag_and_can_be_unset() {
     for attribute in ATTRIBUTES.iter().filter(|attribute| !["enabled", "federated"].contains(&attribute.name)) {
         let name = attribute.name.replace('_', "-");
         let flag = match (attribute.name, attribute.form) {
-            ("token_endpoint_auth_method", _) => "--public  ".to_owned(),
+            ("token_endpoint_auth_method", _) => "--auth-method <".to_owned(),
+            ("tls_client_certificate_bound_access_tokens", _) => "--cert-bound".to_owned(),
             ("introspects", _) => "--introspects <".to_owned(),
-            ("dpop_bound_access_tokens", _) => "--dpop-bound  ".to_owned(),
+            ("dpop_bound_access_tokens", _) => "--dpop-bound".to_owned(),
             (_, Form::List) => format!("--{} <", name.trim_end_matches('s')),
             (_, Form::Flag(_)) => format!("--{name}[=<"),
             _ => format!("--{name} <"),
