@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conftest import SHORT_LIVED
 from local_cloud import fixtures, stack
-from token_endpoint import APPLICATION, LOGIN, SCOPE, USER, fetch_access_token, fetch_token
+from token_endpoint import APPLICATION, LOGIN, SCOPE, SERVICE, USER, fetch_access_token, fetch_token
 
 
 @pytest.fixture(scope="module")
