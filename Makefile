@@ -23,9 +23,11 @@ RACES = faults:: refresh_model revoked::
 # The seconds for which `make fuzz` runs each target, and the targets. Empty means all targets.
 SECONDS_EACH = 600
 TARGETS =
-# The URL of a conformance suite, and the issuer that it tests. Empty means the local example behind TLS.
+# The URL of a conformance suite, the issuer that it tests (empty means the local example behind TLS), and the profile of the plans (openid or
+# fapi; empty means both).
 SUITE = https://localhost:8443
 ISSUER =
+PROFILE =
 # The processor architecture of the function: x86_64 or arm64. `make deploy` uses the saved value, if there is one.
 ARCHITECTURE = x86_64
 deploy: ARCHITECTURE = $(or $(shell python3 tools/saved_parameters.py Architecture 2>/dev/null),x86_64)
@@ -71,8 +73,8 @@ stop: ## Stops the local cloud of deploy-local
 e2e: | needs-cargo needs-cc needs-chromium needs-curl needs-go needs-jq needs-objdump $(TOOLS)/e2e/installed $(TOOLS)/lambda/installed $(TOOLS)/sam/installed $(NODE)/node_modules/installed ## Deploys to a separate local cloud and runs the end-to-end tests through the URL of the API (BUILD=release)
 	@BUILD="$(BUILD)" PYTHONPATH=tools $(TOOLS)/e2e/bin/python -m pytest $(TESTS)
 
-conformance: | needs-cargo needs-cc needs-openssl needs-python3 ## Runs the plans of a conformance suite of the OpenID Foundation (SUITE=https://localhost:8443, ISSUER=)
-	@python3 tests/conformance/run.py --suite "$(SUITE)" --issuer "$(ISSUER)"
+conformance: | needs-cargo needs-cc needs-openssl needs-python3 ## Runs the plans of a conformance suite of the OpenID Foundation (SUITE=https://localhost:8443, ISSUER=, PROFILE=)
+	@python3 tests/conformance/run.py --suite "$(SUITE)" --issuer "$(ISSUER)" --profile "$(PROFILE)"
 
 lint: | $(TOOLS)/sam/installed ## Validates the template and those of the examples
 	@$(offline) $(sam) validate --lint

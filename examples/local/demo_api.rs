@@ -10,9 +10,11 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use countersign::app::App;
+use countersign::confirmation::Confirmation;
 use countersign::dpop::{self, Rejected, Target};
 use countersign::http::request::authorization::authorization;
 use countersign::http::request::dpop::proof;
+use countersign::jwt::Jwt;
 use countersign::keys::KeySet;
 use countersign::token::TokenVersion;
 use countersign::token::verify::verify;
@@ -31,7 +33,8 @@ struct DemoApi {
     /// The URL of the API. It is also an audience of its tokens.
     url: String,
     metadata_url: String,
-    used_proofs: Mutex<VecDeque<String>>,
+    /// The key and the `jti` of each proof, the newest first.
+    used_proofs: Mutex<VecDeque<(Confirmation, String)>>,
 }
 
 /// The error of a request: its status, the scheme of its challenge and the code, which a request without a token lacks.
@@ -109,14 +112,14 @@ impl DemoApi {
             Rejected::Invalid(_) => INVALID,
             Rejected::Nonce => unauthorized("DPoP", "use_dpop_nonce"),
         })?;
-        // The signature of a proof can be changed, so the signed part identifies it.
-        let signed = text.rsplit_once('.').map_or(text, |(signed, _)| signed);
+        let jti = Jwt::read(text).ok().and_then(|jwt| jwt.text("jti").map(ToOwned::to_owned)).ok_or(INVALID)?;
+        let proof = (verified.key.clone(), jti);
         let mut used = self.used_proofs.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.iter().any(|known| known == signed) {
+        if used.contains(&proof) {
             return Err(INVALID);
         }
         used.truncate(REMEMBERED - 1);
-        used.push_front(signed.to_owned());
+        used.push_front(proof);
         Ok(verified)
     }
 

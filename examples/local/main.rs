@@ -33,6 +33,9 @@ struct Options {
     /// The issuer, if a TLS proxy passes its requests on to the port
     #[arg(long)]
     issuer: Option<String>,
+    /// The algorithm of the signing key, which a new run generates
+    #[arg(long, default_value = "RS256", value_parser = ["RS256", "ES256"])]
+    signing_algorithm: String,
     /// A JSON file of more clients and users, with secrets and passwords in plain text (like testing/src/demo.json)
     #[arg(long)]
     records: Option<PathBuf>,
@@ -64,9 +67,13 @@ async fn run(options: Options) -> Result<(), BoxError> {
     let sdk = aws::load(cloud::sdk(address)).await;
     let mut environment = cloud::environment(&issuer);
     environment.insert("LOGIN_PAGES", "on".to_owned());
+    environment.insert("SIGNING_ALGORITHM", options.signing_algorithm.clone());
     let mut config = Config::from_variables(|name| environment.get(name).map(Into::into))?;
     config.max_concurrency = u32::MAX;
     let app = App::new(config, &sdk, Clock::System)?;
+    if options.signing_algorithm == "ES256" && cloud.secret()?.is_none() {
+        cloud.put_secret(&testing::p256_pem())?;
+    }
     demo::seed(&cloud, &app.hasher)?;
     if let Some(file) = &options.records {
         let records = read(file).map_err(|error| format!("cannot read the records of {}: {error}", file.display()))?;

@@ -104,15 +104,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", required=True, help="the URL of the suite")
     parser.add_argument("--issuer", default="", help="a server that runs already; default: the local example behind TLS")
+    profiles = ["", *service.PROFILES]
+    parser.add_argument("--profile", choices=profiles, default="", help="only the plans of a profile; default: all")
     parser.add_argument("--seconds", type=int, default=240, help="the time limit of a module")
     options = parser.parse_args()
     url = options.suite.rstrip("/")
     issuer = options.issuer or service.ISSUER
     suite = Suite(url, os.environ.get("CONFORMANCE_TOKEN"))
-    with nullcontext() if options.issuer else service.serve(url):
-        configuration = service.read("plan.json", issuer=issuer)
-        plans = service.read("plans.json")
-        unexpected = sum(run_plan(suite, plan, configuration, options.seconds) for plan in plans)
+    unexpected = 0
+    for profile in [options.profile] if options.profile else service.PROFILES:
+        plans = [plan for plan in service.read("plans.json") if plan["profile"] == profile]
+        configuration = service.configuration(profile, issuer)
+        with nullcontext() if options.issuer else service.serve(url, profile):
+            unexpected += sum(run_plan(suite, plan, configuration, options.seconds) for plan in plans)
     print(f"countersign: {unexpected or 'no'} unexpected result{'s' if unexpected != 1 else ''}")
     sys.exit(unexpected > 0)
 

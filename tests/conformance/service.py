@@ -1,4 +1,4 @@
-"""The local example behind TLS, with the clients and the user of the conformance suite."""
+"""The local example behind TLS, with the clients of the conformance suite for a profile: OpenID Connect or FAPI."""
 
 import argparse
 import asyncio
@@ -10,13 +10,16 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
+FAPI = ROOT / "examples/fapi"
 ISSUER = "https://localhost:9443"
+PROFILES = ("openid", "fapi")
 LOG = ROOT / ".tools/conformance.log"
 EXAMPLE = ["cargo", "run", "--quiet", "--locked", "--example", "local", "--"]
 
@@ -29,18 +32,48 @@ def read(name, **values):
     return json.loads(text)
 
 
+def configuration(profile, issuer):
+    """Returns the configuration of the plans of a profile."""
+    if profile == "openid":
+        return read("plan.json", issuer=issuer)
+    return json.loads((FAPI / "suite.json").read_text().replace("https://op.test:9443", issuer))
+
+
+def records(profile, suite):
+    """Returns the clients and users of a profile for a suite at this URL."""
+    return read("records.json", suite=suite) if profile == "openid" else {"clients": fapi_clients(), "users": []}
+
+
+def fapi_clients():
+    """Returns the clients of `clients.toml` with the public keys of `suite.json`."""
+    suite = json.loads((FAPI / "suite.json").read_text())
+    keys = {suite[name]["client_id"]: suite[name]["jwks"]["keys"][0] for name in ("client", "client2")}
+    clients = tomllib.loads((FAPI / "clients.toml").read_text())["clients"]
+    return [
+        {"client_id": client_id, "enabled": True, "jwks": [key_entry(keys[client_id])]} | client
+        for client_id, client in clients.items()
+    ]
+
+
+def key_entry(key):
+    """Returns the entry of a record for the public half of a key."""
+    public = {name: key[name] for name in ("kty", "crv", "n", "e", "x", "y") if name in key}
+    return {"kid": key["kid"], "alg": key["alg"], "jwk": json.dumps(public), "created_at": 1795219200}
+
+
 @contextmanager
-def serve(suite, issuer=ISSUER, example=EXAMPLE):
+def serve(suite, profile, issuer=ISSUER):
     """Runs the local example behind TLS for a suite at this URL, until the context ends."""
     address = urlsplit(issuer)
     with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
-        records = Path(folder) / "records.json"
-        records.write_text(json.dumps(read("records.json", suite=suite)))
+        file = Path(folder) / "records.json"
+        file.write_text(json.dumps(records(profile, suite)))
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
-        start_proxy(certificate(address.hostname, Path(folder)), address.port or 443, port)
-        command = [*example, "--port", str(port), "--issuer", issuer, "--records", str(records)]
+        stop_proxy = start_proxy(certificate(address.hostname, Path(folder)), address.port or 443, port)
+        command = [*EXAMPLE, "--port", str(port), "--issuer", issuer, "--records", str(file)]
+        command += ["--signing-algorithm", "RS256" if profile == "openid" else "ES256"]
         LOG.parent.mkdir(exist_ok=True)
         with LOG.open("w") as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
             try:
@@ -48,6 +81,7 @@ def serve(suite, issuer=ISSUER, example=EXAMPLE):
                 yield
             finally:
                 process.terminate()
+                stop_proxy()
 
 
 def certificate(host, folder):
@@ -57,12 +91,14 @@ def certificate(host, folder):
     kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
     subprocess.run(["openssl", "req", "-x509", *kind, *names, *files], check=True, stderr=subprocess.DEVNULL)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # Those of TLS 1.2 that RFC 9325 (BCP 195) section 4.2 recommends. FAPI allows no others.
+    context.set_ciphers("ECDHE+AESGCM")
     context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
     return context
 
 
 def start_proxy(context, port, target):
-    """Passes the bytes of each TLS connection on to a port, until this process ends."""
+    """Passes the bytes of each TLS connection on to a port. Returns a function that stops it."""
     loop = asyncio.new_event_loop()
 
     async def copy(reader, writer):
@@ -80,10 +116,18 @@ def start_proxy(context, port, target):
         await asyncio.gather(copy(reader, forth), copy(back, writer))
 
     try:
-        loop.run_until_complete(asyncio.start_server(connect, "127.0.0.1", port, ssl=context))
+        server = loop.run_until_complete(asyncio.start_server(connect, "127.0.0.1", port, ssl=context))
     except OSError as error:
         raise SystemExit(f"countersign: cannot listen on port {port}: {error}") from None
-    threading.Thread(target=loop.run_forever, daemon=True).start()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def stop():
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+    return stop
 
 
 def wait_until_listening(process, port):
@@ -97,10 +141,11 @@ def wait_until_listening(process, port):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", choices=PROFILES, default="openid", help="the profile of the clients")
     parser.add_argument("--suite", default="https://localhost:8443", help="the URL of the suite")
     parser.add_argument("--issuer", default=ISSUER, help="the issuer, whose port is served with TLS")
     options = parser.parse_args()
-    with suppress(KeyboardInterrupt), serve(options.suite, options.issuer):
+    with suppress(KeyboardInterrupt), serve(options.suite, options.profile, options.issuer):
         print(f"countersign: {options.issuer} is ready; stop it with Ctrl-C", file=sys.stderr)
         threading.Event().wait()
 

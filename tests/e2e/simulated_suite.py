@@ -10,6 +10,7 @@ VARIANTS = {
     "oidcc-config-certification-test-plan": set(),
     "oidcc-basic-certification-test-plan": {"server_metadata", "client_registration"},
     "oidcc-rp-initiated-logout-certification-test-plan": {"client_registration", "response_type"},
+    "fapi2-security-profile-final-test-plan": {"openid", "client_auth_type", "sender_constrain", "fapi_profile"},
 }
 # The variant of a module, which its plan sets and the start of the module repeats.
 MODULE_VARIANT = {"client_auth_type": "client_secret_basic"}

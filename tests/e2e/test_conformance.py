@@ -2,16 +2,23 @@
 
 import base64
 import copy
+import hashlib
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
+import uuid
+from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 import pytest
+from joserfc.jwk import ECKey, import_key
+from joserfc.jws import serialize_compact
 
 from conftest import ROOT, cargo_build
 from http_client import request
@@ -24,14 +31,15 @@ PLANS = json.loads((FOLDER / "plans.json").read_text())
 RECORDS = json.loads((FOLDER / "records.json").read_text())
 SUITE, ISSUER = "https://localhost:8443", "https://op.example"
 CALLBACK = f"{SUITE}/test/a/countersign/callback"
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-@pytest.fixture(scope="module")
-def issuer():
-    """The local example behind TLS."""
+@contextmanager
+def served(profile):
+    """Runs the local example behind TLS with the clients of a profile."""
     cargo_build("local", "--example", "local")
     issuer = f"https://localhost:{free_port()}"
-    command = [sys.executable, FOLDER / "service.py", "--suite", SUITE, "--issuer", issuer]
+    command = [sys.executable, FOLDER / "service.py", "--suite", SUITE, "--profile", profile, "--issuer", issuer]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             line = process.stderr.readline()
@@ -40,6 +48,18 @@ def issuer():
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with served("openid") as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def fapi():
+    with served("fapi") as issuer:
+        yield issuer
 
 
 @pytest.fixture
@@ -148,14 +168,75 @@ def test_the_plan_has_the_secrets_and_the_password_of_the_records():
     assert typed == {("username", user["username"]), ("password", user["password"])}
 
 
+def send_proof(method, url, key, nonce, headers, form=None, **claims):
+    """Sends a request with a DPoP proof."""
+    header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.as_dict(private=False)}
+    claims |= {"jti": str(uuid.uuid4()), "htm": method, "htu": url, "iat": int(time.time())}
+    claims |= {"nonce": nonce} if nonce else {}
+    headers = headers | {"dpop": serialize_compact(header, json.dumps(claims), key)}
+    return request(method, url, headers, urlencode(form).encode() if form else None)
+
+
+def fapi_token(metadata, client, key):
+    """Gets a token like the suite: the first request has no nonce, and the next one that of the response."""
+    [jwk] = client["jwks"]["keys"]
+    header = {"alg": jwk["alg"], "kid": jwk["kid"]}
+    nonce = None
+    for _ in range(2):
+        now, client_id = int(time.time()), client["client_id"]
+        claims = {"iss": client_id, "sub": client_id, "aud": metadata["issuer"], "jti": str(uuid.uuid4()), "exp": now + 60}
+        form = {"grant_type": "client_credentials", "scope": client["scope"], "client_assertion_type": JWT_BEARER}
+        form["client_assertion"] = serialize_compact(header, json.dumps(claims), import_key(jwk), algorithms=[jwk["alg"]])
+        content = {"content-type": "application/x-www-form-urlencoded"}
+        response = send_proof("POST", metadata["token_endpoint"], key, nonce, content, form)
+        nonce = response.headers["dpop-nonce"]
+    assert response.status == 200, response.body
+    return response.json["access_token"], nonce
+
+
+def test_the_clients_of_fapi_get_bound_es256_tokens_that_the_demo_api_accepts(fapi):
+    configuration = json.loads((ROOT / "examples/fapi/suite.json").read_text().replace("https://op.test:9443", fapi))
+    metadata = request("GET", configuration["server"]["discoveryUrl"], {}, None).json
+    assert metadata["issuer"] == fapi
+    api = configuration["resource"]["resourceUrl"]
+    for client in (configuration["client"], configuration["client2"]):
+        key, other = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
+        token, nonce = fapi_token(metadata, client, key)
+        assert jwt.get_unverified_header(token)["alg"] == "ES256"
+        ath = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).decode().rstrip("=")
+        headers = {"authorization": f"DPoP {token}"}
+        response = send_proof("GET", api, key, nonce, headers, ath=ath)
+        assert (response.status, response.json["subject"]) == (200, client["client_id"])
+        assert "date" in response.headers
+        assert send_proof("GET", api, other, nonce, headers, ath=ath).status == 401
+        assert request("GET", api, {"authorization": f"Bearer {token}"}, None).status == 401
+
+
+def test_the_proxy_offers_only_the_ciphers_that_fapi_allows(fapi):
+    def handshake(version, ciphers):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.minimum_version = context.maximum_version = version
+        context.set_ciphers(ciphers)
+        address = urlsplit(fapi)
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            return context.wrap_socket(connection, server_hostname=address.hostname).version()
+
+    assert handshake(ssl.TLSVersion.TLSv1_3, "DEFAULT") == "TLSv1.3"
+    assert handshake(ssl.TLSVersion.TLSv1_2, "ECDHE+AESGCM") == "TLSv1.2"
+    with pytest.raises(ssl.SSLError):
+        handshake(ssl.TLSVersion.TLSv1_2, "DEFAULT:!AESGCM")
+
+
 @pytest.fixture
 def suite():
     with SimulatedSuite(copy.deepcopy(PLANS), token="token-of-the-suite") as suite:
         yield suite
 
 
-def run_suite(url, token="token-of-the-suite"):
+def run_suite(url, token="token-of-the-suite", profile=""):
     command = [sys.executable, FOLDER / "run.py", "--suite", url, "--issuer", ISSUER, "--seconds", "2"]
+    command += ["--profile", profile]
     environment = os.environ | {"CONFORMANCE_TOKEN": token}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout, done.stderr
@@ -166,15 +247,24 @@ def test_expected_results_of_a_suite_have_a_line_each(suite):
     assert (status, errors) == (0, ""), output
     lines = output.splitlines()
     modules = [(name, result) for plan in PLANS for name, result in plan["modules"].items() if result != "ABSENT"]
-    assert len(modules) == 47
+    assert len(modules) == 61
     results = [line.split()[1:3] for line in lines if line.startswith("  expected ")]
     assert results == [[f"{name}:", f"{result}:"] for name, result in modules]
     assert [run["name"] for run in suite.runs] == [name for name, _ in modules]
-    assert lines[-1] == "countersign: no unexpected results" and len(lines) == 47 + 3 + 1
-    assert len(suite.configurations) == 3
-    for configuration in suite.configurations:
+    assert lines[-1] == "countersign: no unexpected results" and len(lines) == 61 + 4 + 1
+    *openid, fapi = suite.configurations
+    assert len(openid) == 3
+    assert fapi["server"]["discoveryUrl"] == f"{ISSUER}/.well-known/oauth-authorization-server"
+    assert fapi["resource"]["resourceUrl"] == f"{ISSUER}/demo/vehicles"
+    for configuration in openid:
         assert configuration["server"]["discoveryUrl"] == f"{ISSUER}/.well-known/openid-configuration"
         assert all(entry["match"].startswith(f"{ISSUER}/oauth/") for entry in configuration["browser"])
+
+
+def test_the_plans_of_one_profile_run_without_the_others(suite):
+    status, output, errors = run_suite(suite.url, profile="fapi")
+    assert (status, errors) == (0, ""), output
+    assert [run["name"] for run in suite.runs] == list(PLANS[3]["modules"])
 
 
 def test_unexpected_results_of_a_suite_are_reported(suite):
@@ -191,7 +281,7 @@ def test_unexpected_results_of_a_suite_are_reported(suite):
         "countersign: 3 unexpected results\n",
     ):
         assert line in output
-    assert suite.canceled == ["oidcc-codereuse"] and len(suite.runs) == 47
+    assert suite.canceled == ["oidcc-codereuse"] and len(suite.runs) == 61
 
 
 def test_a_suite_with_other_modules_is_reported(suite):

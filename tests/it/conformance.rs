@@ -21,6 +21,7 @@ use crate::browser::{Browser, attribute, field, page};
 use crate::cases::pairs;
 
 mod discovery;
+mod fapi;
 mod flows;
 mod logout;
 mod parameters;

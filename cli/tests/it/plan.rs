@@ -1,5 +1,6 @@
 //! `countersign plan` and `countersign apply`.
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -127,6 +128,28 @@ async fn json_has_the_secrets_of_clients_that_were_created_before_a_failure() {
     let half = run(&test, "apply", &path, &["--yes", "--json"]).await;
     assert_eq!(half.code, 1);
     assert!(half.json()[0]["client_secret"].as_str().unwrap().starts_with("cs_"));
+}
+
+/// The files of `examples/fapi`, by the steps of its page.
+#[tokio::test]
+async fn the_clients_of_the_fapi_example_have_keys_and_no_secrets() {
+    let test = started().await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/fapi");
+    let applied = run(&test, "apply", &folder.join("clients.toml"), &["--yes"]).await;
+    assert!(!applied.assert(0, "2 applied").out.contains("cs_"));
+    let suite: Value = serde_json::from_slice(&fs::read(folder.join("suite.json")).unwrap()).unwrap();
+    for name in ["client", "client2"] {
+        let (client_id, mut key) = (suite[name]["client_id"].as_str().unwrap(), suite[name]["jwks"]["keys"][0].clone());
+        key.as_object_mut().unwrap().retain(|member, _| !["d", "p", "q", "dp", "dq", "qi"].contains(&&**member));
+        let add = ["client", "key", "add", client_id, "-"];
+        command_line(&test).run_with(&add, &key.to_string()).await.assert(0, "");
+        let stored = stored(&test, client_id);
+        let entry = &stored["jwks"]["L"][0]["M"];
+        assert_eq!((&entry["kid"]["S"], &entry["alg"]["S"]), (&key["kid"], &key["alg"]));
+        assert_eq!(stored["dpop_bound_access_tokens"]["BOOL"], true);
+        assert_eq!(stored["token_endpoint_auth_method"]["S"], "private_key_jwt");
+    }
+    run(&test, "plan", &folder.join("clients.toml"), &[]).await.assert(0, "No changes.");
 }
 
 #[tokio::test]

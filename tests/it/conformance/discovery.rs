@@ -8,7 +8,7 @@ use testing::{ISSUER, Response};
 use super::Suite;
 
 /// The members that the schema of the suite knows, without those of features that no member below belongs to.
-const KNOWN: [&str; 31] = [
+pub(super) const KNOWN: [&str; 31] = [
     "authorization_endpoint",
     "authorization_response_iss_parameter_supported",
     "claims_parameter_supported",

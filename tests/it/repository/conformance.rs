@@ -18,23 +18,23 @@ struct Row {
 /// Returns the rows of the tables of modules.
 fn rows() -> Vec<Row> {
     let page = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
-    let lines = page.lines().filter_map(|line| line.strip_prefix("| `oidcc-"));
+    let lines = page.lines().filter(|line| line.starts_with("| `oidcc-") || line.starts_with("| `fapi2-"));
     let row = |line: &str| {
         let cells: Vec<_> = line.trim_end_matches(" |").split(" | ").collect();
         let [module, _, test, result] = cells[..] else { panic!("{line}") };
         let (file, test) = test.trim_matches('`').split_once("::").unwrap();
-        let module = format!("oidcc-{}", module.trim_end_matches('`'));
+        let module = module.trim_start_matches("| ").trim_matches('`').to_owned();
         Row { module, file: file.to_owned(), test: test.to_owned(), result: result.to_owned() }
     };
     lines.map(row).collect()
 }
 
-/// Returns the expected result of each module of the three plans, as the suite writes it.
+/// Returns the expected result of each module of the four plans, as the suite writes it.
 fn plans() -> BTreeMap<String, String> {
     let plans: Value = serde_json::from_slice(&fs::read(root().join("tests/conformance/plans.json")).unwrap()).unwrap();
     let counts: Vec<_> =
         plans.as_array().unwrap().iter().map(|plan| plan["modules"].as_object().unwrap().len()).collect();
-    assert_eq!(counts, [1, 38, 11]);
+    assert_eq!(counts, [1, 38, 11, 14]);
     let modules = plans.as_array().unwrap().iter().flat_map(|plan| plan["modules"].as_object().unwrap());
     modules.map(|(name, result)| (name.clone(), result.as_str().unwrap().to_lowercase())).collect()
 }
@@ -53,7 +53,7 @@ fn every_module_of_the_conformance_suite_has_a_test_that_names_it() {
         let code = fs::read_to_string(root().join("tests/it/conformance").join(&file)).unwrap();
         let is_test = code.contains(&format!("#[tokio::test]\nasync fn {test}() {{"));
         assert!(is_test, "{module}: {file} has no test {test}");
-        let beginning = module.replace('-', "_");
+        let beginning = module.replace('-', "_").to_lowercase().replace("fapi2_security_profile_final_", "s_1027_");
         let beginning = beginning.trim_end_matches("_supported_correctly_or_rejected_as_unsupported");
         assert!(test.starts_with(beginning), "{test} does not begin with {beginning}");
     }
