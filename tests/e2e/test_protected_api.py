@@ -9,12 +9,12 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conftest import SHORT_LIVED
-from local_cloud import stack
-from token_endpoint import APPLICATION, LOGIN, SCOPE, USER, fetch_access_token, fetch_token
+from local_cloud import fixtures, stack
+from token_endpoint import APPLICATION, LOGIN, SCOPE, SERVICE, USER, fetch_access_token, fetch_token
 
 
 @pytest.fixture(scope="module")
-def protected_url(cloud, issuer):
+def protected(cloud, issuer):
     cloudformation = cloud.client("cloudformation")
     body = json.dumps(stack.template("examples/protected-api/template.yaml"))
     parameters = [{"ParameterKey": "Issuer", "ParameterValue": issuer}]
@@ -22,7 +22,12 @@ def protected_url(cloud, issuer):
     capabilities = ["CAPABILITY_IAM"]
     cloudformation.create_stack(StackName=name, TemplateBody=body, Parameters=parameters, Capabilities=capabilities)
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    return f"{stack.Stack(cloud, name).url}/vehicles"
+    return stack.Stack(cloud, name)
+
+
+@pytest.fixture
+def protected_url(protected):
+    return f"{protected.url}/vehicles"
 
 
 def status(url, token=None):
@@ -69,3 +74,23 @@ def test_invalid_tokens_are_rejected(issuer, protected_url):
     statuses = {name: status(protected_url, token) for name, (token, _) in invalid.items()}
     assert statuses == {name: expected for name, (_, expected) in invalid.items()}
     assert status(protected_url, valid) == 200
+
+
+def test_the_metadata_leads_to_an_accepted_token(issuer_stack, issuer, protected, protected_url):
+    response = requests.get(f"{protected.url}/.well-known/oauth-protected-resource/vehicles", timeout=60)
+    assert response.status_code == 200 and response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "public, max-age=300"
+    assert response.headers["access-control-allow-origin"] == "*"
+    resource = protected.outputs["Url"]
+    assert response.json() == {
+        "resource": resource, "authorization_servers": [issuer], "scopes_supported": [SCOPE],
+        "bearer_methods_supported": ["header"],
+    }
+    client = SERVICE | {"client_id": "reader-of-metadata", "resources": [resource, f"{resource}/other"]}
+    fixtures.seed(issuer_stack, {"clients": [client], "users": []})
+
+    def status_with(named):
+        token = fetch_token(issuer, client, grant_type="client_credentials", scope=SCOPE, resource=named)
+        return status(protected_url, token["access_token"])
+
+    assert (status_with(resource), status_with(f"{resource}/other")) == (200, 401)
