@@ -81,8 +81,8 @@ lint: | $(TOOLS)/sam/installed ## Validates the template and those of the exampl
 	@$(TOOLS)/sam/bin/cfn-lint --regions us-east-1 --template examples/*/*.yaml
 
 build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed ## Builds the functions as they are deployed, into .aws-sam (ARCHITECTURE=x86_64)
-	@# SAM does not show the output of cargo, so cargo builds first.
-	@PATH="$(CURDIR)/$(TOOLS)/lambda/bin:$$PATH" cargo lambda build --release --bin api --bin rotate \
+	@# SAM does not show the output of cargo, so cargo builds first: of this package only, as SAM does.
+	@PATH="$(CURDIR)/$(TOOLS)/lambda/bin:$$PATH" cargo lambda build --release --package countersign --bin api --bin rotate \
 	  $(if $(filter arm64,$(ARCHITECTURE)),--arm64)
 	@PATH="$(CURDIR)/$(TOOLS)/lambda/bin:$$PATH" $(offline) $(sam) build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@case "$$(od -An -tx1 -j18 -N1 .aws-sam/build/ApiFunction/bootstrap | tr -d ' ')" in 3e) built=x86_64;; b7) built=arm64;; *) built=neither;; esac; \

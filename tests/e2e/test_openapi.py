@@ -17,6 +17,7 @@ from local_cloud import fixtures, stack
 DOCUMENT = ROOT / "openapi.yaml"
 PROGRAMS = Path(sys.executable).parent
 NODE_PROGRAMS = ROOT / "tests/e2e/node/node_modules/.bin"
+SETTINGS = ROOT / "tests/e2e/schemathesis.toml"
 # The checks that do not depend on which clients and users exist.
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
@@ -66,7 +67,7 @@ def with_pages(cloud, build_folder):
 
 def test_every_response_is_documented(with_pages, cloud):
     command = [
-        PROGRAMS / "schemathesis", "run", DOCUMENT, "--url", with_pages.url,
+        PROGRAMS / "schemathesis", "--config-file", SETTINGS, "run", DOCUMENT, "--url", with_pages.url,
         "--checks", CHECKS, "--auth", "billing-cron:cs_billing-cron-secret-000000000000000000000000001",
         "--phases", "examples,coverage,fuzzing", "--max-examples", "100", "--seed", "6749",
         "--generation-database", "none",

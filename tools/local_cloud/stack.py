@@ -52,7 +52,8 @@ def build(cloud, mode):
     print_status(f"building the functions ({mode}; the first time takes minutes) ...")
     environment = cloud.environment() | {"PATH": f"{TOOLS / 'lambda/bin'}:{os.environ['PATH']}"}
     # SAM does not show the output of cargo, so cargo builds first.
-    arguments = ["build"] if mode == "debug" else ["lambda", "build", "--release"]
+    # Of this package only, as SAM does. Otherwise the features of the CLI's dependencies would be built, too.
+    arguments = ["build"] if mode == "debug" else ["lambda", "build", "--release", "--package", "countersign"]
     command = ["cargo", *arguments, "--bin", "api", "--bin", "rotate"]
     with Program.start("cargo", command, environment) as program:
         if _exit_code(cloud, program) != 0:
