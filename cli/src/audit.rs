@@ -25,7 +25,8 @@ const MAX_LIMIT: i64 = 10_000;
 #[command(after_help = "Examples:
   countersign --stack countersign audit user john.smith@example.com
   countersign --stack countersign audit client billing-cron --since 7d
-  countersign audit session 5b0e2a94c1f7d386 --log-group /aws/lambda/countersign-api
+  countersign audit session 5b0e2a94c1f7d386 \\
+    --log-group /aws/lambda/countersign-api
   countersign --stack countersign --json audit token < token.txt
 
 Lines that are older than all refresh token keys of the deployment cannot be found by username.

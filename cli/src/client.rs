@@ -36,11 +36,14 @@ pub enum Command {
     /// Create a client, and print its id and, unless it is public, its secret, which is not shown again
     #[command(after_help = "Examples:
   countersign client create billing-cron --name 'Billing cron job' \\
-    --grant-type client_credentials --scope 'billing:*' --default-scope billing:read
-  countersign client create shop --grant-type password --grant-type refresh_token \\
+    --grant-type client_credentials --scope 'billing:*' \\
+    --default-scope billing:read
+  countersign client create shop \\
+    --grant-type password --grant-type refresh_token \\
     --scope orders:read --scope orders:write --system '{\"id\":7}'
   countersign client create web-app --public --refresh-token-cookie \\
-    --allowed-origin https://app.example --grant-type password --grant-type refresh_token \\
+    --allowed-origin https://app.example \\
+    --grant-type password --grant-type refresh_token \\
     --scope orders:read --user-address source
   countersign client create report --no-secret --auth-method private_key_jwt \\
     --grant-type client_credentials --scope reports:write")]
@@ -63,7 +66,8 @@ pub enum Command {
     },
     /// Change the given attributes of a client
     #[command(after_help = "Examples:
-  countersign client update billing-cron --add-scope invoices:read --access-token-ttl 1h
+  countersign client update billing-cron \\
+    --add-scope invoices:read --access-token-ttl 1h
   countersign client update billing-cron --unset audience")]
     Update(Box<update::Options>),
     /// Add a second secret to a client, and let the first one expire

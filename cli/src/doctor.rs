@@ -23,7 +23,8 @@ const NAMED: usize = 5;
 #[derive(Args)]
 #[command(after_help = "Examples:
   countersign --stack countersign doctor
-  countersign --stack countersign --json doctor --no-users | jq '.findings[] | select(.level != \"ok\")'
+  countersign --stack countersign --json doctor --no-users \\
+    | jq '.findings[] | select(.level != \"ok\")'
 
 Changes nothing. Exit codes: 0 the deployment is healthy; 3 there are warnings; 1 there are errors.")]
 pub struct Options {

@@ -45,7 +45,8 @@ use error::Error;
     name = "countersign",
     version,
     after_help = "Examples:
-  countersign --stack countersign client create cron --grant-type client_credentials --scope 'a:*'
+  countersign --stack countersign client create cron \\
+    --grant-type client_credentials --scope 'a:*'
   countersign --stack countersign import users users.jsonl --dry-run
   countersign --stack countersign doctor
 
@@ -100,7 +101,8 @@ enum Command {
     Apply(apply::ApplyOptions),
     /// Print a shell completion script
     #[command(after_help = "Example:
-  countersign completions bash > ~/.local/share/bash-completion/completions/countersign")]
+  countersign completions bash \\
+    > ~/.local/share/bash-completion/completions/countersign")]
     Completions {
         /// The shell
         shell: Shell,

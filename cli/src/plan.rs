@@ -47,7 +47,7 @@ only if the file has a table of scopes. A new client gets a
 secret, which is printed once, unless it is public (token_endpoint_auth_method = \"none\").
 
 Examples:
-  countersign plan clients.toml            exit code 3 if there are changes
+  countersign plan clients.toml  # exit code 3 if there are changes
   countersign apply clients.toml --yes"
     )
 }

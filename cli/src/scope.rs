@@ -15,7 +15,8 @@ use crate::{Outcome, output};
 pub enum Command {
     /// Set the texts of a scope
     #[command(after_help = "Example:
-  countersign scope describe orders:read --text en='See your orders' --text de='Ihre Bestellungen sehen'
+  countersign scope describe orders:read \\
+    --text en='See your orders' --text de='Ihre Bestellungen sehen'
 
 A text of `orders:*` is for each scope that begins with `orders:` and has no text of its own. Texts in
 other languages are not changed.")]

@@ -18,10 +18,12 @@ mod state;
 pub enum Command {
     /// Get a token for a service, or log in a user. The secrets are read from prompts or from stdin
     #[command(after_help = "Examples:
-  countersign token get --client-id billing-cron --scope billing:read < secret.txt
+  countersign token get --client-id billing-cron \\
+    --scope billing:read < secret.txt
   TOKEN=$(countersign token get --client-id billing-cron < secret.txt)
   pass show billing-cron | countersign --json token get --client-id billing-cron
-  countersign --json token get --client-id shop --username john.smith@example.com
+  countersign --json token get --client-id shop \\
+    --username john.smith@example.com
 
 With --username, the command logs in a user like an application with the password grant, to try it
 out. It reads the client secret and then the password, each in one line. With --json, the output has
@@ -30,7 +32,8 @@ the refresh token, too. `token revoke` ends the login.")]
     /// Inspect an access token, and list all problems. The token is read from a prompt or from stdin
     #[command(after_help = "Examples:
   countersign token inspect < token.txt
-  countersign token get --client-id billing-cron < secret.txt | countersign token inspect
+  countersign token get --client-id billing-cron < secret.txt \\
+    | countersign token inspect
   countersign token inspect --issuer https://login.example.com
   countersign token inspect --live < token.txt
 

@@ -35,7 +35,8 @@ pub enum Command {
     /// Create a user. The password is read from a prompt or from stdin
     #[command(after_help = "Examples:
   countersign user create john.smith@example.com
-  countersign user create john.smith@example.com --scope 'legacy:*' --dealer '{\"id\":42}' < password.txt")]
+  countersign user create jane.doe@example.com --scope 'legacy:*' \\
+    --dealer '{\"id\":42}' < password.txt")]
     Create(create::Options),
     /// Set a new password, and end all logins of the user
     #[command(after_help = "Examples:
@@ -50,7 +51,8 @@ pub enum Command {
     },
     /// Set claims about a user for OpenID Connect, such as the email address
     #[command(after_help = "Examples:
-  countersign user set-claim john.smith@example.com name='John Smith' email_verified=true
+  countersign user set-claim john.smith@example.com \\
+    name='John Smith' email_verified=true
   countersign user set-claim john.smith@example.com --unset nickname")]
     SetClaim(set_claim::Options),
     /// Disable a user: logins and refreshes fail

@@ -17,12 +17,14 @@ pub enum Command {
 
 Examples:
   countersign client cert set report report.crt
-  openssl s_client -connect report.example:443 </dev/null | countersign client cert set report - --by san-dns
+  openssl s_client -connect report.example:443 </dev/null \\
+    | countersign client cert set report - --by san-dns
   countersign client update report --auth-method tls_client_auth")]
     Set(set::Options),
     /// Revoke a certificate of a client by its serial number: it counts as none from the next request on
     #[command(after_help = "Example:
-  countersign client cert revoke report $(openssl x509 -in report.crt -noout -serial | cut -d= -f2)")]
+  countersign client cert revoke report \\
+    $(openssl x509 -in report.crt -noout -serial | cut -d= -f2)")]
     Revoke(revoke::Options),
     /// Show the name of a client's certificate, its issuer, and the revoked serial numbers
     Show {

@@ -33,7 +33,8 @@ pub enum Command {
     },
     /// Retire a key of a client, immediately or later
     #[command(after_help = "Example:
-  countersign client key retire report NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs --expires-in 24h")]
+  countersign client key retire report \\
+    NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs --expires-in 24h")]
     Retire(retire::Options),
 }
 

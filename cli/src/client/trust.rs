@@ -23,9 +23,11 @@ pub enum Command {
     #[command(after_help = "Everything is compared exactly. See docs/machine-identity.md for each platform.
 
 Examples:
-  countersign client trust add report --issuer https://oidc.eks.eu-west-2.amazonaws.com/id/A1B2 \\
+  countersign client trust add report \\
+    --issuer https://oidc.eks.eu-west-2.amazonaws.com/id/A1B2 \\
     --subject system:serviceaccount:jobs:report
-  countersign client trust add report --issuer https://x.tokens.sts.global.api.aws \\
+  countersign client trust add report \\
+    --issuer https://x.tokens.sts.global.api.aws \\
     --subject arn:aws:iam::123456789012:role/Report \\
     --claims '{\"https://sts.amazonaws.com/\":{\"org_id\":\"o-abc1234567\"}}'
   countersign client trust add report --from-token < token.jwt")]
@@ -41,8 +43,9 @@ Examples:
     #[command(after_help = "The token is never printed, and nothing is changed.
 
 Example:
-  aws sts get-web-identity-token --audience https://auth.example --signing-algorithm ES384 \\
-    --query WebIdentityToken --output text | countersign client trust test report")]
+  aws sts get-web-identity-token --audience https://auth.example \\
+    --signing-algorithm ES384 --query WebIdentityToken --output text \\
+    | countersign client trust test report")]
     Test {
         /// The id of the client
         client_id: String,

@@ -23,6 +23,7 @@ mod clients;
 mod consents;
 mod doctor;
 mod hashes;
+mod help;
 mod import;
 mod keys;
 mod origins;
