@@ -10,6 +10,7 @@ use testing::{
     USERNAME, browser, browser_refresh, event, form, percent, raw_form, raw_json,
 };
 
+mod jwts;
 mod pages;
 
 /// A text that no encoding changes, and a text that every encoding changes.
