@@ -57,7 +57,8 @@ pub fn client_id(received: &Received) -> Option<&str> {
 }
 
 impl AuthorizationRequest {
-    /// Checks a request. `client` is the client with its [`client_id`]; `issuer` is the URL of this service. The first error decides:
+    /// Checks a request. `client` is the client with its [`client_id`]; `issuer` is the URL of this service. The first
+    /// error decides:
     ///
     /// 2. The client is known and enabled. (Step 1, the decoding, is done.)
     /// 3. The redirect URI occurs once and is registered. From here on, the client gets the errors.

@@ -4,7 +4,7 @@
 //! 2. Its type is that of proofs. It has an algorithm of proofs, and a public key that fits the algorithm.
 //! 3. The key verifies the signature.
 //! 4. `jti` is present; `htm` and `htu` are the method and the URL of the request; `iat` is a time; `exp` and `nbf` hold.
-//! 5. `nonce` is ours, for the previous, the current or the next window.
+//! 5. `nonce` is one that we made in the previous, the current or the next window.
 //!
 //! The nonce is a time that we manage, so `iat` is not compared with our clock (section 4.3 item 11). There is no memory of
 //! proofs: a repeated one has no value at the token endpoint, because it comes with a credential, a code or a refresh token,

@@ -57,7 +57,7 @@ impl<'a> Jwt<'a> {
     /// repeated member, a known algorithm, and nothing critical.
     ///
     /// # Errors
-    /// The reason, for the log.
+    /// The reason, which is only logged.
     pub fn read(text: &'a str) -> Result<Self, &'static str> {
         let parts = Parts::of(text).ok_or("a text that is not a signed JWT")?;
         let object = |part| json::decode(part).and_then(|json| json::object(&json, MAX_DEPTH));
@@ -102,7 +102,7 @@ impl<'a> Jwt<'a> {
     /// is absent.
     ///
     /// # Errors
-    /// The reason, for the log, if the claim is not a number from 0 to 2^53.
+    /// The reason if the claim is not a number from 0 to 2^53. It is only logged.
     pub fn time(&self, name: &str) -> Result<Option<u64>, &'static str> {
         let Some(value) = self.claim(name) else { return Ok(None) };
         let seconds = value.as_f64().filter(|seconds| (0.0..=MAX_TIME).contains(seconds));
@@ -121,7 +121,7 @@ impl<'a> Jwt<'a> {
     /// Checks that the claim `name` is absent or not later than `now`, with the accepted skew.
     ///
     /// # Errors
-    /// The reason, for the log.
+    /// The reason, which is only logged.
     pub fn is_not_ahead(&self, name: &str, now: u64) -> Result<(), &'static str> {
         match self.time(name)? {
             Some(time) if time > now + CLOCK_SKEW => Err("an iat or nbf in the future"),

@@ -53,7 +53,7 @@ impl Certificate {
     /// Reads the first certificate of a PEM.
     ///
     /// # Errors
-    /// The reason, for the log.
+    /// The reason, which is only logged.
     pub fn read(pem: &str) -> Result<Self, &'static str> {
         let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| "a certificate that is not PEM")?;
         Self::parse(&der).map_err(|_| "a certificate that is not well-formed")
@@ -91,7 +91,7 @@ impl Certificate {
     /// Checks that the certificate counts at `now` (step 1).
     ///
     /// # Errors
-    /// The reason, for the log.
+    /// The reason, which is only logged.
     pub fn usable(self, now: u64) -> Result<Self, &'static str> {
         let (not_before, not_after) = self.validity;
         if now < not_before || not_after < now {
@@ -109,7 +109,7 @@ impl Certificate {
 /// Returns the certificate of a request, if it counts for this client (step 2).
 ///
 /// # Errors
-/// The reason, for the log.
+/// The reason, which is only logged.
 pub fn of_client<'a>(
     client: &Client,
     certificate: Result<&'a Certificate, &'static str>,

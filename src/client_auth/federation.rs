@@ -48,7 +48,7 @@ pub(super) async fn authenticate(app: &App, client: &Client, jwt: &Jwt<'_>) -> R
 /// Checks everything but the signature (steps 2 to 4, and the `kid`).
 ///
 /// # Errors
-/// The reason, for the log.
+/// The reason, which is only logged.
 pub fn check<'c, 'j>(
     client: &'c Client,
     jwt: &'j Jwt<'j>,

@@ -11,8 +11,8 @@ use crate::throttle::{self, Network, Subject};
 /// Authenticates a client by its id and a secret; the second pair contains the halves of Basic before form-decoding, if they
 /// differ. Every cause of failure does the same work (S-202).
 ///
-/// A public client sends its id and no secret, and so does a client with a certificate. A client with a cookie must also send one of its origins (S-912): the
-/// cookie comes with every request of its site.
+/// A public client sends its id and no secret, and so does a client with a certificate. A client with a cookie must also
+/// send one of its origins (S-912): the cookie comes with every request of its site.
 ///
 /// Many libraries do not encode the halves of Basic, and a system that countersign replaces may have accepted that.
 /// Therefore raw halves are also accepted, but only for an imported secret (S-211).

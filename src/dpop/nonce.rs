@@ -29,7 +29,7 @@ impl NonceKeys {
         sealed.map(|sealed| URL_SAFE_NO_PAD.encode(sealed)).unwrap_or_default()
     }
 
-    /// Returns true for a nonce that was made with one of the keys, for the previous, the current or the next window. The
+    /// Returns true for a nonce of the previous, the current or the next window that was made with one of the keys. The
     /// next one is that of an execution environment whose clock is ahead.
     pub fn accept(&self, nonce: &str, now: u64) -> bool {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(nonce) else { return false };

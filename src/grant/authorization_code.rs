@@ -12,8 +12,8 @@
 //! 8. The family is valid: the user, the consent and the browser session. A requested resource is that of the login, if
 //!    the login named one.
 //! 9. The tokens are signed. Then one conditional update makes generation 1 the active one, and stores the key of a public
-//!    client (RFC 9449 section 5). It is the only write and comes
-//!    last, so a request that is rejected or fails leaves the code usable.
+//!    client (RFC 9449 section 5). It is the only write and comes last, so a request that is rejected or fails leaves the
+//!    code usable.
 
 use super::Caller;
 use super::issue::{Issued, next_generation, user_token_ttl};

@@ -47,7 +47,8 @@ pub struct LoginRecords {
 }
 
 impl LoginRecords {
-    /// Reads the records of a login, concurrently, if there is one that is not over at `at`. A login by password depends on its user only.
+    /// Reads the records of a login, concurrently, if there is one that is not over at `at`. A login by password depends on
+    /// its user only.
     ///
     /// # Errors
     /// [`StoreError`]

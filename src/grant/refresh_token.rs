@@ -66,7 +66,7 @@ impl Request {
     }
 }
 
-/// Step 2. The cookie is read after the client is authenticated, so its login costs two more round trips.
+/// Step 2. The cookie is read after the client is authenticated, so its login costs one more round trip.
 async fn presented(app: &App, request: Request, caller: &Caller) -> Result<Found, Error> {
     match (request.found, &caller.cookie) {
         (Some(found), _) if !caller.client.refresh_token_cookie => Ok(found),

@@ -65,7 +65,7 @@ impl Post {
     /// Returns the certificate of the request, if it counts.
     ///
     /// # Errors
-    /// The reason, for the log.
+    /// The reason, which is only logged.
     pub fn certificate(&self, app: &App) -> Result<Certificate, &'static str> {
         certificate(app, &self.parts.extensions)
     }

@@ -9,7 +9,7 @@ use crate::http::ClientCertificate;
 /// Returns the certificate of a request, if it counts. Without the domain that requires certificates, none is read (S-1026).
 ///
 /// # Errors
-/// The reason, for the log.
+/// The reason, which is only logged.
 pub fn certificate(app: &App, extensions: &Extensions) -> Result<Certificate, &'static str> {
     let required = app.config.mtls_domain.as_ref().and_then(|_| extensions.get());
     let ClientCertificate(pem) = required.ok_or("no certificate")?;

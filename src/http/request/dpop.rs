@@ -9,7 +9,7 @@ pub const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// JWT.
 ///
 /// # Errors
-/// The reason, for the log, if the header is repeated or not text.
+/// The reason if the header is repeated or not text. It is only logged.
 pub fn proof(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
     let mut values = headers.get_all(DPOP).iter();
     let Some(value) = values.next() else { return Ok(None) };
