@@ -15,6 +15,7 @@ use super::binding;
 use super::post::{self, Body};
 use super::presented::{NOT_OURS, Presented};
 use crate::app::App;
+use crate::client_auth::certificate::{Certificate, of_client};
 use crate::confirmation::Confirmation;
 use crate::dpop;
 use crate::error::{Code, Error};
@@ -73,8 +74,11 @@ async fn respond(
         return Err(Error::invalid_token("a refresh token"));
     };
     tracing::Span::current().record("client_id", &token.client_id);
-    check_proof(app, parts, access_token, token).await?;
+    let certificate = check_proof(app, parts, access_token, token).await?;
     let (client, login) = tokio::try_join!(app.store.client(&token.client_id), presented.login(app))?;
+    if let (Some(client), Some(certificate)) = (&client, &certificate) {
+        of_client(client, Ok(certificate)).map_err(Error::invalid_token)?;
+    }
     let (family, records) = StoredLogin::split(login);
     presented.record(family.as_ref());
     match user_info(token, family.as_ref(), records?.with(client.as_ref()), app.clock.now()) {
@@ -85,15 +89,20 @@ async fn respond(
 }
 
 /// Checks that a bound token comes with its certificate, or with a proof of its key for this request (S-1023), and every other
-/// token without a proof.
-async fn check_proof(app: &App, parts: &Parts, access_token: &AccessToken, token: &VerifiedToken) -> Result<(), Error> {
+/// token without a proof. Returns the certificate, which the record of the client may list as revoked.
+async fn check_proof(
+    app: &App,
+    parts: &Parts,
+    access_token: &AccessToken,
+    token: &VerifiedToken,
+) -> Result<Option<Certificate>, Error> {
     match (&token.cnf, access_token.has_proof) {
-        (None, false) => return Ok(()),
+        (None, false) => return Ok(None),
         (Some(Confirmation::X5t(_)), false) => {
             let certificate = certificate(app, &parts.extensions).map_err(Error::invalid_token)?;
             let is_bound_to = token.cnf.as_ref() == Some(&certificate.confirmation());
             let another = || Error::invalid_token("a token that is bound to another certificate");
-            return if is_bound_to { Ok(()) } else { Err(another()) };
+            return if is_bound_to { Ok(Some(certificate)) } else { Err(another()) };
         }
         (None | Some(Confirmation::X5t(_)), true) => {
             return Err(Error::invalid_token("a token that is not bound to a key of proofs"));
@@ -108,7 +117,7 @@ async fn check_proof(app: &App, parts: &Parts, access_token: &AccessToken, token
     if token.cnf.as_ref() != Some(&proof.key) {
         return Err(Error::invalid_token("a proof of another key"));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Returns the access token of a request: in `Authorization`, or in a form (RFC 6750 section 2, RFC 9449 section 7.1).

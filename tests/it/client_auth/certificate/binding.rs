@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Certificate, DOMAIN, change, pem, request, send, started, with_certificate};
 use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, ClientKeyPair, NOW, PASSWORD, SERVICE, browser_login, browser_refresh, form,
+    APPLICATION, CLIENT_CREDENTIALS, CODE_CLIENT, ClientKeyPair, NOW, PASSWORD, SERVICE, TestApp, browser_login,
+    browser_refresh, exchange, form, raw_form, with_pages,
 };
 
 /// Returns the `cnf` of a token that is bound to a certificate.
@@ -112,4 +113,28 @@ async fn a_proof_may_name_the_endpoint_at_the_other_domain() {
     let params = [CLIENT_CREDENTIALS[0], ("client_assertion_type", kind), ("client_assertion", &assertion)];
     test.send(form(&params).post()).await.assert_error(401, "invalid_client");
     test.send(with_certificate(request(), "certified")).await.assert_error(401, "invalid_client");
+}
+
+#[tokio::test]
+async fn s_1023_userinfo_accepts_a_bound_token_only_with_its_certificate_which_is_not_revoked() {
+    let test = TestApp::start_with(|config| {
+        with_pages(config);
+        config.mtls_domain = Some(DOMAIN.to_owned());
+    })
+    .await;
+    test.put_code_client(&bound());
+    let request = form(&exchange(&[("code", &test.code().await)])).basic(CODE_CLIENT.0, CODE_CLIENT.1).post();
+    let token = test.send(with_certificate(request, "certified")).await.access_token();
+    let bearer = format!("Bearer {token}");
+    let request = || raw_form("").header("authorization", &bearer).to("GET", "/oauth/userinfo");
+    test.send(request()).await.assert_bearer_error(401, "invalid_token");
+    for name in ["other-subject", "expired"] {
+        test.send(with_certificate(request(), name)).await.assert_bearer_error(401, "invalid_token");
+    }
+    assert_eq!(test.send(with_certificate(request(), "certified")).await.status, 200);
+    let serial = Certificate::read(&pem("certified")).unwrap().serial;
+    let mut revoked = bound();
+    revoked["revoked_serials"] = json!([serial]);
+    test.put_code_client(&revoked);
+    test.send(with_certificate(request(), "certified")).await.assert_bearer_error(401, "invalid_token");
 }
