@@ -4,6 +4,7 @@
 use std::hint::black_box;
 
 use argon2::{Algorithm as Argon2Algorithm, Argon2, Block, Params, Version};
+use argon2id::FastArgon2id;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -19,7 +20,6 @@ use oauth2::url::form_urlencoded;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use crate::argon2_cores::{add_argon2_rust, compare_tags};
 use crate::deployment::{canned, client, config, pem, pkcs8, sdk, seeded_cloud};
 use crate::measure::{Compared, Comparison, median, milliseconds};
 use crate::process::{CloudProcess, first_random};
@@ -35,10 +35,12 @@ const RSA_HEADER_BYTES: usize = 26;
 const EVENT: &str = include_str!("../../events/client_credentials.json");
 
 /// The rows of the table: the label, the subject, and the subject that is its floor.
-const ROWS: [(&str, &str, Option<&str>); 15] = [
-    ("argon2id, 19 MiB, t=2, p=1, memory reused", "argon2id", Some("argon2id")),
-    ("... memory allocated for each hash", "argon2id default", Some("argon2id")),
-    ("... by another crate, argon2-rust", "argon2id argon2-rust", Some("argon2id")),
+const ROWS: [(&str, &str, Option<&str>); 17] = [
+    ("argon2id, 19 MiB, t=2, p=1, as the function verifies it", "argon2id", Some("argon2id")),
+    ("... by RustCrypto's argon2, memory reused", "argon2id RustCrypto", Some("argon2id")),
+    ("... and memory allocated for each hash", "argon2id default", Some("argon2id")),
+    ("argon2id, 7 MiB, t=5, p=1, as the function verifies it", "argon2id 7 MiB", Some("argon2id 7 MiB")),
+    ("... by RustCrypto's argon2, memory reused", "argon2id 7 MiB RustCrypto", Some("argon2id 7 MiB")),
     ("RS256 (2048 bits), key parsed once", "RS256", Some("RS256")),
     ("... by the JWT library", "library RS256", Some("RS256")),
     ("ES256, key parsed once", "ES256", Some("ES256")),
@@ -71,18 +73,29 @@ pub fn add_signatures(comparison: &mut Comparison<'_>) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Adds a password hash with the default parameters, which reuses its memory.
-pub fn add_password_hash(comparison: &mut Comparison<'_>, name: &'static str) {
-    let argon2 = argon2();
+/// The cost of a password hash: memory in KiB, and passes.
+pub const DEFAULT_COST: (u32, u32) = (19_456, 2);
+
+/// Adds the verification of a password hash as in the function: with AVX2, if the processor has it. It reuses its memory.
+pub fn add_password_hash(comparison: &mut Comparison<'_>, name: &'static str, cost: (u32, u32)) {
+    let Some(fast) = FastArgon2id::detect() else { return add_rustcrypto_hash(comparison, name, cost) };
+    let params = params(cost);
+    let mut memory = vec![Block::new(); params.block_count()];
+    comparison.add(name, move || {
+        black_box(fast.tag(&params, [b"secret-password", &[1; 16]], &mut memory).unwrap());
+    });
+}
+
+fn add_rustcrypto_hash(comparison: &mut Comparison<'_>, name: &'static str, cost: (u32, u32)) {
+    let argon2 = Argon2::new(Argon2Algorithm::Argon2id, Version::V0x13, params(cost));
     let mut memory = vec![Block::new(); argon2.params().block_count()];
     comparison.add(name, move || {
         argon2.hash_password_into_with_memory(b"secret-password", &[1; 16], &mut [0; 32], &mut memory).unwrap();
     });
 }
 
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(19_456, 2, 1, Some(32)).unwrap();
-    Argon2::new(Argon2Algorithm::Argon2id, Version::V0x13, params)
+fn params((memory, passes): (u32, u32)) -> Params {
+    Params::new(memory, passes, 1, Some(32)).unwrap()
 }
 
 /// Adds the signature of each algorithm by the JWT library, which parses the key for each signature.
@@ -150,8 +163,13 @@ pub fn add_get_item(comparison: &mut Comparison<'_>, name: &'static str, dynamod
 
 /// Runs the part.
 pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
-    let passwords = compare_tags()?;
-    note(&format!("argon2 and argon2-rust agree on the tags of {passwords} random passwords, salts and parameters."));
+    let has = |feature| if feature { "has" } else { "does not have" };
+    #[cfg(target_arch = "x86_64")]
+    note(&format!(
+        "This processor {} AVX2 and {} AVX-512.",
+        has(is_x86_feature_detected!("avx2")),
+        has(is_x86_feature_detected!("avx512f"))
+    ));
     let measured = measure(runtime)?;
     let mut rows: Vec<_> = ROWS
         .into_iter()
@@ -187,13 +205,15 @@ fn measure(runtime: &Runtime) -> Result<Compared, BoxError> {
     let emulator = CloudProcess::start()?;
     let canned = canned(&seeded_cloud(&config()?)?, &pem(Algorithm::ES256))?;
     let dynamodb = |settings| Client::new(&runtime.block_on(aws::load(settings)));
-    let argon2 = argon2();
     let mut comparison = Comparison::new(runtime);
-    add_password_hash(&mut comparison, "argon2id");
+    add_password_hash(&mut comparison, "argon2id", DEFAULT_COST);
+    add_rustcrypto_hash(&mut comparison, "argon2id RustCrypto", DEFAULT_COST);
+    add_password_hash(&mut comparison, "argon2id 7 MiB", (7_168, 5));
+    add_rustcrypto_hash(&mut comparison, "argon2id 7 MiB RustCrypto", (7_168, 5));
     add_signatures(&mut comparison)?;
-    add_argon2_rust(&mut comparison, "argon2id argon2-rust", argon2.params())?;
     add_library_signatures(&mut comparison);
     add_small_parts(&mut comparison);
+    let argon2 = Argon2::new(Argon2Algorithm::Argon2id, Version::V0x13, params(DEFAULT_COST));
     comparison.add("argon2id default", move || {
         argon2.hash_password_into(b"secret-password", &[1; 16], &mut [0; 32]).unwrap();
     });

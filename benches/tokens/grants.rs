@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::deployment::{
     app, app_over, canned, client, config, config_with_cheapest_hash, pem, sdk, seeded_cloud, username,
 };
-use crate::floors::{MESSAGE, add_get_item, add_password_hash, add_signatures};
+use crate::floors::{DEFAULT_COST, MESSAGE, add_get_item, add_password_hash, add_signatures};
 use crate::measure::{Compared, Comparison};
 use crate::process::CloudProcess;
 use crate::report::{Report, at_most, figure, note, row, table};
@@ -81,7 +81,7 @@ fn with_store(runtime: &Runtime) -> Result<Compared, BoxError> {
     let (rs256, es256, eddsa) = (over(Algorithm::RS256)?, over(Algorithm::ES256)?, over(Algorithm::EdDSA)?);
     let service = TokenRequest::client_credentials(None);
     let mut comparison = Comparison::new(runtime);
-    add_password_hash(&mut comparison, "argon2id");
+    add_password_hash(&mut comparison, "argon2id", DEFAULT_COST);
     add_signatures(&mut comparison)?;
     add_requests(&mut comparison, "client_credentials RS256", &rs256, service.clone());
     add_requests(&mut comparison, "client_credentials ES256", &es256, service.clone());
@@ -222,7 +222,7 @@ fn measure_password(runtime: &Runtime) -> Result<Compared, BoxError> {
     let family: Family = runtime.block_on(app.store.refresh_family(FamilyId::generate()))?.ok_or("no family")?;
 
     let mut comparison = Comparison::new(runtime);
-    add_password_hash(&mut comparison, "argon2id");
+    add_password_hash(&mut comparison, "argon2id", DEFAULT_COST);
     add_requests(&mut comparison, "grant", &app, TokenRequest::password(None));
     let hasher = app.clone();
     comparison.add_async("cheapest hash", async move || {

@@ -22,7 +22,6 @@ use countersign::log;
 use testing::cloud::BoxError;
 use tokio::runtime::{Builder, Runtime};
 
-mod argon2_cores;
 mod deployment;
 mod floors;
 mod folder;

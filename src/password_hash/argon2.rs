@@ -1,8 +1,10 @@
 //! argon2 (RFC 9106): the scheme of new hashes, and imported hashes with any parameters within the bounds.
 
+use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2id::FastArgon2id;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -36,12 +38,18 @@ impl Default for Argon2Params {
     }
 }
 
-/// A hash in PHC form: `$argon2id$v=19$m=19456,t=2,p=1$salt$output`.
-#[derive(Clone)]
-pub(super) struct Argon2Hash {
+/// A variant of argon2 and its parameters.
+#[derive(Clone, PartialEq, Eq)]
+struct Variant {
     algorithm: Algorithm,
     version: Version,
     params: Params,
+}
+
+/// A hash in PHC form: `$argon2id$v=19$m=19456,t=2,p=1$salt$output`.
+#[derive(Clone)]
+pub(super) struct Argon2Hash {
+    variant: Variant,
     salt: Vec<u8>,
     output: Vec<u8>,
 }
@@ -59,25 +67,26 @@ impl Argon2Hash {
         if phc.salt.len() < argon2::MIN_SALT_LEN {
             return Err(HashError::Malformed);
         }
-        Ok(Self {
+        let variant = Variant {
             algorithm: phc.id.parse().map_err(|_| HashError::Malformed)?,
             version: phc.version.map_or(Ok(Version::V0x10), Version::try_from).map_err(|_| HashError::Malformed)?,
             params: Params::new(memory, iterations, parallelism, Some(phc.output.len()))
                 .map_err(|_| HashError::Malformed)?,
-            salt: phc.salt,
-            output: phc.output,
-        })
+        };
+        Ok(Self { variant, salt: phc.salt, output: phc.output })
     }
 
     pub fn name(&self) -> &'static str {
-        self.algorithm.as_str()
+        self.variant.algorithm.as_str()
     }
 }
 
 /// Runs argon2. Reuses its memory, because an allocation for each call makes the heap ten times as large.
 pub(super) struct Engine {
-    /// The parameters of new hashes.
-    params: Params,
+    /// The variant of new hashes.
+    current: Variant,
+    /// The implementation that verifies hashes in the current variant, with any cost.
+    fast: Option<FastArgon2id>,
     /// The memory that is not in use: as many parts as calls ran simultaneously.
     memory: Mutex<Vec<Vec<Block>>>,
 }
@@ -89,47 +98,58 @@ impl Engine {
         let output = STANDARD_NO_PAD.encode([0; OUTPUT_BYTES]);
         let salt = STANDARD_NO_PAD.encode([0; SALT_BYTES]);
         let sample = format!("$argon2id$v=19$m={memory_kib},t={iterations},p={parallelism}${salt}${output}");
-        Ok(Self { params: Argon2Hash::parse(&sample)?.params, memory: Mutex::new(Vec::new()) })
+        let current = Argon2Hash::parse(&sample)?.variant;
+        Ok(Self { current, fast: FastArgon2id::detect(), memory: Mutex::new(Vec::new()) })
     }
 
-    /// Makes a hash with the current parameters and a new salt.
+    /// Verifies without [`FastArgon2id`].
+    pub fn without_avx2(self) -> Self {
+        Self { fast: None, ..self }
+    }
+
+    /// Makes a hash in the current variant with a new salt.
     pub fn hash(&self, password: &str) -> Result<String, HashError> {
         let mut salt = [0; SALT_BYTES];
         fill_random(&mut salt);
-        let output = self.run(&self.current(), password, &salt).map_err(|_| HashError::Malformed)?;
+        let output = self
+            .with_memory(&self.current, |memory| tag_by_argon2(&self.current, [password.as_bytes(), &salt], memory));
         Ok(format!(
             "$argon2id$v=19$m={},t={},p={}${}${}",
-            self.params.m_cost(),
-            self.params.t_cost(),
-            self.params.p_cost(),
+            self.current.params.m_cost(),
+            self.current.params.t_cost(),
+            self.current.params.p_cost(),
             STANDARD_NO_PAD.encode(salt),
-            STANDARD_NO_PAD.encode(output),
+            STANDARD_NO_PAD.encode(output.ok_or(HashError::Malformed)?),
         ))
     }
 
-    /// Does the work of one verification with the current parameters, without a hash.
+    /// Does the work of one verification in the current variant, without a hash.
     pub fn run_dummy(&self, password: &str) {
-        let _ = self.run(&self.current(), password, &[0; SALT_BYTES]);
+        black_box(self.tag(&self.current, [password.as_bytes(), &[0; SALT_BYTES]]));
     }
 
     pub fn verify(&self, hash: &Argon2Hash, password: &str) -> bool {
-        let argon2 = Argon2::new(hash.algorithm, hash.version, hash.params.clone());
-        self.run(&argon2, password, &hash.salt)
-            .is_ok_and(|candidate| verify_slices_are_equal(&hash.output, &candidate).is_ok())
+        self.tag(&hash.variant, [password.as_bytes(), &hash.salt])
+            .is_some_and(|candidate| verify_slices_are_equal(&hash.output, &candidate).is_ok())
     }
 
-    /// Returns true if the hash is in the scheme of new hashes, with their parameters.
+    /// Returns true if the hash is in the variant of new hashes.
     pub fn is_current(&self, hash: &Argon2Hash) -> bool {
-        (hash.algorithm, hash.version) == (Algorithm::Argon2id, Version::V0x13) && hash.params == self.params
+        hash.variant == self.current
     }
 
-    fn current(&self) -> Argon2<'static> {
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
+    /// Returns the tag of a password and a salt, by the fastest implementation for the variant.
+    fn tag(&self, variant: &Variant, texts: [&[u8]; 2]) -> Option<Vec<u8>> {
+        let fast = self.fast.filter(|_| (variant.algorithm, variant.version) == (Algorithm::Argon2id, Version::V0x13));
+        self.with_memory(variant, |memory| {
+            let tag = fast.and_then(|fast| fast.tag(&variant.params, texts, memory));
+            tag.map(Vec::from).or_else(|| tag_by_argon2(variant, texts, memory))
+        })
     }
 
-    /// Returns the hash of a password, of the length in the parameters.
-    fn run(&self, argon2: &Argon2<'_>, password: &str, salt: &[u8]) -> Result<Vec<u8>, argon2::Error> {
-        let params = argon2.params();
+    /// Calls `run` with the memory that the variant needs.
+    fn with_memory<T>(&self, variant: &Variant, run: impl FnOnce(&mut [Block]) -> Option<T>) -> Option<T> {
+        let params = &variant.params;
         tracing::debug!(
             memory_kib = params.m_cost(),
             iterations = params.t_cost(),
@@ -142,16 +162,23 @@ impl Engine {
         if memory.len() < needed {
             memory.resize(needed, Block::new());
         }
-        let blocks = memory.get_mut(..needed).ok_or(argon2::Error::OutOfMemory)?;
-        let mut output = vec![0; params.output_len().unwrap_or(OUTPUT_BYTES)];
-        let result = argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, blocks);
+        let result = memory.get_mut(..needed).and_then(run);
         // Memory that only an imported hash needs is not kept.
-        let kept = self.params.block_count();
+        let kept = self.current.params.block_count();
         if memory.len() > kept {
             memory.truncate(kept);
             memory.shrink_to_fit();
         }
         unused().push(memory);
-        result.map(|()| output)
+        result
     }
+}
+
+/// Returns the tag by RustCrypto's implementation.
+fn tag_by_argon2(variant: &Variant, [password, salt]: [&[u8]; 2], memory: &mut [Block]) -> Option<Vec<u8>> {
+    let params = &variant.params;
+    let mut tag = vec![0; params.output_len().unwrap_or(OUTPUT_BYTES)];
+    let argon2 = Argon2::new(variant.algorithm, variant.version, params.clone());
+    argon2.hash_password_into_with_memory(password, salt, &mut tag, memory).ok()?;
+    Some(tag)
 }

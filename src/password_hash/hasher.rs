@@ -33,7 +33,19 @@ impl Hasher {
     /// # Errors
     /// [`HashError`] if the parameters are not valid, or beyond the bounds of a stored hash.
     pub fn new(argon2: Argon2Params) -> Result<Self, HashError> {
-        Ok(Self { argon2: Arc::new(Engine::new(argon2)?), workers: Workers::for_cpus() })
+        Ok(Self::with(Engine::new(argon2)?))
+    }
+
+    /// Verifies argon2 hashes with RustCrypto's implementation, also on processors with AVX2. For tests and benchmarks.
+    ///
+    /// # Errors
+    /// [`HashError`] as for [`Hasher::new`].
+    pub fn without_avx2(argon2: Argon2Params) -> Result<Self, HashError> {
+        Ok(Self::with(Engine::new(argon2)?.without_avx2()))
+    }
+
+    fn with(argon2: Engine) -> Self {
+        Self { argon2: Arc::new(argon2), workers: Workers::for_cpus() }
     }
 
     /// Verifies passwords and slow secrets on tokio's blocking pool, for a process that serves several requests

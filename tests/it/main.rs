@@ -12,6 +12,7 @@
 )]
 #![allow(clippy::format_collect, reason = "the speed of tests does not matter here")]
 
+mod argon2id;
 mod authorization;
 mod browser;
 mod cases;

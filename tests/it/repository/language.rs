@@ -12,7 +12,7 @@ mod prose;
 use prose::{Piece, Word, prose};
 
 /// Everything that people read.
-const ROOTS: [&str; 25] = [
+const ROOTS: [&str; 26] = [
     ".cargo",
     ".ci",
     "CHANGELOG.md",
@@ -21,6 +21,7 @@ const ROOTS: [&str; 25] = [
     "Makefile",
     "README.md",
     "SECURITY.md",
+    "argon2id",
     "benches",
     "cli",
     "clippy.toml",
