@@ -72,9 +72,15 @@ const ALLOWED: [(&[&str], &[&str], &str); 5] = [
         "an error that a test injects; `make faults`",
     ),
     (
-        &["src/user.rs", "tests/it/password_hash.rs", "tests/it/repository/language.rs"],
-        &["reference"],
-        "a Rust reference; the reference implementation",
+        &[
+            "argon2id",
+            "src/user.rs",
+            "tests/it/argon2id.rs",
+            "tests/it/password_hash.rs",
+            "tests/it/repository/language.rs",
+        ],
+        &["reference", "references"],
+        "a Rust reference; the reference implementation; a reference block (RFC 9106)",
     ),
     (&["src/http/browser/pages/texts/de.rs", "tests/it/repository/language.rs"], &["die"], "German"),
     (
