@@ -52,6 +52,9 @@ pub struct ClientCertificate(pub String);
 pub struct Malformed;
 
 /// Builds the routes, and the layers around all of them.
+///
+/// Layers that belong together are one tuple, the outermost first. For every call of `layer`, axum clones all that is inside
+/// it with each request.
 pub fn router(app: Arc<App>) -> Router {
     let pages = match &app.config.pages {
         Some(pages) => browser::router(&app.config, pages).merge(oauth::with_pages(&app)),
@@ -61,11 +64,13 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(pages)
         .merge(oauth::router(&app))
         .route("/healthz", only("GET", get(health::get)))
-        .route_layer(map_request_with_state(app.clone(), reload_keys))
         .fallback((async || Error::not_found()).layer(map_request(well_formed)))
-        .layer(DefaultBodyLimit::max(request::body::MAX_BYTES))
-        .layer(map_response(headers))
-        .layer(from_fn(decision::log))
+        .layer((
+            from_fn(decision::log),
+            map_request_with_state(app.clone(), reload_keys),
+            map_response(headers),
+            DefaultBodyLimit::max(request::body::MAX_BYTES),
+        ))
         .with_state(app)
 }
 
@@ -74,11 +79,8 @@ pub fn router(app: Arc<App>) -> Router {
 fn only(methods: &'static str, routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
     let rejected = async move || Error::method_not_allowed(methods);
     let routes = if methods.contains("HEAD") { routes } else { routes.head(rejected) };
-    routes
-        .fallback(rejected)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(deadline))
-        .layer(map_request(well_formed))
+    let layers = (map_request(well_formed), from_fn(deadline), CatchPanicLayer::custom(panicked));
+    routes.fallback(rejected).layer(layers)
 }
 
 /// Rejects a request that is [`Malformed`]. Runs inside the layers of the path, so that the response has their headers.

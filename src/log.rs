@@ -6,7 +6,7 @@
 //! The JSON format of `tracing-subscriber` is not used, because it parses the JSON of a span again for each recorded
 //! field. That took a tenth of our own work for a token.
 
-use std::{fmt, panic};
+use std::{fmt, io, panic};
 
 use serde::Serialize;
 use tracing::field::{Field, Visit};
@@ -95,10 +95,25 @@ impl MembersTo<'_> {
     fn member(&mut self, field: &Field, value: impl Serialize) {
         let Self { to, written } = self;
         *written = written.and_then(|()| {
-            let value = serde_json::to_string(&value).map_err(|_| fmt::Error)?;
             [",\"", field.name(), "\":"].into_iter().try_for_each(|part| to.write_str(part))?;
-            write_escaped(to, &value)
+            serde_json::to_writer(Escaped(to), &value).map_err(|_| fmt::Error)
         });
+    }
+}
+
+/// Writes JSON to a line, without a copy of it.
+struct Escaped<'a, 'w>(&'a mut Writer<'w>);
+
+impl io::Write for Escaped<'_, '_> {
+    /// Writes a part of the JSON, which never ends within a character.
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        let json = str::from_utf8(part).map_err(io::Error::other)?;
+        write_escaped(self.0, json).map_err(io::Error::other)?;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -66,7 +66,8 @@ fn event(route: &str) -> Option<&'static str> {
 
 /// Opens the span of a request, and logs the decision when the response is ready.
 pub(super) async fn log(request: Request, next: Next) -> Response {
-    let Origin { request_id, source } = request.extensions().get().cloned().unwrap_or_default();
+    let origin: Option<&Origin> = request.extensions().get();
+    let (request_id, source) = origin.map(|origin| (&*origin.request_id, &*origin.source)).unwrap_or_default();
     // Absent if the path does not exist: an unknown path may contain anything.
     let route = request.extensions().get().map(MatchedPath::as_str);
     let event = route.and_then(event);

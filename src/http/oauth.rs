@@ -21,23 +21,21 @@ mod userinfo;
 
 /// Builds the routes.
 pub(super) fn router(app: &Arc<App>) -> Router<Arc<App>> {
-    let of_pages = |routes: MethodRouter<Arc<App>>| {
-        only(cors::METHODS, routes.options(cors::preflight)).layer(from_fn(cors::by_origin))
-    };
-    let challenged = |routes: MethodRouter<Arc<App>>| routes.layer(from_fn(cors::challenge));
-    let token = challenged(of_pages(post(token::post)));
+    let of_pages = |routes: MethodRouter<Arc<App>>| only(cors::METHODS, routes.options(cors::preflight));
+    let (challenge, by_origin) = (from_fn(cors::challenge), from_fn(cors::by_origin));
+    let add_nonce = from_fn_with_state(app.clone(), binding::add_nonce);
     Router::new()
-        .route(token::PATH, token.layer(from_fn_with_state(app.clone(), binding::add_nonce)))
-        .route(revoke::PATH, challenged(of_pages(post(revoke::post))))
-        .route(introspect::PATH, challenged(only("POST", post(introspect::post))))
+        .route(token::PATH, of_pages(post(token::post)).layer((add_nonce, challenge.clone(), by_origin.clone())))
+        .route(revoke::PATH, of_pages(post(revoke::post)).layer((challenge.clone(), by_origin)))
+        .route(introspect::PATH, only("POST", post(introspect::post)).layer(challenge))
 }
 
 /// Builds the routes of a deployment with login pages.
 pub(super) fn with_pages(app: &Arc<App>) -> Router<Arc<App>> {
     let routes = get(userinfo::handle).post(userinfo::handle).options(cors::preflight_for_everyone);
-    let routes = only(cors::METHODS_FOR_EVERYONE, routes).layer(map_response(userinfo::headers));
-    let routes = routes.layer(map_response(cors::for_everyone));
-    Router::new().route(userinfo::PATH, routes.layer(from_fn_with_state(app.clone(), binding::add_nonce)))
+    let add_nonce = from_fn_with_state(app.clone(), binding::add_nonce);
+    let layers = (add_nonce, map_response(cors::for_everyone), map_response(userinfo::headers));
+    Router::new().route(userinfo::PATH, only(cors::METHODS_FOR_EVERYONE, routes).layer(layers))
 }
 
 /// Builds the routes of a deployment without login pages. The metadata of every server has an authorization endpoint.

@@ -1,5 +1,6 @@
 //! `src/http`: the endpoints.
 
+mod allocations;
 mod bodies;
 mod cookies;
 mod cors;

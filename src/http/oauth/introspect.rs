@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Serialize;
 
-use super::post::{Body, Post};
+use super::post::{Post, Received};
 use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
@@ -42,8 +41,8 @@ struct Found {
 }
 
 /// Handles an introspection.
-pub(super) async fn post(State(app): State<Arc<App>>, parts: Parts, body: Body) -> Result<Response, Error> {
-    let post = Post::receive(parts, body, defined)?;
+pub(super) async fn post(State(app): State<Arc<App>>, received: Received) -> Result<Response, Error> {
+    let post = Post::receive(received, defined)?;
     let (mut params, credentials) = post.params()?;
     let token = params.require(TOKEN);
     let certificate = post.certificate(&app);

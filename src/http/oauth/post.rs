@@ -1,34 +1,43 @@
 //! A POST of a client: the checks that the token, revocation and introspection endpoints have in common, in their order.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use std::convert::Infallible;
+use std::error::Error as _;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use http_body_util::LengthLimitError;
 
 use crate::app::App;
 use crate::client_auth::Credentials;
 use crate::client_auth::certificate::Certificate;
 use crate::error::Error;
 use crate::grant::Origin;
-use crate::http::request::body::{ContentType, check_encoding};
+use crate::http::request::body::{ContentType, MAX_BYTES, check_encoding};
 use crate::http::request::certificate::certificate;
 use crate::http::request::credentials::credentials;
 use crate::http::request::form::check_query;
 use crate::http::request::origin::origin;
 use crate::params::{Defined, Params};
 
-/// The body of a request, as axum reads it.
-pub(super) type Body = Result<Bytes, BytesRejection>;
+/// A request whose body is in memory, or the error of the body. axum's extractor of `Parts` would clone all of them.
+pub(super) struct Received {
+    pub parts: Parts,
+    pub body: Result<Bytes, Error>,
+}
 
-/// Returns the bytes of a body.
-///
-/// # Errors
-/// `invalid_request`
-pub(super) fn bytes(body: Body) -> Result<Bytes, Error> {
-    body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
-        _ => Error::invalid_request("The body cannot be read."),
-    })
+impl<S: Sync> FromRequest<S> for Received {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        let (parts, body) = request.into_parts();
+        let body = to_bytes(body, MAX_BYTES).await.map_err(|error| match error.source() {
+            Some(source) if source.is::<LengthLimitError>() => Error::body_too_large(),
+            _ => Error::invalid_request("The body cannot be read."),
+        });
+        Ok(Self { parts, body })
+    }
 }
 
 /// A request whose body is not decoded yet.
@@ -44,8 +53,8 @@ impl Post {
     ///
     /// # Errors
     /// `invalid_request`
-    pub fn receive(parts: Parts, body: Body, defined: Defined) -> Result<Self, Error> {
-        let body = bytes(body)?;
+    pub fn receive(Received { parts, body }: Received, defined: Defined) -> Result<Self, Error> {
+        let body = body?;
         check_encoding(&parts.headers)?;
         let content_type = ContentType::of_body(&parts.headers, &body)?;
         check_query(parts.uri.query().unwrap_or_default(), defined)?;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use super::cookie::{self, Cookie};
-use super::post::{Body, Post};
+use super::post::{Post, Received};
 use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
@@ -40,10 +39,9 @@ fn defined(name: &str) -> Option<Param> {
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     Extension(page): Extension<Page>,
-    parts: Parts,
-    body: Body,
+    received: Received,
 ) -> Result<Response, Error> {
-    let post = Post::receive(parts, body, defined)?;
+    let post = Post::receive(received, defined)?;
     let (mut params, credentials) = post.params()?;
     let (token, all_sessions) = (params.take(TOKEN), params.take(ALL_SESSIONS));
     let client = async {

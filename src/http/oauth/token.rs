@@ -3,13 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::State;
-use axum::http::request::Parts;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::binding;
 use super::cookie::{self, Cookie};
-use super::post::{Body, Post};
+use super::post::{Post, Received};
 use crate::app::App;
 use crate::client::GrantType;
 use crate::client_auth::{self, Context, authenticate};
@@ -34,10 +33,9 @@ fn defined(name: &str) -> Option<Param> {
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     Extension(page): Extension<Page>,
-    parts: Parts,
-    body: Body,
+    received: Received,
 ) -> Result<Response, Error> {
-    let post = Post::receive(parts, body, defined)?;
+    let post = Post::receive(received, defined)?;
     let version = token_version(post.headers())?;
     let (mut params, credentials) = post.params()?;
     let grant_type = grant::take_grant_type(&app, &mut params)?;

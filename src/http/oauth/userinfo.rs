@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::binding;
-use super::post::{self, Body};
+use super::post::Received;
 use super::presented::{NOT_OURS, Presented};
 use crate::app::App;
 use crate::client_auth::certificate::{Certificate, of_client};
@@ -52,8 +52,9 @@ struct AccessToken {
 }
 
 /// Handles a request. The first check that fails decides the error.
-pub(super) async fn handle(State(app): State<Arc<App>>, parts: Parts, body: Body) -> Result<Response, Error> {
-    let access_token = access_token(&parts, &post::bytes(body)?)?;
+pub(super) async fn handle(State(app): State<Arc<App>>, received: Received) -> Result<Response, Error> {
+    let Received { parts, body } = received;
+    let access_token = access_token(&parts, &body?)?;
     let presented = Presented::verify(&app, &access_token.text).await?;
     let cnf = presented.as_ref().and_then(|presented| presented.token.cnf());
     let is_bound = matches!(cnf, Some(Confirmation::Jkt(_)));

@@ -189,7 +189,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws_smithy_types", &["aws", "cli"]),
     ("axum", &["gateway", "http", "issuer_keys"]),
     ("bcrypt", &["password_hash"]),
-    ("http_body_util", &["issuer_keys"]),
+    ("http_body_util", &["http", "issuer_keys"]),
     ("hyper_rustls", &["issuer_keys"]),
     ("hyper_util", &["issuer_keys"]),
     ("jsonwebtoken", &["cli", "jwt", "keys", "token"]),
