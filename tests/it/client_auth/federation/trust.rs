@@ -105,6 +105,7 @@ async fn s_1013_times_and_the_client_are_checked_before_a_fetch() {
             (json!({"exp": NOW - 60}), "an expired token"),
             (json!({"exp": null}), "a token without exp"),
             (json!({"exp": "never"}), malformed),
+            (json!({"exp": 9_007_199_254_740_993_u64}), malformed),
             (json!({"iat": NOW - 3_661}), "a token that is older than max_age"),
             (json!({"iat": null}), "a token without iat"),
             (json!({"iat": -1}), malformed),
