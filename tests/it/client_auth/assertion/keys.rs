@@ -136,6 +136,7 @@ async fn s_709_a_record_with_a_malformed_key_is_a_server_error() {
         ("the same kid twice", json!([key.entry("first"), key.entry("first")])),
         ("five keys", json!(five)),
         ("not a list", json!("x")),
+        ("a list of lists", json!([["first", "ES256", key.jwk.to_string(), NOW, NOW + 60]])),
     ] {
         test.change_client(SERVICE.0, &json!({"jwks": jwks}));
         let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;

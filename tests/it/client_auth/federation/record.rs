@@ -64,7 +64,9 @@ async fn s_1012_a_malformed_trust_entry_makes_the_record_malformed() {
         response.assert_error(500, "server_error");
     }
     let entry = federation.entry();
-    let values: Vec<_> = ["id", "issuer", "subject"].iter().map(|name| entry[name].clone()).collect();
+    let set = json!({"keys": [usable]}).to_string();
+    // All members in their order, which serde would read, too.
+    let values = json!(["aaaa0001", entry["issuer"], entry["subject"], super::OWN_ISSUER, {}, 60, set, 1]);
     for client in [
         json!({"federated": entry}),
         json!({"federated": [values]}),
