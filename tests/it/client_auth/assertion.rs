@@ -7,6 +7,7 @@ use testing::{
     APPLICATION, CLIENT_CREDENTIALS, ClientKeyPair, ISSUER, LogLines, NOW, Response, SERVICE, TestApp, form, join_all,
 };
 
+mod form;
 mod keys;
 mod order;
 mod replay;

@@ -46,6 +46,7 @@ fn malformed(key: &Value) -> Vec<Value> {
         json!({"jwks": set(json!("a"))}),
         json!({"jwks": set(key.clone())}),
         json!({"jwks": set(with(usable.clone(), &json!({"d": "AAAA"})))}),
+        json!({"jwks": json!({"keys": [usable, with(usable.clone(), &json!({"d": "AAAA"}))]}).to_string()}),
         json!({"jwks": set(with(usable.clone(), &json!({"use": "enc"})))}),
         json!({"jwks": set(json!({"kty": "oct", "kid": "1", "k": "AAAA"}))}),
         json!({"jwks": format!("{}{}", set(usable.clone()), " ".repeat(8_192))}),
