@@ -101,6 +101,25 @@ async fn every_key_with_the_kid_of_the_token_counts() {
 }
 
 #[tokio::test]
+async fn s_1009_the_key_of_the_issuer_decides_the_algorithm() {
+    let federation = Federation::start().await;
+    let federation = Federation { key: ClientKeyPair::generate("RS256"), ..federation };
+    for (of_key, of_header, status) in [
+        (json!("PS256"), "PS256", 200),
+        (json!("PS256"), "RS256", 401),
+        (json!("RS256"), "PS256", 401),
+        (json!(null), "RS256", 200),
+        (json!(null), "PS256", 200),
+        (json!(null), "ES256", 401),
+    ] {
+        federation.issuer.set_keys(&[with(published(&federation.key, "1"), &json!({"alg": of_key}))]);
+        federation.test.advance_clock(600);
+        let token = federation.token_with(&json!({"alg": of_header, "kid": "1"}), &json!({}));
+        assert_status(&federation.send(&token).await, status);
+    }
+}
+
+#[tokio::test]
 async fn s_1015_at_most_100_issuers_are_remembered() {
     let test = TestApp::start().await;
     let issuer = FakeIssuer::start(&[published(&ClientKeyPair::generate("ES256"), "1")]).await;
