@@ -7,7 +7,7 @@ use countersign::clock::Clock;
 use countersign::store::Created;
 use serde_json::json;
 
-use super::{SHOWN_ONCE, Settings, advice};
+use super::{SHOWN_ONCE, Settings, advice, remind};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::{output, user};
@@ -26,6 +26,9 @@ pub async fn run(
     let (client_id, warnings) = (client.client_id.clone(), advice(&client, deployment));
     let needs_secret = client.token_endpoint_auth_method.is_none() && !no_secret;
     let is_public = client.is_public();
+    if !needs_secret {
+        remind(&client);
+    }
     if let Some(secret) = make(deployment, client, needs_secret).await? {
         output::secret(json, &client_id, &secret)?;
         output::remark(SHOWN_ONCE);

@@ -3,7 +3,7 @@
 use clap::Args;
 use countersign::clock::Clock;
 
-use super::{read, write};
+use super::{read, remind, write};
 use crate::deployment::Deployment;
 use crate::error::Error;
 
@@ -26,5 +26,6 @@ pub async fn run(deployment: &Deployment, json: bool, Options { client_id, entry
     }
     deployment.announce().await?;
     stored.record.updated_at = Some(Clock::System.now());
+    remind(&stored.record);
     write(deployment, json, stored).await
 }
