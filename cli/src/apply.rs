@@ -85,6 +85,9 @@ async fn apply(deployment: &Deployment, step: Step) -> Result<Option<String>, Er
     match step {
         Step::Create(new) => {
             let needs_secret = new.token_endpoint_auth_method.is_none() && new.federated.is_empty();
+            if !needs_secret {
+                client::remind(&new);
+            }
             return client::make(deployment, *new, needs_secret).await;
         }
         Step::Update(stored, _) => drop(deployment.store.replace(&stored).await?),

@@ -170,7 +170,7 @@ async fn read_confidential(
 }
 
 /// Reminds the operator of a client that has no credential.
-fn remind(client: &Client) {
+pub fn remind(client: &Client) {
     if !client.is_public() && !client.has_credential(Clock::System.now()) {
         let id = &client.client_id;
         output::remark(&format!(
