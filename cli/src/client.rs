@@ -169,15 +169,15 @@ async fn read_confidential(
     Ok(stored)
 }
 
-/// Reminds the operator of a client that has no credential.
-pub fn remind(client: &Client) {
-    if !client.is_public() && !client.has_credential(Clock::System.now()) {
-        let id = &client.client_id;
-        output::remark(&format!(
-            "{id} gets no tokens without a credential; add one with `countersign client key add {id} FILE`, or \
-             `countersign client trust add {id}`"
-        ));
-    }
+/// Returns a reminder for a client that has no credential.
+pub fn reminder(client: &Client) -> Option<String> {
+    let id = &client.client_id;
+    (!client.is_public() && !client.has_credential(Clock::System.now())).then(|| {
+        format!(
+            "{id} gets no tokens without a credential; add one with `countersign client key add` or `countersign \
+             client trust add`"
+        )
+    })
 }
 
 fn not_found(client_id: &str) -> Error {

@@ -7,7 +7,7 @@ use countersign::clock::Clock;
 use countersign::issuer_keys::Fetcher;
 use countersign::jwt::{JwkSet, Jwt};
 
-use super::{read, remind, write};
+use super::{read, reminder, write};
 use crate::Outcome;
 use crate::deployment::Deployment;
 use crate::error::Error;
