@@ -153,8 +153,7 @@ async fn the_demo_api_checks_the_proof_of_a_bound_token() {
         send(request.to("POST", &local.url)).await.2["access_token"].as_str().unwrap().to_owned()
     };
     let token = async |scope: &str, proof: Option<&str>| {
-        let headers: Vec<_> = proof.map(|proof| ("dpop", proof)).into_iter().collect();
-        requested(&[("scope", scope)], &headers).await
+        requested(&[("scope", scope)], proof.map(|proof| ("dpop", proof)).as_slice()).await
     };
     let scope = ("scope", "demo:read");
     let other_audience = requested(&[scope, ("resource", "https://other.example")], &[]).await;
