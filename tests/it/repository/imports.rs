@@ -202,7 +202,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("scrypt", &["password_hash"]),
     ("serde_dynamo", &["client", "redirect_uri", "resource", "scope", "store"]),
     ("serde_path_to_error", &["cli", "client", "store"]),
-    ("tower", &["issuer_keys"]),
+    ("tower", &["gateway", "issuer_keys"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),
