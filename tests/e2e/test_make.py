@@ -194,7 +194,7 @@ def test_watch_serves_requests_rebuilds_after_a_change_and_stops(tmp_path):
         def restarted():
             return [process for process in command.running("api") if process.pid != function.pid]
 
-        with touched(ROOT / "src/lib.rs"):
+        with touched(ROOT / "src/bin/api.rs"):
             command.wait_for(restarted)
         assert "access_token" in run_curl(requests[0])
         # On a busy machine the watcher may start the function twice for one change.

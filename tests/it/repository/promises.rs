@@ -93,14 +93,14 @@ fn each_promise_has_a_test_that_runs_and_each_test_of_a_promise_has_its_promise(
     assert_eq!(promised, tested);
 }
 
-/// `cargo test` ignores `faults/table.rs`, and the measurements of `throttle/`. `make faults` runs them.
+/// `cargo test` ignores `faults/table.rs`, and the measurements of `throttle/`. `tools/faults` runs them.
 #[test]
 fn ignored_tests_run_in_ci() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored faults::table::"));
     assert!(read("tools/faults").contains("cargo test --test it -- --nocapture --ignored --test-threads=1 throttle::"));
     assert!(read("Makefile").contains("tools/faults $(RACES)\n"));
-    assert!(read(".ci/run").contains("\nmake faults RACES="));
+    assert!(read(".ci/run").contains(" tools/faults faults::processes faults::pages\n"));
 }
 
 #[test]
