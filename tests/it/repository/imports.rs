@@ -163,6 +163,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "aws_lc_rs",
         &[
+            "cli",
             "consent",
             "client_auth",
             "dpop",
