@@ -19,6 +19,7 @@ mod client_key;
 mod grant_type;
 mod https_url;
 mod metadata;
+mod records;
 mod revoked_serials;
 mod rules;
 mod trust;
@@ -50,13 +51,13 @@ pub struct Client {
     #[serde(default, deserialize_with = "for_people")]
     pub name: Option<String>,
     /// The secrets. Each active one authenticates the client.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "records::from_maps")]
     pub secrets: Vec<Secret>,
     /// The public keys. Each active one verifies the client's assertions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "records::from_maps")]
     pub jwks: Vec<ClientKey>,
     /// The workloads of other issuers that may authenticate as the client.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "trust::from_maps")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "records::from_maps")]
     pub federated: Vec<Trust>,
     /// True if an assertion of the client may name the called endpoint, or the token endpoint, as its audience.
     #[serde(default, skip_serializing_if = "is_false")]

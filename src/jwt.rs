@@ -20,7 +20,7 @@ pub const CLOCK_SKEW: u64 = 60;
 /// The largest depth of a header or of claims of others.
 const MAX_DEPTH: usize = 8;
 /// The largest time. Every JSON library preserves integers up to this one exactly.
-const MAX_TIME: f64 = 9_007_199_254_740_992.0;
+const MAX_TIME: u64 = 1 << 53;
 
 /// The parts of a signed JWT in compact serialization (RFC 7515 section 3.1), not decoded.
 #[derive(Clone, Copy)]
@@ -105,9 +105,10 @@ impl<'a> Jwt<'a> {
     /// The reason if the claim is not a number from 0 to 2^53. It is only logged.
     pub fn time(&self, name: &str) -> Result<Option<u64>, &'static str> {
         let Some(value) = self.claim(name) else { return Ok(None) };
-        let seconds = value.as_f64().filter(|seconds| (0.0..=MAX_TIME).contains(seconds));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 2^53")]
-        seconds.map(|seconds| Some(seconds as u64)).ok_or("a time that is not a number from 0 to 2^53")
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative; saturates")]
+        let whole = |seconds: f64| (seconds >= 0.0).then_some(seconds as u64);
+        let seconds = value.as_u64().or_else(|| value.as_f64().and_then(whole)).filter(|seconds| *seconds <= MAX_TIME);
+        seconds.map(Some).ok_or("a time that is not a number from 0 to 2^53")
     }
 
     /// Returns true if `aud` is exactly this audience, as a string or in an array that has nothing else.

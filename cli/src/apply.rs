@@ -85,7 +85,12 @@ async fn apply(deployment: &Deployment, step: Step) -> Result<Option<String>, Er
     match step {
         Step::Create(new) => {
             let needs_secret = new.token_endpoint_auth_method.is_none() && new.federated.is_empty();
-            return client::make(deployment, *new, needs_secret).await;
+            let reminder = client::reminder(&new).filter(|_| !needs_secret);
+            let secret = client::make(deployment, *new, needs_secret).await?;
+            if let Some(reminder) = reminder {
+                output::remark(&reminder);
+            }
+            return Ok(secret);
         }
         Step::Update(stored, _) => drop(deployment.store.replace(&stored).await?),
         Step::Describe(change, _) => change.write(deployment).await?,

@@ -27,6 +27,7 @@ mod view;
 pub use advice::advice;
 pub use create::{check_new_id, check_owner, make};
 use settings::Settings;
+pub use trust::check_issuer;
 use view::{View, show};
 
 const SHOWN_ONCE: &str = "the secret is not shown again; store it now";
@@ -150,6 +151,33 @@ async fn enable(deployment: &Deployment, json: bool, client_id: &str, enabled: b
 async fn read(deployment: &Deployment, client_id: &str) -> Result<Stored<Client>, Error> {
     let stored = deployment.store.stored(client_id).await?;
     stored.ok_or_else(|| not_found(client_id))
+}
+
+/// Reads a client that can have these credentials: any client that is not public.
+async fn read_confidential(
+    deployment: &Deployment,
+    client_id: &str,
+    credentials: &str,
+) -> Result<Stored<Client>, Error> {
+    let stored = read(deployment, client_id).await?;
+    if stored.record.is_public() {
+        return Err(Error::new(format!(
+            "{client_id} is a public client, which has no {credentials}; for a client with {credentials}: \
+             `countersign client update {client_id} --unset token-endpoint-auth-method`"
+        )));
+    }
+    Ok(stored)
+}
+
+/// Returns a reminder for a client that has no credential.
+pub fn reminder(client: &Client) -> Option<String> {
+    let id = &client.client_id;
+    (!client.is_public() && !client.has_credential(Clock::System.now())).then(|| {
+        format!(
+            "{id} gets no tokens without a credential; add one with `countersign client key add` or `countersign \
+             client trust add`"
+        )
+    })
 }
 
 fn not_found(client_id: &str) -> Error {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::deployment::{Stack, Target};
 use crate::error::Error;
+use crate::output::counted;
 use crate::{Outcome, output};
 
 mod clients;
@@ -151,11 +152,6 @@ impl Finding {
             None => line,
         }
     }
-}
-
-/// Returns a count with its noun.
-fn counted(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Returns the first names of a list, and the number of the others.

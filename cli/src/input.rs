@@ -13,14 +13,25 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// Reads the text of a file, or of stdin if the name is `-`.
 pub fn text(name: &str) -> Result<String, Error> {
-    let mut text = String::new();
-    let source: Box<dyn Read> = if name == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(name).map_err(|error| Error::new(format!("{name}: {error}")))?)
+    let shown = shown(name);
+    let cannot_read = |error: io::Error| match error.kind() {
+        io::ErrorKind::InvalidData => Error::new(format!("{shown} is not text; write the key or certificate as PEM")),
+        _ => Error::new(format!("cannot read {shown}: {error}")),
     };
-    source.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(|error| Error::new(format!("{name}: {error}")))?;
-    Ok(text)
+    let mut text = String::new();
+    let source: Box<dyn Read> =
+        if name == "-" { Box::new(io::stdin()) } else { Box::new(File::open(name).map_err(cannot_read)?) };
+    let bytes = source.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(cannot_read)?;
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= MAX_FILE_BYTES) {
+        Ok(text)
+    } else {
+        Err(Error::new(format!("{shown} has more than 64 KiB; a key or a certificate is smaller")))
+    }
+}
+
+/// Returns the name of a file for messages.
+pub fn shown(name: &str) -> &str {
+    if name == "-" { "stdin" } else { name }
 }
 
 /// Prompts for confirmation, unless `--yes` was given.
@@ -115,7 +126,7 @@ pub fn scope(option: &str, text: &str) -> Result<String, String> {
 }
 
 /// Quotes a word for a shell, if necessary.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":._-/".contains(&byte);
     if word.bytes().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -112,3 +112,8 @@ pub fn list(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let words: Vec<_> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
     if words.is_empty() { "-".to_owned() } else { words.join(" ") }
 }
+
+/// Returns a count with its noun.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}

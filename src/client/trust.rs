@@ -1,8 +1,7 @@
 //! Trust entries: the workloads of other issuers that may authenticate as the client. The attribute `federated`.
 
-use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::for_people;
 use crate::jwt::{JwkSet, NotUsable};
@@ -176,10 +175,4 @@ pub(super) fn kept(new: Vec<Trust>, old: &[Trust], now: u64) -> Vec<Trust> {
         None => Trust { id: Some(short_id()), created_at: Some(now), ..new },
     };
     new.into_iter().map(keep).collect()
-}
-
-/// Reads a list of records. serde reads a record also from a list of values, which is not its stored form.
-pub(super) fn from_maps<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let maps = Vec::<Map<String, Value>>::deserialize(deserializer)?;
-    maps.into_iter().map(|map| T::deserialize(Value::Object(map)).map_err(D::Error::custom)).collect()
 }

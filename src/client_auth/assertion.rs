@@ -95,13 +95,9 @@ fn prove(app: &App, client: &Client, jwt: &Jwt<'_>, context: Context<'_>) -> Res
     }
     let now = app.clock.now();
     let key = signer(client, jwt, now).ok_or("no key of the client verifies the assertion")?;
-    let span = tracing::Span::current();
-    span.record("secret_id", &key.kid);
-    if !jwt.is_only_for(&app.config.issuer) {
-        if !client.legacy_audience || !is_for_endpoint(jwt, &app.config.issuer, context.endpoint) {
-            return Err("an assertion for another audience");
-        }
-        span.record("legacy_audience", true);
+    let is_legacy = !jwt.is_only_for(&app.config.issuer);
+    if is_legacy && !(client.legacy_audience && is_for_endpoint(jwt, &app.config.issuer, context.endpoint)) {
+        return Err("an assertion for another audience");
     }
     let expires_at = jwt.time("exp")?.ok_or("an assertion without exp")? + CLOCK_SKEW;
     if expires_at <= now {
@@ -114,6 +110,11 @@ fn prove(app: &App, client: &Client, jwt: &Jwt<'_>, context: Context<'_>) -> Res
     jwt.is_not_ahead("nbf", now)?;
     let jti = jwt.text("jti").filter(|jti| (1..=MAX_JTI_BYTES).contains(&jti.len()));
     let jti = jti.ok_or("an assertion without a jti of 1 to 256 bytes")?;
+    let span = tracing::Span::current();
+    span.record("secret_id", &key.kid);
+    if is_legacy {
+        span.record("legacy_audience", true);
+    }
     Ok(Used::new(&client.client_id, jti, expires_at, now))
 }
 

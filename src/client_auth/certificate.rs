@@ -130,7 +130,7 @@ pub(super) fn prove(client: &Client, certificate: Result<&Certificate, &'static 
         client.tls_client_auth_san_dns.as_ref().map(|name| certificate.dns_names.contains(name)),
         client.tls_client_auth_san_uri.as_ref().map(|uri| certificate.uris.contains(uri)),
     ];
-    if names.iter().all(Option::is_none) || names.contains(&Some(false)) {
+    if !names.contains(&Some(true)) || names.contains(&Some(false)) {
         return Err("a certificate with another name");
     }
     if client.tls_client_auth_issuer_dn.as_ref().is_some_and(|issuer| *issuer != certificate.issuer) {

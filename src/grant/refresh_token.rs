@@ -67,11 +67,11 @@ impl Request {
 }
 
 /// Step 2. The cookie is read after the client is authenticated, so its login costs one more round trip.
-async fn presented(app: &App, request: Request, caller: &Caller) -> Result<Found, Error> {
-    match (request.found, &caller.cookie) {
+async fn presented(app: &App, (found, at): (Option<Found>, u64), caller: &Caller) -> Result<Found, Error> {
+    match (found, &caller.cookie) {
         (Some(found), _) if !caller.client.refresh_token_cookie => Ok(found),
         (Some(_), _) => Err(Error::invalid_request("The refresh token of this client is in its cookie.")),
-        (None, Some(token)) => Ok(find(app, token, request.received_at).await),
+        (None, Some(token)) => Ok(find(app, token, at).await),
         (None, None) if caller.client.refresh_token_cookie => Err(reject("no cookie")),
         (None, None) => Err(REFRESH_TOKEN.missing()),
     }
@@ -92,10 +92,9 @@ async fn find(app: &App, token: &str, at: u64) -> Found {
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
     let Caller { client, version, cnf, .. } = caller;
     // A client that tries again within the grace must not lose the login because our read was slow.
-    let now = request.received_at;
-    let (requested, resources) = (request.scope.clone(), request.resources.clone());
-    let found = presented(app, request, caller).await?;
-    let requested = requested.as_deref().map(|scope| client.scope(Some(scope)));
+    let Request { scope, resources, found, received_at: now } = request;
+    let found = presented(app, (found, now), caller).await?;
+    let requested = scope.as_deref().map(|scope| client.scope(Some(scope)));
     let requested = requested.transpose().map_err(|error| Error::invalid_scope(error, "the client"))?;
     let resource = caller.resource(app, &resources)?;
     let (used, StoredLogin { family, records }) =

@@ -28,6 +28,8 @@ pub enum Flow {
     Assertion,
     /// An application refreshes a login with an assertion.
     AssertionRefresh,
+    /// A service with a token of an issuer, whose keys are in the record.
+    Federated,
     /// The start of an execution environment, and its first request.
     ColdStart,
     /// The request starts a concurrent reload of the signing keys.
@@ -97,6 +99,7 @@ pub const FLOWS: &[Flow] = &[
     Flow::ClientCredentials,
     Flow::Assertion,
     Flow::AssertionRefresh,
+    Flow::Federated,
     Flow::ColdStart,
     Flow::Reload,
     Flow::Resume,
@@ -146,12 +149,13 @@ impl Flow {
         }
     }
 
-    /// Returns true if the caller presents an access token or an assertion, which is valid only by the clock.
+    /// Returns true if the caller presents a JWT, which is valid only by the clock.
     pub fn presents_jwt(self) -> bool {
         matches!(
             self,
             Self::Assertion
                 | Self::AssertionRefresh
+                | Self::Federated
                 | Self::RevokeServiceToken
                 | Self::Introspect
                 | Self::IntrospectServiceToken
@@ -273,6 +277,7 @@ impl Flow {
     async fn prepare(self, test: &TestApp) -> Option<String> {
         match self {
             Self::Assertion => send::put_keys(test, SERVICE.0),
+            Self::Federated => send::put_trust(test),
             Self::Reload => test.advance_clock(250),
             Self::Resume | Self::ResumeImportedHash => test.advance_clock(1000),
             Self::DisabledClient => {

@@ -71,7 +71,7 @@ def test_the_mtls_parameters_are_set_together(translated):
     ("MtlsCertificateArn", ["", MTLS["MtlsCertificateArn"]], ["certificate", "arn:aws:iam::1:x"]),
     ("MtlsOwnershipCertificateArn", ["", MTLS["MtlsCertificateArn"]], ["certificate", "arn:aws:iam::1:x"]),
     ("MtlsTruststoreUri", ["", "s3://my-bucket/a/trust.pem"], ["https://a.s3.amazonaws.com/b", "s3://a", "s3://abc/", "s3://A_b/c"]),
-    ("MtlsTruststoreVersion", ["", "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY".replace("+", "_")], ["a b", "a/b"]),
+    ("MtlsTruststoreVersion", ["", "3/L4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"], ["a b", "a#b"]),
 ])
 def test_an_mtls_parameter_accepts_only_valid_values(translated, name, valid, invalid):
     pattern = translated["Parameters"][name]["AllowedPattern"]

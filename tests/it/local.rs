@@ -123,7 +123,7 @@ async fn send(request: Request<Body>) -> (u16, HeaderMap, Value) {
 async fn the_demo_api_checks_the_proof_of_a_bound_token() {
     let client = json!({
         "client_id": "reader", "enabled": true, "grant_types": ["client_credentials"], "scopes": ["demo:read", "other"],
-        "secrets": [{"id": "1", "secret": "cs_reader"}],
+        "secrets": [{"id": "1", "secret": "cs_reader"}], "resources": ["https://other.example"],
     });
     let records = file("records.json", &json!({"clients": [client], "users": []}).to_string());
     let local = Local::start_with("--records", &records).await;
@@ -147,11 +147,17 @@ async fn the_demo_api_checks_the_proof_of_a_bound_token() {
         let ath = access_token_hash(token);
         key.proof_of(&json!({"jti": jti, "htm": method, "htu": url, "iat": 0, "nonce": nonce, "ath": ath}))
     };
-    let token = async |scope: &str, proof: Option<&str>| {
-        let request = form(&[("grant_type", "client_credentials"), ("scope", scope)]).basic("reader", "cs_reader");
-        let request = proof.into_iter().fold(request, |request, proof| request.header("dpop", proof));
+    let requested = async |params: &[(&str, &str)], headers: &[(&str, &str)]| {
+        let request = form(&[&[("grant_type", "client_credentials")], params].concat()).basic("reader", "cs_reader");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         send(request.to("POST", &local.url)).await.2["access_token"].as_str().unwrap().to_owned()
     };
+    let token = async |scope: &str, proof: Option<&str>| {
+        requested(&[("scope", scope)], proof.map(|proof| ("dpop", proof)).as_slice()).await
+    };
+    let scope = ("scope", "demo:read");
+    let other_audience = requested(&[scope, ("resource", "https://other.example")], &[]).await;
+    let version_1 = requested(&[scope], &[("accept", "application/json; version=1")]).await;
     let bound = token("demo:read", Some(&proof("1", "POST", ""))).await;
     let (plain, other) = (token("demo:read", None).await, token("other", None).await);
     let [with_dpop, with_bearer] = ["DPoP", "Bearer"].map(|scheme| format!("{scheme} {bound}"));
@@ -167,6 +173,8 @@ async fn the_demo_api_checks_the_proof_of_a_bound_token() {
         (&plain_with_bearer, &"x".to_owned(), 200, None),
         (&plain_with_dpop, &proof("7", "GET", &plain), 401, Some("invalid_token")),
         (&format!("Bearer {other}"), &"x".to_owned(), 403, Some("insufficient_scope")),
+        (&format!("Bearer {other_audience}"), &"x".to_owned(), 401, Some("invalid_token")),
+        (&format!("Bearer {version_1}"), &"x".to_owned(), 401, Some("invalid_token")),
         (&"Bearer x".to_owned(), &"x".to_owned(), 401, Some("invalid_token")),
     ] {
         let (found, headers, body) = get("/demo/vehicles", &[("authorization", authorization), ("dpop", proof)]).await;

@@ -7,7 +7,7 @@ use countersign::clock::Clock;
 use countersign::store::Created;
 use serde_json::json;
 
-use super::{SHOWN_ONCE, Settings, advice};
+use super::{SHOWN_ONCE, Settings, advice, reminder};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::{output, user};
@@ -23,9 +23,12 @@ pub async fn run(
     settings.metadata()?.write_to(&mut client, now)?;
     check_owner(&user::owners(deployment).await?, &client.client_id)?;
     deployment.announce().await?;
-    let (client_id, warnings) = (client.client_id.clone(), advice(&client, deployment));
+    let (client_id, mut warnings) = (client.client_id.clone(), advice(&client, deployment));
     let needs_secret = client.token_endpoint_auth_method.is_none() && !no_secret;
     let is_public = client.is_public();
+    if !needs_secret {
+        warnings.extend(reminder(&client));
+    }
     if let Some(secret) = make(deployment, client, needs_secret).await? {
         output::secret(json, &client_id, &secret)?;
         output::remark(SHOWN_ONCE);

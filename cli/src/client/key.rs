@@ -3,7 +3,6 @@
 use clap::Subcommand;
 use countersign::client::{Client, ClientKey, MAX_CLIENT_KEYS};
 use countersign::clock::Clock;
-use countersign::store::Stored;
 
 use crate::deployment::Deployment;
 use crate::error::Error;
@@ -47,22 +46,20 @@ pub async fn run(deployment: &Deployment, json: bool, command: Command) -> Resul
     }
 }
 
-/// Adds a key to the record that was read, and writes it.
-async fn add_to(deployment: &Deployment, stored: &mut Stored<Client>, key: ClientKey) -> Result<(), Error> {
+/// Adds a key to the record of a client. Writes nothing.
+fn add_to(client: &mut Client, key: ClientKey) -> Result<(), Error> {
     let now = Clock::System.now();
-    let client_id = stored.record.client_id.clone();
-    if let Some(same) = stored.record.jwks.iter().find(|other| other.kid == key.kid) {
+    let client_id = client.client_id.clone();
+    if let Some(same) = client.jwks.iter().find(|other| other.kid == key.kid) {
         let kid = &same.kid;
         return Err(Error::new(format!("{client_id} already has a key {kid:?}; retire it first, or give --kid")));
     }
-    if !stored.record.take_key(key, now) {
+    if !client.take_key(key, now) {
         return Err(Error::new(format!(
             "{client_id} has {MAX_CLIENT_KEYS} active keys; retire one with `countersign client key retire`"
         )));
     }
-    stored.record.check()?;
-    stored.record.updated_at = Some(now);
-    deployment.announce().await?;
-    deployment.store.replace(stored).await?;
+    client.check()?;
+    client.updated_at = Some(now);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `countersign client list`.
 
-use countersign::client::{Client, GrantType, MAX_ACTIVE_SECRETS};
+use countersign::client::{Client, GrantType};
 use countersign::clock::Clock;
 use countersign::store::{StoreError, Stored};
 
@@ -28,7 +28,10 @@ pub async fn run(deployment: &Deployment, json: bool) -> Result<Outcome, Error> 
         if clients.is_empty() {
             return "No clients. Create one with `countersign client create`.".to_owned();
         }
-        output::table(&["CLIENT", "STATE", "GRANTS", "SECRETS", "NAME"], clients.iter().map(|client| row(client, now)))
+        output::table(
+            &["CLIENT", "STATE", "GRANTS", "CREDENTIALS", "NAME"],
+            clients.iter().map(|client| row(client, now)),
+        )
     })?;
     Ok(outcome)
 }
@@ -38,13 +41,22 @@ fn row(client: &Client, now: u64) -> Vec<String> {
         client.client_id.clone(),
         if client.enabled { "enabled" } else { "disabled" }.to_owned(),
         output::list(client.grant_types.iter().copied().map(GrantType::as_str)),
-        if client.is_public() {
-            "public".to_owned()
-        } else {
-            let keys = client.jwks.iter().filter(|key| key.is_active(now)).count();
-            let keys = if keys == 0 { String::new() } else { format!(" + {keys} keys") };
-            format!("{} of {MAX_ACTIVE_SECRETS}{keys}", client.accepted_secrets(now).count())
-        },
+        credentials(client, now),
         client.name.clone().unwrap_or_default(),
     ]
+}
+
+/// Returns the credentials that authenticate a client at `now`.
+fn credentials(client: &Client, now: u64) -> String {
+    if client.is_public() {
+        return "public".to_owned();
+    }
+    if client.uses_certificate() {
+        return "certificate".to_owned();
+    }
+    let keys = client.jwks.iter().filter(|key| key.is_active(now)).count();
+    let counts =
+        [(client.accepted_secrets(now).count(), "secret"), (keys, "key"), (client.federated.len(), "workload")];
+    let parts: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).map(|(n, of)| output::counted(*n, of)).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(" + ") }
 }

@@ -14,7 +14,7 @@ pub struct Options {
     client_id: String,
     /// The id of the secret, from `client show`
     secret_id: String,
-    /// Do not prompt for confirmation, even if it is the last active secret
+    /// Do not prompt for confirmation, even if the client has no other credential
     #[arg(long)]
     yes: bool,
 }
@@ -30,8 +30,8 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
         return Err(Error::new(format!("{client_id} has no secret with this id; see `countersign client show`")));
     }
     deployment.announce().await?;
-    if stored.record.active_secrets(now).next().is_none() {
-        let question = format!("Retire the last active secret of {client_id}? The client will get no tokens.");
+    if !stored.record.has_credential(now) {
+        let question = format!("Retire the last active credential of {client_id}? The client will get no tokens.");
         input::confirm(*yes, &question)?;
     }
     stored.record.updated_at = Some(now);

@@ -3,7 +3,7 @@
 use countersign::client::{MAX_ACTIVE_SECRETS, Secret};
 use countersign::clock::Clock;
 
-use super::{SHOWN_ONCE, read};
+use super::{SHOWN_ONCE, read_confidential};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::output;
@@ -11,13 +11,7 @@ use crate::output;
 /// Adds a secret. The other secret expires in `expires_in` seconds.
 pub async fn run(deployment: &Deployment, json: bool, client_id: &str, expires_in: u64) -> Result<(), Error> {
     let now = Clock::System.now();
-    let mut stored = read(deployment, client_id).await?;
-    if stored.record.is_public() {
-        return Err(Error::new(format!(
-            "{client_id} is a public client, which has no secrets; for a client with secrets: \
-             `countersign client update {client_id} --unset token-endpoint-auth-method`"
-        )));
-    }
+    let mut stored = read_confidential(deployment, client_id, "secrets").await?;
     if stored.record.token_endpoint_auth_method.is_some() {
         return Err(Error::new(format!(
             "{client_id} has to authenticate by another method than a secret; to accept secrets, too: \

@@ -7,7 +7,7 @@ use countersign::clock::Clock;
 use countersign::issuer_keys::Fetcher;
 use countersign::jwt::{JwkSet, Jwt};
 
-use super::{read, write};
+use super::{read, reminder, write};
 use crate::Outcome;
 use crate::deployment::Deployment;
 use crate::error::Error;
@@ -76,6 +76,23 @@ async fn check<'a>(deployment: &Deployment, client: &'a Client, token: &str) -> 
         None => candidate.is_signed_with(&keys(issuer, trust).await?),
     };
     if is_signed { Ok(trust) } else { Err(federation::NOT_SIGNED.to_owned()) }
+}
+
+/// Rejects an issuer whose tokens would never be accepted.
+pub fn check_issuer(own_issuer: &str, trust: &Trust) -> Result<(), Error> {
+    let issuer = trust.issuer.as_str();
+    if issuer == own_issuer {
+        return Err(Error::new(
+            "the issuer is this deployment, whose tokens prove no workload; trust the platform's issuer",
+        ));
+    }
+    if trust.jwks.is_none() && !Fetcher::new(own_issuer).may_fetch(issuer) {
+        let reason = "keys are fetched only by https from a host name";
+        return Err(Error::new(format!(
+            "{reason}, not from {issuer}; add the key set (--jwks FILE, or jwks in a file)"
+        )));
+    }
+    Ok(())
 }
 
 async fn keys(issuer: &str, trust: &Trust) -> Result<JwkSet, String> {

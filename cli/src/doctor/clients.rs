@@ -3,15 +3,17 @@
 use std::collections::{BTreeSet, HashSet};
 
 use countersign::client::{Client, GrantType, IssuerUrl, Trust};
+use countersign::config::Config;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
 use countersign::redirect_uri::RedirectUri;
 use countersign::store::{StoreError, Stored};
 use url::Url;
 
 use super::tally::{Tally, malformed};
-use super::{Finding, Level, counted};
+use super::{Finding, Level};
 use crate::deployment::{DAY, Deployment};
 use crate::error::Error;
+use crate::output::counted;
 
 const CHECK: &str = "clients";
 const DELETE: &str = "fix it in the table, or delete it: `countersign client delete ID`";
@@ -36,7 +38,7 @@ pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, Clients)
                 let client = client.record;
                 let problems = problems(&client, now).into_iter().chain(browser_problems(&client, issuer.as_ref()));
                 let problems = problems.chain(login_page_problems(&client, deployment.config.pages.is_some()));
-                let problems = problems.chain(machine_problems(&client, &deployment.config.issuer));
+                let problems = problems.chain(machine_problems(&client, &deployment.config));
                 for (_, description, fix) in problems.filter(|(is_so, ..)| client.enabled && *is_so) {
                     tally.add((Level::Warning, description.to_owned(), fix), &client_id);
                 }
@@ -87,10 +89,11 @@ fn problems(client: &Client, now: u64) -> [Problem; 7] {
         (
             !client.has_credential(now) && !client.is_public(),
             "no active credential, so no tokens",
-            "`countersign client rotate-secret ID`, or `countersign client disable ID`",
+            "`countersign client rotate-secret ID`, `client key add` or `client trust add`, or `client disable ID`",
         ),
         (
             client.jwks.is_empty()
+                && client.federated.is_empty()
                 && !active.is_empty()
                 && active.iter().all(|secret| secret.expires_at.is_some_and(expires_soon)),
             "the last active secret expires within 7 days",
@@ -171,9 +174,21 @@ fn login_page_problems(client: &Client, are_on: bool) -> [Problem; 4] {
 }
 
 /// Checks if the client authenticates as strictly as it can.
-fn machine_problems(client: &Client, issuer: &str) -> [Problem; 3] {
+fn machine_problems(client: &Client, config: &Config) -> [Problem; 5] {
+    let issuer = &config.issuer;
     let is_other = |trust: &Trust| trust.audience.as_ref().is_some_and(|audience| audience.as_str() != issuer);
+    let needs_certificate = client.uses_certificate() || client.tls_client_certificate_bound_access_tokens;
     [
+        (
+            needs_certificate && config.mtls_domain.is_none(),
+            "a certificate is required, but MtlsDomainName is empty, so no tokens",
+            "deploy the stack with MtlsDomainName, or remove --auth-method tls_client_auth and --cert-bound",
+        ),
+        (
+            client.federated.iter().any(|trust| trust.issuer.as_str() == issuer),
+            "a trust entry for the issuer of this deployment, whose tokens are never accepted",
+            "`countersign client trust remove ID ENTRY`, and trust the platform's issuer",
+        ),
         (
             !client.federated.is_empty() && !client.secrets.is_empty(),
             "secrets beside trust entries, so a stolen secret works",

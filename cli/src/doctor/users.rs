@@ -7,9 +7,10 @@ use countersign::store::{StoreError, Stored};
 use countersign::user::{User, Username};
 
 use super::tally::{Tally, malformed};
-use super::{Finding, Level, counted};
+use super::{Finding, Level};
 use crate::deployment::Deployment;
 use crate::error::Error;
+use crate::output::counted;
 
 const CHECK: &str = "users";
 const DELETE: &str = "fix it in the table, or delete it: `countersign user delete USERNAME`";

@@ -72,6 +72,9 @@ pub async fn steps(
         output::remark(&format!("not in the file, not changed: {}", ids.join(", ")));
     }
     for client in steps.iter().filter_map(Step::client) {
+        let own_issuer = &deployment.config.issuer;
+        let checked = client.federated.iter().try_for_each(|trust| client::check_issuer(own_issuer, trust));
+        checked.map_err(|error| Error::new(format!("{}: {}", client.client_id, error.message())))?;
         for warning in client::advice(client, deployment) {
             output::remark(&warning);
         }

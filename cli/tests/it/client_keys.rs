@@ -64,11 +64,15 @@ async fn a_key_is_added_from_a_jwk_a_set_and_a_pem_and_its_assertions_are_accept
     let listed = line.json(&["client", "key", "list", SERVICE.0]).await;
     assert_eq!((&listed[3]["alg"], listed.as_array().unwrap().len()), (&json!("PS256"), 4));
     assert_eq!(listed[2]["kid"].as_str().unwrap().len(), 43);
-    assert!(line.run(&["client", "list"]).await.out.contains("1 of 2 + 4 keys"));
+    assert_eq!(listed[1]["jwk"]["crv"], "P-384");
+    assert!(line.run(&["client", "list"]).await.out.contains("1 secret + 4 keys"));
 
     add(&pem(&pairs[2]), &["--kid", "five"]).await.assert(1, "has 4 active keys; retire one");
     add(&pairs[0].jwk.to_string(), &["--kid", "one"]).await.assert(1, "already has a key \"one\"");
     assert_eq!(keys(&test), stored);
+    for kid in ["", "a\tb"] {
+        add(&pem(&pairs[2]), &["--kid", kid]).await.assert(2, "is not empty and has no control characters");
+    }
 }
 
 #[tokio::test]
@@ -79,6 +83,9 @@ async fn a_private_key_and_other_files_are_rejected() {
     private["d"] = json!("AA");
     let short = json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"});
     let two = json!({"keys": [{}, {}]});
+    // A key of secp256k1, whose coordinates have the size of those of P-256.
+    let other_curve = "-----BEGIN PUBLIC KEY-----\nMFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAECxzxsVBFhUDQj9TfeDWRwV9Hv9W5MEEV\n\
+        qrbDxbLLDBEDAJS+czA6XtpJ/sOYlGpki7aqUozbg7KGo6vOp2MbRQ==\n-----END PUBLIC KEY-----\n";
     for (text, said) in [
         (private.to_string(), "has a private key, which must stay with the client"),
         (testing::p256_pem(), "has a private key, which must stay with the client"),
@@ -86,6 +93,7 @@ async fn a_private_key_and_other_files_are_rejected() {
         (json!({"kty": "oct", "k": "AA"}).to_string(), "not a usable key"),
         (short.to_string(), "do not have the size of the curve"),
         (two.to_string(), "has 2 keys"),
+        (other_curve.to_owned(), "it is not on the curve P-256 or P-384"),
         (json!({"keys": []}).to_string(), "has 0 keys"),
         ("{".to_owned(), "is neither a JWK"),
         ("hello".to_owned(), "is neither a JWK"),
@@ -94,10 +102,30 @@ async fn a_private_key_and_other_files_are_rejected() {
         let path = file("key", &text);
         line.run(&["client", "key", "add", SERVICE.0, path.to_str().unwrap()]).await.assert(1, said);
     }
-    line.run(&["client", "key", "add", SERVICE.0, "/no/such/file"]).await.assert(1, "/no/such/file: ");
+    for (path, said) in [("/no/such/file", "cannot read /no/such/file: "), ("/dev", "cannot read /dev: Is a directory")]
+    {
+        line.run(&["client", "key", "add", SERVICE.0, path]).await.assert(1, said);
+    }
+    let large = file("key", &"{".repeat(64 * 1024 + 1));
+    line.run(&["client", "key", "add", SERVICE.0, large.to_str().unwrap()]).await.assert(1, "has more than 64 KiB");
+    fs::write(&large, [0x30, 0x82, 0xff]).unwrap();
+    line.run(&["client", "key", "add", SERVICE.0, large.to_str().unwrap()]).await.assert(1, "is not text");
     let path = file("key", &ClientKeyPair::generate("ES256").jwk.to_string());
     let wrong = ["client", "key", "add", SERVICE.0, path.to_str().unwrap(), "--alg", "RS256"];
     line.run(&wrong).await.assert(1, "the key does not sign by RS256");
+    // The command for the public half names the file and the client.
+    let path = file("a private key", &testing::p256_pem());
+    let said = format!("`openssl pkey -in '{}' -pubout | countersign client key add {} -`", path.display(), SERVICE.0);
+    line.run(&["client", "key", "add", SERVICE.0, path.to_str().unwrap()]).await.assert(1, &said);
+    let add = ["client", "key", "add", SERVICE.0, "-"];
+    line.run_with(&add, &testing::p256_pem())
+        .await
+        .assert(1, "stdin has a private key")
+        .assert(1, "pkey -in FILE -pubout");
+    let set = json!({"keys": [private]}).to_string();
+    let said =
+        "`jq '(.keys[0] // .) | del(.d,.p,.q,.dp,.dq,.qi,.oth)' FILE | countersign client key add billing-cron -`";
+    line.run_with(&add, &set).await.assert(1, said);
     assert!(keys(&test).is_empty());
 }
 
@@ -124,6 +152,20 @@ async fn a_generated_key_is_in_a_new_file_that_only_its_owner_can_read() {
 
     line.run(&generate).await.assert(1, "choose a new file");
     assert_eq!((fs::read_to_string(&path).unwrap(), keys(&test)), (private_key, stored));
+
+    // A key that the client cannot have is not written to a file.
+    let full: Vec<_> = (0..4).map(|number| ClientKeyPair::generate("ES256").entry(&number.to_string())).collect();
+    test.change_client(SERVICE.0, &json!({"jwks": full}));
+    let path = fresh_path("private.pem");
+    let generate = async |id: &str| line.run(&["client", "key", "generate", id, "--out", path.to_str().unwrap()]).await;
+    generate(SERVICE.0).await.assert(1, "has 4 active keys; retire one");
+    let create = ["client", "create", "pub", "--public", "--scope", "a", "--grant-type", "refresh_token"];
+    line.run(&create).await.assert(0, "");
+    generate("pub")
+        .await
+        .assert(1, "pub is a public client, which has no keys; for a client with keys: `countersign client");
+    generate("unknown").await.assert(1, "client unknown not found");
+    assert!(!path.exists());
 }
 
 #[tokio::test]

@@ -186,7 +186,7 @@ async fn two_secrets_can_be_active_and_a_third_is_rejected() {
     assert_eq!(ids.as_array().unwrap().len(), 2);
     line.run(&["client", "retire-secret", "cron", ids[0]["id"].as_str().unwrap()]).await.assert(0, "sha256");
     let last = ids[1]["id"].as_str().unwrap();
-    line.run(&["client", "retire-secret", "cron", last]).await.assert(1, "the last active secret of cron");
+    line.run(&["client", "retire-secret", "cron", last]).await.assert(1, "the last active credential of cron");
     assert_token(&test, ("cron", &second), 200).await;
     line.run(&["client", "retire-secret", "cron", last, "--yes"]).await.assert(0, "cron");
     assert_token(&test, ("cron", &second), 401).await;

@@ -11,10 +11,10 @@ use testing::{ISSUER, LogLines, TestApp, fresh_path};
 
 const PAGE: &str = include_str!("../../../docs/cli.md");
 
-/// Returns the fenced blocks of the page: the text after the fence, and the lines.
-fn blocks() -> Vec<(String, Vec<&'static str>)> {
+/// Returns the fenced blocks of a page: the text after the fence, and the lines.
+fn blocks(page: &'static str) -> Vec<(String, Vec<&'static str>)> {
     let mut blocks = Vec::new();
-    let mut lines = PAGE.lines();
+    let mut lines = page.lines();
     while let Some(line) = lines.next() {
         if let Some(mark) = line.strip_prefix("```") {
             blocks.push((mark.to_owned(), lines.by_ref().take_while(|line| *line != "```").collect()));
@@ -79,7 +79,7 @@ async fn each_command_prints_the_output_on_the_page() {
     let folder = fresh_path("page");
     std::fs::create_dir_all(&folder).unwrap();
     let mut commands = 0;
-    for (mark, lines) in blocks() {
+    for (mark, lines) in blocks(PAGE) {
         // A file for the commands after it. Its name follows its language.
         if let Some((_, name)) = mark.split_once(' ') {
             std::fs::write(folder.join(name), lines.join("\n") + "\n").unwrap();
@@ -107,6 +107,30 @@ async fn each_command_prints_the_output_on_the_page() {
         }
     }
     assert!(commands > 20, "{commands}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// `URL`, `ENTRY` and other words in capitals are placeholders, so a command may fail, but not because of its options.
+#[tokio::test]
+async fn each_command_of_the_page_about_machine_identity_parses() {
+    let test = made(5 * 86_400).await;
+    let folder = fresh_path("machine-identity");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("token.jwt"), "x").unwrap();
+    let blocks = blocks(include_str!("../../../docs/machine-identity.md"));
+    let text: Vec<_> = blocks
+        .iter()
+        .filter(|(mark, _)| mark == "sh")
+        .map(|(_, lines)| lines.join("\n").replace("\\\n", " "))
+        .collect();
+    let commands: Vec<_> =
+        text.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("countersign ")).collect();
+    assert!(commands.len() > 8, "{commands:?}");
+    for command in commands {
+        let printed = run(&test, &folder, ISSUER, command).await.join("\n");
+        assert!(!printed.contains("For more information, try '--help'"), "{command}\n{printed}");
+        assert!(!printed.is_empty(), "{command}");
+    }
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

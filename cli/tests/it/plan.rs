@@ -144,6 +144,7 @@ async fn the_clients_of_the_fapi_example_have_keys_and_no_secrets() {
     let test = started().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/fapi");
     let applied = run(&test, "apply", &folder.join("clients.toml"), &["--yes"]).await;
+    applied.assert(0, "fapi-1 gets no tokens without a credential; add one with `countersign client key add`");
     assert!(!applied.assert(0, "2 applied").out.contains("cs_"));
     let suite: Value = serde_json::from_slice(&fs::read(folder.join("suite.json")).unwrap()).unwrap();
     for name in ["client", "client2"] {

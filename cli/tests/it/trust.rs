@@ -90,7 +90,14 @@ async fn an_entry_is_added_listed_tested_and_removed() {
     platform.trust(&["test", id], &good).await.assert(3, "discovery document: status 500");
 
     platform.trust(&["remove", id, "other"], "").await.assert(1, "see `countersign client trust list billing-cron`");
-    platform.trust(&["remove", id, entry], "").await.assert(0, "");
+    assert!(platform.run(&["client", "list"], "").await.out.contains("1 secret + 1 workload"));
+    // A client with another credential needs no confirmation.
+    let client = platform.run(&["client", "show", id, "--json"], "").await.json();
+    let secret = client["secrets"][0]["id"].as_str().unwrap();
+    platform.run(&["client", "retire-secret", id, secret], "").await.assert(0, "");
+    assert!(platform.run(&["client", "list"], "").await.out.contains("  1 workload"));
+    let removed = platform.trust(&["remove", id, entry], "").await;
+    removed.assert(0, "billing-cron gets no tokens without a credential; add one with `countersign client key add");
     assert_eq!(platform.stored(), Value::Null);
     platform.trust(&["list", id], "").await.assert(0, "No trust entries");
 }
@@ -150,6 +157,10 @@ async fn an_entry_that_could_never_work_is_not_added() {
     platform.trust(&[&add[..], &["10"]].concat(), "").await.assert(1, "at most 10 trust entries");
     let public = ["client", "update", SERVICE.0, "--public"];
     platform.run(&public, "").await.assert(1, "a public client");
+    let create = ["client", "create", "pub", "--public", "--scope", "a", "--grant-type", "refresh_token"];
+    platform.run(&create, "").await.assert(0, "");
+    let add = ["add", "pub", "--issuer", "https://issuer.example", "--subject", SUBJECT];
+    platform.trust(&add, "").await.assert(1, "pub is a public client, which has no trust entries; for a client with");
 }
 
 #[tokio::test]
@@ -182,6 +193,10 @@ async fn a_file_describes_trust_entries_and_keeps_their_ids() {
     assert_ne!(entry()["id"], first["id"]);
     apply("claim = { c = 7 }", &[]).await.assert(1, "a trust entry has no member \"claim\"");
     apply("max_age = 59", &[]).await.assert(1, "max_age is from 60 to 86,400 seconds");
+    let ours = file("ours.toml", &text("").replace("https://issuer.example", OWN_ISSUER));
+    for command in [&["plan", ours.to_str().unwrap()][..], &["apply", ours.to_str().unwrap(), "--yes"]] {
+        platform.run(command, "").await.assert(1, "workload: the issuer is this deployment");
+    }
 }
 
 #[tokio::test]
@@ -210,7 +225,21 @@ async fn doctor_checks_each_trusted_issuer() {
     assert_eq!(platform.issuer.fetches(), 2);
     assert!(!ran.out.contains("https://a.example"));
 
-    platform.test.change_client(SERVICE.0, &json!({"secrets": null, "federated": [entries[0]]}));
-    let ran = platform.run(&["--url", "http://127.0.0.1:1", "doctor", "--no-users"], "").await;
-    assert!(!ran.out.contains("no active secret"), "{ran:?}");
+    let ours = json!({"issuer": OWN_ISSUER, "subject": "a"});
+    let changes = json!({"secrets": null, "federated": [entries[0], ours], "legacy_audience": null});
+    platform.test.change_client(SERVICE.0, &changes);
+    let certified = json!({"client_id": "certified", "enabled": true, "scopes": ["a"], "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "a.example"});
+    platform.test.cloud.put("ClientsTable", &certified).unwrap();
+    let doctor = ["--url", "http://127.0.0.1:1", "doctor", "--no-users"];
+    let ran = platform.run(&doctor, "").await;
+    ran.assert(1, &format!("{}: a trust entry for the issuer of this deployment", SERVICE.0));
+    assert!(ran.out.contains("certified: a certificate is required, but MtlsDomainName is empty"), "{ran:?}");
+    for absent in ["no active credential", "beside trust entries", "legacy_audience"] {
+        assert!(!ran.out.contains(absent), "{absent}: {ran:?}");
+    }
+    let mut command = command_line(&platform.test).bare(&doctor);
+    command.envs(environment(OWN_ISSUER)).env("MTLS_DOMAIN", "mtls.auth.example");
+    let ran = CommandOutput::of(command.spawn().unwrap(), "").await;
+    assert!(!ran.out.contains("a certificate is required"), "{ran:?}");
 }

@@ -10,6 +10,12 @@ use super::parameters::{form_text, is_valid};
 /// A client id and a secret.
 pub(super) type Pair = (String, String);
 
+/// The types of assertions. No client of the model has a key, so no assertion authenticates.
+const ASSERTION_TYPES: [&str; 2] = [
+    "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe",
+];
+
 /// Returns the credentials that may authenticate the client: none, those of the body, or those of Basic, form-decoded
 /// first and then as they are. Returns an error if they are not valid.
 pub(super) fn credentials(authorization: &[&[u8]], parameters: &Parameters) -> Result<Vec<Pair>, ()> {
@@ -22,7 +28,14 @@ pub(super) fn credentials(authorization: &[&[u8]], parameters: &Parameters) -> R
         [value] => basic(value)?,
         _ => return Err(()),
     };
+    let has_assertion = match (in_body("client_assertion_type"), in_body("client_assertion")) {
+        (None, None) => false,
+        (Some(name), Some(_)) if ASSERTION_TYPES.contains(&name.as_str()) => true,
+        _ => return Err(()),
+    };
     match basic {
+        None if has_assertion && in_body("client_secret").is_none() => Ok(Vec::new()),
+        _ if has_assertion => Err(()),
         None => {
             Ok(in_body("client_id").map(|id| (id, in_body("client_secret").unwrap_or_default())).into_iter().collect())
         }

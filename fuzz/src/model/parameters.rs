@@ -7,10 +7,12 @@ use super::json::{self, Json};
 pub(super) const RESOURCE: &str = "resource";
 
 /// The parameters of the endpoint, and the largest size of each in bytes.
-const PARAMETERS: [(&str, usize); 11] = [
+const PARAMETERS: [(&str, usize); 13] = [
     ("grant_type", usize::MAX),
     ("client_id", 256),
     ("client_secret", 1024),
+    ("client_assertion_type", usize::MAX),
+    ("client_assertion", 8192),
     ("username", 1024),
     ("password", 4096),
     ("scope", 4096),

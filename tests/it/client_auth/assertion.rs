@@ -1,5 +1,6 @@
 //! Client assertions: `private_key_jwt` (S-1005 to S-1011).
 
+use countersign::scope::ScopeTexts;
 use serde_json::{Value, json};
 
 use super::assert_same;
@@ -7,6 +8,7 @@ use testing::{
     APPLICATION, CLIENT_CREDENTIALS, ClientKeyPair, ISSUER, LogLines, NOW, Response, SERVICE, TestApp, form, join_all,
 };
 
+mod form;
 mod keys;
 mod order;
 mod replay;
@@ -96,6 +98,7 @@ async fn s_1006_every_failed_assertion_gets_the_response_of_a_wrong_secret_and_w
     let key = ClientKeyPair::generate("ES256");
     let test = started(&key).await;
     test.change_client(APPLICATION.0, &json!({"jwks": [key.entry("first")], "enabled": false}));
+    test.cloud.put("ClientsTable", &json!({"client_id": ScopeTexts::KEY})).unwrap();
     let good = key.assertion(SERVICE.0, "1", &json!({}));
     let of = |changes: Value| key.assertion(SERVICE.0, "1", &changes);
     let headed = |header: Value| {
@@ -110,7 +113,8 @@ async fn s_1006_every_failed_assertion_gets_the_response_of_a_wrong_secret_and_w
         ("four parts", format!("{good}.x")),
         ("padding", format!("{}=.{}.{}", parts[0], parts[1], parts[2])),
         ("an unknown client", key.assertion("unknown", "1", &json!({}))),
-        ("a client id with other characters", key.assertion("caf\u{e9}", "1", &json!({}))),
+        ("the key of another record", key.assertion(ScopeTexts::KEY, "1", &json!({}))),
+        ("a long client id", key.assertion(&"x".repeat(257), "1", &json!({}))),
         ("a disabled client", key.assertion(APPLICATION.0, "1", &json!({}))),
         ("no iss", of(json!({"iss": null}))),
         ("another iss", of(json!({"iss": APPLICATION.0}))),
@@ -129,6 +133,7 @@ async fn s_1006_every_failed_assertion_gets_the_response_of_a_wrong_secret_and_w
         ("no jti", of(json!({"jti": null}))),
         ("an empty jti", of(json!({"jti": ""}))),
         ("a long jti", of(json!({"jti": "x".repeat(257)}))),
+        ("a jti with more bytes than characters", of(json!({"jti": "\u{e9}".repeat(129)}))),
         ("a jti that is a number", of(json!({"jti": 1}))),
         ("the type of an access token", headed(json!({"alg": "ES256", "typ": "at+jwt"}))),
         ("the type of a proof", headed(json!({"alg": "ES256", "typ": "dpop+jwt"}))),
@@ -144,7 +149,8 @@ async fn s_1006_every_failed_assertion_gets_the_response_of_a_wrong_secret_and_w
         let response = send(&test, &assertion).await;
         assert_eq!(response.status, 401, "{what}");
         assert_same(&[response, wrong_secret_again(&test).await]);
-        assert!(log.lines().iter().all(|line| line["outcome"] == "rejected"), "{what}");
+        let is_right = |line: &Value| line["outcome"] == "rejected" && line["secret_id"].is_null();
+        assert!(log.lines().iter().all(is_right), "{what}");
     }
     assert_same(&[wrong_secret, send_with(&test, &good, &[("client_id", APPLICATION.0)]).await]);
     // S-1008
@@ -164,7 +170,7 @@ async fn the_times_of_an_assertion_have_a_skew_of_60_seconds_and_their_fraction_
         json!({"exp": NOW + 360}),
         json!({"iat": NOW + 60, "nbf": NOW + 60}),
         json!({"iat": null}),
-        json!({"iat": 1, "nbf": 0}),
+        json!({"iat": 1, "nbf": 0, "jti": "x".repeat(256)}),
         json!({"exp": 1_900_000_360.9, "iat": 1_900_000_060.9}),
     ]
     .into_iter()

@@ -109,6 +109,27 @@ async fn s_1025_a_revoked_serial_another_name_and_another_issuer_are_401() {
 }
 
 #[tokio::test]
+async fn s_1025_a_name_is_compared_byte_for_byte() {
+    let test = started().await;
+    for (certificate, attribute, names) in [
+        (
+            "certified",
+            "tls_client_auth_subject_dn",
+            ["CN=Certified,O=Countersign Test", "CN=certified, O=Countersign Test"],
+        ),
+        ("names", "tls_client_auth_san_dns", ["A.example", "*.example"]),
+        ("names", "tls_client_auth_san_uri", ["spiffe://A.example/b", "spiffe://a.example/b/"]),
+    ] {
+        for name in names {
+            let mut record = json!({"tls_client_auth_subject_dn": null});
+            record[attribute] = name.into();
+            change(&test, &record);
+            send(&test, certificate).await.assert_error(401, "invalid_client");
+        }
+    }
+}
+
+#[tokio::test]
 async fn s_1025_only_the_certificate_of_a_tls_client_counts() {
     let test = started().await;
     let key = ClientKeyPair::generate("ES256");
@@ -133,6 +154,17 @@ async fn s_1025_only_the_certificate_of_a_tls_client_counts() {
     responses.push(send(&test, "certified").await);
     assert_same(&responses);
     test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+}
+
+#[tokio::test]
+async fn a_certificate_proves_the_client_at_every_endpoint() {
+    let test = started().await;
+    for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
+        let request = || form(&[CLIENT_CREDENTIALS[0], ("client_id", SERVICE.0), ("token", "x")]).to("POST", path);
+        assert_eq!(test.send(with_certificate(request(), "certified")).await.status, 200, "{path}");
+        test.send(with_certificate(request(), "other-subject")).await.assert_error(401, "invalid_client");
+        test.send(request()).await.assert_error(401, "invalid_client");
+    }
 }
 
 #[tokio::test]
@@ -191,6 +223,19 @@ async fn s_1026_without_the_domain_there_are_no_certificates() {
             let request = form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1).post();
             test.send(with_certificate(request, "certified")).await.assert_error(400, "invalid_request");
         }
+    }
+}
+
+#[test]
+fn s_1025_the_first_and_the_last_second_of_the_validity_count() {
+    // 2029-01-01 and 2031-01-01.
+    for (name, now, is_usable) in [
+        ("expired", 1_861_920_000, true),
+        ("expired", 1_861_920_001, false),
+        ("not-yet-valid", 1_924_991_999, false),
+        ("not-yet-valid", 1_924_992_000, true),
+    ] {
+        assert_eq!(Certificate::read(&pem(name)).unwrap().usable(now).is_ok(), is_usable, "{name} {now}");
     }
 }
 

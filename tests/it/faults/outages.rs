@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use countersign::error::Error;
+use countersign::password_hash::hash_client_secret;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -151,6 +152,8 @@ async fn s_709_a_malformed_record_is_a_server_error_and_is_logged() {
         (json!({"secrets": "canary"}), "secrets"),
         (json!({"secrets": [{"id": "1", "hash": "canary"}]}), "secrets[0].hash"),
         (json!({"secrets": [{"id": "1"}]}), "secrets[0]"),
+        // Otherwise valid, but not a map.
+        (json!({"secrets": [["1", hash_client_secret("canary"), 1, 9_999_999_999_u64]]}), "secrets[0]"),
         (json!({"grant_types": "password"}), "grant_types"),
         (json!({"scopes": 1}), "scopes"),
         (json!({"scopes": ["legacy:*", "a*b"]}), "scopes"),

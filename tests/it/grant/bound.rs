@@ -155,6 +155,18 @@ async fn a_client_with_a_credential_may_change_its_key() {
     }
 }
 
+/// The client got a secret after the login: it proves itself at every refresh now.
+#[tokio::test]
+async fn a_client_that_is_not_public_any_more_may_change_the_key_of_its_login() {
+    let key = ClientKeyPair::generate("ES256");
+    let (test, refresh_token) = logged_in(&key).await;
+    test.put_code_client(&json!({}));
+    let params = [("grant_type", "refresh_token"), ("refresh_token", &*refresh_token)];
+    let other = ClientKeyPair::generate("ES256");
+    let request = form(&params).basic(CODE_CLIENT.0, CODE_CLIENT.1).header("dpop", &other.proof(&test));
+    assert_eq!(test.send(request.post()).await.assert_issued(2).0["cnf"]["jkt"], other.thumbprint());
+}
+
 #[tokio::test]
 async fn s_1020_a_missing_nonce_consumes_no_code_and_no_refresh_token() {
     let key = ClientKeyPair::generate("ES256");
@@ -210,9 +222,15 @@ async fn s_1022_a_bound_refresh_token_of_another_client_is_foreign_before_its_ke
     let key = ClientKeyPair::generate("ES256");
     let (test, refresh_token) = logged_in(&key).await;
     test.put_other_application();
-    let log = LogLines::collect();
     let params = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.as_str())];
-    test.form(OTHER_APPLICATION, &params).await.assert_error(400, "invalid_grant");
-    assert_eq!(log.lines()[0]["risk"], "foreign_token");
+    let public = json!({"client_id": "public", "enabled": true, "grant_types": ["refresh_token"], "scopes": ["legacy:*"],
+                        "token_endpoint_auth_method": "none"});
+    test.cloud.put("ClientsTable", &public).unwrap();
+    for (other, secret) in [OTHER_APPLICATION, ("public", "")] {
+        let log = LogLines::collect();
+        let request = form(&[&[("client_id", other), ("client_secret", secret)], &params[..]].concat());
+        test.send(request.post()).await.assert_error(400, "invalid_grant");
+        assert_eq!(log.lines()[0]["risk"], "foreign_token");
+    }
     refresh(&test, &refresh_token, Some(&key.proof(&test))).await.assert_issued(2);
 }

@@ -19,7 +19,7 @@ const ALWAYS: &str = "timestamp level event outcome status request_id source rou
 /// Returns the members that the line of a flow has besides [`ALWAYS`].
 fn members(flow: Flow) -> &'static str {
     match flow {
-        Flow::ClientCredentials | Flow::Assertion | Flow::ColdStart | Flow::Reload | Flow::Resume => {
+        Flow::ClientCredentials | Flow::Assertion | Flow::Federated | Flow::ColdStart | Flow::Reload | Flow::Resume => {
             "grant version client_id secret_id jti kid store_ms"
         }
         Flow::ImportedSecret => "grant version client_id secret_id jti kid hash_ms store_ms",

@@ -163,6 +163,7 @@ const HOMES: &[(&str, &[&str])] = &[
     (
         "aws_lc_rs",
         &[
+            "cli",
             "consent",
             "client_auth",
             "dpop",
@@ -186,9 +187,11 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws_smithy_http_client", &["aws"]),
     ("aws_smithy_runtime_api", &["aws"]),
     ("aws_smithy_types", &["aws", "cli"]),
+    ("aws_types", &["aws"]),
     ("axum", &["gateway", "http", "issuer_keys"]),
     ("bcrypt", &["password_hash"]),
     ("http_body_util", &["issuer_keys"]),
+    ("hyper", &["issuer_keys"]),
     ("hyper_rustls", &["issuer_keys"]),
     ("hyper_util", &["issuer_keys"]),
     ("jsonwebtoken", &["cli", "jwt", "keys", "token"]),
@@ -200,6 +203,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("scrypt", &["password_hash"]),
     ("serde_dynamo", &["client", "redirect_uri", "resource", "scope", "store"]),
     ("serde_path_to_error", &["cli", "client", "store"]),
+    ("tower", &["gateway", "issuer_keys"]),
     ("tower_http", &["http"]),
     ("tracing_subscriber", &["log"]),
     ("unicode_normalization", &["password_hash"]),

@@ -8,6 +8,9 @@ use crate::client::read;
 use crate::deployment::Deployment;
 use crate::error::Error;
 
+/// The largest length of a serial number: 20 bytes (RFC 5280 section 4.1.2.2).
+const MAX_DIGITS: usize = 40;
+
 #[derive(Args)]
 pub struct Options {
     /// The id of the client
@@ -35,5 +38,8 @@ fn canonical(text: &str) -> Result<String, String> {
         return Err("a serial number is hex, as `openssl x509 -noout -serial` prints it".to_owned());
     }
     let significant = hex.trim_start_matches('0');
+    if significant.len() > MAX_DIGITS {
+        return Err("a serial number has at most 40 hex digits".to_owned());
+    }
     Ok(if significant.is_empty() { "0" } else { significant }.to_owned())
 }

@@ -5,10 +5,10 @@ use countersign::client_auth::certificate::Certificate;
 use countersign::clock::Clock;
 
 use super::show;
-use crate::client::read;
+use crate::client::read_confidential;
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::input;
+use crate::{input, output};
 
 #[derive(Args)]
 pub struct Options {
@@ -34,11 +34,18 @@ enum By {
 
 pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
     let Options { client_id, file, by, any_issuer } = options;
-    let certificate =
-        Certificate::read(&input::text(file)?).map_err(|problem| Error::new(format!("{file}: {problem}")))?;
+    let text = input::text(file)?;
+    let file = input::shown(file);
+    let certificate = Certificate::read(&text).map_err(|problem| {
+        Error::new(format!("cannot use {file}: {problem}; give a file that has `-----BEGIN CERTIFICATE-----`"))
+    })?;
+    let now = Clock::System.now();
+    if let Err(problem) = certificate.clone().usable(now) {
+        output::remark(&format!("warning: the function does not accept this certificate: it is {problem}"));
+    }
     let Certificate { subject, issuer, dns_names, uris, .. } = certificate;
     let subjects: Vec<_> = Some(subject).filter(|subject| !subject.is_empty()).into_iter().collect();
-    let mut stored = read(deployment, client_id).await?;
+    let mut stored = read_confidential(deployment, client_id, "certificate").await?;
     let client = &mut stored.record;
     (client.tls_client_auth_subject_dn, client.tls_client_auth_san_dns, client.tls_client_auth_san_uri) = match by {
         By::Subject => (Some(only(file, "subject", subjects)?), None, None),
@@ -46,7 +53,7 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
         By::SanUri => (None, None, Some(only(file, "URI", uris)?)),
     };
     client.tls_client_auth_issuer_dn = Some(issuer).filter(|_| !any_issuer);
-    client.updated_at = Some(Clock::System.now());
+    client.updated_at = Some(now);
     client.check()?;
     deployment.announce().await?;
     deployment.store.replace(&stored).await?;

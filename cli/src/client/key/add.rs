@@ -6,7 +6,7 @@ use countersign::clock::Clock;
 use countersign::jwt::Algorithm;
 
 use super::{add_to, file, list};
-use crate::client::read;
+use crate::client::read_confidential;
 use crate::deployment::Deployment;
 use crate::error::Error;
 
@@ -20,13 +20,13 @@ pub struct Options {
     #[arg(long, value_name = "ALG", value_parser = Algorithm::ALL.map(Algorithm::name))]
     alg: Option<String>,
     /// The id of the key; by default that of the JWK, or the RFC 7638 thumbprint
-    #[arg(long)]
+    #[arg(long, value_parser = kid)]
     kid: Option<String>,
 }
 
 pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
     let Options { client_id, file, alg, kid } = options;
-    let key = file::read(file)?;
+    let key = file::read(file, client_id)?;
     let kid = kid.clone().or_else(|| key.kid().map(ToOwned::to_owned)).unwrap_or_else(|| key.thumbprint());
     let alg = match alg.as_deref().and_then(Algorithm::named) {
         Some(alg) if !key.fits(alg) => {
@@ -39,7 +39,16 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
         None => key.only_algorithm().ok_or(Error::new("an RSA key needs --alg: RS256 or PS256"))?,
     };
     let key = ClientKey::new(kid, alg, &key, Clock::System.now()).map_err(Error::new)?;
-    let mut stored = read(deployment, client_id).await?;
-    add_to(deployment, &mut stored, key).await?;
+    let mut stored = read_confidential(deployment, client_id, "keys").await?;
+    add_to(&mut stored.record, key)?;
+    deployment.announce().await?;
+    deployment.store.replace(&stored).await?;
     list::print(json, &stored.record)
+}
+
+fn kid(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err("the id of a key is not empty and has no control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }

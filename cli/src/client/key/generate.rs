@@ -13,7 +13,7 @@ use countersign::keys::generate_client_key;
 use serde_json::json;
 
 use super::{add_to, list};
-use crate::client::read;
+use crate::client::read_confidential;
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::output;
@@ -29,11 +29,11 @@ pub struct Options {
 
 pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
     let Options { client_id, out } = options;
-    let mut stored = read(deployment, client_id).await?;
+    let mut stored = read_confidential(deployment, client_id, "keys").await?;
     let (private_key, key) = generate_client_key().map_err(|error| Error::new(error.to_string()))?;
     let jwk = PublicJwk::try_from(json!(key.jwk()).to_string()).map_err(Error::new)?;
     let key = ClientKey::new(key.kid().to_owned(), Algorithm::Es256, jwk.key(), Clock::System.now());
-    let key = key.map_err(Error::new)?;
+    add_to(&mut stored.record, key.map_err(Error::new)?)?;
     let path = out.display();
     let mut file = OpenOptions::new()
         .write(true)
@@ -43,7 +43,8 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
         .map_err(|error| Error::new(format!("{path}: {error}; choose a new file")))?;
     file.write_all(private_key.as_bytes())?;
     // The file stays if the write to the table fails, because that write may have succeeded.
-    add_to(deployment, &mut stored, key).await?;
+    deployment.announce().await?;
+    deployment.store.replace(&stored).await?;
     output::remark(&format!("the private key is in {path}; it is not stored anywhere else"));
     list::print(json, &stored.record)
 }

@@ -3,6 +3,7 @@
 use countersign::client::{Client, ClientKey};
 use countersign::clock::Clock;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::client::read;
 use crate::client::view::state;
@@ -18,7 +19,7 @@ struct View<'a> {
     active: bool,
     created_at: Option<u64>,
     expires_at: Option<u64>,
-    jwk: &'a str,
+    jwk: Value,
 }
 
 impl<'a> View<'a> {
@@ -29,7 +30,7 @@ impl<'a> View<'a> {
             active: key.is_active(now),
             created_at: key.created_at,
             expires_at: key.expires_at,
-            jwk: key.jwk.key().json(),
+            jwk: serde_json::from_str(key.jwk.key().json()).unwrap_or_default(),
         }
     }
 

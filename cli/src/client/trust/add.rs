@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use countersign::client::{ClaimText, Client, IssuerUrl, MaxAge, RequiredClaims, Trust, WrittenKeys};
 use countersign::clock::Clock;
-use countersign::issuer_keys::Fetcher;
 use countersign::jwt::Jwt;
 use serde_json::{Map, Value};
 
-use super::{check, read, write};
+use super::{check, check_issuer, write};
+use crate::client::read_confidential;
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::{input, output};
@@ -46,7 +46,7 @@ pub struct Options {
 }
 
 pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Result<(), Error> {
-    let mut stored = read(deployment, &options.client_id).await?;
+    let mut stored = read_confidential(deployment, &options.client_id, "trust entries").await?;
     let now = Clock::System.now();
     let token = if options.from_token { Some(input::secret("Token")?) } else { None };
     let trust = options.entry(token.as_deref(), now)?;
@@ -95,21 +95,6 @@ impl Options {
 
 fn not_a_token(reason: &str) -> Error {
     Error::new(format!("stdin has {reason}; write the token of the platform to stdin"))
-}
-
-/// Rejects an issuer whose tokens would never be accepted.
-fn check_issuer(own_issuer: &str, trust: &Trust) -> Result<(), Error> {
-    let issuer = trust.issuer.as_str();
-    if issuer == own_issuer {
-        return Err(Error::new(
-            "the issuer is this deployment, whose tokens prove no workload; trust the platform's issuer",
-        ));
-    }
-    if trust.jwks.is_none() && !Fetcher::new(own_issuer).may_fetch(issuer) {
-        let reason = "keys are fetched only by https from a host name";
-        return Err(Error::new(format!("{reason}, not from {issuer}; add the key set with --jwks FILE")));
-    }
-    Ok(())
 }
 
 /// Checks the token against the new entry, and shows what it proves.

@@ -3,9 +3,10 @@
 use clap::Args;
 use countersign::clock::Clock;
 
-use super::{read, write};
+use super::{read, reminder, write};
 use crate::deployment::Deployment;
 use crate::error::Error;
+use crate::output;
 
 #[derive(Args)]
 pub struct Options {
@@ -26,5 +27,10 @@ pub async fn run(deployment: &Deployment, json: bool, Options { client_id, entry
     }
     deployment.announce().await?;
     stored.record.updated_at = Some(Clock::System.now());
-    write(deployment, json, stored).await
+    let reminder = reminder(&stored.record);
+    write(deployment, json, stored).await?;
+    if let Some(reminder) = reminder {
+        output::remark(&reminder);
+    }
+    Ok(())
 }

@@ -19,6 +19,17 @@ async fn a_key_of_each_algorithm_verifies() {
 }
 
 #[tokio::test]
+async fn both_names_of_eddsa_mean_the_same_algorithm() {
+    let test = TestApp::start().await;
+    for [of_key, of_header] in [["EdDSA", "Ed25519"], ["Ed25519", "EdDSA"]] {
+        let key = ClientKeyPair::generate(of_key);
+        test.change_client(SERVICE.0, &json!({"jwks": [key.entry("first")]}));
+        let claims = json!({"iss": SERVICE.0, "sub": SERVICE.0, "aud": ISSUER, "exp": NOW + 60, "jti": of_key});
+        send(&test, &key.sign(&json!({"alg": of_header}), &claims)).await.assert_issued(2);
+    }
+}
+
+#[tokio::test]
 async fn s_1009_the_record_decides_the_algorithm() {
     let rsa = ClientKeyPair::generate("PS256");
     let test = started(&rsa).await;
@@ -116,7 +127,11 @@ async fn s_709_a_record_with_a_malformed_key_is_a_server_error() {
         }
         with(json!({"jwk": jwk.to_string()}))
     };
-    let rsa = |bytes: usize| json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode(vec![0xff; bytes]), "e": "AQAB"});
+    let rsa = |first: u8, others: usize| {
+        let modulus = [&[first][..], &vec![0xff; others]].concat();
+        let jwk = json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode(modulus), "e": "AQAB"});
+        with(json!({"jwk": jwk.to_string(), "alg": "RS256"}))
+    };
     let five: Vec<_> = (0..5).map(|number| key.entry(&number.to_string())).collect();
     for (what, jwks) in [
         ("a private member", jwk(json!({"d": "AA"}))),
@@ -128,21 +143,26 @@ async fn s_709_a_record_with_a_malformed_key_is_a_server_error() {
         ("a key that may only sign", jwk(json!({"key_ops": ["sign"]}))),
         ("a short coordinate", jwk(json!({"x": "AA"}))),
         ("another curve", jwk(json!({"crv": "secp256k1"}))),
-        ("RSA with 1024 bits", with(json!({"jwk": rsa(128).to_string(), "alg": "RS256"}))),
-        ("RSA with 8192 bits", with(json!({"jwk": rsa(1024).to_string(), "alg": "RS256"}))),
+        ("RSA with 1024 bits", rsa(0xff, 127)),
+        ("RSA with 2047 bits", rsa(0x7f, 255)),
+        ("RSA with 4097 bits", rsa(0x01, 512)),
+        ("RSA with 8192 bits", rsa(0xff, 1023)),
         ("text", with(json!({"jwk": "x"}))),
         ("a repeated member", with(json!({"jwk": key.jwk.to_string().replacen('{', "{\"kty\":\"EC\",", 1)}))),
         ("no kid", json!([{"alg": "ES256", "jwk": key.jwk.to_string()}])),
         ("the same kid twice", json!([key.entry("first"), key.entry("first")])),
         ("five keys", json!(five)),
         ("not a list", json!("x")),
+        ("a list of lists", json!([["first", "ES256", key.jwk.to_string(), NOW, NOW + 60]])),
     ] {
         test.change_client(SERVICE.0, &json!({"jwks": jwks}));
         let response = test.form(SERVICE, &CLIENT_CREDENTIALS).await;
         assert_eq!((response.status, &response.body["error"]), (500, &json!("server_error")), "{what}");
     }
-    test.change_client(SERVICE.0, &json!({"jwks": five[..4]}));
-    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+    for jwks in [json!(five[..4]), rsa(0x80, 255), rsa(0xff, 511)] {
+        test.change_client(SERVICE.0, &json!({"jwks": jwks}));
+        test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+    }
     for method in ["client_secret_post", "self_signed_tls_client_auth", "", "None"] {
         test.change_client(SERVICE.0, &json!({"token_endpoint_auth_method": method}));
         test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(500, "server_error");

@@ -48,8 +48,18 @@ async fn s_1007_each_client_has_its_own_assertions() {
         "jwks": [key.entry("first")], "grant_types": ["client_credentials"], "default_scopes": default_scopes,
     });
     test.change_client(APPLICATION.0, &second);
-    for id in [SERVICE.0, APPLICATION.0] {
-        send(&test, &key.assertion(id, "1", &json!({}))).await.assert_issued(2);
+    let third = json!({
+        "client_id": "a", "enabled": true, "jwks": [key.entry("first")], "grant_types": ["client_credentials"],
+        "scopes": default_scopes, "default_scopes": default_scopes,
+    });
+    let mut fourth = third.clone();
+    fourth["client_id"] = json!("a1");
+    for client in [third, fourth] {
+        test.cloud.put("ClientsTable", &client).unwrap();
+    }
+    // The last two have the same text of id and `jti` together.
+    for (id, jti) in [(SERVICE.0, "1"), (APPLICATION.0, "1"), ("a", "11"), ("a1", "1")] {
+        send(&test, &key.assertion(id, jti, &json!({}))).await.assert_issued(2);
     }
 }
 

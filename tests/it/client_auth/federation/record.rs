@@ -46,6 +46,7 @@ fn malformed(key: &Value) -> Vec<Value> {
         json!({"jwks": set(json!("a"))}),
         json!({"jwks": set(key.clone())}),
         json!({"jwks": set(with(usable.clone(), &json!({"d": "AAAA"})))}),
+        json!({"jwks": json!({"keys": [usable, with(usable.clone(), &json!({"d": "AAAA"}))]}).to_string()}),
         json!({"jwks": set(with(usable.clone(), &json!({"use": "enc"})))}),
         json!({"jwks": set(json!({"kty": "oct", "kid": "1", "k": "AAAA"}))}),
         json!({"jwks": format!("{}{}", set(usable.clone()), " ".repeat(8_192))}),
@@ -64,7 +65,9 @@ async fn s_1012_a_malformed_trust_entry_makes_the_record_malformed() {
         response.assert_error(500, "server_error");
     }
     let entry = federation.entry();
-    let values: Vec<_> = ["id", "issuer", "subject"].iter().map(|name| entry[name].clone()).collect();
+    let set = json!({"keys": [usable]}).to_string();
+    // All members in their order, which serde would read, too.
+    let values = json!(["aaaa0001", entry["issuer"], entry["subject"], super::OWN_ISSUER, {}, 60, set, 1]);
     for client in [
         json!({"federated": entry}),
         json!({"federated": [values]}),

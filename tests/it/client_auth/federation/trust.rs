@@ -105,6 +105,7 @@ async fn s_1013_times_and_the_client_are_checked_before_a_fetch() {
             (json!({"exp": NOW - 60}), "an expired token"),
             (json!({"exp": null}), "a token without exp"),
             (json!({"exp": "never"}), malformed),
+            (json!({"exp": 9_007_199_254_740_993_u64}), malformed),
             (json!({"iat": NOW - 3_661}), "a token that is older than max_age"),
             (json!({"iat": null}), "a token without iat"),
             (json!({"iat": -1}), malformed),
@@ -116,6 +117,12 @@ async fn s_1013_times_and_the_client_are_checked_before_a_fetch() {
     .await;
     put_client(&federation.test, &json!({"enabled": false, "federated": [federation.entry()]}));
     assert_rejected(&federation, &[(json!({}), "disabled client")]).await;
+    let by_certificate = json!({
+        "federated": [federation.entry()], "token_endpoint_auth_method": "tls_client_auth",
+        "tls_client_auth_san_dns": "workload.example",
+    });
+    put_client(&federation.test, &by_certificate);
+    assert_rejected(&federation, &[(json!({}), "a client that authenticates by another method")]).await;
     put_client(&federation.test, &json!({"federated": []}));
     assert_rejected(&federation, &[(json!({}), "a token of an issuer that is not trusted")]).await;
 

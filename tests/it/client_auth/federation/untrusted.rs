@@ -1,11 +1,14 @@
 //! Addresses and certificates that are not trusted.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
@@ -54,6 +57,31 @@ async fn s_1017_an_untrusted_certificate_an_ip_address_and_plain_http_are_failed
         assert!(log.text().contains(reason), "{}", log.text());
         assert!(log.lines().iter().any(|line| line["issuer"] == *issuer));
     }
+}
+
+/// Returns an address that opens no connection, and the connections that fill its queue.
+async fn unreachable() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+        waiting.push(stream.unwrap());
+    }
+    (address, listener, waiting)
+}
+
+#[tokio::test]
+async fn s_1017_a_connection_that_does_not_open_is_a_failed_fetch_after_500_ms() {
+    let federation = Federation::start().await;
+    let (address, _listener, _waiting) = unreachable().await;
+    let log = LogLines::collect();
+    let issuer = format!("http://{address}");
+    federation.trust(&json!({"issuer": issuer}));
+    assert_status(&federation.send(&federation.token(&json!({"iss": issuer}))).await, 503);
+    let text = log.text();
+    assert!(text.contains("discovery document: tcp connect error"), "{text}");
 }
 
 #[tokio::test]

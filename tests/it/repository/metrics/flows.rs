@@ -59,6 +59,7 @@ fn grant(flow: Flow) -> &'static str {
     match flow {
         Flow::ClientCredentials
         | Flow::Assertion
+        | Flow::Federated
         | Flow::ColdStart
         | Flow::Reload
         | Flow::Resume
