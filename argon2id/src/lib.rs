@@ -1,4 +1,4 @@
-//! argon2id (RFC 9106) with AVX2. Takes about two thirds of the time of RustCrypto's `argon2` on the same processor.
+//! argon2id (RFC 9106) with AVX2. Takes about two thirds of the time of the crate `argon2` on the same processor.
 //!
 //! It is limited to the form of countersign's own hashes: version 1.3, one lane, a tag of 32 bytes, no secret and no
 //! associated data. countersign verifies passwords with it, and makes hashes with `argon2`, so an error here cannot spoil

@@ -1,4 +1,4 @@
-//! Passwords, salts and parameters. The tag with AVX2 is that of RustCrypto's `argon2`.
+//! Passwords, salts and parameters. The tag with AVX2 is that of the crate `argon2`.
 //!
 //! The first bytes of an input are the parameters and the length of the salt. The rest is the salt and the password.
 

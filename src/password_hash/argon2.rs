@@ -174,7 +174,7 @@ impl Engine {
     }
 }
 
-/// Returns the tag by RustCrypto's implementation.
+/// Returns the tag by the crate `argon2`.
 fn tag_by_argon2(variant: &Variant, [password, salt]: [&[u8]; 2], memory: &mut [Block]) -> Option<Vec<u8>> {
     let params = &variant.params;
     let mut tag = vec![0; params.output_len().unwrap_or(OUTPUT_BYTES)];

@@ -36,7 +36,7 @@ impl Hasher {
         Ok(Self::with(Engine::new(argon2)?))
     }
 
-    /// Verifies argon2 hashes with RustCrypto's implementation, also on processors with AVX2. For tests and benchmarks.
+    /// Verifies argon2 hashes with the crate `argon2`, also on processors with AVX2. For tests and benchmarks.
     ///
     /// # Errors
     /// [`HashError`] as for [`Hasher::new`].

@@ -1,4 +1,4 @@
-//! `argon2id/`: its tags are those of RustCrypto's `argon2`, and of the reference implementation.
+//! `argon2id/`: its tags are those of the crate `argon2`, and of the reference implementation.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use argon2id::FastArgon2id;

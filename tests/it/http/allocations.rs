@@ -1,5 +1,6 @@
 //! The allocations of a request outside its store call. Each costs CPU time, in the request and in the caches.
 
+use std::io;
 use std::sync::Arc;
 
 use allocation_counter::measure;
@@ -11,6 +12,7 @@ use countersign::app::App;
 use countersign::aws;
 use countersign::clock::Clock;
 use countersign::http::router;
+use countersign::log;
 use countersign::password_hash::Hasher;
 use serde_json::json;
 use testing::canned::Canned;
@@ -19,6 +21,8 @@ use testing::demo::{self, FIXTURES};
 use testing::{CLIENT_CREDENTIALS, ISSUER, basic, form_body, pem};
 use tokio::runtime::Builder;
 use tower::ServiceExt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry;
 
 /// Half of the 242 allocations before 2026-11-26.
 const MOST: u64 = 121;
@@ -52,6 +56,7 @@ fn client_credentials_needs_few_allocations_outside_its_store_call() {
         };
         measure(|| drop(runtime.block_on(respond))).count_total
     };
+    let _subscriber = tracing::subscriber::set_default(registry().with(log::lines(io::sink)));
     // The first requests load the keys and fill caches.
     for _ in 0..3 {
         send();
