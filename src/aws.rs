@@ -1,6 +1,7 @@
 //! Connections to AWS: TLS, timeouts, retries; and errors in one line.
 //!
-//! The SDK finds the settings that a caller does not set (region, credentials, `AWS_ENDPOINT_URL`) in its usual places.
+//! A function has its region, its credentials and other endpoints in environment variables. For other programs, the SDK finds
+//! the settings that they do not set in its usual places.
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,24 +15,28 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
+mod connection;
 mod http;
 
+pub use connection::{Connection, Endpoints};
 pub use http::{Response, send};
 
-/// Loads the SDK's settings, with timeouts that leave time to respond to the caller. By default the SDK waits for a
-/// response without a limit.
+/// Loads the SDK's settings, with our timeouts and retries.
 pub async fn load(settings: ConfigLoader) -> SdkConfig {
-    settings
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_millis(500))
-                .operation_attempt_timeout(Duration::from_secs(1))
-                .operation_timeout(Duration::from_secs(3))
-                .build(),
-        )
-        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
-        .load()
-        .await
+    settings.timeout_config(timeouts()).retry_config(retries()).load().await
+}
+
+/// Returns timeouts that leave time to respond to the caller. By default the SDK waits for a response without a limit.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_millis(500))
+        .operation_attempt_timeout(Duration::from_secs(1))
+        .operation_timeout(Duration::from_secs(3))
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(Duration::from_millis(50))
 }
 
 /// The root certificates that are trusted.

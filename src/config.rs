@@ -6,6 +6,7 @@ use std::fmt;
 use crate::password_hash::Argon2Params;
 use crate::throttle::Budget;
 
+mod connection;
 mod keys;
 mod lifetimes;
 mod pages;
@@ -14,6 +15,7 @@ mod rotation;
 mod tables;
 mod throttle;
 
+pub use connection::{connection, connection_from_variables};
 pub use keys::KeySettings;
 pub use lifetimes::Lifetimes;
 pub use pages::{Color, Pages};

@@ -16,9 +16,9 @@ use axum::http::{HeaderName, Request, Response, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lambda_http::lambda_runtime::{LambdaEvent, Service, service_fn};
-use lambda_http::tower::ServiceExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tower::ServiceExt;
 
 use crate::app::App;
 use crate::http::{ClientCertificate, Malformed, Origin, router};

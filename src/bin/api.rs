@@ -4,11 +4,10 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use aws_config::BehaviorVersion;
 use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::config::{self, Config};
-use countersign::{aws, gateway, log};
+use countersign::{gateway, log};
 use lambda_http::lambda_runtime;
 
 // One thread, because an execution environment handles one request at a time. A second thread would cost CPU time in
@@ -28,8 +27,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), lambda_runtime::Error> {
     let config = Config::from_env()?;
     Config::require_lambda()?;
-    let https = aws::https(&config::roots()?)?;
-    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(https)).await;
+    let sdk = config::connection()?.sdk()?;
     let app = App::new(config, &sdk, Clock::System)?;
     app.warm_up().await;
     lambda_runtime::run(gateway::service(Arc::new(app))).await

@@ -13,7 +13,6 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use countersign::clock::Clock;
 use countersign::config::{self, Config, RotationConfig};
 use countersign::keys::{KeyError, RotationError, RotationPolicy, RotationRequest, Rotator};
@@ -83,8 +82,7 @@ async fn run() -> Result<(), lambda_runtime::Error> {
         public_for: config.key_public_for,
         refresh_token_max_ttl: config.refresh_token_max_ttl,
     };
-    let https = aws::https(&config::roots()?)?;
-    let sdk = aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(https)).await;
+    let sdk = config::connection()?.sdk()?;
     let rotator = Rotator::new(&sdk, config.signing_secret_id, policy, Clock::System);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| handle(&rotator, event.payload).await)).await
 }

@@ -27,8 +27,8 @@ impl Fetcher {
     /// # Errors
     /// The reason, in one line.
     pub async fn keys(self, issuer: &str) -> Result<JwkSet, String> {
-        let connection = self.0.connect()?;
-        let jwks_uri = jwks_uri(&connection, issuer).await?;
+        let mut connection = self.0.connect()?;
+        let jwks_uri = jwks_uri(&mut connection, issuer).await?;
         let set = connection.get(&jwks_uri).await.map_err(|reason| format!("key set: {reason}"))?;
         JwkSet::published(&set).map_err(|reason| format!("key set: {reason}"))
     }
@@ -36,7 +36,7 @@ impl Fetcher {
 
 /// Fetches the discovery document of an issuer (OpenID Connect Discovery section 4), which must name this issuer. Returns
 /// the URL of the key set.
-async fn jwks_uri(connection: &Connection, issuer: &str) -> Result<String, String> {
+async fn jwks_uri(connection: &mut Connection, issuer: &str) -> Result<String, String> {
     let url = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer));
     let text = connection.get(&url).await.map_err(|reason| format!("discovery document: {reason}"))?;
     let members = json::object(&text, MAX_DEPTH).ok_or("discovery document: it is not a JSON object")?;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use axum::http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use rustls::crypto::aws_lc_rs;
 use tokio::time::timeout;
-use url::{Host, Url};
+use tower::ServiceExt;
+use url::{Host, Origin, Position, Url};
 
 use crate::aws::chain;
 
@@ -38,16 +38,14 @@ impl Transport {
     }
 
     /// Prepares the connections of one fetch. They end with it: a connection that was idle while the execution environment
-    /// was frozen would only fail.
+    /// was frozen would only fail. hyper's client with a pool would add its code for HTTP/2 to the binary once more.
     pub fn connect(self) -> Result<Connection, String> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let tls = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(aws_lc_rs::default_provider());
         let connector = tls.map_err(|error| chain(&error))?.https_or_http().enable_http1().wrap_connector(tcp);
-        let mut client = Client::builder(TokioExecutor::new());
-        client.http1_max_buf_size(MAX_BYTES);
-        Ok(Connection { transport: self, client: client.build(connector) })
+        Ok(Connection { transport: self, connector, open: None })
     }
 
     /// Returns true for a URL that may be requested.
@@ -73,18 +71,23 @@ fn is_loopback(url: &Url) -> bool {
     url.scheme() == "http" && is_this_machine
 }
 
-/// The connections of one fetch.
+/// The connections of one fetch, one at a time.
 pub(super) struct Connection {
     transport: Transport,
-    client: Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>,
+    connector: HttpsConnector<HttpConnector>,
+    /// The connection of the last request, and the origin to which it leads.
+    open: Option<(Origin, SendRequest<NoBody>)>,
 }
+
+/// The body of each request.
+type NoBody = Empty<&'static [u8]>;
 
 impl Connection {
     /// Gets a document.
     ///
     /// # Errors
     /// The reason, in one line.
-    pub async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
+    pub async fn get(&mut self, url: &str) -> Result<Vec<u8>, String> {
         let url = Url::parse(url).map_err(|_| "the URL is not valid")?;
         if !self.transport.allows_url(&url) {
             return Err("the URL is not an https URL with a host name".to_owned());
@@ -92,17 +95,38 @@ impl Connection {
         timeout(TIMEOUT, self.send(&url)).await.map_err(|_| "no response in 1 second".to_owned())?
     }
 
-    async fn send(&self, url: &Url) -> Result<Vec<u8>, String> {
+    async fn send(&mut self, url: &Url) -> Result<Vec<u8>, String> {
         // Some servers reject requests without a User-Agent.
-        let request =
-            Request::get(url.as_str()).header("accept", "application/json").header("user-agent", "countersign");
-        let request = request.body(Empty::new()).map_err(|_| "the URL is not valid")?;
-        let response = self.client.request(request).await.map_err(|error| chain(&error))?;
+        let request = Request::get(&url[Position::BeforePath..Position::AfterQuery])
+            .header("host", &url[Position::BeforeHost..Position::AfterPort])
+            .header("accept", "application/json")
+            .header("user-agent", "countersign");
+        let request = request.body(NoBody::new()).map_err(|_| "the URL is not valid")?;
+        let mut connection = self.connection_to(url).await?;
+        let response = connection.send_request(request).await.map_err(|error| chain(&error))?;
         if response.status() != StatusCode::OK {
             return Err(format!("status {}", response.status().as_u16()));
         }
         let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
         let body = body.map_err(|_| "the body ended early, or is larger than 64 KiB")?;
+        self.open = Some((url.origin(), connection));
         Ok(body.to_bytes().to_vec())
+    }
+
+    /// Returns the open connection if it leads to the origin of the URL and can be used again, or else opens one.
+    async fn connection_to(&mut self, url: &Url) -> Result<SendRequest<NoBody>, String> {
+        if let Some((origin, mut open)) = self.open.take()
+            && origin == url.origin()
+            && open.ready().await.is_ok()
+        {
+            return Ok(open);
+        }
+        let uri = url.as_str().parse().map_err(|_| "the URL is not valid")?;
+        let stream = self.connector.clone().oneshot(uri).await.map_err(|error| chain(&*error))?;
+        let handshake = http1::Builder::new().max_buf_size(MAX_BYTES).handshake(stream).await;
+        let (requests, connection) = handshake.map_err(|error| chain(&error))?;
+        // The task ends with `requests`.
+        tokio::spawn(connection);
+        Ok(requests)
     }
 }

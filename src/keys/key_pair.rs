@@ -3,8 +3,8 @@
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, ParsedPublicKey,
+    RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,15 +24,22 @@ pub(super) enum KeyPair {
 }
 
 impl KeyPair {
+    /// Parses an unencrypted PKCS#8 private key. aws-lc compares the halves of the key, except those of Ed25519.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] unless it is RSA of 2048 to 8192 bits, P-256 or Ed25519, and its public half belongs to its
+    /// private one.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         if let Ok(pair) = RsaKeyPair::from_pkcs8(der) {
             Ok(Self::Rsa(pair))
         } else if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
             Ok(Self::P256(pair))
-        } else if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
+        } else if let Some(pair) = ed25519(der) {
             Ok(Self::Ed25519(pair))
         } else {
-            Err(KeyError::Unusable("a private key is not PKCS#8 of RSA (2048 bits or more), P-256 or Ed25519"))
+            Err(KeyError::Unusable(
+                "a private key is not PKCS#8 of RSA (2048 bits or more), P-256 or Ed25519, or not with its public key",
+            ))
         }
     }
 
@@ -55,16 +62,6 @@ impl KeyPair {
             Self::P256(_) => Algorithm::ES256,
             Self::Ed25519(_) => Algorithm::EdDSA,
         }
-    }
-
-    /// Verifies a signature with the public key.
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Unspecified> {
-        match self {
-            Self::Rsa(pair) => ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()),
-            Self::P256(pair) => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()),
-            Self::Ed25519(pair) => ParsedPublicKey::new(&ED25519, pair.public_key()),
-        }?
-        .verify_sig(message, signature)
     }
 
     /// Returns the public key, without a `kid`.
@@ -112,4 +109,13 @@ impl KeyPair {
         };
         Ok(Jwk { common, algorithm: parameters })
     }
+}
+
+/// Parses an Ed25519 key. Its public half has to verify a signature.
+fn ed25519(der: &[u8]) -> Option<Ed25519KeyPair> {
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok()?;
+    let message = b"countersign";
+    let signature = pair.try_sign(message).ok()?;
+    let public_key = ParsedPublicKey::new(&ED25519, pair.public_key()).ok()?;
+    public_key.verify_sig(message, signature.as_ref()).is_ok().then_some(pair)
 }

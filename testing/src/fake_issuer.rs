@@ -19,6 +19,8 @@ pub enum Behavior {
     Redirect,
     /// The document names another issuer.
     OtherIssuer,
+    /// The document names the issuer with a final slash.
+    FinalSlash,
     /// Responses take this time.
     Delayed(Duration),
     /// A response begins immediately, and continues by one byte each 100 ms.
@@ -142,6 +144,7 @@ fn document(state: &State, url: &str, path: &str) -> String {
     };
     let issuer = match state.behavior {
         Behavior::OtherIssuer => format!("{url}/other"),
+        Behavior::FinalSlash => format!("{url}{prefix}/"),
         _ => format!("{url}{prefix}"),
     };
     let jwks_uri = match &state.behavior {

@@ -2,9 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
+use std::time::Duration;
 
+use aws_types::service_config::ServiceConfigKey;
 use countersign::aws::{self, Roots};
-use countersign::config::{Config, ConfigError, RotationConfig, roots_from_variables};
+use countersign::config::{Config, ConfigError, RotationConfig, connection_from_variables, roots_from_variables};
 use countersign::password_hash::Argon2Params;
 use countersign::throttle::Budget;
 
@@ -151,6 +153,43 @@ fn a_function_with_invalid_settings_prints_one_line_and_stops() {
     assert!(line.contains("AWS_LAMBDA_RUNTIME_API") && line.lines().count() == 1, "{line}");
     let line = start(&[("ARGON2_MEMORY_KIB", "4194304"), ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]);
     assert!(line.contains("ARGON2_MEMORY_KIB") && line.lines().count() == 1, "{line}");
+}
+
+#[test]
+fn the_connection_to_aws_depends_only_on_environment_variables() {
+    let connection = |variables: &[(&str, &str)]| {
+        connection_from_variables(|variable| {
+            variables.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.into())
+        })
+    };
+    assert_eq!(
+        connection(&[]),
+        Err(ConfigError { variable: "AWS_REGION", problem: "is missing" }),
+        "the SDK would call the metadata service of a virtual machine"
+    );
+    let region = ("AWS_REGION", "eu-west-2");
+    let regional = connection(&[region, ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")]).unwrap();
+    let sdk = regional.sdk().unwrap();
+    assert_eq!((sdk.region().unwrap().as_ref(), sdk.endpoint_url()), ("eu-west-2", None));
+    assert_eq!((sdk.use_fips(), sdk.use_dual_stack()), (Some(false), Some(false)));
+    assert!(sdk.credentials_provider().is_some() && sdk.http_client().is_some());
+    assert_eq!(sdk.timeout_config().unwrap().operation_timeout(), Some(Duration::from_secs(3)));
+    let other = connection(&[
+        region,
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:2"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "True"),
+    ]);
+    let sdk = other.unwrap().sdk().unwrap();
+    assert_eq!(sdk.endpoint_url(), Some("http://127.0.0.1:4566"));
+    for (service, endpoint) in [("DynamoDB", "http://127.0.0.1:1"), ("Secrets Manager", "http://127.0.0.1:2")] {
+        let key = ServiceConfigKey::builder().service_id(service).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        let found = sdk.service_config().unwrap().load_config(key.build().unwrap());
+        assert_eq!(found.as_deref(), Some(endpoint));
+    }
+    assert_eq!((sdk.use_fips(), sdk.use_dual_stack()), (Some(true), Some(true)));
 }
 
 #[test]

@@ -125,6 +125,8 @@ async fn s_1002_a_rejected_resource_consumes_no_guess_and_follows_the_scope() {
     assert!(test.items("GrantsTable").is_empty());
     attempt(PASSWORD, "admin", "https://evil.example").await.assert_error(400, "invalid_scope");
     attempt("wrong", SCOPE, API).await.assert_error(400, "invalid_grant");
+    let service = [("grant_type", "client_credentials"), ("scope", "admin"), ("resource", "https://evil.example")];
+    test.form(SERVICE, &service).await.assert_error(400, "invalid_scope");
 }
 
 #[tokio::test]

@@ -135,6 +135,29 @@ fn s_503_only_strong_keys_of_three_algorithms_are_accepted() {
 }
 
 #[test]
+fn s_503_a_key_with_the_public_half_of_another_key_is_not_accepted() {
+    let rsa = [(); 2].map(|()| {
+        let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        (der.as_ref().to_vec(), pair.public_key().modulus().big_endian_without_leading_zero().to_vec())
+    });
+    let p256 = [(); 2].map(|()| {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        (pair.to_pkcs8v1().unwrap().as_ref().to_vec(), pair.public_key().as_ref().to_vec())
+    });
+    let ed25519 = [(); 2].map(|()| {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        (pair.to_pkcs8().unwrap().as_ref().to_vec(), pair.public_key().as_ref().to_vec())
+    });
+    for [(mut der, public), (_, other)] in [rsa, p256, ed25519] {
+        assert!(KeySet::parse(&pem(&der), NOW).is_ok());
+        let position = der.windows(public.len()).position(|bytes| bytes == public).unwrap();
+        der[position..position + other.len()].copy_from_slice(&other);
+        assert!(KeySet::parse(&pem(&der), NOW).is_err());
+    }
+}
+
+#[test]
 fn s_504_the_public_keys_have_only_public_members_and_their_kids_are_thumbprints() {
     for (algorithm, pem, _) in keys() {
         let mut document = key_document(&pem);

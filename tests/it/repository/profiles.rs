@@ -1,13 +1,27 @@
-//! The profiles of `Cargo.toml`. `cargo remove` deletes the profiles of crates that are not direct dependencies.
+//! The profiles of `Cargo.toml`. `cargo remove` deletes the profiles of crates that are not direct dependencies, and `cargo
+//! lambda build` sets what the profile of releases does not.
 
 use std::collections::BTreeSet;
 
+/// Returns the lines of a table of `Cargo.toml`.
+fn table(name: &str) -> impl Iterator<Item = &'static str> + use<> {
+    let manifest = include_str!("../../../Cargo.toml");
+    let (_, rest) = manifest.split_once(&format!("\n[{name}]\n")).unwrap();
+    rest.lines().take_while(|line| !line.is_empty())
+}
+
 /// Returns the crates that a profile optimises for speed.
 fn optimised(profile: &str) -> BTreeSet<&'static str> {
-    let manifest = include_str!("../../../Cargo.toml");
-    let (_, packages) = manifest.split_once(&format!("\n[profile.{profile}.package]\n")).unwrap();
-    let lines = packages.lines().take_while(|line| !line.is_empty());
+    let lines = table(&format!("profile.{profile}.package"));
     lines.filter_map(|line| line.strip_suffix(" = { opt-level = 3 }")).collect()
+}
+
+#[test]
+fn s_103_a_release_unwinds_on_panic() {
+    let profile: Vec<_> = table("profile.release").collect();
+    for setting in ["panic = \"unwind\"", "lto = \"fat\"", "codegen-units = 1", "strip = true"] {
+        assert!(profile.contains(&setting), "{setting}");
+    }
 }
 
 #[test]

@@ -19,6 +19,17 @@ async fn a_key_of_each_algorithm_verifies() {
 }
 
 #[tokio::test]
+async fn both_names_of_eddsa_mean_the_same_algorithm() {
+    let test = TestApp::start().await;
+    for [of_key, of_header] in [["EdDSA", "Ed25519"], ["Ed25519", "EdDSA"]] {
+        let key = ClientKeyPair::generate(of_key);
+        test.change_client(SERVICE.0, &json!({"jwks": [key.entry("first")]}));
+        let claims = json!({"iss": SERVICE.0, "sub": SERVICE.0, "aud": ISSUER, "exp": NOW + 60, "jti": of_key});
+        send(&test, &key.sign(&json!({"alg": of_header}), &claims)).await.assert_issued(2);
+    }
+}
+
+#[tokio::test]
 async fn s_1009_the_record_decides_the_algorithm() {
     let rsa = ClientKeyPair::generate("PS256");
     let test = started(&rsa).await;

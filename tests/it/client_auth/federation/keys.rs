@@ -28,6 +28,18 @@ async fn s_1015_a_set_is_fetched_once_and_is_fresh_for_10_minutes() {
 }
 
 #[tokio::test]
+async fn the_url_of_an_issuer_may_end_in_a_slash() {
+    let federation = Federation::start().await;
+    federation.issuer.set(Behavior::FinalSlash);
+    for (issuer, status) in [(format!("{}/", federation.issuer.url), 200), (federation.issuer.url.clone(), 503)] {
+        federation.trust(&json!({"issuer": issuer}));
+        assert_status(&federation.send(&federation.token(&json!({"iss": issuer}))).await, status);
+    }
+    let document = "/.well-known/openid-configuration";
+    assert_eq!(federation.issuer.requests(), [document, "/keys", document]);
+}
+
+#[tokio::test]
 async fn s_1015_an_unknown_key_causes_a_fetch_at_most_every_10_seconds() {
     let federation = Federation::start().await;
     federation.assert_status(200).await;

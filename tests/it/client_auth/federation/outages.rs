@@ -13,13 +13,13 @@ fn failures() -> Vec<(Behavior, &'static str)> {
     let elsewhere = |uri: &str| Behavior::KeysAt(uri.to_owned());
     let no_host = "key set: the URL is not an https URL with a host name";
     vec![
-        (Behavior::Down, "discovery document: client error"),
+        (Behavior::Down, "connection"),
         (Behavior::Redirect, "discovery document: status 302"),
         (Behavior::OtherIssuer, "discovery document: it names another issuer"),
         (Behavior::Delayed(Duration::from_millis(1_200)), "discovery document: no response in 1 second"),
         (Behavior::Dripping, "discovery document: no response in 1 second"),
         (Behavior::Huge, "larger than 64 KiB"),
-        (Behavior::HugeHeader, "discovery document: client error"),
+        (Behavior::HugeHeader, "discovery document: message head is too large"),
         (Behavior::Status(201), "discovery document: status 201"),
         (Behavior::Status(404), "discovery document: status 404"),
         (Behavior::Status(500), "discovery document: status 500"),
