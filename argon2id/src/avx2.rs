@@ -49,10 +49,10 @@ impl FastArgon2id {
         (tag == EXPECTED).then_some(core)
     }
 
-    /// Returns the tag of a password and a salt. `None` if the parameters have more than one lane or another length of
-    /// the tag, or the memory has fewer than [`Params::block_count`] blocks.
+    /// Returns the tag of a password and a salt. `None` if the parameters have more than one lane, another length of the
+    /// tag or associated data, or if the memory has fewer than [`Params::block_count`] blocks.
     pub fn tag(self, params: &Params, [password, salt]: [&[u8]; 2], memory: &mut [Block]) -> Option<[u8; TAG_BYTES]> {
-        if params.p_cost() != 1 || params.output_len() != Some(TAG_BYTES) {
+        if params.p_cost() != 1 || params.output_len() != Some(TAG_BYTES) || !params.data().is_empty() {
             return None;
         }
         let memory = memory.get_mut(..params.block_count())?;

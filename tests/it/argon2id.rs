@@ -1,6 +1,6 @@
 //! `argon2id/`: its tags are those of the crate `argon2`, and of the reference implementation.
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, AssociatedData, Block, Params, ParamsBuilder, Version};
 use argon2id::FastArgon2id;
 use aws_lc_rs::rand;
 use base64::Engine;
@@ -83,6 +83,9 @@ fn other_forms_and_too_little_memory_have_no_tag() {
         assert_eq!(fast.tag(&params, texts, &mut memory), None, "{params:?}");
     }
     assert_eq!(fast.tag(&Params::new(64, 1, 1, None).unwrap(), texts, &mut memory), None);
+    let data = AssociatedData::new(b"data").unwrap();
+    let with_data = ParamsBuilder::new().m_cost(64).p_cost(1).output_len(32).data(data).build().unwrap();
+    assert_eq!(fast.tag(&with_data, texts, &mut memory), None);
     assert!(fast.tag(&params(67, 1), texts, &mut memory).is_some());
 }
 
