@@ -9,6 +9,9 @@
 //! | `$P$`, `$H$`, `$S$` | imported phpass: MD5; SHA-512 | 2^20 rounds |
 //! | `$sha256$` + base64 | generated client secrets: 256 random bits need no slow hash | one SHA-256 |
 //!
+//! argon2 hashes are made by the crate `argon2`. Those in the form of new hashes are verified with AVX2 (`argon2id/`), if the
+//! processor has it.
+//!
 //! `countersign import` converts the hashes of other systems into these forms.
 
 use unicode_normalization::UnicodeNormalization;
