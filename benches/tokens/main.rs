@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `floors` | the parts of a token, each by itself |
 //! | `grants` | each grant through the router: beside its floor, and without its store calls |
+//! | `endpoints` | the login page, the exchange of a code, introspection, `private_key_jwt`: without their store calls |
 //! | `function` | the deployed function (`FUNCTION`, or the result of `make build`): starts, requests, memory |
 //! | `load` | the API over HTTP, with 1 and 16 connections |
 //! | `growth` | requests with up to a million clients and users (`GROWTH`) |
@@ -23,6 +24,7 @@ use testing::cloud::BoxError;
 use tokio::runtime::{Builder, Runtime};
 
 mod deployment;
+mod endpoints;
 mod floors;
 mod folder;
 mod function;
@@ -43,9 +45,10 @@ use report::Report;
 /// Measures, prints tables, and adds a line to the summary.
 type Part = fn(&Runtime, &mut Report) -> Result<(), BoxError>;
 
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("floors", floors::run),
     ("grants", grants::run),
+    ("endpoints", endpoints::run),
     ("function", function::run),
     ("load", load::run),
     ("growth", growth::run),

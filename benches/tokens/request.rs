@@ -19,6 +19,11 @@ const ACCEPTED: &str = "application/json; version=2";
 const SCOPE: &str = "legacy:autonomy.read";
 const EVENT: &str = include_str!("../../events/client_credentials.json");
 
+/// Returns the origin of every request, as the gateway states it.
+pub fn origin() -> Origin {
+    Origin { request_id: "CNgK9GUIxgFse6Q=".to_owned(), source: "203.0.113.7".to_owned() }
+}
+
 /// A token request, already encoded.
 #[derive(Clone)]
 pub struct TokenRequest {
@@ -61,7 +66,7 @@ impl TokenRequest {
             .header(AUTHORIZATION, &self.authorization)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, ACCEPTED)
-            .extension(Origin { request_id: "CNgK9GUIxgFse6Q=".to_owned(), source: "203.0.113.7".to_owned() })
+            .extension(origin())
             .body(self.form.clone().into())
             .unwrap()
     }
@@ -99,7 +104,8 @@ impl Routes {
         assert_eq!(self.respond(request.to_http("/nowhere")).await.0, StatusCode::NOT_FOUND);
     }
 
-    async fn respond(&self, request: Request<Body>) -> (StatusCode, Bytes) {
+    /// Sends any request. Returns the status and the body of the response.
+    pub async fn respond(&self, request: Request<Body>) -> (StatusCode, Bytes) {
         let response = self.0.clone().oneshot(request).await.unwrap();
         let status = response.status();
         (status, to_bytes(response.into_body(), usize::MAX).await.unwrap())
