@@ -91,7 +91,7 @@ async fn well_formed(request: Request) -> Result<Request, Error> {
     }
 }
 
-/// Reloads the signing keys if that is due, beside the request.
+/// Reloads the signing keys if that is due, beside the request, which may be one to an unknown path.
 async fn reload_keys(State(app): State<Arc<App>>, request: Request) -> Request {
     app.keyring.reload_if_due();
     request

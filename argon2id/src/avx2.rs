@@ -1,8 +1,8 @@
 //! The implementation for x86-64.
 //!
 //! Memory safety: this package forbids `unsafe`. The compiler accepts AVX2 instructions only in functions with this target
-//! feature, and `fearless_simd` enters them only with a token that exists if the processor has AVX2. No instruction here
-//! has a pointer as its argument: vectors are copied from and to slices, with checked bounds.
+//! feature, and `fearless_simd` enters them only with a token that exists only if the processor has AVX2. No instruction
+//! here has a pointer as its argument: vectors are copied from and to slices, with checked bounds.
 //!
 //! Each step of the permutation handles four rows or four columns. One of them is not enough: each of its steps depends on
 //! the previous one, so the processor would wait.
@@ -19,6 +19,7 @@ use fearless_simd::{Avx2, Level, SimdFrom as _, SimdInto as _, kernel, u64x4};
 
 /// The length of a tag in bytes.
 const TAG_BYTES: usize = 32;
+const TAG_LENGTH: u32 = 32;
 /// The slices of a pass.
 const SLICES: u64 = 4;
 /// The words of a block.
@@ -36,7 +37,8 @@ type Four = [__m256i; 4];
 pub struct FastArgon2id(Avx2);
 
 impl FastArgon2id {
-    /// Returns the implementation if the processor has AVX2 and the self-test passes.
+    /// Returns the implementation if the processor has the instructions of x86-64-v3, which AVX2 is one of, and the self-test
+    /// passes.
     pub fn detect() -> Option<Self> {
         /// The tag of `argon2`.
         const EXPECTED: [u8; TAG_BYTES] = [
@@ -61,7 +63,7 @@ impl FastArgon2id {
             write_first(block.as_mut(), index, &seed)?;
         }
         fill(self.0, memory, params.t_cost())?;
-        let hash = Blake2b256::new().chain_update(length(&[0; TAG_BYTES])?);
+        let hash = Blake2b256::new().chain_update(TAG_LENGTH.to_le_bytes());
         let last = memory.last()?.as_ref().iter();
         Some(last.fold(hash, |hash, word| hash.chain_update(word.to_le_bytes())).finalize().into())
     }
@@ -71,7 +73,7 @@ impl FastArgon2id {
 fn seed(params: &Params, texts: [&[u8]; 2]) -> Option<[u8; 64]> {
     const VERSION: u32 = 0x13;
     const ARGON2ID: u32 = 2;
-    let numbers = [params.p_cost(), 32, params.m_cost(), params.t_cost(), VERSION, ARGON2ID];
+    let numbers = [params.p_cost(), TAG_LENGTH, params.m_cost(), params.t_cost(), VERSION, ARGON2ID];
     let mut hash = numbers.iter().fold(Blake2b512::new(), |hash, number| hash.chain_update(number.to_le_bytes()));
     for text in [texts[0], texts[1], &[], &[]] {
         hash.update(length(text)?);
@@ -124,20 +126,15 @@ kernel! {
     }
 }
 
-/// Returns the number of the reference of a block (RFC 9106 section 3.4.1.2). The numbers of blocks continue in the next
-/// pass.
+/// Returns the number of the reference of a block (RFC 9106 section 3.4.1.2), from 0 in the first pass. The numbers of blocks
+/// continue in the next pass, where the reference may be a block of the last one.
 fn reference(number: u64, blocks: u64, random: u64) -> u64 {
     let slice_length = blocks / SLICES;
-    let slice = number % blocks / slice_length;
-    // References are the complete blocks except the previous one: those of this pass, and in later passes also those that
-    // the last pass wrote in the other slices.
-    let (start, count) = if number < blocks {
-        (0, number - 1)
-    } else {
-        ((slice + 1) * slice_length, blocks - slice_length + number % slice_length - 1)
-    };
+    // The complete blocks without the previous one: those of this pass, or in later passes all that are not in this slice or
+    // before this block.
+    let count = if number < blocks { number - 1 } else { blocks - slice_length + number % slice_length - 1 };
     let distance = (count * ((random & 0xffff_ffff).pow(2) >> 32)) >> 32;
-    start + count - 1 - distance
+    number - 2 - distance
 }
 
 /// The random words of the blocks whose references do not depend on the password (RFC 9106 section 3.4.1.1).

@@ -111,25 +111,24 @@ impl Engine {
     pub fn hash(&self, password: &str) -> Result<String, HashError> {
         let mut salt = [0; SALT_BYTES];
         fill_random(&mut salt);
-        let output = self
-            .with_memory(&self.current, |memory| tag_by_argon2(&self.current, [password.as_bytes(), &salt], memory));
+        let output = self.run(&self.current, [password.as_bytes(), &salt], None).ok_or(HashError::Malformed)?;
         Ok(format!(
             "$argon2id$v=19$m={},t={},p={}${}${}",
             self.current.params.m_cost(),
             self.current.params.t_cost(),
             self.current.params.p_cost(),
             STANDARD_NO_PAD.encode(salt),
-            STANDARD_NO_PAD.encode(output.ok_or(HashError::Malformed)?),
+            STANDARD_NO_PAD.encode(output),
         ))
     }
 
     /// Does the work of one verification in the current variant, without a hash.
     pub fn run_dummy(&self, password: &str) {
-        black_box(self.tag(&self.current, [password.as_bytes(), &[0; SALT_BYTES]]));
+        black_box(self.run(&self.current, [password.as_bytes(), &[0; SALT_BYTES]], self.fast));
     }
 
     pub fn verify(&self, hash: &Argon2Hash, password: &str) -> bool {
-        self.tag(&hash.variant, [password.as_bytes(), &hash.salt])
+        self.run(&hash.variant, [password.as_bytes(), &hash.salt], self.fast)
             .is_some_and(|candidate| verify_slices_are_equal(&hash.output, &candidate).is_ok())
     }
 
@@ -138,31 +137,25 @@ impl Engine {
         hash.variant == self.current
     }
 
-    /// Returns the tag of a password and a salt, by the fastest implementation for the variant.
-    fn tag(&self, variant: &Variant, texts: [&[u8]; 2]) -> Option<Vec<u8>> {
-        let fast = self.fast.filter(|_| (variant.algorithm, variant.version) == (Algorithm::Argon2id, Version::V0x13));
-        self.with_memory(variant, |memory| {
-            let tag = fast.and_then(|fast| fast.tag(&variant.params, texts, memory));
-            tag.map(Vec::from).or_else(|| tag_by_argon2(variant, texts, memory))
-        })
-    }
-
-    /// Calls `run` with the memory that the variant needs.
-    fn with_memory<T>(&self, variant: &Variant, run: impl FnOnce(&mut [Block]) -> Option<T>) -> Option<T> {
-        let params = &variant.params;
-        tracing::debug!(
-            memory_kib = params.m_cost(),
-            iterations = params.t_cost(),
-            parallelism = params.p_cost(),
-            "argon2"
-        );
+    /// Returns the tag of a password and a salt, of the length in the parameters. Uses `fast` if it has this variant.
+    fn run(&self, variant: &Variant, texts: [&[u8]; 2], fast: Option<FastArgon2id>) -> Option<Vec<u8>> {
         let unused = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = unused().pop().unwrap_or_default();
-        let needed = params.block_count();
+        let needed = variant.params.block_count();
         if memory.len() < needed {
             memory.resize(needed, Block::new());
         }
-        let result = memory.get_mut(..needed).and_then(run);
+        let blocks = memory.get_mut(..needed)?;
+        let fast = fast.filter(|_| (variant.algorithm, variant.version) == (Algorithm::Argon2id, Version::V0x13));
+        let by_avx2 = fast.and_then(|fast| fast.tag(&variant.params, texts, blocks));
+        tracing::debug!(
+            memory_kib = variant.params.m_cost(),
+            iterations = variant.params.t_cost(),
+            parallelism = variant.params.p_cost(),
+            avx2 = u64::from(by_avx2.is_some()),
+            "argon2"
+        );
+        let tag = by_avx2.map(Vec::from).or_else(|| tag_by_argon2(variant, texts, blocks));
         // Memory that only an imported hash needs is not kept.
         let kept = self.current.params.block_count();
         if memory.len() > kept {
@@ -170,7 +163,7 @@ impl Engine {
             memory.shrink_to_fit();
         }
         unused().push(memory);
-        result
+        tag
     }
 }
 

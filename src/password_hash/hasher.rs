@@ -72,8 +72,8 @@ impl Hasher {
     /// then tries the password itself, which another system may have hashed. Both forms are one guess.
     ///
     /// The response time does not reveal if there is an account: for each form of a wrong password, argon2 runs with
-    /// the current parameters, also without a hash and beside an imported hash that is not argon2. The additional work
-    /// of an imported hash shows until the first login has replaced it.
+    /// the current parameters, also without a hash and beside an imported hash that is not argon2. A hash with other
+    /// parameters or in another form shows its own time, which may also be shorter, until the first login has replaced it.
     ///
     /// # Errors
     /// `temporarily_unavailable`, 503, if too many hashes are waiting. The password was not checked then.

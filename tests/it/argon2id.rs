@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use countersign::password_hash::{Hash, Hasher};
 
 use testing::CHEAP_ARGON2;
+use testing::LogLines;
 use testing::guess::verify_password;
 
 /// Random sets of parameters in each run.
@@ -46,7 +47,7 @@ fn random_parameters_have_the_tag_of_argon2() {
         // Sizes around a group of 128 addresses, and small ones.
         let kib = u32::from(low) + if kind % 4 == 0 { 8 * u32::from(high) } else { u32::from(high) / 4 };
         let params = params(8 + kib, 1 + u32::from(iterations) % 5);
-        let (mut salt, mut password) = (vec![0; 8 + usize::from(salt) % 60], vec![0; usize::from(password)]);
+        let (mut salt, mut password) = (vec![0; 8 + usize::from(salt) % 60], vec![0; 16 * usize::from(password)]);
         rand::fill(&mut salt).unwrap();
         rand::fill(&mut password).unwrap();
         let texts = [password.as_slice(), &salt];
@@ -61,6 +62,9 @@ fn known_tags() {
         (256, 2, Some("9dfeb910e80bad0311fee20f9c0e2b12c17987b4cac90c2ef54d5b3021c68bfe")),
         (65_536, 2, Some("09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7")),
         (19_456, 2, None),
+        // More than 256 groups of addresses in a slice, and passes and references that need more than 16 bits.
+        (132_000, 1, None),
+        (9, 70_000, None),
     ];
     for (memory, iterations, expected) in vectors {
         let (params, texts): (_, [&[u8]; 2]) = (params(memory, iterations), [b"password", b"somesalt"]);
@@ -68,7 +72,7 @@ fn known_tags() {
         let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(expected.unwrap_or(&hex), hex);
         if let Some(fast) = fast() {
-            assert_eq!(fast.tag(&params, texts, &mut vec![Block::new(); 65_536]), Some(tag), "{memory}");
+            assert_eq!(fast.tag(&params, texts, &mut vec![Block::new(); 132_000]), Some(tag), "{memory}");
         }
     }
 }
@@ -107,6 +111,12 @@ fn hashers_with_and_without_avx2_accept_the_same_passwords() {
             }
         }
     }
+    let log = LogLines::collect();
+    let avx2 = hashers.each_ref().map(|hasher| {
+        verify_password(hasher, Some(&hashes[0]), "secret");
+        log.take_hashes()[0].1.iter().find(|(name, _)| name == "avx2").unwrap().1
+    });
+    assert_eq!(avx2, [u64::from(fast().is_some()), 0]);
     for hash in &hashes {
         for hasher in &hashers {
             assert!(verify_password(hasher, Some(hash), "secret").is_some(), "{}", hash.as_str());

@@ -1,7 +1,6 @@
 //! A POST of a client: the checks that the token, revocation and introspection endpoints have in common, in their order.
 
 use std::convert::Infallible;
-use std::error::Error as _;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
@@ -32,9 +31,9 @@ impl<S: Sync> FromRequest<S> for Received {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
         let (parts, body) = request.into_parts();
-        let body = to_bytes(body, MAX_BYTES).await.map_err(|error| match error.source() {
-            Some(source) if source.is::<LengthLimitError>() => Error::body_too_large(),
-            _ => Error::invalid_request("The body cannot be read."),
+        let body = to_bytes(body, MAX_BYTES).await.map_err(|error| {
+            let is_too_large = error.into_inner().is::<LengthLimitError>();
+            if is_too_large { Error::body_too_large() } else { Error::invalid_request("The body cannot be read.") }
         });
         Ok(Self { parts, body })
     }

@@ -1,5 +1,6 @@
 //! The password grant.
 
+use argon2id::FastArgon2id;
 use serde_json::json;
 
 use testing::{APPLICATION, IMPORTED_USER, LogLines, PASSWORD, TestApp, USERNAME};
@@ -8,6 +9,7 @@ use testing::{APPLICATION, IMPORTED_USER, LogLines, PASSWORD, TestApp, USERNAME}
 async fn s_301_every_failed_login_gets_the_same_response_and_computes_the_same_hashes() {
     let test = TestApp::start().await;
     let hashes = LogLines::collect();
+    let avx2 = u64::from(FastArgon2id::detect().is_some());
     let mut responses = Vec::new();
     for (username, password) in [
         (USERNAME, "wrong"),
@@ -25,7 +27,7 @@ async fn s_301_every_failed_login_gets_the_same_response_and_computes_the_same_h
         let response = test.password(username, password).await;
         response.assert_error(400, "invalid_grant");
         responses.push((response.bytes, response.headers));
-        let current = [("memory_kib", 19_456), ("iterations", 2), ("parallelism", 1)];
+        let current = [("memory_kib", 19_456), ("iterations", 2), ("parallelism", 1), ("avx2", avx2)];
         let current = current.map(|(name, value)| (name.to_owned(), value)).to_vec();
         // The hash of the client secret and the hash of the password.
         assert_eq!(hashes.take_hashes(), [("sha256".to_owned(), vec![]), ("argon2".to_owned(), current)], "{username}");
@@ -56,6 +58,7 @@ async fn s_301_every_failed_login_gets_the_same_response_and_computes_the_same_h
 async fn s_301_every_failed_login_computes_the_same_hashes_for_both_forms_of_a_password() {
     let test = TestApp::start().await;
     let hashes = LogLines::collect();
+    let avx2 = u64::from(FastArgon2id::detect().is_some());
     for username in [
         USERNAME,
         "unknown@itccompliance.co.uk",
@@ -65,7 +68,7 @@ async fn s_301_every_failed_login_computes_the_same_hashes_for_both_forms_of_a_p
         "no account can have this name",
     ] {
         test.password(username, "wrong pa\u{308}ssword").await.assert_error(400, "invalid_grant");
-        let current = [("memory_kib", 19_456), ("iterations", 2), ("parallelism", 1)];
+        let current = [("memory_kib", 19_456), ("iterations", 2), ("parallelism", 1), ("avx2", avx2)];
         let argon2 = ("argon2".to_owned(), current.map(|(name, value)| (name.to_owned(), value)).to_vec());
         assert_eq!(hashes.take_hashes(), [("sha256".to_owned(), vec![]), argon2.clone(), argon2], "{username}");
     }

@@ -1,6 +1,13 @@
 //! Decoding of the body and the query of a token request (S-101, S-102).
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Request;
 use countersign::password_hash::hash_client_secret;
+use hyper::body::Frame;
 use serde_json::json;
 
 use super::token::{assert_issued, assert_malformed, good_form};
@@ -182,4 +189,25 @@ async fn s_101_a_client_id_may_be_an_integer_of_at_most_15_digits() {
     // No other parameter may be a number.
     let secret_too = r#"{"grant_type":"client_credentials","client_id":42,"client_secret":7}"#;
     assert_malformed(&test, "client_secret", raw_json(secret_too)).await;
+}
+
+/// A body whose sender ends the connection.
+struct Aborted;
+
+impl HttpBody for Aborted {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())))
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_rejected() {
+    let test = TestApp::start().await;
+    let request = Request::post("/oauth/token").body(Body::new(Aborted)).unwrap();
+    let response = test.send(request).await;
+    response.assert_error(400, "invalid_request");
+    assert_eq!(response.body["error_description"], "The body cannot be read.");
 }
