@@ -111,6 +111,7 @@ fn hashers_with_and_without_avx2_accept_the_same_passwords() {
             }
         }
     }
+    LogLines::install();
     let log = LogLines::collect();
     let avx2 = hashers.each_ref().map(|hasher| {
         verify_password(hasher, Some(&hashes[0]), "secret");
