@@ -91,7 +91,7 @@ build: | needs-cargo needs-cc $(TOOLS)/lambda/installed $(TOOLS)/sam/installed #
 
 bench: build | needs-cargo needs-cc ## Measures the cost of a token: each part separately, the function, load, growth, other servers (PART=)
 	@cargo build --release --example bare
-	@cargo bench $(if $(PART),-- $(PART))
+	@cargo bench --bench tokens $(if $(PART),-- $(PART))
 
 dashboard: | needs-cargo needs-cc $(TOOLS)/local/installed ## Runs the service under load for two minutes, and draws the dashboard of the stack with the data (docs/dashboard.svg)
 	@PYTHONPATH=tools $(TOOLS)/local/bin/python -m dashboard
