@@ -66,7 +66,7 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
              EdDSA {}; a password grant without its hash and store calls {} of the hash",
             figure(stored.cpu("client_credentials ES256")),
             at_most(rs256, "", 1.15),
-            at_most(es256, "", 2.0),
+            at_most(es256, "", 2.5),
             figure(eddsa),
             at_most(rest, " %", 3.0),
         ),
@@ -115,7 +115,7 @@ fn without_store(runtime: &Runtime) -> Result<[f64; 3], BoxError> {
     let ratio = |grant: &str, algorithm: &str| measured.of_turns(|cpu| (cpu(grant) - cpu("client")) / cpu(algorithm));
     let grants = [
         ("RS256", "grant RS256", "client, RS256", Some(1.15)),
-        ("ES256", "grant ES256", "client, ES256", Some(2.0)),
+        ("ES256", "grant ES256", "client, ES256", Some(2.5)),
         ("EdDSA", "grant EdDSA", "client, EdDSA", None),
     ];
     let rows = grants.map(|(algorithm, grant, signed, goal)| {

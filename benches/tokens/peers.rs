@@ -100,7 +100,7 @@ pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
             peers.retain(|peer| peer.name != "oidc-provider");
             load_all(runtime, &mut peers, &emulator, &[TokenRequest::password(None)])?;
             let ratio = peers[0].of(|load| load.cpu_us) / peers[1].of(|load| load.cpu_us);
-            line.push(format!("password {} the peer's CPU", at_most(ratio, " x", 0.65)));
+            line.push(format!("password {} the peer's CPU", at_most(ratio, " x", 0.45)));
             rows.extend(results("password ES256", &peers));
         }
     }
