@@ -4,10 +4,11 @@
 //! associated data. countersign verifies passwords with it, and makes hashes with `argon2`, so an error here cannot spoil
 //! a stored hash. A wrong tag would reject a correct password. It could not accept a wrong password: it would have to equal
 //! the 32 bytes of the stored tag, and no call depends on the blocks of an earlier one, because every block is written
-//! before it is read. [`FastArgon2id::detect`] runs a self-test, and the tests of countersign
-//! compare random tags with those of `argon2`.
+//! before it is read. [`FastArgon2id::detect`] runs a self-test, and the tests of countersign compare random tags with
+//! those of `argon2`.
 //!
-//! A package of its own, so that debug builds optimise it: without optimisation it is 100 times slower than `argon2`.
+//! A separate package, because debug builds optimise this package: without optimisation, it takes 100 times as long as
+//! `argon2`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
