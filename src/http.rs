@@ -53,8 +53,8 @@ pub struct Malformed;
 
 /// Builds the routes, and the layers around all of them.
 ///
-/// Layers that belong together are one tuple, the outermost first. For every call of `layer`, axum clones all that is inside
-/// it with each request.
+/// Layers that belong together are one tuple, the outermost first. With each request, axum clones everything inside each
+/// call of `layer`.
 pub fn router(app: Arc<App>) -> Router {
     let pages = match &app.config.pages {
         Some(pages) => browser::router(&app.config, pages).merge(oauth::with_pages(&app)),

@@ -1,8 +1,8 @@
 //! The implementation for x86-64.
 //!
 //! Memory safety: this package forbids `unsafe`. The compiler accepts AVX2 instructions only in functions with this target
-//! feature, and `fearless_simd` enters them only with a token that exists only if the processor has AVX2. No instruction
-//! here has a pointer as its argument: vectors are copied from and to slices, with checked bounds.
+//! feature, and `fearless_simd` enters them with a token that exists only if the processor has AVX2. No instruction here
+//! has a pointer as its argument: vectors are copied from and to slices, with checked bounds.
 //!
 //! Each step of the permutation handles four rows or four columns. One of them is not enough: each of its steps depends on
 //! the previous one, so the processor would wait.
@@ -19,6 +19,7 @@ use fearless_simd::{Avx2, Level, SimdFrom as _, SimdInto as _, kernel, u64x4};
 
 /// The length of a tag in bytes.
 const TAG_BYTES: usize = 32;
+/// The same, as it is hashed.
 const TAG_LENGTH: u32 = 32;
 /// The slices of a pass.
 const SLICES: u64 = 4;
@@ -37,8 +38,8 @@ type Four = [__m256i; 4];
 pub struct FastArgon2id(Avx2);
 
 impl FastArgon2id {
-    /// Returns the implementation if the processor has the instructions of x86-64-v3, which AVX2 is one of, and the self-test
-    /// passes.
+    /// Returns the implementation if the processor has the instructions of x86-64-v3 (AVX2 and older ones), and the
+    /// self-test passes.
     pub fn detect() -> Option<Self> {
         /// The tag of `argon2`.
         const EXPECTED: [u8; TAG_BYTES] = [

@@ -23,7 +23,9 @@ use tokio::runtime::Runtime;
 use crate::deployment::{canned, client, config, pem, pkcs8, sdk, seeded_cloud};
 use crate::measure::{Compared, Comparison, median, milliseconds};
 use crate::process::{CloudProcess, first_random};
-use crate::report::{Report, at_most, figure, note, row, table};
+#[cfg(target_arch = "x86_64")]
+use crate::report;
+use crate::report::{Report, at_most, figure, row, table};
 use crate::request::TokenRequest;
 use testing::cloud::{self, BoxError};
 
@@ -37,10 +39,10 @@ const EVENT: &str = include_str!("../../events/client_credentials.json");
 /// The rows of the table: the label, the subject, and the subject that is its floor.
 const ROWS: [(&str, &str, Option<&str>); 17] = [
     ("argon2id, 19 MiB, t=2, p=1, as the function verifies it", "argon2id", Some("argon2id")),
-    ("... by RustCrypto's argon2, memory reused", "argon2id RustCrypto", Some("argon2id")),
+    ("... by the crate argon2, memory reused", "argon2id by argon2", Some("argon2id")),
     ("... and memory allocated for each hash", "argon2id default", Some("argon2id")),
     ("argon2id, 7 MiB, t=5, p=1, as the function verifies it", "argon2id 7 MiB", Some("argon2id 7 MiB")),
-    ("... by RustCrypto's argon2, memory reused", "argon2id 7 MiB RustCrypto", Some("argon2id 7 MiB")),
+    ("... by the crate argon2, memory reused", "argon2id 7 MiB by argon2", Some("argon2id 7 MiB")),
     ("RS256 (2048 bits), key parsed once", "RS256", Some("RS256")),
     ("... by the JWT library", "library RS256", Some("RS256")),
     ("ES256, key parsed once", "ES256", Some("ES256")),
@@ -78,7 +80,7 @@ pub const DEFAULT_COST: (u32, u32) = (19_456, 2);
 
 /// Adds the verification of a password hash as in the function: with AVX2, if the processor has it. It reuses its memory.
 pub fn add_password_hash(comparison: &mut Comparison<'_>, name: &'static str, cost: (u32, u32)) {
-    let Some(fast) = FastArgon2id::detect() else { return add_rustcrypto_hash(comparison, name, cost) };
+    let Some(fast) = FastArgon2id::detect() else { return add_hash_by_argon2(comparison, name, cost) };
     let params = params(cost);
     let mut memory = vec![Block::new(); params.block_count()];
     comparison.add(name, move || {
@@ -86,7 +88,7 @@ pub fn add_password_hash(comparison: &mut Comparison<'_>, name: &'static str, co
     });
 }
 
-fn add_rustcrypto_hash(comparison: &mut Comparison<'_>, name: &'static str, cost: (u32, u32)) {
+fn add_hash_by_argon2(comparison: &mut Comparison<'_>, name: &'static str, cost: (u32, u32)) {
     let argon2 = Argon2::new(Argon2Algorithm::Argon2id, Version::V0x13, params(cost));
     let mut memory = vec![Block::new(); argon2.params().block_count()];
     comparison.add(name, move || {
@@ -163,13 +165,12 @@ pub fn add_get_item(comparison: &mut Comparison<'_>, name: &'static str, dynamod
 
 /// Runs the part.
 pub fn run(runtime: &Runtime, report: &mut Report) -> Result<(), BoxError> {
-    let has = |feature| if feature { "has" } else { "does not have" };
     #[cfg(target_arch = "x86_64")]
-    note(&format!(
-        "This processor {} AVX2 and {} AVX-512.",
-        has(is_x86_feature_detected!("avx2")),
-        has(is_x86_feature_detected!("avx512f"))
-    ));
+    {
+        let has = |feature| if feature { "has" } else { "does not have" };
+        let (avx2, avx512) = (has(is_x86_feature_detected!("avx2")), has(is_x86_feature_detected!("avx512f")));
+        report::note(&format!("This processor {avx2} AVX2 and {avx512} AVX-512."));
+    }
     let measured = measure(runtime)?;
     let mut rows: Vec<_> = ROWS
         .into_iter()
@@ -207,9 +208,9 @@ fn measure(runtime: &Runtime) -> Result<Compared, BoxError> {
     let dynamodb = |settings| Client::new(&runtime.block_on(aws::load(settings)));
     let mut comparison = Comparison::new(runtime);
     add_password_hash(&mut comparison, "argon2id", DEFAULT_COST);
-    add_rustcrypto_hash(&mut comparison, "argon2id RustCrypto", DEFAULT_COST);
+    add_hash_by_argon2(&mut comparison, "argon2id by argon2", DEFAULT_COST);
     add_password_hash(&mut comparison, "argon2id 7 MiB", (7_168, 5));
-    add_rustcrypto_hash(&mut comparison, "argon2id 7 MiB RustCrypto", (7_168, 5));
+    add_hash_by_argon2(&mut comparison, "argon2id 7 MiB by argon2", (7_168, 5));
     add_signatures(&mut comparison)?;
     add_library_signatures(&mut comparison);
     add_small_parts(&mut comparison);

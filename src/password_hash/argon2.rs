@@ -85,7 +85,7 @@ impl Argon2Hash {
 pub(super) struct Engine {
     /// The variant of new hashes.
     current: Variant,
-    /// The implementation that verifies hashes in the current variant, with any cost.
+    /// Verifies argon2id of version 1.3 with one lane and a tag of 32 bytes, if the processor has AVX2.
     fast: Option<FastArgon2id>,
     /// The memory that is not in use: as many parts as calls ran simultaneously.
     memory: Mutex<Vec<Vec<Block>>>,

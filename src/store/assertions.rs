@@ -25,7 +25,7 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match send(request).await {
             Ok(_) => Ok(true),
-            // The SDK sent this write again, because the response was lost.
+            // `by` is ours if the SDK sent this write again because the response was lost.
             Err(Failure::Condition(found)) => Ok(found.is_some_and(|item| item.get("by") == Some(&by))),
             Err(Failure::Store(error)) => Err(error),
         }
