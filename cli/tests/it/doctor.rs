@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::keys::made;
 use crate::{command_line, started};
 use testing::p256_pem;
-use testing::{CASES, CommandLine, CommandOutput, ISSUER, TestApp};
+use testing::{CASES, ClientKeyPair, CommandLine, CommandOutput, ISSUER, TestApp};
 
 const ROTATING: [&str; 2] = ["SIGNING_ALGORITHM", "ES256"];
 
@@ -139,6 +139,13 @@ async fn problems_of_tables_and_records_are_found() {
         json!({"client_id": "expiring", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": expiring,
                "default_scopes": ["b"], "access_token_ttl": 999_999}),
     );
+    put(json!({"client_id": "certified", "enabled": true, "scopes": ["a"], "grant_types": ["client_credentials"],
+               "secrets": expiring, "token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "a.example"}));
+    let key = ClientKeyPair::generate("ES256").jwk.to_string();
+    let key = json!([{"kid": "1", "alg": "ES256", "jwk": key, "expires_at": test.now() + 3 * 86_400}]);
+    put(
+        json!({"client_id": "keyed", "enabled": true, "scopes": ["a"], "grant_types": ["client_credentials"], "jwks": key}),
+    );
     let origins = json!(["https://app.auth.example", "https://other.test"]);
     put(json!({"client_id": "spa", "enabled": true, "scopes": ["a"], "token_endpoint_auth_method": "none",
                "grant_types": ["password", "client_credentials"], "allowed_origins": origins, "refresh_token_cookie": true}));
@@ -156,7 +163,7 @@ async fn problems_of_tables_and_records_are_found() {
         ("warning", "empty: no scopes, so no tokens"),
         ("warning", "empty, no-grants: no grant types, so no tokens"),
         ("warning", "empty: no active credential, so no tokens"),
-        ("warning", "expiring: the last active secret expires within 7 days"),
+        ("warning", "expiring, keyed: the last active credential expires within 7 days"),
         ("warning", "expiring: default scopes that are not among the scopes"),
         ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),
         ("warning", "code, nowhere: the grant authorization_code, but LoginPages is off"),
