@@ -8,10 +8,11 @@ use super::cookies;
 use super::failure::{Failure, redirect};
 use super::logout::{self, LogoutRequest};
 use super::pages::{Account, AppLine, Outside, Page};
-use super::visit::{Body, Visit, Visitor};
+use super::visit::{Visit, Visitor};
 use crate::consent::{Consent, Owner};
 use crate::date::Date;
 use crate::error::Error;
+use crate::http::request::body::BufferedRequest;
 use crate::params::{Param, Params};
 use crate::scope::ScopeTexts;
 use crate::store::{ConsentKey, StoreError};
@@ -90,8 +91,8 @@ async fn proven(visit: &Visit, form: &mut Params) -> Result<Option<Visitor>, Fai
 }
 
 /// Removes the access of a client, and with it all logins of the client.
-pub(super) async fn remove(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let mut form = visit.form(body, defined)?;
+pub(super) async fn remove(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let mut form = received.form(defined)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
         return Ok(page(&visit));
     };
@@ -104,8 +105,8 @@ pub(super) async fn remove(visit: Visit, body: Body) -> Result<Response, Failure
 }
 
 /// Sets or removes the end date of a client's access.
-pub(super) async fn limit(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let mut form = visit.form(body, defined)?;
+pub(super) async fn limit(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let mut form = received.form(defined)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
         return Ok(page(&visit));
     };
@@ -140,8 +141,8 @@ fn end_of(text: &str, now: u64) -> Option<u64> {
 }
 
 /// Signs the user out of this browser.
-pub(super) async fn sign_out(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let mut form = visit.form(body, defined)?;
+pub(super) async fn sign_out(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let mut form = received.form(defined)?;
     let request = LogoutRequest::read(&visit, visit.query.as_bytes()).await?;
     let (target, presented) = tokio::try_join!(request.target(&visit), visit.presented())?;
     let keys = visit.app.keyring.current().await.map_err(Error::from)?;
@@ -158,8 +159,8 @@ pub(super) async fn sign_out(visit: Visit, body: Body) -> Result<Response, Failu
 }
 
 /// Ends all sessions and logins of the user.
-pub(super) async fn sign_out_everywhere(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let mut form = visit.form(body, defined)?;
+pub(super) async fn sign_out_everywhere(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let mut form = received.form(defined)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
         return Ok(page(&visit));
     };

@@ -8,10 +8,11 @@ use super::failure::{Failure, redirect};
 use super::issue::issue;
 use super::pages::{Login, LoginError, Outside, Page};
 use super::requested::Requested;
-use super::visit::{Body, Visit, Visitor};
+use super::visit::{Visit, Visitor};
 use crate::consent::{Consent, Facts, PageDue, Period};
 use crate::error::Error;
 use crate::http::decision::Decision;
+use crate::http::request::body::BufferedRequest;
 
 /// Handles a request that the client sent by a link or a redirect.
 pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
@@ -30,11 +31,11 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie, which browsers do not
 /// send with a POST from another site.
-pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
+pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
     if !visit.query.is_empty() {
         return Err(Error::invalid_request("A POST has its parameters in the body.").into());
     }
-    let text = visit.form_text(body)?;
+    let text = received.form_text()?;
     let requested = Requested::check(&visit, &text).await?;
     Ok(done(requested.again(&visit)))
 }

@@ -7,10 +7,11 @@ use super::failure::Failure;
 use super::issue::issue;
 use super::pages::{Consent, Keep, Outside, Page, ScopeLine, View};
 use super::requested::Requested;
-use super::visit::{Body, Visit, Visitor};
+use super::visit::{Visit, Visitor};
 use crate::client::HttpsUrl;
 use crate::consent::{self, Period};
 use crate::error::Error;
+use crate::http::request::body::BufferedRequest;
 use crate::params::{Param, Params};
 use crate::scope::{Scope, ScopeTexts};
 
@@ -81,8 +82,8 @@ pub(super) fn scope_lines<'a>(
 }
 
 /// Handles the form of the page.
-pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let form = visit.form(body, defined)?;
+pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let form = received.form(defined)?;
     if visit.query.is_empty() {
         return Err(Error::invalid_request("The form has no authorization request.").into());
     }

@@ -10,10 +10,11 @@ use super::cookies;
 use super::failure::{Failure, redirect};
 use super::pages::LoginError;
 use super::requested::Requested;
-use super::visit::{Body, Presented, Visit};
+use super::visit::{Presented, Visit};
 use crate::client::GrantType;
 use crate::error::{Code, Error};
 use crate::http::decision::Decision;
+use crate::http::request::body::BufferedRequest;
 use crate::login::{Account, Candidate, PASSWORD, USERNAME, log_in, no_such_account};
 use crate::params::{Param, Params};
 use crate::session::{Session, SessionCookie};
@@ -59,9 +60,9 @@ impl Fields {
 }
 
 /// Handles the form of the login page.
-pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
+pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
     tracing::Span::current().record("grant", GrantType::Password.as_str());
-    let fields = Fields::take(&mut visit.form(body, defined)?);
+    let fields = Fields::take(&mut received.form(defined)?);
     let requested = async {
         if visit.query.is_empty() {
             return Ok(None);

@@ -8,9 +8,10 @@ use super::authorize::done;
 use super::cookies;
 use super::failure::{Failure, redirect};
 use super::pages::{Page, SignOut, SignedOut};
-use super::visit::{Body, Visit};
+use super::visit::Visit;
 use crate::error::Error;
 use crate::http::decision::Decision;
+use crate::http::request::body::BufferedRequest;
 use crate::http::request::form;
 use crate::params::{Grammar, Param};
 use crate::redirect_uri::RedirectUri;
@@ -116,8 +117,8 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
 }
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie.
-pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let request = LogoutRequest::read(&visit, &visit.form_text(body)?).await?;
+pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let request = LogoutRequest::read(&visit, &received.form_text()?).await?;
     Ok(done(redirect(&location(&visit, &request.query))))
 }
 

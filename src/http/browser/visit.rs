@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::FromRequestParts;
-use axum::extract::rejection::BytesRejection;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 
 use super::cookies;
 use super::pages::View;
@@ -14,16 +12,10 @@ use super::silent::SilentAddress;
 use crate::app::App;
 use crate::consent::Owner;
 use crate::error::Error;
-use crate::http::request::body::{ContentType, check_encoding};
-use crate::http::request::form;
 use crate::http::request::origin::origin;
-use crate::params::{Defined, Params};
 use crate::session::{Session, SessionCookie, SessionLifetimes};
 use crate::throttle::Network;
 use crate::user::{User, Username};
-
-/// The body of a request, as axum reads it.
-pub(super) type Body = Result<Bytes, BytesRejection>;
 
 /// A request of a browser.
 pub(super) struct Visit {
@@ -76,30 +68,6 @@ pub(super) struct Visitor {
 }
 
 impl Visit {
-    /// Returns the text of a form: a body of at most 16 KiB, not compressed, of the right type.
-    ///
-    /// # Errors
-    /// `invalid_request`
-    pub fn form_text(&self, body: Body) -> Result<Bytes, Error> {
-        let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
-            _ => Error::invalid_request("The body cannot be read."),
-        })?;
-        check_encoding(&self.headers)?;
-        match ContentType::of(&self.headers)? {
-            ContentType::Form => Ok(body),
-            ContentType::Json => Err(Error::invalid_request("The body is not a form.")),
-        }
-    }
-
-    /// Reads the form of a request to an endpoint that defines these parameters.
-    ///
-    /// # Errors
-    /// `invalid_request`
-    pub fn form(&self, body: Body, defined: Defined) -> Result<Params, Error> {
-        form::read(&self.form_text(body)?, defined, "The body is not a well-formed form.")
-    }
-
     /// Reads the session of the request. A request without one valid cookie causes no read.
     ///
     /// # Errors

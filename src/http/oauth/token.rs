@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 
 use super::binding;
 use super::cookie::{self, Cookie};
-use super::post::{Post, Received};
+use super::post::Post;
 use crate::app::App;
 use crate::client::GrantType;
 use crate::client_auth::{self, Context, authenticate};
@@ -18,6 +18,7 @@ use crate::grant::{self, Caller};
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
+use crate::http::request::body::BufferedRequest;
 use crate::params::Param;
 use crate::token::TokenVersion;
 
@@ -33,7 +34,7 @@ fn defined(name: &str) -> Option<Param> {
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     Extension(page): Extension<Page>,
-    received: Received,
+    received: BufferedRequest,
 ) -> Result<Response, Error> {
     let post = Post::receive(received, defined)?;
     let version = token_version(post.headers())?;
