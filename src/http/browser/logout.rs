@@ -4,10 +4,10 @@ use axum::Extension;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use url::form_urlencoded::Serializer;
 
-use super::authorize::done;
 use super::cookies;
-use super::failure::{Failure, redirect};
+use super::failure::Failure;
 use super::pages::{Page, SignOut, SignedOut};
+use super::responses::{done, redirect};
 use super::visit::Visit;
 use crate::error::Error;
 use crate::http::decision::Decision;
@@ -111,7 +111,7 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
         visit.app.store.end_session(&key).await?;
         return Ok(request.signed_out(target, page()));
     }
-    let keys = visit.app.keyring.current().await.map_err(Error::from)?;
+    let keys = visit.app.keyring.current().await?;
     let confirm = keys.account_keys.value(presented.cookie.id(), "");
     Ok(done(SignOut { view: &visit.view, query: &request.query, confirm: &confirm }.response()))
 }

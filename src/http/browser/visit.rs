@@ -103,4 +103,17 @@ impl Visit {
         }
         Ok(Some(Visitor { cookie, session, user, owner }))
     }
+
+    /// Returns the user of a session like [`visitor`](Self::visitor), for a page that shows texts of scopes. Reads the texts
+    /// concurrently, so that the page needs no further round trip. The page reports an error of that read.
+    ///
+    /// # Errors
+    /// Server errors.
+    pub async fn visitor_and_texts(&self, presented: Option<Presented>) -> Result<Option<Visitor>, Error> {
+        if presented.is_none() {
+            return Ok(None);
+        }
+        let (visitor, _) = tokio::join!(self.visitor(presented), self.app.scope_texts());
+        visitor
+    }
 }
