@@ -12,7 +12,7 @@ use super::silent::SilentAddress;
 use crate::app::App;
 use crate::consent::Owner;
 use crate::error::Error;
-use crate::http::request::origin::origin;
+use crate::http::request::addresses::addresses;
 use crate::session::{Session, SessionCookie, SessionLifetimes};
 use crate::throttle::Network;
 use crate::user::{User, Username};
@@ -44,7 +44,7 @@ impl FromRequestParts<Arc<App>> for Visit {
             lifetimes: parts.extensions.get().copied().ok_or_else(missing)?,
             silent: parts.extensions.get().cloned().ok_or_else(missing)?,
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            network: origin(parts.extensions.get(), &headers).source.map(Network::from),
+            network: addresses(parts.extensions.get(), &headers).source.map(Network::from),
             now: app.clock.now(),
             app: app.clone(),
             headers,

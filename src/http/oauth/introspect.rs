@@ -48,7 +48,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, received: BufferedRequest)
     let token = params.require(TOKEN);
     let certificate = post.certificate(&app);
     let certificate = certificate.as_ref().map_err(|reason| *reason);
-    let context = Context { source: post.origin().source, page: None, endpoint: PATH, certificate };
+    let context = Context { source: post.addresses().source, page: None, endpoint: PATH, certificate };
     let caller = async { authenticate(&app, credentials, context).await?.use_up(&app).await };
     let (caller, found) = tokio::join!(caller, find(&app, token.as_deref().unwrap_or_default()));
     let caller = caller?;

@@ -8,12 +8,12 @@ use crate::app::App;
 use crate::client_auth::Credentials;
 use crate::client_auth::certificate::Certificate;
 use crate::error::Error;
-use crate::grant::Origin;
+use crate::grant::Addresses;
+use crate::http::request::addresses::addresses;
 use crate::http::request::body::{BufferedRequest, ContentType, check_encoding};
 use crate::http::request::certificate::certificate;
 use crate::http::request::credentials::credentials;
 use crate::http::request::form::check_query;
-use crate::http::request::origin::origin;
 use crate::params::{Defined, Params};
 
 /// A request whose body is not decoded yet.
@@ -43,8 +43,8 @@ impl Post {
     }
 
     /// Returns the addresses of the request.
-    pub fn origin(&self) -> Origin {
-        origin(self.parts.extensions.get(), self.headers())
+    pub fn addresses(&self) -> Addresses {
+        addresses(self.parts.extensions.get(), self.headers())
     }
 
     /// Returns the certificate of the request, if it counts.

@@ -48,7 +48,7 @@ pub(super) async fn post(
     let client = async {
         let certificate = post.certificate(&app);
         let certificate = certificate.as_ref().map_err(|reason| *reason);
-        let context = Context { source: post.origin().source, page: page.origin(), endpoint: PATH, certificate };
+        let context = Context { source: post.addresses().source, page: page.origin(), endpoint: PATH, certificate };
         let client = authenticate(&app, credentials, context).await?.use_up(&app).await?;
         page.let_read(&client);
         Ok::<_, Error>(client)
