@@ -148,7 +148,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
-    ("throttle", &["app", "error", "random", "risk", "store"]),
+    ("throttle", &["app", "clock", "error", "random", "risk", "store"]),
     ("token", &["client", "confirmation", "jwt", "keys", "random", "refresh_token", "scope", "user"]),
     ("user", &["password_hash", "scope"]),
     ("userinfo", &["refresh_token", "scope", "token", "user"]),
