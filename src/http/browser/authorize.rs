@@ -1,10 +1,12 @@
 //! `/oauth/authorize` (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2): steps 10 to 13 of a request.
 
+use axum::Extension;
 use axum::response::Response;
 
 use super::consent;
 use super::failure::Failure;
 use super::issue::issue;
+use super::pages::View;
 use super::requested::Requested;
 use super::responses::{done, login_page, to_account};
 use super::visit::{Visit, Visitor};
@@ -26,13 +28,17 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie, which browsers do not
 /// send with a POST from another site.
-pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+pub(super) async fn post(mut visit: Visit, received: BufferedRequest) -> Result<Response, (Extension<View>, Failure)> {
+    let requested = from_form(&mut visit, received).await;
+    requested.map(|requested| done(requested.again(&visit))).map_err(|failure| (Extension(visit.view), failure))
+}
+
+async fn from_form(visit: &mut Visit, received: BufferedRequest) -> Result<Requested, Failure> {
     if !visit.query.is_empty() {
         return Err(Error::invalid_request("A POST has its parameters in the body.").into());
     }
-    let text = received.form_text()?;
-    let requested = Requested::check(&visit, &text).await?;
-    Ok(done(requested.again(&visit)))
+    let text = visit.request_text(received)?;
+    Requested::check(visit, &text).await
 }
 
 /// Handles a reload of a page that was the response to a form: its query is the request.

@@ -6,7 +6,7 @@ use url::form_urlencoded::Serializer;
 
 use super::cookies;
 use super::failure::Failure;
-use super::pages::{Page, SignOut, SignedOut};
+use super::pages::{Page, SignOut, SignedOut, View};
 use super::responses::{done, redirect};
 use super::visit::Visit;
 use crate::error::Error;
@@ -117,9 +117,16 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
 }
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie.
-pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
-    let request = LogoutRequest::read(&visit, &received.form_text()?).await?;
-    Ok(done(redirect(&location(&visit, &request.query))))
+pub(super) async fn post(mut visit: Visit, received: BufferedRequest) -> Result<Response, (Extension<View>, Failure)> {
+    let request = from_form(&mut visit, received).await;
+    request
+        .map(|request| done(redirect(&location(&visit, &request.query))))
+        .map_err(|error| (Extension(visit.view), error.into()))
+}
+
+async fn from_form(visit: &mut Visit, received: BufferedRequest) -> Result<LogoutRequest, Error> {
+    let text = visit.request_text(received)?;
+    LogoutRequest::read(visit, &text).await
 }
 
 /// Returns the location of a request with this query.

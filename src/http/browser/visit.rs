@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::consent::Owner;
 use crate::error::Error;
 use crate::http::request::addresses::addresses;
+use crate::http::request::body::BufferedRequest;
 use crate::session::{Session, SessionCookie, SessionLifetimes};
 use crate::throttle::Network;
 use crate::user::{User, Username};
@@ -68,6 +70,16 @@ pub(super) struct Visitor {
 }
 
 impl Visit {
+    /// Returns the text of a form that a client sent, which also has the languages of the user.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn request_text(&mut self, received: BufferedRequest) -> Result<Bytes, Error> {
+        let text = received.form_text()?;
+        self.view = self.view.of_form(&text, &self.headers);
+        Ok(text)
+    }
+
     /// Reads the session of the request. A request without one valid cookie causes no read.
     ///
     /// # Errors
