@@ -72,7 +72,7 @@ async fn an_error_of_token_get_says_what_to_do_but_not_the_secret() {
     let url = test.serve().await;
     for (more, secret, said) in [
         (&[][..], "cAnArY-secret", "invalid_client: Client authentication failed); the id or the secret is wrong"),
-        (&["--scope", "never:had"], SERVICE.1, "request other scopes"),
+        (&["--scope", "never:had"], SERVICE.1, "request an allowed scope with --scope"),
         (&[], "", "stdin has no client secret"),
         (&["--client-id", "x"], "cAnArY-secret", "the argument '--client-id <ID>' cannot be used multiple times"),
     ] {
