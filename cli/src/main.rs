@@ -4,9 +4,8 @@
 //! | module | responsibility |
 //! |---|---|
 //! | `deployment` | finds the deployment that a command acts on |
-//! | `client`, `user`, `scope`, `import`, `key`, `token`, `audit`, `doctor`, `plan` | one command each |
+//! | `client`, `user`, `scope`, `import`, `key`, `token`, `audit`, `doctor`, `plan`, `apply` | one command each |
 //! | `api` | requests to the API, and the check of its URLs |
-//! | `spec` | the attributes of a client, from flags, files and tables |
 //! | `input`, `output`, `error` | prompts and secrets; tables and JSON; error messages |
 //! | `forms` | the types of values in files |
 //! | `retry` | retries of calls that AWS throttles |
@@ -62,11 +61,12 @@ Exit codes:
   130  stopped by Ctrl-C"
 )]
 struct Options {
-    #[command(flatten)]
-    target: Target,
+    // Before the target, whose heading is that of all options after it.
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    target: Target,
     #[command(subcommand)]
     command: Command,
 }

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
@@ -27,6 +27,7 @@ mod login;
 mod logout;
 pub mod pages;
 mod requested;
+mod responses;
 mod silent;
 mod visit;
 
@@ -65,13 +66,13 @@ pub fn with_pages<S: Clone + Send + Sync + 'static>(routes: Router<S>, look: Arc
 }
 
 async fn as_page(State(look): State<Arc<Look>>, mut request: Request, next: Next) -> Response {
-    let view = View::new(&look, request.uri().query().unwrap_or_default(), request.headers());
+    let view = View::new(&look, request.uri().query().unwrap_or_default().as_bytes(), request.headers());
     request.extensions_mut().insert(view.clone());
     let silent = SilentAddress::default();
     request.extensions_mut().insert(silent.clone());
     let mut response = silent.redirected(next.run(request).await);
     if let Some(page) = error_page(&response) {
-        let mut rendered = page.response(&view);
+        let mut rendered = page.response(response.extensions().get().unwrap_or(&view));
         // The decision for the log.
         *rendered.extensions_mut() = mem::take(response.extensions_mut());
         rendered.headers_mut().extend(response.headers_mut().remove(RETRY_AFTER).map(|value| (RETRY_AFTER, value)));
@@ -98,7 +99,7 @@ pub async fn our_form(Extension(view): Extension<View>, request: Request, next: 
     if is_from(view.origin(), request.headers()) {
         return next.run(request).await;
     }
-    ErrorPage::CrossSite.because(Error::invalid_request("The form is not from a page of this origin.")).into_response()
+    ErrorPage::CrossSite.because(Error::invalid_request("The form is not from a page of this origin."))
 }
 
 /// Returns true if a page of this origin sent the request: by Fetch Metadata, or by `Origin` in browsers without it.

@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, value_name = "ORIGIN", requires = "username")]
     origin: Option<String>,
     /// A scope to request (repeatable); by default the client's default scopes
-    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = scope)]
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = input::scope("--scope"))]
     scopes: Vec<String>,
     /// The token version: 2, or the deprecated 1
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
@@ -46,10 +46,6 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
         None => return Err(rejected(&url, response.status, &document, &options)),
     }
     Ok(Outcome::Done)
-}
-
-fn scope(text: &str) -> Result<String, String> {
-    input::scope("--scope", text)
 }
 
 /// A token request.
@@ -119,7 +115,10 @@ fn rejected(url: &str, status: u16, document: &Value, options: &Options) -> Erro
         (_, "invalid_client") => format!("the id or the secret is wrong, or the client is disabled: {show}"),
         (_, "invalid_grant") => format!("check them, and that the user is enabled: `countersign user show {username}`"),
         (_, "unauthorized_client") => format!("the client does not have the grant type {grant_type}: {show}"),
-        (_, "invalid_scope") => format!("request other scopes; for the allowed and default scopes {show}"),
+        (_, "invalid_scope") => format!("request an allowed scope with --scope: {show}"),
+        (_, "invalid_dpop_proof") => {
+            format!("the tokens of the client are bound to a key, so only its own library can request them: {show}")
+        }
         (_, "invalid_request") => "check the id, the secret and the scopes".to_owned(),
         (_, "server_error") => "see the function's log for the cause".to_owned(),
         _ => "check --url".to_owned(),
