@@ -196,7 +196,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_rustls", &["issuer_keys"]),
     ("hyper_util", &["issuer_keys"]),
     ("jsonwebtoken", &["cli", "jwt", "keys", "token"]),
-    ("lambda_runtime", &["bin", "gateway"]),
+    ("lambda_http", &["bin", "gateway"]),
     ("md5", &["password_hash"]),
     ("precis_profiles", &["user"]),
     ("rustls", &["issuer_keys"]),
