@@ -55,9 +55,16 @@ async fn s_201_a_client_authenticates_by_basic_or_by_body_and_not_by_both() {
         test.send(form(&in_body).header("authorization", joined).post()).await.assert_error(400, "invalid_request");
     }
     // Other schemes do not authenticate a client.
-    for other in
-        ["Bearer x", "Bearer \u{fc}", "Digest username=\"a, b c\", realm=\"x y\"", "BasicYTpi", "Basic:YTpi", "x", ""]
-    {
+    for other in [
+        "Bearer x",
+        "Bearer \u{fc}",
+        "Digest username=\"a, b c\", realm=\"x y\"",
+        "Digest username = \"a\", nc =1, qop = auth",
+        "BasicYTpi",
+        "Basic:YTpi",
+        "x",
+        "",
+    ] {
         test.send(form(&CLIENT_CREDENTIALS).header("authorization", other).post())
             .await
             .assert_error(401, "invalid_client");
@@ -116,6 +123,12 @@ async fn s_204_two_secrets_are_valid_until_the_older_one_expires() {
     test.advance_clock(1);
     test.form((SERVICE.0, "old"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     test.form((SERVICE.0, "new"), &CLIENT_CREDENTIALS).await.assert_issued(2);
+    // Expired secrets do not count.
+    test.change_client(
+        SERVICE.0,
+        &json!({"secrets": [secret("a", Some(NOW)), secret("b", Some(NOW)), secret("c", None)]}),
+    );
+    test.form((SERVICE.0, "c"), &CLIENT_CREDENTIALS).await.assert_issued(2);
 }
 
 #[test]

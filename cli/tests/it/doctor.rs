@@ -139,6 +139,7 @@ async fn problems_of_tables_and_records_are_found() {
         json!({"client_id": "expiring", "enabled": true, "scopes": ["a"], "grant_types": ["password"], "secrets": expiring,
                "default_scopes": ["b"], "access_token_ttl": 999_999}),
     );
+    put(json!({"client_id": "three", "enabled": true, "secrets": [{"hash": hash}, {"hash": hash}, {"hash": hash}]}));
     let origins = json!(["https://app.auth.example", "https://other.test"]);
     put(json!({"client_id": "spa", "enabled": true, "scopes": ["a"], "token_endpoint_auth_method": "none",
                "grant_types": ["password", "client_credentials"], "allowed_origins": origins, "refresh_token_cookie": true}));
@@ -153,8 +154,9 @@ async fn problems_of_tables_and_records_are_found() {
     let ran = doctor(&command_line(&test), &url, &[]).await;
     for (level, said) in [
         ("error", "malformed: malformed (enabled)"),
-        ("warning", "empty: no scopes, so no tokens"),
-        ("warning", "empty, no-grants: no grant types, so no tokens"),
+        ("warning", "empty, three: no scopes, so no tokens"),
+        ("warning", "empty, no-grants, three: no grant types, so no tokens"),
+        ("warning", "three: more than two active secrets, so no tokens"),
         ("warning", "empty: no active credential, so no tokens"),
         ("warning", "expiring: the last active secret expires within 7 days"),
         ("warning", "expiring: default scopes that are not among the scopes"),
