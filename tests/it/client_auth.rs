@@ -123,12 +123,27 @@ async fn s_204_two_secrets_are_valid_until_the_older_one_expires() {
     test.advance_clock(1);
     test.form((SERVICE.0, "old"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     test.form((SERVICE.0, "new"), &CLIENT_CREDENTIALS).await.assert_issued(2);
-    // Expired secrets do not count.
-    test.change_client(
-        SERVICE.0,
-        &json!({"secrets": [secret("a", Some(NOW)), secret("b", Some(NOW)), secret("c", None)]}),
-    );
-    test.form((SERVICE.0, "c"), &CLIENT_CREDENTIALS).await.assert_issued(2);
+}
+
+/// Each imported secret runs a slow hash, so their number is limited.
+#[tokio::test]
+async fn s_709_a_record_with_three_active_secrets_is_malformed() {
+    let test = TestApp::start().await;
+    let secrets = |expires_at: [u64; 3]| {
+        let secret = |at: u64| json!({"hash": hash_client_secret(SERVICE.1), "expires_at": at});
+        json!({"secrets": expires_at.map(secret)})
+    };
+    test.change_client(SERVICE.0, &secrets([NOW, NOW + 1, NOW + 1]));
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+    test.change_client(SERVICE.0, &secrets([NOW + 1; 3]));
+    for secret in [SERVICE.1, "wrong", ""] {
+        let log = LogLines::collect();
+        test.form((SERVICE.0, secret), &CLIENT_CREDENTIALS).await.assert_error(500, "server_error");
+        let reason = log.lines()[0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains("table clients is malformed: secrets"), "{reason}");
+    }
+    test.advance_clock(1);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
 }
 
 #[test]
