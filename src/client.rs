@@ -70,7 +70,7 @@ pub struct Client {
     pub tls_client_auth_san_uri: Option<String>,
     /// The issuer of the client's certificate, as RFC 4514 writes it. Absent means any that the gateway trusts.
     pub tls_client_auth_issuer_dn: Option<String>,
-    /// The certificates that count as none. Absent means none.
+    /// The serial numbers of certificates that are rejected. Absent means none.
     #[serde(default, skip_serializing_if = "RevokedSerials::is_empty")]
     pub revoked_serials: RevokedSerials,
     /// The method by which the client authenticates. Absent means by any of its credentials.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 mod form;
 
+pub use form::is_same;
+
 /// The largest number of resources of a client.
 pub const MAX_RESOURCES: usize = 50;
 /// The limit of a resource in bytes.
@@ -91,7 +93,7 @@ impl Resources {
         let mut exact =
             std::iter::once(own).chain(self.0.iter().map(String::as_str).filter(|entry| !has_wildcard(entry)));
         let same = exact.clone().find(|known| *known == requested);
-        if let Some(audience) = same.or_else(|| exact.find(|known| form::is_same(known, requested))) {
+        if let Some(audience) = same.or_else(|| exact.find(|known| is_same(known, requested))) {
             return Ok(audience);
         }
         let (uri, fragment) = requested.split_once('#').map_or((requested, None), |(uri, text)| (uri, Some(text)));

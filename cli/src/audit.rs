@@ -85,7 +85,7 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
         }
         Subject::Client { client_id } => with_log(target, log_group, Search::client(&client_id)?).await?,
         Subject::Session { session } => with_log(target, log_group, Search::session(&session)?).await?,
-        Subject::Token => with_log(target, log_group, Search::token(input::secret("Token")?.trim())?).await?,
+        Subject::Token => with_log(target, log_group, Search::token(&input::secret("Token")?)?).await?,
     };
     let until = Clock::System.now();
     let query = log::Query { text: search.query(limit), from: until.saturating_sub(since), until };

@@ -62,11 +62,12 @@ Exit codes:
   130  stopped by Ctrl-C"
 )]
 struct Options {
-    #[command(flatten)]
-    target: Target,
+    // Before the target, whose heading is that of all options after it.
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    target: Target,
     #[command(subcommand)]
     command: Command,
 }

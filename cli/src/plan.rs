@@ -41,9 +41,9 @@ pub fn help() -> String {
   en = \"See your bills\"
 
 Attributes: {attributes}.
-Lifetimes are in seconds, or like \"15m\" and \"30d\". An attribute that is not in the file is removed from the client, except
-enabled. Clients and texts of scopes that are not in the file are not changed, except with --prune; texts
-only if the file has a table of scopes. A new client gets a
+Lifetimes are in seconds, or like \"15m\" and \"30d\". An attribute that is not in the file is removed
+from the client, except enabled. Clients and texts of scopes that are not in the file are not
+changed, except with --prune; texts only if the file has a table of scopes. A new client gets a
 secret, which is printed once, unless it is public (token_endpoint_auth_method = \"none\").
 
 Examples:

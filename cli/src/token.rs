@@ -77,9 +77,9 @@ async fn family_of(deployment: &Deployment, token: &PresentedToken) -> Result<Op
 }
 
 /// Removes the scheme from the value of an `Authorization` header, which is accepted as a token, too.
-fn bare(text: &str) -> &str {
+pub fn bare(text: &str) -> &str {
     let text = text.trim();
-    text.strip_prefix("Bearer ").unwrap_or(text)
+    ["Bearer ", "DPoP "].into_iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text)
 }
 
 /// Fetches a JSON document of the API.

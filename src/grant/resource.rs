@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::params::{Grammar, Param};
 use crate::refresh_token::Family;
-use crate::resource::{MAX_RESOURCE_BYTES, TargetError};
+use crate::resource::{MAX_RESOURCE_BYTES, TargetError, is_same};
 use crate::token::TokenVersion;
 
 /// `resource` (RFC 8707 section 2), which all grants have.
@@ -38,7 +38,7 @@ impl Caller {
         let Some(of_login) = &family.resource else { return Ok(requested) };
         let of_login = self.audience(app, of_login)?;
         match requested {
-            Some(requested) if requested != of_login => Err(Error::invalid_target(TargetError::OtherLogin)),
+            Some(requested) if !is_same(&requested, &of_login) => Err(Error::invalid_target(TargetError::OtherLogin)),
             _ => Ok(Some(of_login)),
         }
     }

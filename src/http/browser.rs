@@ -65,13 +65,13 @@ pub fn with_pages<S: Clone + Send + Sync + 'static>(routes: Router<S>, look: Arc
 }
 
 async fn as_page(State(look): State<Arc<Look>>, mut request: Request, next: Next) -> Response {
-    let view = View::new(&look, request.uri().query().unwrap_or_default(), request.headers());
+    let view = View::new(&look, request.uri().query().unwrap_or_default().as_bytes(), request.headers());
     request.extensions_mut().insert(view.clone());
     let silent = SilentAddress::default();
     request.extensions_mut().insert(silent.clone());
     let mut response = silent.redirected(next.run(request).await);
     if let Some(page) = error_page(&response) {
-        let mut rendered = page.response(&view);
+        let mut rendered = page.response(response.extensions().get().unwrap_or(&view));
         // The decision for the log.
         *rendered.extensions_mut() = mem::take(response.extensions_mut());
         rendered.headers_mut().extend(response.headers_mut().remove(RETRY_AFTER).map(|value| (RETRY_AFTER, value)));

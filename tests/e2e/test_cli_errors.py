@@ -1,20 +1,25 @@
 """Errors of the CLI: missing permissions, missing resources, wrong arguments."""
 
 import json
+import re
 
 import pytest
 
 from cli import NAME, stored_item
+from conftest import ROOT
 from local_cloud.program import REGION
 
 
 def create_iam_user(deployed, name, *actions):
     """Creates an IAM user with exactly these permissions, and returns its credentials as environment variables."""
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    return create_iam_user_with(deployed, name, {"Version": "2012-10-17", "Statement": [statement]})
+
+
+def create_iam_user_with(deployed, name, policy):
     iam = deployed.cloud.client("iam")
     iam.create_user(UserName=name)
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document)
+    iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=json.dumps(policy))
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
@@ -43,6 +48,22 @@ def test_an_error_names_the_missing_permission_and_nothing_is_written(cli_stack,
     stranger = create_iam_user(cli_stack, "stranger", "dynamodb:*")
     denied = countersign("client", "list", code=1, environment=stranger)
     assert "your role lacks cloudformation:DescribeStacks" in denied.stderr
+
+
+def test_the_policy_of_the_page_is_for_clients_only(cli_stack, countersign):
+    [policy] = re.findall(r"```json\n(.*?)```", (ROOT / "docs/cli.md").read_text(), re.DOTALL)
+    for placeholder, value in [("111122223333", "000000000000"), ("/countersign", f"/{NAME}")]:
+        policy = policy.replace(placeholder, value)
+    manager = create_iam_user_with(cli_stack, "manager", json.loads(policy))
+    for arguments in [
+        ("client", "create", "managed", "--grant-type", "client_credentials", "--scope", "a"),
+        ("client", "rotate-secret", "managed"),
+        ("client", "list"),
+        ("client", "delete", "managed", "--yes"),
+    ]:
+        countersign(*arguments, environment=manager)
+    for arguments in [("user", "create", "managed@example.com", "--no-password"), ("key", "list")]:
+        assert "your role lacks" in countersign(*arguments, code=1, environment=manager).stderr
 
 
 def test_a_profile_option_takes_precedence_over_credentials_in_the_environment(cli_stack, countersign, tmp_path):

@@ -8,6 +8,7 @@ import re
 from fnmatch import fnmatchcase
 
 import pytest
+import yaml
 
 from cloudformation import resolve
 from conftest import ROOT
@@ -69,9 +70,10 @@ def test_requests_to_the_api_are_forwarded_and_not_cached(resources, distributio
     # "no-store" decides for GET: no response is kept without the permission of the service.
     policy = cache_policy(resources, found)
     assert policy["MinTTL"] == policy["DefaultTTL"] == 0 and policy["MaxTTL"] == 1
-    headers = {
-        "Authorization", "Accept", "Content-Type", "Origin", "Access-Control-Request-Method", "countersign-user-address",
-    }
+    documented = yaml.safe_load((ROOT / "openapi.yaml").read_text())["components"]["parameters"].values()
+    headers = {parameter["name"] for parameter in documented if parameter["in"] == "header"}
+    assert "DPoP" in headers
+    headers |= {"Accept", "Accept-Language", "Authorization", "Content-Type", "Sec-Fetch-Site"}
     assert forwarded(resources, found, "HeadersConfig", "HeaderBehavior") == ({"whitelist"}, headers)
     assert forwarded(resources, found, "CookiesConfig", "CookieBehavior") == ({"all"}, set())
     assert forwarded(resources, found, "QueryStringsConfig", "QueryStringBehavior") == ({"all"}, set())

@@ -237,7 +237,7 @@ def test_a_rejection_is_not_cached(load):
 
 @pytest.mark.parametrize("members", [
     {"active": "true"}, {"active": 1}, {"aud": "https://other.example"}, {"aud": [ISSUER]}, {"scope": "reads write"},
-    {"scope": ""}, {"token_type": "DPoP"}, {"token_type": None},
+    {"scope": ""}, {"token_type": "DPoP", "cnf": {"jkt": "a"}}, {"cnf": {"x5t#S256": "a"}}, {"token_type": None},
 ])
 def test_a_token_that_is_not_for_this_api_is_denied(load, members):
     with fake_service(active(**members)) as service:

@@ -51,6 +51,7 @@ BANDS = {
     "LoginsUnusualAlarm": ("LoginsRejected", {}, 300, 3, 3, 4, "GreaterThanUpperThreshold"),
     "MachineVolumeAlarm": ("TokensIssued", {"grant": "client_credentials"}, 900, 3, 4, 6, OUTSIDE),
     "UserVolumeAlarm": ("TokensIssued", {"grant": "password"}, 900, 3, 4, 6, OUTSIDE),
+    "CodeVolumeAlarm": ("TokensIssued", {"grant": "authorization_code"}, 900, 3, 4, 6, OUTSIDE),
 }
 COMPARISONS = {"GreaterThanThreshold": ">", "GreaterThanOrEqualToThreshold": ">=", "LessThanThreshold": "<"}
 # The alarms that notify only through GuessingAlarm.
@@ -66,10 +67,11 @@ def rule(alarm):
 
 
 def test_watch_selects_the_alarms(translated):
-    basic, full = alarms(translated, Watch="basic"), alarms(translated)
+    basic, full = (alarms(translated, Watch=watch, LoginPages="on") for watch in ("basic", "full"))
     assert {name: rule(alarm) for name, alarm in basic.items()} == BASIC
     assert {name: rule(alarm) for name, alarm in full.items() if "MetricName" in alarm} == FULL
     assert full.keys() == FULL.keys() | BANDS.keys() | {"GuessingAlarm"}
+    assert full.keys() - alarms(translated).keys() == {"CodeVolumeAlarm"}
     for alarm in (alarm for alarm in full.values() if alarm.get("Namespace") == OWN):
         assert own_metrics(translated)[alarm["MetricName"]] == [] and "Dimensions" not in alarm
     # An idle deployment raises no alarm, except if the daily rotation does not run.
@@ -81,7 +83,7 @@ def test_watch_selects_the_alarms(translated):
 def test_bands_are_learned_from_the_metrics_of_the_stack(translated):
     """The local cloud rejects metric math."""
     for name, (metric, dimensions, period, points, periods, deviations, comparison) in BANDS.items():
-        alarm = alarms(translated)[name]
+        alarm = alarms(translated, LoginPages="on")[name]
         [count, band] = alarm["Metrics"]
         statistic = count["MetricStat"]
         assert (statistic["Period"], statistic["Stat"]) == (period, "Sum")
@@ -129,7 +131,7 @@ def test_alarms_notify_the_email_address_and_the_topic(translated, parameters, n
 
 def test_the_description_of_an_alarm_ends_with_its_runbook(translated):
     page = (ROOT / "docs/deployment.md").read_text()
-    for name, alarm in alarms(translated).items():
+    for name, alarm in alarms(translated, LoginPages="on").items():
         link = alarm["AlarmDescription"].rsplit(" ", 1)[1]
         path, anchor = link.split("#")
         assert path == "docs/deployment.md", name

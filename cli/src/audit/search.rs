@@ -6,6 +6,7 @@ use countersign::token::verify::inspect;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::token::bare;
 
 /// The fields of a result.
 const FIELDS: &str = "timestamp, event, outcome, grant, client_id, source, user_source, reason, session, risk";
@@ -51,8 +52,7 @@ impl Search {
     /// # Errors
     /// The error if the text does not have the form of an access token or a refresh token. Does not quote it.
     pub fn token(token: &str) -> Result<Self, Error> {
-        // The value of an Authorization header is accepted, too.
-        let token = token.strip_prefix("Bearer ").unwrap_or(token);
+        let token = bare(token);
         if let Some(token) = RefreshToken::read_unverified(token) {
             return Self::session(&token.family.log_id());
         }

@@ -22,6 +22,9 @@ pub fn advice(client: &Client, deployment: &Deployment) -> Vec<String> {
              --add-scope SCOPE`"
         ));
     }
+    for grant_type in client.grant_types.iter().copied().filter(|grant_type| !usable(*grant_type)) {
+        warn(format!("has the grant type {}, which a public client may not use", grant_type.as_str()));
+    }
     for scope in client.scopes.tokens().iter().filter(|scope| scope.contains(',')) {
         warn(format!("has the scope {scope:?}, which is one scope with a comma, and not a list"));
     }

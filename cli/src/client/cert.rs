@@ -21,7 +21,7 @@ Examples:
     | countersign client cert set report - --by san-dns
   countersign client update report --auth-method tls_client_auth")]
     Set(set::Options),
-    /// Revoke a certificate of a client by its serial number: it counts as none from the next request on
+    /// Revoke a certificate of a client by its serial number: it is rejected from the next request on
     #[command(after_help = "Example:
   countersign client cert revoke report \\
     $(openssl x509 -in report.crt -noout -serial | cut -d= -f2)")]

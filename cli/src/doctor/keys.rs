@@ -7,7 +7,7 @@ use super::endpoint::{self, document};
 use super::{Finding, Level, named};
 use crate::deployment::{DAY, Deployment};
 use crate::error::Error;
-use crate::output;
+use crate::output::{self, counted};
 
 /// The delay in seconds after which a rotation is late. The schedule runs daily, so one failed run causes no warning.
 const LATE: u64 = 2 * DAY;
@@ -106,7 +106,7 @@ fn compare(deployment: &Deployment, keys: &Keys, published: &[Value]) -> Vec<Fin
         ));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, format!("they match the {} keys of the secret", published.len())));
+        findings.push(Finding::ok(CHECK, format!("they match the {} of the secret", counted(published.len(), "key"))));
     }
     findings
 }

@@ -119,7 +119,7 @@ fn rejected(url: &str, status: u16, document: &Value, options: &Options) -> Erro
         (_, "invalid_client") => format!("the id or the secret is wrong, or the client is disabled: {show}"),
         (_, "invalid_grant") => format!("check them, and that the user is enabled: `countersign user show {username}`"),
         (_, "unauthorized_client") => format!("the client does not have the grant type {grant_type}: {show}"),
-        (_, "invalid_scope") => format!("request other scopes; for the allowed and default scopes {show}"),
+        (_, "invalid_scope") => format!("request an allowed scope with --scope: {show}"),
         (_, "invalid_request") => "check the id, the secret and the scopes".to_owned(),
         (_, "server_error") => "see the function's log for the cause".to_owned(),
         _ => "check --url".to_owned(),

@@ -115,6 +115,9 @@ fn not_a_jwt(token: &str, parts: usize) -> &'static str {
     if token.starts_with("cs_rt_") {
         return "This is a refresh token, which is opaque and only for the token endpoint.";
     }
+    if token.starts_with("cs_ac_") {
+        return "This is an authorization code, which is opaque and only for the token endpoint.";
+    }
     if token.starts_with("cs_") {
         return "This looks like a client secret. Replace it with `countersign client rotate-secret`.";
     }

@@ -21,6 +21,9 @@ async fn warnings_say_that_a_client_gets_no_token_or_has_an_odd_lifetime() {
     ] {
         line.run(&[&update[..], more].concat()).await.assert(0, "warning: cron ").assert(0, said);
     }
+    let public = ["client", "create", "web", "--public", "--grant-type", "client_credentials", "--scope", "a"];
+    let said = "warning: web has the grant type client_credentials, which a public client may not use";
+    line.run(&public).await.assert(0, said);
     let path = testing::file("warned.toml", "[clients.x]\ngrant_types = ['password']\n[clients.y]\nscopes = ['a,b']\n");
     let planned = line.run(&["plan", path.to_str().unwrap()]).await;
     planned.assert(3, "warning: x has no scopes").assert(3, "which is one scope with a comma, and not a list");

@@ -85,7 +85,10 @@ async fn audit_finds_the_decisions_about_a_user_a_client_a_session_and_a_token()
     assert_eq!(found.json()[0]["session"], session);
     assert_eq!(audit_with(&test, &["token", "--json"], &refresh_token).await.out, found.out);
     assert_eq!(filter(&test), format!("session = \"{session}\" | sort @timestamp desc | limit 200"));
-    assert_eq!(audit_with(&test, &["token", "--json"], &format!("Bearer {access_token}\n")).await.out, found.out);
+    for scheme in ["Bearer", "DPoP"] {
+        let header = format!("{scheme} {access_token}\n");
+        assert_eq!(audit_with(&test, &["token", "--json"], &header).await.out, found.out, "{scheme}");
+    }
     let jti = lines[0]["jti"].as_str().unwrap();
     assert_eq!(filter(&test), format!("jti = \"{jti}\" or session = \"{session}\" | sort @timestamp desc | limit 200"));
 

@@ -72,7 +72,7 @@ async fn an_error_of_token_get_says_what_to_do_but_not_the_secret() {
     let url = test.serve().await;
     for (more, secret, said) in [
         (&[][..], "cAnArY-secret", "invalid_client: Client authentication failed); the id or the secret is wrong"),
-        (&["--scope", "never:had"], SERVICE.1, "request other scopes"),
+        (&["--scope", "never:had"], SERVICE.1, "request an allowed scope with --scope"),
         (&[], "", "stdin has no client secret"),
         (&["--client-id", "x"], "cAnArY-secret", "the argument '--client-id <ID>' cannot be used multiple times"),
     ] {
@@ -105,9 +105,10 @@ async fn token_inspect_describes_each_problem() {
     let expired = test.now() - 2 * day;
     let (first, last) = good.split_at(good.len() - 40);
     let flipped = format!("{first}{}{}", if last.starts_with('A') { "B" } else { "A" }, &last[1..]);
-    let table: [(&str, String, &str); 19] = [
+    let table: [(&str, String, &str); 21] = [
         ("changed", changed_token(good, |_, claims| claims["sub"] = json!("root")), "The signature is wrong"),
-        ("flipped", flipped, "The signature is wrong"),
+        ("flipped", flipped.clone(), "The signature is wrong"),
+        ("with its scheme", format!("DPoP {flipped}"), "The signature is wrong"),
         ("foreign", foreign, "The key is not published"),
         ("none", changed_token(good, |header, _| header["alg"] = json!("none")), "The token is not signed"),
         ("HS256", changed_token(good, |header, _| header["alg"] = json!("HS256")), "a shared secret"),
@@ -142,6 +143,7 @@ async fn token_inspect_describes_each_problem() {
             "The exp is not a whole number of seconds",
         ),
         ("refresh token", refresh, "This is a refresh token"),
+        ("code", "cs_ac_AgGY95E-DuEe2p4W7Umvb7uQ".to_owned(), "This is an authorization code"),
         ("secret", APPLICATION.1.to_owned(), "This looks like a client secret"),
         ("five parts", "a.b.c.d.e".to_owned(), "The token is encrypted"),
         ("junk", "not-a-token".to_owned(), "This is not a JWT"),

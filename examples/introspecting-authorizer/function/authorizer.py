@@ -45,9 +45,9 @@ def handler(event, _):
 
 def permits(claims):
     """Returns true if an active token is an access token for this API with its scope."""
-    # A refresh token has no token_type. A token that is bound to a key ("DPoP") is not a bearer token.
-    is_for_this_api = claims.get("token_type") == "Bearer" and claims.get("aud") == AUDIENCE
-    return is_for_this_api and SCOPE in claims["scope"].split(" ")
+    # A refresh token has no token_type. A token with cnf is bound to a key or a certificate, which nothing here checks.
+    is_bearer = claims.get("token_type") == "Bearer" and "cnf" not in claims
+    return is_bearer and claims.get("aud") == AUDIENCE and SCOPE in claims["scope"].split(" ")
 
 
 def active_claims(token):

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use super::consent;
 use super::failure::{Failure, redirect};
 use super::issue::issue;
-use super::pages::{Login, LoginError, Outside, Page};
+use super::pages::{Login, LoginError, Outside, Page, View};
 use super::requested::Requested;
 use super::visit::{Body, Visit, Visitor};
 use crate::consent::{Consent, Facts, PageDue, Period};
@@ -30,13 +30,17 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie, which browsers do not
 /// send with a POST from another site.
-pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
+pub(super) async fn post(mut visit: Visit, body: Body) -> Result<Response, (Extension<View>, Failure)> {
+    let requested = received(&mut visit, body).await;
+    requested.map(|requested| done(requested.again(&visit))).map_err(|failure| (Extension(visit.view), failure))
+}
+
+async fn received(visit: &mut Visit, body: Body) -> Result<Requested, Failure> {
     if !visit.query.is_empty() {
         return Err(Error::invalid_request("A POST has its parameters in the body.").into());
     }
-    let text = visit.form_text(body)?;
-    let requested = Requested::check(&visit, &text).await?;
-    Ok(done(requested.again(&visit)))
+    let text = visit.request_text(body)?;
+    Requested::check(visit, &text).await
 }
 
 /// Handles a reload of a page that was the response to a form: its query is the request.

@@ -7,7 +7,7 @@ use url::form_urlencoded::Serializer;
 use super::authorize::done;
 use super::cookies;
 use super::failure::{Failure, redirect};
-use super::pages::{Page, SignOut, SignedOut};
+use super::pages::{Page, SignOut, SignedOut, View};
 use super::visit::{Body, Visit};
 use crate::error::Error;
 use crate::http::decision::Decision;
@@ -116,9 +116,16 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
 }
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie.
-pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let request = LogoutRequest::read(&visit, &visit.form_text(body)?).await?;
-    Ok(done(redirect(&location(&visit, &request.query))))
+pub(super) async fn post(mut visit: Visit, body: Body) -> Result<Response, (Extension<View>, Failure)> {
+    let request = received(&mut visit, body).await;
+    request
+        .map(|request| done(redirect(&location(&visit, &request.query))))
+        .map_err(|error| (Extension(visit.view), error.into()))
+}
+
+async fn received(visit: &mut Visit, body: Body) -> Result<LogoutRequest, Error> {
+    let text = visit.request_text(body)?;
+    LogoutRequest::read(visit, &text).await
 }
 
 /// Returns the location of a request with this query.

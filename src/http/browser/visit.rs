@@ -80,7 +80,7 @@ impl Visit {
     ///
     /// # Errors
     /// `invalid_request`
-    pub fn form_text(&self, body: Body) -> Result<Bytes, Error> {
+    fn form_text(&self, body: Body) -> Result<Bytes, Error> {
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
             _ => Error::invalid_request("The body cannot be read."),
@@ -90,6 +90,16 @@ impl Visit {
             ContentType::Form => Ok(body),
             ContentType::Json => Err(Error::invalid_request("The body is not a form.")),
         }
+    }
+
+    /// Returns the text of a form that a client sent, which also has the languages of the user.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn request_text(&mut self, body: Body) -> Result<Bytes, Error> {
+        let text = self.form_text(body)?;
+        self.view = self.view.of_form(&text, &self.headers);
+        Ok(text)
     }
 
     /// Reads the form of a request to an endpoint that defines these parameters.

@@ -40,7 +40,7 @@ pub fn receive(text: &[u8], defined: Defined) -> Result<Received, Error> {
 }
 
 /// Splits a form into names and values; `None` for one that cannot be decoded.
-fn pairs(text: &[u8]) -> impl Iterator<Item = Option<(String, String)>> {
+pub fn pairs(text: &[u8]) -> impl Iterator<Item = Option<(String, String)>> {
     text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=').map(decode);
         let mut half = || halves.next().unwrap_or_else(|| Some(String::new()));

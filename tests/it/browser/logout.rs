@@ -222,6 +222,19 @@ async fn a_post_is_a_redirect_to_the_same_request() {
 }
 
 #[tokio::test]
+async fn an_error_page_has_the_language_of_the_form_that_a_client_sent() {
+    let mut browser = Browser::start().await;
+    for (path, body) in [("/oauth/authorize", "client_id=unknown"), ("/oauth/logout", "client_id=crm&client_id=crm")] {
+        for (locales, language) in [("de", "de"), ("fr", "en")] {
+            let response = browser.send(our_form(path), &format!("{body}&ui_locales={locales}")).await;
+            assert_eq!((response.status, page(&response).0.as_deref()), (400, Some("error")), "{path}");
+            let html = String::from_utf8(response.bytes.to_vec()).unwrap();
+            assert!(html.contains(&format!("<html lang=\"{language}\">")), "{path} {locales}: {html}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn malformed_requests_get_an_error_page_and_sign_no_user_out() {
     let (mut browser, hint) = signed_in().await;
     let long = "a".repeat(4_097);

@@ -159,6 +159,14 @@ async fn s_1003_a_login_that_named_a_resource_gets_no_token_for_another() {
 }
 
 #[tokio::test]
+async fn a_refresh_may_add_the_slash_of_an_empty_path() {
+    let test = start().await;
+    let first = log_in(&test, "https://files.example.com").await;
+    let refreshed = refresh(&test, &first.refresh_token(), "https://files.example.com/").await;
+    assert_eq!(refreshed.assert_issued(2).0["aud"], first.assert_issued(2).0["aud"]);
+}
+
+#[tokio::test]
 async fn a_login_that_named_no_resource_is_not_narrowed() {
     let test = start().await;
     let mut token = log_in(&test, "").await.refresh_token();

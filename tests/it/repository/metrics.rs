@@ -1,7 +1,7 @@
 //! S-606: the metric filters of `template.yaml` over the log lines. The patterns are read from the template, and
 //! evaluated on each line like AWS does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -75,6 +75,17 @@ fn s_606_the_metrics_of_the_audit_log_have_at_most_13_series_and_no_value_that_a
         }
     }
     assert!(series <= 13, "{series}");
+}
+
+#[test]
+fn the_dashboard_shows_the_tokens_of_each_grant() {
+    let body = TEMPLATE["Resources"]["Dashboard"]["Properties"]["DashboardBody"][0].as_str().unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    let widgets = body["widgets"].as_array().unwrap().iter();
+    let metrics = widgets.flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap());
+    let shown: BTreeSet<_> =
+        metrics.filter(|metric| metric[1] == "TokensIssued").map(|metric| metric[3].as_str().unwrap()).collect();
+    assert_eq!(shown, GrantType::ALL.map(GrantType::as_str).into());
 }
 
 /// Returns the members of a line, and others.

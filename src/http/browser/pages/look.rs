@@ -75,8 +75,14 @@ pub struct View {
 
 impl View {
     /// Chooses the language of a request. `parameters` is its query, or its form.
-    pub fn new(look: &Arc<Look>, parameters: &str, headers: &HeaderMap) -> Self {
+    pub fn new(look: &Arc<Look>, parameters: &[u8], headers: &HeaderMap) -> Self {
         Self { look: look.clone(), texts: language::texts(parameters, headers) }
+    }
+
+    /// Returns the view of a request whose parameters are in this form.
+    #[must_use]
+    pub fn of_form(&self, form: &[u8], headers: &HeaderMap) -> Self {
+        Self::new(&self.look, form, headers)
     }
 
     /// Returns the tag of the language (RFC 5646), by which operators store the texts of scopes.

@@ -154,6 +154,8 @@ async fn the_language_is_the_first_that_exists() {
         ("?ui_locales=fr", "de", "de"),
         ("?ui_locales=", "de", "de"),
         ("?ui_locales=%zz", "de", "de"),
+        ("?%75i%5Flocales=de", "en", "de"),
+        ("?%zz&ui_locales=de", "en", "de"),
         ("?ui_locales=en&ui_locales=de", "", "en"),
     ] {
         let page = sent(&brand(), WORDS, &format!("login{parameters}"), accepted).await.html;
