@@ -119,7 +119,7 @@ fn uri(path: &str, query: &str) -> Uri {
     let path = if path.starts_with('/') && !path.contains(['?', '#']) { path } else { "/" };
     let with = |query: &str| if query.is_empty() { path.parse() } else { format!("{path}?{query}").parse() };
     let uri = if query.contains('#') { with("%") } else { with(query).or_else(|_| with("%")) };
-    // A path that no URI contains is not one of ours.
+    // None of our paths has a character that no URI contains.
     uri.unwrap_or_default()
 }
 
