@@ -147,11 +147,6 @@ impl AuthorizationRequest {
     pub fn invalid_hint() -> Error {
         Error::invalid_request("The id_token_hint is not an ID token of this issuer.")
     }
-
-    /// Returns `ui_locales`: the languages that the user prefers, best first.
-    pub fn ui_locales(&self) -> Option<&str> {
-        self.query.get(params::UI_LOCALES)
-    }
 }
 
 /// Step 3.

@@ -23,3 +23,9 @@ impl Clock {
         }
     }
 }
+
+/// Returns true if a time is less than this number of seconds ago. A time in the future means that the clock was set back;
+/// its age is not known.
+pub(crate) fn is_younger(at: u64, seconds: u64, now: u64) -> bool {
+    now.checked_sub(at).is_some_and(|age| age < seconds)
+}

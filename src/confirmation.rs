@@ -13,18 +13,11 @@ pub enum Confirmation {
     X5t(String),
 }
 
-impl Confirmation {
-    /// Returns the type of a token that is bound to the key (RFC 9449 section 5). A token that is bound to a certificate has
-    /// the type of other tokens (RFC 8705 section 3).
-    pub const fn token_type(&self) -> &'static str {
-        match self {
-            Self::Jkt(_) => "DPoP",
-            Self::X5t(_) => "Bearer",
-        }
+/// Returns the type of a token with this confirmation, or without one (RFC 6750): only a token that is bound to a key of
+/// proofs has another type (RFC 9449 section 5, RFC 8705 section 3).
+pub const fn token_type(cnf: Option<&Confirmation>) -> &'static str {
+    match cnf {
+        Some(Confirmation::Jkt(_)) => "DPoP",
+        Some(Confirmation::X5t(_)) | None => "Bearer",
     }
-}
-
-/// Returns the type of a token with this confirmation, or without one (RFC 6750).
-pub fn token_type(cnf: Option<&Confirmation>) -> &'static str {
-    cnf.map_or("Bearer", Confirmation::token_type)
 }

@@ -3,8 +3,8 @@
 //! Every event gets a response. A path that HTTP cannot represent becomes one that does not exist. An event that lacks
 //! what a request needs, or has a method, a header or a body that cannot be read, becomes a [`Malformed`] request.
 //!
-//! `lambda_http` runs the function. Its own conversion of events is not used: it fails the invocation, or panics, where
-//! a method, a header, a query or a body is not what HTTP can represent.
+//! The conversion of events in `lambda_http` is not used: it fails the invocation, or panics, where a method, a header, a
+//! query or a body is not what HTTP can represent.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderName, Request, Response, Uri};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lambda_http::lambda_runtime::{LambdaEvent, Service, service_fn};
+use lambda_runtime::{LambdaEvent, Service, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tower::ServiceExt;

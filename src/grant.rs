@@ -48,7 +48,7 @@ pub fn take_grant_type(app: &App, params: &mut Params) -> Result<GrantType, Erro
 
 /// The addresses of a request.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Origin {
+pub struct Addresses {
     /// The address of the caller, if the gateway states one.
     pub source: Option<IpAddr>,
     /// The address of the user that the caller states; `Some(None)` is not an address.
@@ -60,7 +60,7 @@ pub struct Caller {
     /// The client.
     pub client: Client,
     /// The addresses of the request.
-    pub origin: Origin,
+    pub addresses: Addresses,
     /// The refresh token in the client's cookie, if the client has a cookie and the request needs it.
     pub cookie: Option<String>,
     /// The version of the access token.
@@ -86,11 +86,11 @@ impl Caller {
         let place = if self.client.refresh_token_cookie { Some(UserAddress::Source) } else { self.client.user_address };
         let address = match place {
             None => None,
-            Some(UserAddress::Source) => self.origin.source,
+            Some(UserAddress::Source) => self.addresses.source,
             Some(UserAddress::Forwarded) => {
                 let not_an_address =
                     Error::invalid_request("The header countersign-user-address is not one IP address.");
-                let stated = self.origin.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?;
+                let stated = self.addresses.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?;
                 if let Some(address) = stated {
                     tracing::Span::current().record("user_source", address.to_canonical().to_string());
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
@@ -65,12 +65,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(oauth::router(&app))
         .route("/healthz", only("GET", get(health::get)))
         .fallback((async || Error::not_found()).layer(map_request(well_formed)))
-        .layer((
-            from_fn(decision::log),
-            map_request_with_state(app.clone(), reload_keys),
-            map_response(headers),
-            DefaultBodyLimit::max(request::body::MAX_BYTES),
-        ))
+        .layer((from_fn(decision::log), map_request_with_state(app.clone(), reload_keys), map_response(headers)))
         .with_state(app)
 }
 

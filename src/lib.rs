@@ -41,7 +41,7 @@
 //!
 //! ```text
 //! API Gateway -> gateway.rs             event -> request, response -> event
-//!   http.rs                             routes and layers: limit of the body, headers, key reload, deadline, panics
+//!   http.rs                             routes and layers: headers, key reload, deadline, panics
 //!     http/decision.rs                  span of the request; its one log line
 //!     http/cors.rs                      Vary, preflight, headers for the client's origins
 //!     http/oauth/token.rs               POST /oauth/token: the checks in their order

@@ -79,9 +79,7 @@ impl FamilyId {
         fill_random(random);
         URL_SAFE_NO_PAD.encode(bits)
     }
-}
 
-impl FamilyId {
     /// Returns the family that the `jti` of a user's access token names.
     pub fn of_token_id(token_id: &str) -> Option<Self> {
         let bits = URL_SAFE_NO_PAD.decode(token_id).ok()?;

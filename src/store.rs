@@ -105,8 +105,8 @@ impl Store {
         unless_condition_failed(send(request).await)
     }
 
-    /// Begins an update of an item of the table `grants`.
-    fn update_grant(&self, key: &str) -> UpdateItemFluentBuilder {
-        self.dynamodb.update_item().table_name(&self.grants.name).key(self.grants.key, string(key))
+    /// Begins an update of an item.
+    fn update(&self, table: &Table, key: &str) -> UpdateItemFluentBuilder {
+        self.dynamodb.update_item().table_name(&table.name).key(table.key, string(key))
     }
 }

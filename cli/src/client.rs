@@ -180,6 +180,15 @@ pub fn reminder(client: &Client) -> Option<String> {
     })
 }
 
+/// Prompts for confirmation, unless `--yes` was given, before a client that has lost its last active credential is written.
+fn confirm_last_credential(client: &Client, now: u64, yes: bool) -> Result<(), Error> {
+    if client.has_credential(now) {
+        return Ok(());
+    }
+    let id = &client.client_id;
+    input::confirm(yes, &format!("Retire the last active credential of {id}? The client will get no tokens."))
+}
+
 fn not_found(client_id: &str) -> Error {
     Error::new(format!("client {client_id} not found; list clients with `countersign client list`"))
 }

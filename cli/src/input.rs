@@ -113,16 +113,18 @@ pub fn lifetime(text: &str) -> Result<u32, String> {
     duration(text)?.try_into().map_err(|_| "the duration is too long".to_owned())
 }
 
-/// Parses a scope of an option. A scope token may contain a comma (RFC 6749 section 3.3), but on a command line a comma is
-/// meant to separate two scopes, so the error says how to write them.
-pub fn scope(option: &str, text: &str) -> Result<String, String> {
-    if !text.contains(',') {
-        return Ok(text.to_owned());
+/// Returns the parser of the scopes of an option. A scope token may contain a comma (RFC 6749 section 3.3), but on a command
+/// line a comma is meant to separate two scopes, so the error says how to write them.
+pub fn scope(option: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone {
+    move |text| {
+        if !text.contains(',') {
+            return Ok(text.to_owned());
+        }
+        let parts = text.split(',').filter(|part| !part.is_empty());
+        let options: Vec<_> = parts.map(|part| format!("{option} {}", quoted(part))).collect();
+        let example = if options.is_empty() { format!("{option} a {option} b") } else { options.join(" ") };
+        Err(format!("scopes are separated by spaces, or the option is repeated: write `{example}`"))
     }
-    let parts = text.split(',').filter(|part| !part.is_empty());
-    let options: Vec<_> = parts.map(|part| format!("{option} {}", quoted(part))).collect();
-    let example = if options.is_empty() { format!("{option} a {option} b") } else { options.join(" ") };
-    Err(format!("scopes are separated by spaces, or the option is repeated: write `{example}`"))
 }
 
 /// Quotes a word for a shell, if necessary.

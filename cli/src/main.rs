@@ -4,9 +4,8 @@
 //! | module | responsibility |
 //! |---|---|
 //! | `deployment` | finds the deployment that a command acts on |
-//! | `client`, `user`, `scope`, `import`, `key`, `token`, `audit`, `doctor`, `plan` | one command each |
+//! | `client`, `user`, `scope`, `import`, `key`, `token`, `audit`, `doctor`, `plan`, `apply` | one command each |
 //! | `api` | requests to the API, and the check of its URLs |
-//! | `spec` | the attributes of a client, from flags, files and tables |
 //! | `input`, `output`, `error` | prompts and secrets; tables and JSON; error messages |
 //! | `forms` | the types of values in files |
 //! | `retry` | retries of calls that AWS throttles |

@@ -15,7 +15,7 @@ use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::config::Config;
 use countersign::{gateway, http, log};
-use lambda_http::lambda_runtime::{Context, LambdaEvent, Service};
+use lambda_runtime::{Context, LambdaEvent, Service};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};

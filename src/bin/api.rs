@@ -8,7 +8,6 @@ use countersign::app::App;
 use countersign::clock::Clock;
 use countersign::config::{self, Config};
 use countersign::{gateway, log};
-use lambda_http::lambda_runtime;
 
 // One thread, because an execution environment handles one request at a time. A second thread would cost CPU time in
 // each request.

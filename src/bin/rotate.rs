@@ -17,7 +17,7 @@ use countersign::clock::Clock;
 use countersign::config::{self, Config, RotationConfig};
 use countersign::keys::{KeyError, RotationError, RotationPolicy, RotationRequest, Rotator};
 use countersign::{aws, log};
-use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

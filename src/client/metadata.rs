@@ -207,7 +207,8 @@ impl ClientMetadata {
             }
         }
         let entries = self.0.get("federated").and_then(Value::as_array).into_iter().flatten();
-        let unknown = entries.filter_map(Value::as_object).flat_map(Map::keys).find(|name| !trust::is_condition(name));
+        let mut members = entries.filter_map(Value::as_object).flat_map(Map::keys);
+        let unknown = members.find(|name| !trust::CONDITIONS.contains(&name.as_str()));
         if let Some(unknown) = unknown {
             let known = trust::CONDITIONS.join(", ");
             let message = format!("a trust entry has no member {unknown:?}; its members are {known}");

@@ -163,11 +163,6 @@ impl From<WrittenKeys> for String {
     }
 }
 
-/// Returns true for a member that operators write.
-pub(super) fn is_condition(name: &str) -> bool {
-    CONDITIONS.contains(&name)
-}
-
 /// Gives new entries the ids and times of the old ones that trust the same tokens, and the others new ones.
 pub(super) fn kept(new: Vec<Trust>, old: &[Trust], now: u64) -> Vec<Trust> {
     let keep = |new: Trust| match old.iter().find(|old| old.is_same(&new)) {

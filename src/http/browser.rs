@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, REFERRER_POLICY, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
@@ -27,6 +27,7 @@ mod login;
 mod logout;
 pub mod pages;
 mod requested;
+mod responses;
 mod silent;
 mod visit;
 
@@ -98,7 +99,7 @@ pub async fn our_form(Extension(view): Extension<View>, request: Request, next: 
     if is_from(view.origin(), request.headers()) {
         return next.run(request).await;
     }
-    ErrorPage::CrossSite.because(Error::invalid_request("The form is not from a page of this origin.")).into_response()
+    ErrorPage::CrossSite.because(Error::invalid_request("The form is not from a page of this origin."))
 }
 
 /// Returns true if a page of this origin sent the request: by Fetch Metadata, or by `Origin` in browsers without it.

@@ -1,6 +1,7 @@
 //! Parsing of requests.
 
 pub mod accept;
+pub mod addresses;
 pub mod authorization;
 pub mod body;
 pub mod certificate;
@@ -10,4 +11,3 @@ pub mod dpop;
 pub mod form;
 pub mod json;
 pub mod media_type;
-pub mod origin;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use tokio::sync::Mutex;
 
 use super::Unavailable;
+use crate::clock::is_younger;
 use crate::jwt::JwkSet;
 
 /// The largest number of issuers.
@@ -112,10 +113,4 @@ impl State {
     fn may_attempt(&self, now: u64) -> bool {
         !self.attempted_at.is_some_and(|at| is_younger(at, BETWEEN_ATTEMPTS, now))
     }
-}
-
-/// Returns true if the time is less than this number of seconds ago. A time in the future means that the clock was set
-/// back; its age is not known.
-fn is_younger(at: u64, seconds: u64, now: u64) -> bool {
-    now.checked_sub(at).is_some_and(|age| age < seconds)
 }

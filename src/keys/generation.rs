@@ -40,24 +40,19 @@ impl KeyRecord {
     /// # Errors
     /// [`KeyError::Unusable`] if the algorithm is not supported.
     pub fn generate(algorithm: Algorithm, now: u64) -> Result<Self, KeyError> {
-        const FAILED: KeyError = KeyError::Unusable("a key cannot be generated");
         let der = match algorithm {
-            Algorithm::RS256 => {
-                let pair = rsa::KeyPair::generate(KeySize::Rsa2048).map_err(|_| FAILED)?;
-                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| FAILED)?;
-                der.as_ref().to_vec()
-            }
+            Algorithm::RS256 => rsa::KeyPair::generate(KeySize::Rsa2048)
+                .and_then(|pair| pair.as_der())
+                .map(|der: Pkcs8V1Der<'_>| der.as_ref().to_vec()),
             Algorithm::ES256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
                 .and_then(|pair| pair.to_pkcs8v1())
-                .map_err(|_| FAILED)?
-                .as_ref()
-                .to_vec(),
+                .map(|der| der.as_ref().to_vec()),
             Algorithm::EdDSA => {
-                let pair = Ed25519KeyPair::generate().map_err(|_| FAILED)?;
-                pair.to_pkcs8v1().map_err(|_| FAILED)?.as_ref().to_vec()
+                Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map(|der| der.as_ref().to_vec())
             }
             _ => return Err(KeyError::Unusable("the algorithm of a key must be RS256, ES256 or EdDSA")),
         };
+        let der = der.map_err(|_| KeyError::Unusable("a key cannot be generated"))?;
         let (private_key, kid) = (pem(&der), SigningKey::from_pkcs8(&der)?.kid().to_owned());
         Ok(Self { kid, alg: algorithm, private_key, created_at: Some(now), public_since: Some(now), signs_since: None })
     }

@@ -36,7 +36,8 @@ pub fn generate_client_secret() -> String {
     let mut bits = [0; 32];
     fill_random(&mut bits);
     let secret = format!("cs_{}", URL_SAFE_NO_PAD.encode(bits));
-    secret.chars().chain(checksum(&secret)).collect()
+    let checksum = checksum(&secret);
+    secret + &checksum
 }
 
 /// Returns true if a secret has the form and the checksum of [`generate_client_secret`], so it was not chosen by a
@@ -44,12 +45,11 @@ pub fn generate_client_secret() -> String {
 pub fn is_generated(secret: &str) -> bool {
     let (start, end) = secret.split_at_checked(GENERATED_BYTES).unwrap_or_default();
     let bits = start.strip_prefix("cs_").and_then(|bits| URL_SAFE_NO_PAD.decode(bits).ok());
-    bits.is_some_and(|bits| bits.len() == 32) && end.chars().eq(checksum(start))
+    bits.is_some_and(|bits| bits.len() == 32) && end == checksum(start)
 }
 
-fn checksum(secret: &str) -> impl Iterator<Item = char> {
-    let digest = URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()));
-    digest.chars().take(CHECKSUM_CHARACTERS).collect::<Vec<_>>().into_iter()
+fn checksum(secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes())).chars().take(CHECKSUM_CHARACTERS).collect()
 }
 
 /// The length of `cs_` and 256 bits in base64url.

@@ -45,9 +45,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]
     pub async fn count_attempt(&self, item_id: &str, count: &Count, budget: Budget) -> Result<Counted, StoreError> {
-        let update = self.dynamodb.update_item().table_name(&self.grants.name);
         let request = Update::of(count)
-            .write_to(update.key(self.grants.key, string(item_id)), budget)
+            .write_to(self.update(&self.grants, item_id), budget)
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let (item, is_written) = match send(request).await {

@@ -48,7 +48,7 @@ pub(super) fn send<C: Call>(call: C) -> impl Future<Output = Result<C::Output, F
     }
 }
 
-/// Returns if the condition of a write was true, and the write had an effect.
+/// Returns true if the condition of a write was true, so that the write had an effect.
 pub(super) fn condition_held<T>(result: Result<T, Failure>) -> Result<bool, StoreError> {
     match result {
         Ok(_) => Ok(true),

@@ -71,7 +71,7 @@ impl Store {
         ];
         let values = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let request = self
-            .update_grant(&id(key.user_id))
+            .update(&self.grants, &id(key.user_id))
             .condition_expression(format!("{same_consent} AND {same_revision}"))
             .update_expression(if is_revision { "SET #c = :new ADD revision :one" } else { "SET #c = :new" })
             .expression_attribute_names("#c", key.attribute())
@@ -94,7 +94,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn use_consent(&self, key: ConsentKey<'_>, consent: &Consent, used_on: u64) -> Result<(), StoreError> {
         let request = self
-            .update_grant(&id(key.user_id))
+            .update(&self.grants, &id(key.user_id))
             .condition_expression("#c.#id = :id")
             .update_expression("SET #c.used_on = :used_on")
             .expression_attribute_names("#c", key.attribute())
@@ -111,7 +111,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn remove_consent(&self, key: ConsentKey<'_>, consent: &Consent) -> Result<bool, StoreError> {
         let request = self
-            .update_grant(&id(key.user_id))
+            .update(&self.grants, &id(key.user_id))
             .condition_expression("#c.#id = :id")
             .update_expression("REMOVE #c ADD revision :one")
             .expression_attribute_names("#c", key.attribute())

@@ -64,10 +64,7 @@ impl Store {
         ];
         let values = values.into_iter().chain(cnf.map(|cnf| (":cnf", cnf)));
         let request = self
-            .dynamodb
-            .update_item()
-            .table_name(&self.grants.name)
-            .key(self.grants.key, string(id(used.family)))
+            .update(&self.grants, &id(used.family))
             .condition_expression(
                 "generation = :used AND revoked = :false AND client_id = :client_id \
                  AND expires_at > :now AND absolute_expires_at > :now",
@@ -90,10 +87,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn revoke_refresh_family(&self, family: FamilyId) -> Result<(), StoreError> {
         let request = self
-            .dynamodb
-            .update_item()
-            .table_name(&self.grants.name)
-            .key(self.grants.key, string(id(family)))
+            .update(&self.grants, &id(family))
             .condition_expression("attribute_exists(id)")
             .update_expression("SET revoked = :true")
             .expression_attribute_values(":true", AttributeValue::Bool(true));

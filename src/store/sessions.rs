@@ -31,7 +31,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn renew_session(&self, key: &str, read: &Session, next: &Session) -> Result<bool, StoreError> {
         let request = self
-            .update_grant(key)
+            .update(&self.grants, key)
             .condition_expression("secret_hash = :old AND ended = :false")
             .update_expression(
                 "SET secret_hash = :new, session_generation = :session_generation, auth_time = :auth_time, \
@@ -64,7 +64,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn extend_session(&self, key: &str, seen_at: u64, idle_expires_at: u64) -> Result<(), StoreError> {
         let request = self
-            .update_grant(key)
+            .update(&self.grants, key)
             .condition_expression("ended = :false")
             .update_expression("SET seen_at = :seen_at, idle_expires_at = :idle")
             .expression_attribute_values(":false", AttributeValue::Bool(false))
@@ -79,7 +79,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn end_session(&self, key: &str) -> Result<(), StoreError> {
         let request = self
-            .update_grant(key)
+            .update(&self.grants, key)
             .condition_expression("attribute_exists(id)")
             .update_expression("SET ended = :true")
             .expression_attribute_values(":true", AttributeValue::Bool(true));

@@ -23,10 +23,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn upgrade_password_hash(&self, username: &Username, old: &Hash, new: &Hash) -> Result<bool, StoreError> {
         let request = self
-            .dynamodb
-            .update_item()
-            .table_name(&self.users.name)
-            .key(self.users.key, string(username.as_str()))
+            .update(&self.users, username.as_str())
             .condition_expression("password_hash = :old")
             .update_expression("SET password_hash = :new")
             .expression_attribute_values(":old", string(old.as_str()))
@@ -41,10 +38,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn end_sessions(&self, username: &str, step: u64) -> Result<bool, StoreError> {
         let request = self
-            .dynamodb
-            .update_item()
-            .table_name(&self.users.name)
-            .key(self.users.key, string(username))
+            .update(&self.users, username)
             .condition_expression("attribute_exists(username)")
             .update_expression("ADD session_generation :step")
             .expression_attribute_values(":step", number(step));

@@ -163,14 +163,17 @@ impl<'a> Attempt<'a> {
         let span = tracing::Span::current();
         span.record("lane", count.place.name());
         span.record("failures", failures);
-        let risk = match () {
-            () if !count.is_right => return None,
-            () if count.new_network.is_some() => Risk::NewNetwork,
-            () if count.place.failures() >= MANY_FAILURES => Risk::AfterFailures,
-            () => return None,
+        let risk = if !count.is_right {
+            None
+        } else if count.new_network.is_some() {
+            Some(Risk::NewNetwork)
+        } else {
+            (count.place.failures() >= MANY_FAILURES).then_some(Risk::AfterFailures)
         };
-        span.record("risk", risk.as_str());
-        Some(risk)
+        if let Some(risk) = risk {
+            span.record("risk", risk.as_str());
+        }
+        risk
     }
 }
 

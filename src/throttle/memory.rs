@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::bounded::BoundedMap;
 use super::network::Network;
 use super::{Budget, Subject};
+use crate::clock::is_younger;
 
 /// The maximum number of entries of each map.
 const CAPACITY: usize = 1_024;
@@ -128,8 +129,8 @@ fn arrival(failures: &BoundedMap<Network, u64>, network: Network, now: u64) -> u
 }
 
 impl Window {
-    const fn contains(&self, now: u64) -> bool {
-        self.began <= now && now - self.began < 60
+    fn contains(&self, now: u64) -> bool {
+        is_younger(self.began, 60, now)
     }
 
     const fn is_exhausted(&self, now: u64) -> bool {

@@ -9,8 +9,8 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use countersign::error::Error;
 use countersign::http::browser::pages::{
-    Account, AppLine, Consent, ErrorPage, Keep, Login, LoginError, Look, Outside, Page, PageError, ScopeLine, SignOut,
-    SignedOut, View,
+    Account, AppLine, Consent, ErrorPage, Keep, Login, LoginError, Look, Outside, Page, ScopeLine, SignOut, SignedOut,
+    View,
 };
 use countersign::http::browser::with_pages;
 
@@ -124,7 +124,7 @@ fn page(name: &str, view: &View, words: Words) -> Response {
         ("sign", "out") => SignOut { view, query: "", confirm: CONFIRM }.response(),
         ("sign", "out-query") => SignOut { view, query: words.query, confirm: CONFIRM }.response(),
         ("signed", "out") => SignedOut { view }.response(),
-        ("error", state) => error(state).into_response(),
+        ("error", state) => error(state),
         _ => panic!("unknown page {name}"),
     }
 }
@@ -199,16 +199,16 @@ fn account(view: &View, words: Words, state: &str) -> Response {
     .response()
 }
 
-fn error(state: &str) -> PageError {
+fn error(state: &str) -> Response {
     let page = match state {
         "client" => ErrorPage::Client,
         "redirect-uri" => ErrorPage::RedirectUri,
         "request" => ErrorPage::Request,
         "cross-site" => ErrorPage::CrossSite,
         "applications" => ErrorPage::Applications,
-        "unavailable" => return Error::temporarily_unavailable("a test").into(),
+        "unavailable" => return Error::temporarily_unavailable("a test").into_response(),
         "server" => ErrorPage::ServerError,
-        "status" => return Error::invalid_request("A test.").into(),
+        "status" => return Error::invalid_request("A test.").into_response(),
         _ => panic!("unknown error page {state}"),
     };
     page.because(Error::server_error("a test"))

@@ -78,14 +78,13 @@ fn a_valid_request_has_its_values() {
     assert_eq!(request.code_challenge.clone().map(String::from).as_deref(), Some(CHALLENGE));
     assert_eq!((request.nonce(), request.max_age, &request.resource), (Some("n"), Some(60), &None));
     assert!(request.prompt.login && request.prompt.consent && !request.prompt.none);
-    assert_eq!((request.login_hint(), request.id_token_hint(), request.ui_locales()), (None, None, None));
+    assert_eq!((request.login_hint(), request.id_token_hint()), (None, None));
 
     let request =
         check(&[("scope", ""), ("login_hint", "j\u{f6}"), ("id_token_hint", "x"), ("ui_locales", "de")]).unwrap();
     assert_eq!(request.scope.to_string(), "legacy:read");
     assert_eq!((request.nonce(), request.max_age, request.prompt), (None, None, Prompt::default()));
-    let hints = (request.login_hint(), request.id_token_hint(), request.ui_locales());
-    assert_eq!(hints, (Some("j\u{f6}"), Some("x"), Some("de")));
+    assert_eq!((request.login_hint(), request.id_token_hint()), (Some("j\u{f6}"), Some("x")));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::confirmation::Confirmation;
+use countersign::confirmation::{Confirmation, token_type};
 use countersign::dpop::{NonceKeys, Proof, Rejected, Target, verify};
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ fn s_1018_a_proof_of_either_curve_names_the_thumbprint_of_its_key() {
     for key in [ClientKeyPair::generate("ES256"), ClientKeyPair::generate("EdDSA")] {
         let proof = check(&key.proof_of(&claims())).unwrap();
         assert_eq!(proof.key, Confirmation::Jkt(key.thumbprint()));
-        assert_eq!(proof.key.token_type(), "DPoP");
+        assert_eq!(token_type(Some(&proof.key)), "DPoP");
     }
     // The two names of one algorithm (RFC 9864), a `kid`, and the `alg` of the key.
     let key = ClientKeyPair::generate("EdDSA");

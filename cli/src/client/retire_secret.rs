@@ -3,10 +3,9 @@
 use clap::Args;
 use countersign::clock::Clock;
 
-use super::{read, write};
+use super::{confirm_last_credential, read, write};
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::input;
 
 #[derive(Args)]
 pub struct Options {
@@ -30,10 +29,7 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
         return Err(Error::new(format!("{client_id} has no secret with this id; see `countersign client show`")));
     }
     deployment.announce().await?;
-    if !stored.record.has_credential(now) {
-        let question = format!("Retire the last active credential of {client_id}? The client will get no tokens.");
-        input::confirm(*yes, &question)?;
-    }
+    confirm_last_credential(&stored.record, now, *yes)?;
     stored.record.updated_at = Some(now);
     write(deployment, json, stored).await
 }

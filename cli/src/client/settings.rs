@@ -41,11 +41,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     grant_types: Vec<String>,
     /// An allowed scope, exact or ending in * (repeatable)
-    #[arg(id = "scope", long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = scope)]
+    #[arg(id = "scope", long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = input::scope("--scope"))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<String>,
     /// A scope that a token gets if the request has no scope (repeatable)
-    #[arg(long = "default-scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = default_scope)]
+    #[arg(long = "default-scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = input::scope("--default-scope"))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     default_scopes: Vec<String>,
     /// The audience of tokens of version 2, if it is not the issuer
@@ -142,12 +142,4 @@ impl Settings {
 pub fn attribute_names() -> PossibleValuesParser {
     let names = ATTRIBUTES.into_iter().map(|attribute| attribute.name).filter(|name| *name != "enabled");
     PossibleValuesParser::new(names.map(|name| name.replace('_', "-")))
-}
-
-fn scope(text: &str) -> Result<String, String> {
-    input::scope("--scope", text)
-}
-
-fn default_scope(text: &str) -> Result<String, String> {
-    input::scope("--default-scope", text)
 }

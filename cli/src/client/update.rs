@@ -17,7 +17,7 @@ pub struct Options {
     #[command(flatten)]
     settings: Settings,
     /// Allow one more scope (repeatable)
-    #[arg(long, value_name = "SCOPE", conflicts_with = "scope", value_delimiter = ' ', value_parser = add_scope)]
+    #[arg(long, value_name = "SCOPE", conflicts_with = "scope", value_delimiter = ' ', value_parser = input::scope("--add-scope"))]
     add_scope: Vec<String>,
     /// Remove an allowed scope (repeatable)
     #[arg(long, value_name = "SCOPE", conflicts_with = "scope", value_delimiter = ' ')]
@@ -49,10 +49,6 @@ pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Resul
         output::remark(&warning);
     }
     Ok(())
-}
-
-fn add_scope(text: &str) -> Result<String, String> {
-    input::scope("--add-scope", text)
 }
 
 impl Options {

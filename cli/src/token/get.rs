@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, value_name = "ORIGIN", requires = "username")]
     origin: Option<String>,
     /// A scope to request (repeatable); by default the client's default scopes
-    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = scope)]
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = input::scope("--scope"))]
     scopes: Vec<String>,
     /// The token version: 2, or the deprecated 1
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
@@ -46,10 +46,6 @@ pub async fn run(target: &Target, json: bool, options: Options) -> Result<Outcom
         None => return Err(rejected(&url, response.status, &document, &options)),
     }
     Ok(Outcome::Done)
-}
-
-fn scope(text: &str) -> Result<String, String> {
-    input::scope("--scope", text)
 }
 
 /// A token request.

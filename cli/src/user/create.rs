@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, value_name = "ID")]
     user_id: Option<String>,
     /// An allowed scope of the user's tokens (repeatable); by default all scopes of the client
-    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = scope)]
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = input::scope("--scope"))]
     scopes: Vec<String>,
     /// The `dealer` claim of the user's tokens of version 1
     #[arg(long, value_name = "JSON", value_parser = input::object)]
@@ -70,10 +70,6 @@ pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Resul
         Created::New | Created::Same => print(json, &user),
         Created::Taken(_) => Err(exists(&user.username)),
     }
-}
-
-fn scope(text: &str) -> Result<String, String> {
-    input::scope("--scope", text)
 }
 
 fn exists(username: &str) -> Error {

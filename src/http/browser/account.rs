@@ -2,16 +2,17 @@
 
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
-use super::authorize::{done, login_page};
 use super::consent::scope_lines;
 use super::cookies;
-use super::failure::{Failure, redirect};
+use super::failure::Failure;
 use super::logout::{self, LogoutRequest};
 use super::pages::{Account, AppLine, Outside, Page};
-use super::visit::{Body, Visit, Visitor};
+use super::responses::{done, login_page, redirect, to_account};
+use super::visit::{Visit, Visitor};
 use crate::consent::{Consent, Owner};
 use crate::date::Date;
 use crate::error::Error;
+use crate::http::request::body::BufferedRequest;
 use crate::params::{Param, Params};
 use crate::scope::ScopeTexts;
 use crate::store::{ConsentKey, StoreError};
@@ -30,16 +31,7 @@ fn defined(name: &str) -> Option<Param> {
 
 /// Shows the page, or the login page.
 pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
-    let presented = visit.presented().await?;
-    let has_session = presented.is_some();
-    // Read beside the user, so that the page needs no further round trip. `show` reports an error.
-    let texts = async {
-        if has_session {
-            let _ = visit.app.scope_texts().await;
-        }
-    };
-    let (visitor, ()) = tokio::join!(visit.visitor(presented), texts);
-    match visitor? {
+    match visit.visitor_and_texts(visit.presented().await?).await? {
         Some(visitor) => show(&visit, &visitor, None).await,
         None => Ok(login_page(&visit, None, "", None)),
     }
@@ -48,7 +40,7 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
 /// `invalid_until` is the client whose new end date is not valid.
 async fn show(visit: &Visit, visitor: &Visitor, invalid_until: Option<&str>) -> Result<Response, Failure> {
     let (keys, texts) = tokio::join!(visit.app.keyring.current(), visit.app.scope_texts());
-    let (keys, texts) = (keys.map_err(Error::from)?, texts?);
+    let (keys, texts) = (keys?, texts?);
     let apps = visitor.owner.consents.iter();
     let apps = apps.map(|(client_id, consent)| app_line(visit, &texts, (client_id, consent)));
     let page = Account {
@@ -73,41 +65,36 @@ fn app_line<'a>(visit: &Visit, texts: &'a ScopeTexts, (client_id, consent): (&'a
     }
 }
 
-/// Returns the redirect to the page.
-fn page(visit: &Visit) -> Response {
-    done(redirect(&format!("{}/account", visit.view.base())))
-}
-
 /// Returns the user of a form, if the user is signed in and a page of the same session contained the form.
 async fn proven(visit: &Visit, form: &mut Params) -> Result<Option<Visitor>, Failure> {
     let presented = visit.presented().await?;
     let Some(visitor) = visit.visitor(presented).await? else {
         return Ok(None);
     };
-    let keys = visit.app.keyring.current().await.map_err(Error::from)?;
+    let keys = visit.app.keyring.current().await?;
     let confirm = form.take(CONFIRM).unwrap_or_default();
     Ok(keys.account_keys.accept(&confirm, visitor.cookie.id(), "").then_some(visitor))
 }
 
 /// Removes the access of a client, and with it all logins of the client.
-pub(super) async fn remove(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let mut form = visit.form(body, defined)?;
+pub(super) async fn remove(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let mut form = received.form(defined)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
-        return Ok(page(&visit));
+        return Ok(to_account(&visit));
     };
     let client_id = form.take(CLIENT_ID).unwrap_or_default();
     if let Some(consent) = visitor.owner.consent(&client_id) {
         let key = ConsentKey { user_id: &visitor.session.user_id, client_id: &client_id };
         visit.app.store.remove_consent(key, consent).await?;
     }
-    Ok(page(&visit))
+    Ok(to_account(&visit))
 }
 
 /// Sets or removes the end date of a client's access.
-pub(super) async fn limit(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let mut form = visit.form(body, defined)?;
+pub(super) async fn limit(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let mut form = received.form(defined)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
-        return Ok(page(&visit));
+        return Ok(to_account(&visit));
     };
     let client_id = form.take(CLIENT_ID).unwrap_or_default();
     let until = match form.take(UNTIL).map(|text| end_of(&text, visit.now)) {
@@ -122,7 +109,7 @@ pub(super) async fn limit(visit: Visit, body: Body) -> Result<Response, Failure>
             return Err(Error::temporarily_unavailable("other requests changed the consent").into());
         }
     }
-    Ok(page(&visit))
+    Ok(to_account(&visit))
 }
 
 /// Returns false if another request changed the consent since it was read.
@@ -140,11 +127,11 @@ fn end_of(text: &str, now: u64) -> Option<u64> {
 }
 
 /// Signs the user out of this browser.
-pub(super) async fn sign_out(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let mut form = visit.form(body, defined)?;
+pub(super) async fn sign_out(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let mut form = received.form(defined)?;
     let request = LogoutRequest::read(&visit, visit.query.as_bytes()).await?;
     let (target, presented) = tokio::try_join!(request.target(&visit), visit.presented())?;
-    let keys = visit.app.keyring.current().await.map_err(Error::from)?;
+    let keys = visit.app.keyring.current().await?;
     let confirm = form.take(CONFIRM).unwrap_or_default();
     let presented = presented.filter(|presented| keys.account_keys.accept(&confirm, presented.cookie.id(), ""));
     match presented {
@@ -152,16 +139,16 @@ pub(super) async fn sign_out(visit: Visit, body: Body) -> Result<Response, Failu
             visit.app.store.end_session(&presented.cookie.id().key()).await?;
             Ok(request.signed_out(target, redirect(&logout::location(&visit, ""))))
         }
-        None if visit.query.is_empty() => Ok(page(&visit)),
+        None if visit.query.is_empty() => Ok(to_account(&visit)),
         None => Ok(done(redirect(&logout::location(&visit, request.query())))),
     }
 }
 
 /// Ends all sessions and logins of the user.
-pub(super) async fn sign_out_everywhere(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let mut form = visit.form(body, defined)?;
+pub(super) async fn sign_out_everywhere(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let mut form = received.form(defined)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
-        return Ok(page(&visit));
+        return Ok(to_account(&visit));
     };
     visit.app.store.end_sessions(&visitor.session.username, 1).await?;
     let response = redirect(&logout::location(&visit, ""));

@@ -1,52 +1,50 @@
 //! `/oauth/authorize` (RFC 6749 section 3.1, OpenID Connect Core section 3.1.2): steps 10 to 13 of a request.
 
 use axum::Extension;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::consent;
-use super::failure::{Failure, redirect};
+use super::failure::Failure;
 use super::issue::issue;
-use super::pages::{Login, LoginError, Outside, Page, View};
+use super::pages::View;
 use super::requested::Requested;
-use super::visit::{Body, Visit, Visitor};
+use super::responses::{done, login_page, to_account};
+use super::visit::{Visit, Visitor};
 use crate::consent::{Consent, Facts, PageDue, Period};
 use crate::error::Error;
-use crate::http::decision::Decision;
+use crate::http::request::body::BufferedRequest;
 
 /// Handles a request that the client sent by a link or a redirect.
 pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
     let (requested, presented) = tokio::join!(Requested::check(&visit, visit.query.as_bytes()), visit.presented());
     let (requested, presented) = (requested?, presented?);
-    let may_need_texts = presented.is_some() && requested.may_need_consent();
-    // Read beside the user, so that the consent page needs no further round trip. `show` reports an error.
-    let texts = async {
-        if may_need_texts {
-            let _ = visit.app.scope_texts().await;
-        }
+    let visitor = if requested.may_need_consent() {
+        visit.visitor_and_texts(presented).await?
+    } else {
+        visit.visitor(presented).await?
     };
-    let (visitor, ()) = tokio::join!(visit.visitor(presented), texts);
-    decide(&visit, &requested, visitor?.filter(|visitor| requested.accepts(visitor, visit.now))).await
+    decide(&visit, &requested, visitor.filter(|visitor| requested.accepts(visitor, visit.now))).await
 }
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie, which browsers do not
 /// send with a POST from another site.
-pub(super) async fn post(mut visit: Visit, body: Body) -> Result<Response, (Extension<View>, Failure)> {
-    let requested = received(&mut visit, body).await;
+pub(super) async fn post(mut visit: Visit, received: BufferedRequest) -> Result<Response, (Extension<View>, Failure)> {
+    let requested = from_form(&mut visit, received).await;
     requested.map(|requested| done(requested.again(&visit))).map_err(|failure| (Extension(visit.view), failure))
 }
 
-async fn received(visit: &mut Visit, body: Body) -> Result<Requested, Failure> {
+async fn from_form(visit: &mut Visit, received: BufferedRequest) -> Result<Requested, Failure> {
     if !visit.query.is_empty() {
         return Err(Error::invalid_request("A POST has its parameters in the body.").into());
     }
-    let text = visit.request_text(body)?;
+    let text = visit.request_text(received)?;
     Requested::check(visit, &text).await
 }
 
 /// Handles a reload of a page that was the response to a form: its query is the request.
 pub(super) async fn again(visit: Visit) -> Result<Response, Failure> {
     if visit.query.is_empty() {
-        return Ok(done(redirect(&format!("{}/account", visit.view.base()))));
+        return Ok(to_account(&visit));
     }
     let requested = Requested::check(&visit, visit.query.as_bytes()).await?;
     Ok(done(requested.again(&visit)))
@@ -85,26 +83,4 @@ async fn decide(visit: &Visit, requested: &Requested, visitor: Option<Visitor>) 
             Ok(issued.unwrap_or_else(|| done(requested.again(visit))))
         }
     }
-}
-
-/// Returns the login page. Without a request it leads to the account page.
-pub(super) fn login_page(
-    visit: &Visit,
-    requested: Option<&Requested>,
-    username: &str,
-    error: Option<LoginError>,
-) -> Response {
-    let page = Login {
-        view: &visit.view,
-        client: requested.map(Requested::shown_name),
-        query: &requested.map(Requested::query).unwrap_or_default(),
-        username: Outside(username),
-        error,
-    };
-    done(page.response())
-}
-
-/// Marks a response as the end of a step that issued nothing.
-pub(super) fn done(response: Response) -> Response {
-    (Extension(Decision::Done { reason: None }), response).into_response()
 }

@@ -2,15 +2,16 @@
 
 use axum::response::Response;
 
-use super::authorize::done;
 use super::failure::Failure;
 use super::issue::issue;
 use super::pages::{Consent, Keep, Outside, Page, ScopeLine, View};
 use super::requested::Requested;
-use super::visit::{Body, Visit, Visitor};
+use super::responses::done;
+use super::visit::{Visit, Visitor};
 use crate::client::HttpsUrl;
 use crate::consent::{self, Period};
 use crate::error::Error;
+use crate::http::request::body::BufferedRequest;
 use crate::params::{Param, Params};
 use crate::scope::{Scope, ScopeTexts};
 
@@ -34,7 +35,7 @@ pub(super) async fn show(
     lacks_period: bool,
 ) -> Result<Response, Failure> {
     let (keys, texts) = tokio::join!(visit.app.keyring.current(), visit.app.scope_texts());
-    let (keys, texts) = (keys.map_err(Error::from)?, texts?);
+    let (keys, texts) = (keys?, texts?);
     let (request, client) = (&requested.request, &requested.client);
     let query = requested.query();
     let other_account_query = request.query().with_login().map(|query| query.to_string());
@@ -81,8 +82,8 @@ pub(super) fn scope_lines<'a>(
 }
 
 /// Handles the form of the page.
-pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
-    let form = visit.form(body, defined)?;
+pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
+    let form = received.form(defined)?;
     if visit.query.is_empty() {
         return Err(Error::invalid_request("The form has no authorization request.").into());
     }
@@ -101,7 +102,7 @@ async fn decide(
     let Some(visitor) = visitor.filter(|visitor| requested.accepts(visitor, visit.now)) else {
         return Ok(done(requested.again(visit)));
     };
-    let keys = visit.app.keyring.current().await.map_err(Error::from)?;
+    let keys = visit.app.keyring.current().await?;
     let confirm = form.take(CONFIRM).unwrap_or_default();
     if !keys.consent_keys.accept(&confirm, visitor.cookie.id(), &requested.query()) {
         return Ok(done(requested.again(visit)));

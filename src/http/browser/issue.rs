@@ -3,9 +3,10 @@
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
 
-use super::failure::{Failure, redirect};
+use super::failure::Failure;
 use super::pages::ErrorPage;
 use super::requested::Requested;
+use super::responses::redirect;
 use super::visit::{Visit, Visitor};
 use crate::consent::{Consent, Grant, Owner, Period};
 use crate::error::Error;

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
-use super::authorize::{done, login_page};
 use super::cookies;
-use super::failure::{Failure, redirect};
+use super::failure::Failure;
 use super::pages::LoginError;
 use super::requested::Requested;
-use super::visit::{Body, Presented, Visit};
+use super::responses::{done, login_page, redirect, to_account};
+use super::visit::{Presented, Visit};
 use crate::client::GrantType;
 use crate::error::{Code, Error};
 use crate::http::decision::Decision;
+use crate::http::request::body::BufferedRequest;
 use crate::login::{Account, Candidate, PASSWORD, USERNAME, log_in, no_such_account};
 use crate::params::{Param, Params};
 use crate::session::{Session, SessionCookie};
@@ -59,9 +60,9 @@ impl Fields {
 }
 
 /// Handles the form of the login page.
-pub(super) async fn post(visit: Visit, body: Body) -> Result<Response, Failure> {
+pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
     tracing::Span::current().record("grant", GrantType::Password.as_str());
-    let fields = Fields::take(&mut visit.form(body, defined)?);
+    let fields = Fields::take(&mut received.form(defined)?);
     let requested = async {
         if visit.query.is_empty() {
             return Ok(None);
@@ -84,7 +85,7 @@ async fn decide(
         return Err(requested.reject(visit, error));
     }
     if fields.is_cancelled {
-        return Ok(done(redirect(&format!("{}/account", visit.view.base()))));
+        return Ok(to_account(visit));
     }
     let rejected = |shown, error| {
         let page = login_page(visit, requested, &fields.username, Some(shown));
@@ -106,8 +107,8 @@ async fn decide(
                 return rejected(LoginError::OtherAccount, error);
             };
             let cookie = finish(visit, &account, (presented, cookie)).await?;
-            let headers = AppendHeaders(cookies::set(&cookie));
-            Ok(done((headers, redirect(&next_step(visit, requested))).into_response()))
+            let response = requested.map_or_else(|| to_account(visit), |requested| after_login(visit, requested));
+            Ok((AppendHeaders(cookies::set(&cookie)), response).into_response())
         }
         Err(error) => match error.code() {
             Code::InvalidGrant => rejected(LoginError::Credentials, error),
@@ -173,11 +174,7 @@ async fn finish(
     new_session(visit, account).await
 }
 
-/// Returns the location after a login: the request without what the login has satisfied, or the account page.
-fn next_step(visit: &Visit, requested: Option<&Requested>) -> String {
-    let base = visit.view.base();
-    match requested {
-        Some(requested) => format!("{base}/oauth/authorize?{}", requested.request.query().after_login()),
-        None => format!("{base}/account"),
-    }
+/// Returns the redirect to the request without what the login has satisfied.
+fn after_login(visit: &Visit, requested: &Requested) -> Response {
+    done(redirect(&format!("{}/oauth/authorize?{}", visit.view.base(), requested.request.query().after_login())))
 }

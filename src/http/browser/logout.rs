@@ -4,13 +4,14 @@ use axum::Extension;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use url::form_urlencoded::Serializer;
 
-use super::authorize::done;
 use super::cookies;
-use super::failure::{Failure, redirect};
+use super::failure::Failure;
 use super::pages::{Page, SignOut, SignedOut, View};
-use super::visit::{Body, Visit};
+use super::responses::{done, redirect};
+use super::visit::Visit;
 use crate::error::Error;
 use crate::http::decision::Decision;
+use crate::http::request::body::BufferedRequest;
 use crate::http::request::form;
 use crate::params::{Grammar, Param};
 use crate::redirect_uri::RedirectUri;
@@ -110,21 +111,21 @@ pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
         visit.app.store.end_session(&key).await?;
         return Ok(request.signed_out(target, page()));
     }
-    let keys = visit.app.keyring.current().await.map_err(Error::from)?;
+    let keys = visit.app.keyring.current().await?;
     let confirm = keys.account_keys.value(presented.cookie.id(), "");
     Ok(done(SignOut { view: &visit.view, query: &request.query, confirm: &confirm }.response()))
 }
 
 /// Handles a request that the client sent as a form: the GET that follows has the session cookie.
-pub(super) async fn post(mut visit: Visit, body: Body) -> Result<Response, (Extension<View>, Failure)> {
-    let request = received(&mut visit, body).await;
+pub(super) async fn post(mut visit: Visit, received: BufferedRequest) -> Result<Response, (Extension<View>, Failure)> {
+    let request = from_form(&mut visit, received).await;
     request
         .map(|request| done(redirect(&location(&visit, &request.query))))
         .map_err(|error| (Extension(visit.view), error.into()))
 }
 
-async fn received(visit: &mut Visit, body: Body) -> Result<LogoutRequest, Error> {
-    let text = visit.request_text(body)?;
+async fn from_form(visit: &mut Visit, received: BufferedRequest) -> Result<LogoutRequest, Error> {
+    let text = visit.request_text(received)?;
     LogoutRequest::read(visit, &text).await
 }
 

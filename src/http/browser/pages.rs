@@ -14,7 +14,7 @@
 //! | `consent` | [`Consent`], with one [`ScopeLine`] for each scope |
 //! | `account` | [`Account`], with one [`AppLine`] for each client |
 //! | `sign-out`, `signed-out` | [`SignOut`], [`SignedOut`] |
-//! | `error` | [`ErrorPage`]; a handler returns a [`PageError`], which the layer of the routes turns into the page |
+//! | `error` | [`ErrorPage`]; the layer of the routes renders it for the response of [`ErrorPage::because`], and for errors |
 //!
 //! `templates/` has the HTML and the style, `texts/` the texts of each language. Text from outside is [`Outside`], which
 //! removes control and format characters; the templates escape it.
@@ -41,7 +41,7 @@ mod texts;
 
 pub use account::{Account, AppLine};
 pub use consent::{Consent, Keep, ScopeLine};
-pub use error::{ErrorPage, PageError};
+pub use error::ErrorPage;
 pub use login::{Login, LoginError};
 pub use look::{Look, View};
 pub use outside::Outside;

@@ -1,7 +1,10 @@
 //! The authorization request of a query: steps 1 to 9 of its checks, with the client's record.
 
-use super::failure::{Failure, redirect};
+use axum::response::Response;
+
+use super::failure::Failure;
 use super::pages::{ErrorPage, Outside};
+use super::responses::redirect;
 use super::visit::{Visit, Visitor};
 use crate::authorization::{AuthorizationRequest, Rejection, client_id, defined};
 use crate::client::Client;
@@ -10,8 +13,6 @@ use crate::http::request::form;
 use crate::scope::Scope;
 use crate::token::verify::verify_hint;
 use crate::user::User;
-
-use axum::response::Response;
 
 /// A request that passed steps 1 to 9, and its client.
 pub(super) struct Requested {
@@ -64,7 +65,7 @@ impl Requested {
         let Some(token) = self.request.id_token_hint() else {
             return Ok(self);
         };
-        let keys = visit.app.keyring.current().await.map_err(Error::from)?;
+        let keys = visit.app.keyring.current().await?;
         let Some(hint) = verify_hint(token, &visit.app.config.issuer, &keys.public_keys) else {
             return Err(self.reject(visit, AuthorizationRequest::invalid_hint()));
         };

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::response::Response;
 
-use super::failure::redirect;
+use super::responses::redirect;
 use crate::authorization::ReturnAddress;
 use crate::http::decision::Decision;
 

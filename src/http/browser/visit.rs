@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
-use axum::extract::rejection::BytesRejection;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 
 use super::cookies;
 use super::pages::View;
@@ -14,16 +13,11 @@ use super::silent::SilentAddress;
 use crate::app::App;
 use crate::consent::Owner;
 use crate::error::Error;
-use crate::http::request::body::{ContentType, check_encoding};
-use crate::http::request::form;
-use crate::http::request::origin::origin;
-use crate::params::{Defined, Params};
+use crate::http::request::addresses::addresses;
+use crate::http::request::body::BufferedRequest;
 use crate::session::{Session, SessionCookie, SessionLifetimes};
 use crate::throttle::Network;
 use crate::user::{User, Username};
-
-/// The body of a request, as axum reads it.
-pub(super) type Body = Result<Bytes, BytesRejection>;
 
 /// A request of a browser.
 pub(super) struct Visit {
@@ -52,7 +46,7 @@ impl FromRequestParts<Arc<App>> for Visit {
             lifetimes: parts.extensions.get().copied().ok_or_else(missing)?,
             silent: parts.extensions.get().cloned().ok_or_else(missing)?,
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            network: origin(parts.extensions.get(), &headers).source.map(Network::from),
+            network: addresses(parts.extensions.get(), &headers).source.map(Network::from),
             now: app.clock.now(),
             app: app.clone(),
             headers,
@@ -76,38 +70,14 @@ pub(super) struct Visitor {
 }
 
 impl Visit {
-    /// Returns the text of a form: a body of at most 16 KiB, not compressed, of the right type.
-    ///
-    /// # Errors
-    /// `invalid_request`
-    fn form_text(&self, body: Body) -> Result<Bytes, Error> {
-        let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Error::body_too_large(),
-            _ => Error::invalid_request("The body cannot be read."),
-        })?;
-        check_encoding(&self.headers)?;
-        match ContentType::of(&self.headers)? {
-            ContentType::Form => Ok(body),
-            ContentType::Json => Err(Error::invalid_request("The body is not a form.")),
-        }
-    }
-
     /// Returns the text of a form that a client sent, which also has the languages of the user.
     ///
     /// # Errors
     /// `invalid_request`
-    pub fn request_text(&mut self, body: Body) -> Result<Bytes, Error> {
-        let text = self.form_text(body)?;
+    pub fn request_text(&mut self, received: BufferedRequest) -> Result<Bytes, Error> {
+        let text = received.form_text()?;
         self.view = self.view.of_form(&text, &self.headers);
         Ok(text)
-    }
-
-    /// Reads the form of a request to an endpoint that defines these parameters.
-    ///
-    /// # Errors
-    /// `invalid_request`
-    pub fn form(&self, body: Body, defined: Defined) -> Result<Params, Error> {
-        form::read(&self.form_text(body)?, defined, "The body is not a well-formed form.")
     }
 
     /// Reads the session of the request. A request without one valid cookie causes no read.
@@ -144,5 +114,18 @@ impl Visit {
             tracing::Span::current().record("user", keys.log_id(&username));
         }
         Ok(Some(Visitor { cookie, session, user, owner }))
+    }
+
+    /// Returns the user of a session like [`visitor`](Self::visitor), for a page that shows texts of scopes. Reads the texts
+    /// concurrently, so that the page needs no further round trip. The page reports an error of that read.
+    ///
+    /// # Errors
+    /// Server errors.
+    pub async fn visitor_and_texts(&self, presented: Option<Presented>) -> Result<Option<Visitor>, Error> {
+        if presented.is_none() {
+            return Ok(None);
+        }
+        let (visitor, _) = tokio::join!(self.visitor(presented), self.app.scope_texts());
+        visitor
     }
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Serialize;
 
-use super::post::{Post, Received};
+use super::post::Post;
 use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
@@ -15,6 +15,7 @@ use crate::client_auth::{Context, authenticate};
 use crate::error::Error;
 use crate::grant::records::{LoginRecords, StoredLogin};
 use crate::http::decision::Decision;
+use crate::http::request::body::BufferedRequest;
 use crate::introspection::{Evidence, active, may_see};
 use crate::params::Param;
 use crate::refresh_token::{Family, Records};
@@ -41,13 +42,13 @@ struct Found {
 }
 
 /// Handles an introspection.
-pub(super) async fn post(State(app): State<Arc<App>>, received: Received) -> Result<Response, Error> {
+pub(super) async fn post(State(app): State<Arc<App>>, received: BufferedRequest) -> Result<Response, Error> {
     let post = Post::receive(received, defined)?;
     let (mut params, credentials) = post.params()?;
     let token = params.require(TOKEN);
     let certificate = post.certificate(&app);
     let certificate = certificate.as_ref().map_err(|reason| *reason);
-    let context = Context { source: post.origin().source, page: None, endpoint: PATH, certificate };
+    let context = Context { source: post.addresses().source, page: None, endpoint: PATH, certificate };
     let caller = async { authenticate(&app, credentials, context).await?.use_up(&app).await };
     let (caller, found) = tokio::join!(caller, find(&app, token.as_deref().unwrap_or_default()));
     let caller = caller?;

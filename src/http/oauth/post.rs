@@ -1,43 +1,20 @@
 //! A POST of a client: the checks that the token, revocation and introspection endpoints have in common, in their order.
 
-use std::convert::Infallible;
-
-use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequest, Request};
+use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use http_body_util::LengthLimitError;
 
 use crate::app::App;
 use crate::client_auth::Credentials;
 use crate::client_auth::certificate::Certificate;
 use crate::error::Error;
-use crate::grant::Origin;
-use crate::http::request::body::{ContentType, MAX_BYTES, check_encoding};
+use crate::grant::Addresses;
+use crate::http::request::addresses::addresses;
+use crate::http::request::body::{BufferedRequest, ContentType, check_encoding};
 use crate::http::request::certificate::certificate;
 use crate::http::request::credentials::credentials;
 use crate::http::request::form::check_query;
-use crate::http::request::origin::origin;
 use crate::params::{Defined, Params};
-
-/// A request whose body is in memory, or the error of the body. axum's extractor of `Parts` would clone all of them.
-pub(super) struct Received {
-    pub parts: Parts,
-    pub body: Result<Bytes, Error>,
-}
-
-impl<S: Sync> FromRequest<S> for Received {
-    type Rejection = Infallible;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
-        let (parts, body) = request.into_parts();
-        let body = to_bytes(body, MAX_BYTES).await.map_err(|error| {
-            let is_too_large = error.into_inner().is::<LengthLimitError>();
-            if is_too_large { Error::body_too_large() } else { Error::invalid_request("The body cannot be read.") }
-        });
-        Ok(Self { parts, body })
-    }
-}
 
 /// A request whose body is not decoded yet.
 pub(super) struct Post {
@@ -52,7 +29,7 @@ impl Post {
     ///
     /// # Errors
     /// `invalid_request`
-    pub fn receive(Received { parts, body }: Received, defined: Defined) -> Result<Self, Error> {
+    pub fn receive(BufferedRequest { parts, body }: BufferedRequest, defined: Defined) -> Result<Self, Error> {
         let body = body?;
         check_encoding(&parts.headers)?;
         let content_type = ContentType::of_body(&parts.headers, &body)?;
@@ -66,8 +43,8 @@ impl Post {
     }
 
     /// Returns the addresses of the request.
-    pub fn origin(&self) -> Origin {
-        origin(self.parts.extensions.get(), self.headers())
+    pub fn addresses(&self) -> Addresses {
+        addresses(self.parts.extensions.get(), self.headers())
     }
 
     /// Returns the certificate of the request, if it counts.

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use super::cookie::{self, Cookie};
-use super::post::{Post, Received};
+use super::post::Post;
 use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::grant::records::LoginRecords;
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
+use crate::http::request::body::BufferedRequest;
 use crate::introspection::{Evidence, active};
 use crate::params::Param;
 use crate::refresh_token::Family;
@@ -39,7 +40,7 @@ fn defined(name: &str) -> Option<Param> {
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     Extension(page): Extension<Page>,
-    received: Received,
+    received: BufferedRequest,
 ) -> Result<Response, Error> {
     let post = Post::receive(received, defined)?;
     let (mut params, credentials) = post.params()?;
@@ -47,7 +48,7 @@ pub(super) async fn post(
     let client = async {
         let certificate = post.certificate(&app);
         let certificate = certificate.as_ref().map_err(|reason| *reason);
-        let context = Context { source: post.origin().source, page: page.origin(), endpoint: PATH, certificate };
+        let context = Context { source: post.addresses().source, page: page.origin(), endpoint: PATH, certificate };
         let client = authenticate(&app, credentials, context).await?.use_up(&app).await?;
         page.let_read(&client);
         Ok::<_, Error>(client)

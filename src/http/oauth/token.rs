@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 
 use super::binding;
 use super::cookie::{self, Cookie};
-use super::post::{Post, Received};
+use super::post::Post;
 use crate::app::App;
 use crate::client::GrantType;
 use crate::client_auth::{self, Context, authenticate};
@@ -18,6 +18,7 @@ use crate::grant::{self, Caller};
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
+use crate::http::request::body::BufferedRequest;
 use crate::params::Param;
 use crate::token::TokenVersion;
 
@@ -33,7 +34,7 @@ fn defined(name: &str) -> Option<Param> {
 pub(super) async fn post(
     State(app): State<Arc<App>>,
     Extension(page): Extension<Page>,
-    received: Received,
+    received: BufferedRequest,
 ) -> Result<Response, Error> {
     let post = Post::receive(received, defined)?;
     let version = token_version(post.headers())?;
@@ -43,12 +44,12 @@ pub(super) async fn post(
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
-    let origin = post.origin();
+    let addresses = post.addresses();
     let used_cookie = OnceLock::new();
     let authenticated = async {
         let certificate = post.certificate(&app);
         let certificate = certificate.as_ref().map_err(|reason| *reason);
-        let context = Context { source: origin.source, page: page.origin(), endpoint: PATH, certificate };
+        let context = Context { source: addresses.source, page: page.origin(), endpoint: PATH, certificate };
         let proven = authenticate(&app, credentials, context).await?;
         let key = binding::key_of_token(&app, (post.headers(), certificate), (proven.client(), version)).await;
         let cnf = key.inspect_err(|_| page.let_read(proven.client()))?;
@@ -66,7 +67,7 @@ pub(super) async fn post(
         }
         let presented = cookie.as_ref().and_then(Cookie::presented);
         let _ = used_cookie.set(cookie);
-        Ok(Caller { client, origin, version, cookie: presented, cnf })
+        Ok(Caller { client, addresses, version, cookie: presented, cnf })
     };
     // Boxed, because the future contains several records.
     let issued = Box::pin(grant::run(&app, grant_type, params, authenticated)).await;

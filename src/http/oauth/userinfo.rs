@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use super::binding;
-use super::post::Received;
 use super::presented::{NOT_OURS, Presented};
 use crate::app::App;
 use crate::client_auth::certificate::{Certificate, of_client};
@@ -22,9 +21,9 @@ use crate::error::{Code, Error};
 use crate::grant::records::StoredLogin;
 use crate::http::decision::Decision;
 use crate::http::request::authorization::{SeveralHeaders, authorization};
-use crate::http::request::body::{ContentType, check_encoding};
+use crate::http::request::body::{BufferedRequest, ContentType, check_encoding};
 use crate::http::request::certificate::certificate;
-use crate::http::request::form::{self, check_query};
+use crate::http::request::form::check_query;
 use crate::jwt::Algorithm;
 use crate::params::Param;
 use crate::token::presented::PresentedToken;
@@ -52,8 +51,8 @@ struct AccessToken {
 }
 
 /// Handles a request. The first check that fails decides the error.
-pub(super) async fn handle(State(app): State<Arc<App>>, received: Received) -> Result<Response, Error> {
-    let Received { parts, body } = received;
+pub(super) async fn handle(State(app): State<Arc<App>>, received: BufferedRequest) -> Result<Response, Error> {
+    let BufferedRequest { parts, body } = received;
     let access_token = access_token(&parts, &body?)?;
     let presented = Presented::verify(&app, &access_token.text).await?;
     let cnf = presented.as_ref().and_then(|presented| presented.token.cnf());
@@ -143,7 +142,7 @@ fn in_form(headers: &HeaderMap, body: &Bytes) -> Result<Option<String>, Error> {
     if !matches!(ContentType::of(headers), Ok(ContentType::Form)) {
         return Ok(None);
     }
-    Ok(form::read(body, defined, "The body is not a well-formed form.")?.take(ACCESS_TOKEN))
+    Ok(ContentType::Form.read(body, defined)?.take(ACCESS_TOKEN))
 }
 
 /// Builds the response to a rejected request with a proof or a bound token: 401 also for an error of the proof, and the

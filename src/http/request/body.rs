@@ -1,7 +1,13 @@
-//! The body of a request: its encoding, its media type, and its parameters.
+//! The body of a request: its size, its encoding, its media type, and its parameters.
 
+use std::convert::Infallible;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::request::Parts;
+use http_body_util::LengthLimitError;
 
 use super::media_type::split;
 use super::{form, json};
@@ -9,11 +15,55 @@ use crate::error::Error;
 use crate::params::{Defined, Params};
 
 /// The limit of a body in bytes.
-pub const MAX_BYTES: usize = 16 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 
 const ONE_CONTENT_TYPE: Error = Error::invalid_request("One Content-Type is required.");
 const UNDECLARED_JSON: Error =
     Error::invalid_request("A body in JSON needs one header Content-Type: application/json.");
+
+/// A request whose body is in memory, or the error of the body. axum's extractor of `Parts` would clone all of them.
+pub struct BufferedRequest {
+    /// Everything but the body.
+    pub parts: Parts,
+    /// The body. `invalid_request` if it is larger than 16 KiB or cannot be read.
+    pub body: Result<Bytes, Error>,
+}
+
+impl<S: Sync> FromRequest<S> for BufferedRequest {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        let (parts, body) = request.into_parts();
+        let body = to_bytes(body, MAX_BYTES).await.map_err(|error| {
+            let is_too_large = error.into_inner().is::<LengthLimitError>();
+            if is_too_large { Error::body_too_large() } else { Error::invalid_request("The body cannot be read.") }
+        });
+        Ok(Self { parts, body })
+    }
+}
+
+impl BufferedRequest {
+    /// Returns the text of a form: a body of at most 16 KiB, not compressed, of the right type.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn form_text(self) -> Result<Bytes, Error> {
+        let body = self.body?;
+        check_encoding(&self.parts.headers)?;
+        match ContentType::of(&self.parts.headers)? {
+            ContentType::Form => Ok(body),
+            ContentType::Json => Err(Error::invalid_request("The body is not a form.")),
+        }
+    }
+
+    /// Reads a form, for an endpoint that defines these parameters.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub fn form(self, defined: Defined) -> Result<Params, Error> {
+        ContentType::Form.read(&self.form_text()?, defined)
+    }
+}
 
 /// The media type of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

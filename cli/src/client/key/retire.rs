@@ -4,7 +4,7 @@ use clap::Args;
 use countersign::clock::Clock;
 
 use super::list;
-use crate::client::read;
+use crate::client::{confirm_last_credential, read};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::input;
@@ -38,10 +38,7 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
         keys.remove(index);
     }
     deployment.announce().await?;
-    if !stored.record.has_credential(now) {
-        let question = format!("Retire the last active credential of {client_id}? The client will get no tokens.");
-        input::confirm(*yes, &question)?;
-    }
+    confirm_last_credential(&stored.record, now, *yes)?;
     stored.record.updated_at = Some(now);
     deployment.store.replace(&stored).await?;
     list::print(json, &stored.record)

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::texts::Around;
 use super::{Outside, Page, Problem, View};
+use crate::consent::Period;
 
 /// The form in which the user allows or denies a client access.
 #[derive(Template)]
@@ -68,22 +69,16 @@ impl ScopeLine<'_> {
 
 impl Consent<'_> {
     /// Returns the options of the field `for`. The first one is preselected.
-    fn periods(&self) -> Vec<(&'static str, String)> {
+    fn periods(&self) -> Vec<(String, String)> {
         let (all, texts) = (self.view.texts(), &self.view.texts().consent);
         let keep = match self.keep {
             Keep::NotOffered => None,
             Keep::WithoutEnd => Some(texts.keep_without_end.to_owned()),
             Keep::Until(time) => Some(format!("{}{}{}", texts.keep_until.0, all.date(time), texts.keep_until.1)),
         };
-        let others = [
-            ("none", texts.without_end),
-            ("3600", texts.hour),
-            ("86400", texts.day),
-            ("2592000", texts.month),
-            ("31536000", texts.year),
-        ];
-        let others = others.map(|(value, text)| (value, text.to_owned()));
-        keep.map(|text| ("keep", text)).into_iter().chain(others).collect()
+        let others = [texts.without_end, texts.hour, texts.day, texts.month, texts.year].map(ToOwned::to_owned);
+        let options = keep.map(|text| (Period::Keep, text)).into_iter().chain(Period::OFFERED.into_iter().zip(others));
+        options.map(|(period, text)| (period.value(), text)).collect()
     }
 
     /// Returns the client's links: the text around each, its URL, and the text around the client's name in it.

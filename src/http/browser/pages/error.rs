@@ -39,9 +39,12 @@ impl ErrorPage {
         }
     }
 
-    /// Returns the error of a handler that ends with this page. Only the log contains `error`.
-    pub fn because(self, error: Error) -> PageError {
-        PageError { page: Some(self), error }
+    /// Builds the response of a handler that ends with this page. The layer of the routes renders the page, in the language
+    /// of the request. Only the log contains `error`.
+    pub fn because(self, error: Error) -> Response {
+        let mut response = error.into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 
     const fn row(self) -> (&'static str, StatusCode) {
@@ -105,28 +108,5 @@ impl Page for ErrorTemplate<'_> {
 
     fn status(&self) -> StatusCode {
         self.page.row().1
-    }
-}
-
-/// The error of a handler. The layer of the routes renders its page, in the language of the request. An [`Error`] without
-/// a page gets the page of its status.
-pub struct PageError {
-    page: Option<ErrorPage>,
-    error: Error,
-}
-
-impl From<Error> for PageError {
-    fn from(error: Error) -> Self {
-        Self { page: None, error }
-    }
-}
-
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
-        let mut response = self.error.into_response();
-        if let Some(page) = self.page {
-            response.extensions_mut().insert(page);
-        }
-        response
     }
 }

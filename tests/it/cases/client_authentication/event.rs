@@ -1,7 +1,7 @@
 //! Requests as events of the gateway, which are the only place of a client certificate.
 
 use countersign::gateway;
-use lambda_http::lambda_runtime::{Context, LambdaEvent, Service};
+use lambda_runtime::{Context, LambdaEvent, Service};
 use serde_json::{Value, json};
 use testing::{Response, TestApp, assert_documented, gateway_response};
 
