@@ -55,7 +55,10 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<(), BoxError> {
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(|error| {
-        format!("cannot listen on port {}: {error}; choose another port with `--port`", options.port)
+        format!(
+            "cannot listen on port {}: {error}; choose another one: `cargo run --example local -- --port 9001`",
+            options.port
+        )
     })?;
     let origin = format!("http://{}", listener.local_addr()?);
     let issuer = options.issuer.unwrap_or_else(|| origin.clone());
