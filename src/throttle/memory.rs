@@ -133,7 +133,7 @@ impl Window {
         is_younger(self.began, 60, now)
     }
 
-    const fn is_exhausted(&self, now: u64) -> bool {
+    fn is_exhausted(&self, now: u64) -> bool {
         self.contains(now) && self.count >= UNCOUNTED
     }
 }

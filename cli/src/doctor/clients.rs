@@ -17,7 +17,7 @@ use crate::output::counted;
 
 const CHECK: &str = "clients";
 const DELETE: &str = "fix it in the table, or delete it: `countersign client delete ID`";
-/// The number of seconds before the last secret of a client expires at which doctor warns.
+/// The number of seconds before the last credential of a client expires at which doctor warns.
 const SOON: u64 = 7 * DAY;
 
 /// The clients of a deployment, for other checks.
@@ -72,8 +72,6 @@ type Problem = (bool, &'static str, &'static str);
 
 /// Checks if the client gets tokens, and gets them cheaply.
 fn problems(client: &Client, now: u64) -> [Problem; 8] {
-    let active: Vec<_> = client.active_secrets(now).collect();
-    let expires_soon = |at: u64| at.saturating_sub(now) <= SOON;
     let defaults = client.default_scopes.clone();
     [
         (
@@ -92,17 +90,14 @@ fn problems(client: &Client, now: u64) -> [Problem; 8] {
             "`countersign client rotate-secret ID`, `client key add` or `client trust add`, or `client disable ID`",
         ),
         (
-            active.len() > MAX_ACTIVE_SECRETS,
+            client.active_secrets(now).count() > MAX_ACTIVE_SECRETS,
             "more than two active secrets, so no tokens",
             "`countersign client retire-secret ID SECRET`",
         ),
         (
-            client.jwks.is_empty()
-                && client.federated.is_empty()
-                && !active.is_empty()
-                && active.iter().all(|secret| secret.expires_at.is_some_and(expires_soon)),
-            "the last active secret expires within 7 days",
-            "`countersign client rotate-secret ID`, and deploy the new secret",
+            client.has_credential(now) && !client.has_credential(now + SOON),
+            "the last active credential expires within 7 days",
+            "`countersign client rotate-secret ID` or `client key add`, and deploy the new secret or key",
         ),
         (
             defaults.is_some_and(|scope| scope.allowed_by(&client.scopes).is_err()),
@@ -111,7 +106,7 @@ fn problems(client: &Client, now: u64) -> [Problem; 8] {
         ),
         (
             client.grant_types.contains(&GrantType::ClientCredentials)
-                && active.iter().any(|one| one.hash.scheme() != "sha256"),
+                && client.accepted_secrets(now).any(|one| one.hash.scheme() != "sha256"),
             "an imported secret, whose slow hash runs for each token",
             "`countersign client rotate-secret ID`",
         ),

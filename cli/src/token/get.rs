@@ -116,6 +116,9 @@ fn rejected(url: &str, status: u16, document: &Value, options: &Options) -> Erro
         (_, "invalid_grant") => format!("check them, and that the user is enabled: `countersign user show {username}`"),
         (_, "unauthorized_client") => format!("the client does not have the grant type {grant_type}: {show}"),
         (_, "invalid_scope") => format!("request an allowed scope with --scope: {show}"),
+        (_, "invalid_dpop_proof") => {
+            format!("the tokens of the client are bound to a key, so only its own library can request them: {show}")
+        }
         (_, "invalid_request") => "check the id, the secret and the scopes".to_owned(),
         (_, "server_error") => "see the function's log for the cause".to_owned(),
         _ => "check --url".to_owned(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::keys::made;
 use crate::{command_line, started};
 use testing::p256_pem;
-use testing::{CASES, CommandLine, CommandOutput, ISSUER, TestApp};
+use testing::{CASES, ClientKeyPair, CommandLine, CommandOutput, ISSUER, TestApp};
 
 const ROTATING: [&str; 2] = ["SIGNING_ALGORITHM", "ES256"];
 
@@ -169,7 +169,7 @@ async fn problems_of_tables_and_records_are_found() {
         ("warning", "empty: no scopes, so no tokens"),
         ("warning", "empty, no-grants: no grant types, so no tokens"),
         ("warning", "empty: no active credential, so no tokens"),
-        ("warning", "expiring: the last active secret expires within 7 days"),
+        ("warning", "expiring: the last active credential expires within 7 days"),
         ("warning", "expiring: default scopes that are not among the scopes"),
         ("warning", "imported, old-base64: an imported secret, whose slow hash runs for each token"),
         ("warning", "code, nowhere: the grant authorization_code, but LoginPages is off"),
@@ -203,6 +203,32 @@ async fn problems_of_tables_and_records_are_found() {
     test.interceptor.fail("DescribeTable", 400, "AccessDeniedException");
     let blind = doctor(&command_line(&test), &url, &[]).await;
     assert_found(&blind, "table clients", "warning", "your role lacks dynamodb:DescribeTable");
+}
+
+#[tokio::test]
+async fn the_end_of_the_last_credential_is_found_if_the_credential_counts() {
+    let test = started().await;
+    let url = test.serve().await;
+    let soon = test.now() + 3 * 86_400;
+    let secrets = json!([{"hash": countersign::password_hash::hash_client_secret("secret"), "expires_at": soon}]);
+    let key = json!({"kid": "1", "alg": "ES256", "jwk": ClientKeyPair::generate("ES256").jwk.to_string()});
+    let mut expiring = key.clone();
+    expiring["expires_at"] = json!(soon);
+    let certificate = json!({"token_endpoint_auth_method": "tls_client_auth", "tls_client_auth_san_dns": "a.example"});
+    for (client_id, secrets, keys, others) in [
+        ("secret", &secrets, json!([]), json!({})),
+        ("key", &json!([]), json!([expiring]), json!({})),
+        ("both", &secrets, json!([expiring]), json!({})),
+        ("with-a-key", &secrets, json!([key]), json!({})),
+        ("with-a-certificate", &secrets, json!([expiring]), certificate),
+    ] {
+        let mut client =
+            json!({"client_id": client_id, "enabled": true, "scopes": ["a"], "secrets": secrets, "jwks": keys});
+        client.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+        test.cloud.put("ClientsTable", &client).unwrap();
+    }
+    let ran = doctor(&command_line(&test), &url, &[]).await;
+    assert_found(&ran, "clients", "warning", "both, key, secret: the last active credential expires within 7 days");
 }
 
 /// A deployment as the template creates it has no problems, and exit code 0.

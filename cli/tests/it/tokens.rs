@@ -83,6 +83,8 @@ async fn an_error_of_token_get_says_what_to_do_but_not_the_secret() {
     }
     get(&test, "http://127.0.0.1:9", &[], "secret").await.assert(1, "did not respond");
     get(&test, &format!("{url}/other"), &[], "secret").await.assert(1, "check --url");
+    test.change_client(SERVICE.0, &json!({"dpop_bound_access_tokens": true}));
+    get(&test, &url, &[], SERVICE.1).await.assert(1, "only its own library can request them");
 }
 
 /// Returns a token of another deployment with the same issuer.
