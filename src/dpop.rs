@@ -10,12 +10,10 @@
 //! proofs: a repeated one has no value at the token endpoint, because it comes with a credential, a code or a refresh token,
 //! and the new token is bound to a key that the attacker does not have.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::confirmation::Confirmation;
+use crate::encoding::sha256;
 use crate::jwt::{Algorithm, CLOCK_SKEW, Jwt, PublicKey};
 
 mod htu;
@@ -66,8 +64,7 @@ pub struct Proof {
 impl Proof {
     /// Returns true if the proof was made for this access token (section 4.2, `ath`).
     pub fn is_for(&self, access_token: &str) -> bool {
-        let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, access_token.as_bytes()));
-        self.ath.as_ref() == Some(&hash)
+        self.ath.as_ref() == Some(&sha256(access_token))
     }
 }
 

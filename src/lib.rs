@@ -35,7 +35,7 @@
 //! | [`throttle`] | the budget of guesses; in `throttle/`: its rules, and an attempt from its beginning to its result |
 //! | [`risk`] | the risk of a login, and the place of a second factor |
 //! | [`error`] | error responses; `error/code.rs`: the one table of codes |
-//! | [`clock`], [`log`], [`durations`] | the time; the format of log lines; the durations in them |
+//! | [`clock`], [`log`], [`durations`], `encoding` | the time; the format of log lines; the durations in them; hashes as text |
 //!
 //! # Path of a request
 //!
@@ -82,6 +82,7 @@ pub mod consent;
 pub mod date;
 pub mod dpop;
 pub mod durations;
+mod encoding;
 pub mod error;
 pub mod gateway;
 pub mod grant;

@@ -37,7 +37,3 @@ pub use self::workers::{Busy, Workers};
 pub fn password_form(password: &str) -> String {
     password.nfc().collect()
 }
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
-}

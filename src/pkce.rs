@@ -2,10 +2,9 @@
 //! the flow.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+
+use crate::encoding::sha256;
 
 /// The length of a SHA-256 in base64url.
 const CHALLENGE_CHARACTERS: usize = 43;
@@ -27,8 +26,7 @@ impl Challenge {
 
     /// Returns true if the challenge was made from the verifier. Compares in constant time.
     pub fn is_proven_by(&self, verifier: &Verifier) -> bool {
-        let expected = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.0.as_bytes()));
-        verify_slices_are_equal(expected.as_bytes(), self.0.as_bytes()).is_ok()
+        verify_slices_are_equal(sha256(&verifier.0).as_bytes(), self.0.as_bytes()).is_ok()
     }
 }
 

@@ -15,6 +15,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::encoding::short_hex;
 use crate::random::fill_random;
 
 mod code;
@@ -88,9 +89,7 @@ impl FamilyId {
 
     /// Returns the name of the login in the log, as `session`: the first 64 bits of SHA-256 of the id, in hex.
     pub fn log_id(self) -> String {
-        let digest = digest(&SHA256, &self.0);
-        let bits = digest.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
-        format!("{bits:016x}")
+        short_hex(digest(&SHA256, &self.0).as_ref())
     }
 }
 

@@ -1,10 +1,8 @@
 //! Token revocation (RFC 7009): the client that may revoke a token, and the effect. Pure: no store, no clock.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::sha256;
 use crate::refresh_token::{Family, FamilyId};
 use crate::token::presented::PresentedToken;
 use crate::token::verify::{Holder, VerifiedToken};
@@ -27,7 +25,7 @@ impl RevokedToken {
 
     /// Returns the key of the record of the token with this `jti`. The `jti` is hashed, like each value from outside.
     pub fn item_id(token_id: &str) -> String {
-        format!("revoked#{}", URL_SAFE_NO_PAD.encode(digest(&SHA256, token_id.as_bytes())))
+        format!("revoked#{}", sha256(token_id))
     }
 
     /// Returns true if the record has an effect at `now`. DynamoDB deletes it up to days later.

@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::sha256;
 use crate::random::fill_random;
 use crate::user::{User, Username};
 
@@ -34,7 +35,7 @@ pub struct SessionId([u8; ID_BYTES]);
 impl SessionId {
     /// Returns the key of the session's item: `session#` and a hash of the id.
     pub fn key(self) -> String {
-        format!("session#{}", hash(&self.0))
+        format!("session#{}", sha256(self.0))
     }
 
     /// Returns the bits of the id.
@@ -79,7 +80,7 @@ impl SessionCookie {
 
     /// Returns the stored form of the secret. 256 random bits need no slow hash.
     fn secret_hash(&self) -> String {
-        hash(&self.secret)
+        sha256(self.secret)
     }
 }
 
@@ -88,10 +89,6 @@ impl fmt::Display for SessionCookie {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&URL_SAFE_NO_PAD.encode([self.id.as_bytes(), &self.secret[..]].concat()))
     }
-}
-
-fn hash(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, bytes))
 }
 
 /// Returns the claim `sid` of a session for a client (OpenID Connect Front-Channel Logout 1.0 section 3). It is different

@@ -12,9 +12,7 @@
 //! | `throttle/memory.rs` | what a process remembers: blocks, failures of a network, guesses that were not counted |
 //! | `throttle/attempt.rs` | one attempt from its beginning to its result |
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::encoding::sha256;
 
 mod attempt;
 mod bounded;
@@ -58,8 +56,7 @@ impl Subject {
     }
 
     fn new(kind: Kind, name: &str, id: &str) -> Self {
-        let hash = digest(&SHA256, [name, "\0", id].concat().as_bytes());
-        Self { kind, item_id: format!("attempts#{}", URL_SAFE_NO_PAD.encode(hash)) }
+        Self { kind, item_id: format!("attempts#{}", sha256([name, "\0", id].concat())) }
     }
 
     /// Returns the key of the subject's item in the table `grants`.

@@ -10,14 +10,12 @@
 //!
 //! Only the holder of the key can pass step 4, so assertions are not throttled, and the work of a failure is not equalised.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::{CLIENT_ID, Context, Proven, federation, find, record};
 use crate::app::App;
 use crate::client::{Client, ClientKey};
+use crate::encoding::sha256;
 use crate::error::Error;
 use crate::jwt::{CLOCK_SKEW, Jwt};
 
@@ -46,8 +44,7 @@ pub(super) struct Used {
 
 impl Used {
     fn new(client_id: &str, jti: &str, expires_at: u64, now: u64) -> Self {
-        let id = digest(&SHA256, format!("{client_id}\0{jti}").as_bytes());
-        Self { id: URL_SAFE_NO_PAD.encode(id), expires_at, now }
+        Self { id: sha256(format!("{client_id}\0{jti}")), expires_at, now }
     }
 
     /// Stores that the assertion was used. The time that decided whether it has expired also decides here whether a stored

@@ -6,11 +6,6 @@
 //! 3. It has the one name of the record: the subject, a DNS name or a URI, compared byte for byte. If the record has an
 //!    issuer, it has that issuer.
 
-use std::fmt::Write;
-
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use x509_cert::der::Decode;
@@ -20,6 +15,7 @@ use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
 
 use crate::client::Client;
 use crate::confirmation::Confirmation;
+use crate::encoding::{hex, sha256};
 
 mod distinguished_name;
 
@@ -79,7 +75,7 @@ impl Certificate {
             issuer: rfc4514(parts.issuer()),
             dns_names,
             uris,
-            thumbprint: URL_SAFE_NO_PAD.encode(digest(&SHA256, der)),
+            thumbprint: sha256(der),
             validity: (
                 validity.not_before.to_unix_duration().as_secs(),
                 validity.not_after.to_unix_duration().as_secs(),
@@ -141,10 +137,7 @@ pub(super) fn prove(client: &Client, certificate: Result<&Certificate, &'static 
 }
 
 fn serial(bytes: &[u8]) -> String {
-    let mut hex = String::new();
-    for byte in bytes {
-        let _ = write!(hex, "{byte:02x}");
-    }
+    let hex = hex(bytes);
     let significant = hex.trim_start_matches('0');
     if significant.is_empty() { "0".to_owned() } else { significant.to_owned() }
 }

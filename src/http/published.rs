@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{cors, only};
 use crate::app::App;
+use crate::encoding::sha256;
 use crate::error::Error;
 use crate::keys::STALE_IF_ERROR;
 
@@ -41,7 +39,7 @@ pub(super) fn router(issuer: &str) -> Router<Arc<App>> {
 /// # Errors
 /// `server_error`, which cannot occur, because the headers are valid.
 fn document(request: &HeaderMap, json: &str, max_age: u32) -> Result<Response, Error> {
-    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())));
+    let etag = format!("\"{}\"", sha256(json));
     let header = |text: &str| {
         HeaderValue::from_str(text).map_err(|_| Error::server_error("a header of a document is not valid"))
     };

@@ -1,12 +1,12 @@
 //! Public keys of others: JWKs (RFC 7517, RFC 7518 section 6, RFC 8037).
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, crypto};
 use serde_json::{Map, Value};
 
 use super::{Algorithm, json};
+use crate::encoding::sha256;
 
 /// The members of a private or a symmetric key.
 const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "r"];
@@ -96,7 +96,7 @@ impl PublicKey {
 
     /// Returns the thumbprint (RFC 7638): the SHA-256 of the required members, in base64url.
     pub fn thumbprint(&self) -> String {
-        encode(digest(&SHA256, self.members.as_bytes()).as_ref())
+        sha256(&self.members)
     }
 
     /// Returns the key as a JWK with its required members only, in JSON.

@@ -7,6 +7,7 @@ use super::document::key_set_of_pem;
 use super::{Document, KeyError, SigningKey, derive};
 use crate::consent::ConfirmKeys;
 use crate::dpop::NonceKeys;
+use crate::encoding::short_hex;
 use crate::refresh_token::RefreshTokenKeys;
 use crate::user::Username;
 
@@ -88,11 +89,7 @@ impl KeySet {
 
     /// Returns the names of a user in lines of any age: one for each refresh token key of the secret, the current one first.
     pub fn log_ids(&self, username: &Username) -> impl Iterator<Item = String> {
-        self.log_keys.iter().map(|key| {
-            let tag = hmac::sign(key, username.as_str().as_bytes());
-            let bits = tag.as_ref().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
-            format!("{bits:016x}")
-        })
+        self.log_keys.iter().map(|key| short_hex(hmac::sign(key, username.as_str().as_bytes()).as_ref()))
     }
 }
 

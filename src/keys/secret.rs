@@ -7,6 +7,7 @@ use aws_sdk_secretsmanager::error::SdkError;
 
 use super::KeyError;
 use crate::aws;
+use crate::encoding::hex;
 
 /// The secret of one deployment.
 pub(super) struct SigningSecret {
@@ -68,8 +69,4 @@ impl SigningSecret {
             Err(error) => Err(aws::cause(&error)),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

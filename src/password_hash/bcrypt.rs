@@ -8,7 +8,8 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{HashError, hex};
+use super::HashError;
+use crate::encoding::hex;
 
 const MIN_COST: u32 = 4;
 const MAX_COST: u32 = 14;

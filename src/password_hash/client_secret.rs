@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use super::HashError;
+use crate::encoding::sha256;
 use crate::random::fill_random;
 
 /// A hash in the form `$sha256$` and the SHA-256 of the secret, in base64 without padding.
@@ -49,7 +50,7 @@ pub fn is_generated(secret: &str) -> bool {
 }
 
 fn checksum(secret: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes())).chars().take(CHECKSUM_CHARACTERS).collect()
+    sha256(secret).chars().take(CHECKSUM_CHARACTERS).collect()
 }
 
 /// The length of `cs_` and 256 bits in base64url.

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::argon2::Argon2Hash;
 use super::bcrypt::Bcrypt;
 use super::client_secret::Sha256Hash;
-use super::hex;
 use super::pbkdf2::Pbkdf2;
 use super::phpass::Phpass;
 use super::scrypt::Scrypt;
+use crate::encoding::hex;
 
 /// A stored hash. Only the [`Hasher`](super::Hasher) knows its scheme; `Debug` shows nothing.
 #[derive(Clone, Deserialize)]

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::encoding::short_hex;
+
 /// The network of an address: the first 24 bits of an IPv4 address, or the first 64 bits of an IPv6 address. An
 /// IPv4-mapped IPv6 address is an IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +40,6 @@ impl Network {
             Self::V6([a, b, c, d]) => format!("{a:x}:{b:x}:{c:x}:{d:x}::/64"),
         };
         let digest = digest(&SHA256, [item_id, &network].concat().as_bytes());
-        digest.as_ref().iter().take(8).fold("n:".to_owned(), |name, byte| name + &format!("{byte:02x}"))
+        format!("n:{}", short_hex(digest.as_ref()))
     }
 }

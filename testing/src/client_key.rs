@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::deployment::{ISSUER, NOW};
+use crate::with_changes;
 
 enum Pair {
     Rsa(Box<RsaKeyPair>),
@@ -132,14 +133,10 @@ impl ClientKeyPair {
 
     /// Signs an assertion of a client for our issuer, with these other claims; `null` removes a claim.
     pub fn assertion(&self, client_id: &str, jti: &str, changes: &Value) -> String {
-        let mut claims = json!({
+        let claims = json!({
             "iss": client_id, "sub": client_id, "aud": ISSUER, "iat": NOW, "exp": NOW + 60, "jti": jti,
         });
-        for (name, value) in changes.as_object().unwrap() {
-            claims[name] = value.clone();
-        }
-        claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        self.sign(&json!({"alg": self.algorithm, "typ": "JWT"}), &claims)
+        self.sign(&json!({"alg": self.algorithm, "typ": "JWT"}), &with_changes(claims, changes))
     }
 }
 

@@ -87,6 +87,8 @@ pub use emulator::*;
 mod emulator {
     use std::task::Poll;
 
+    use serde_json::Value;
+
     pub use crate::client_key::ClientKeyPair;
     pub use crate::cloud::Cloud;
     pub use crate::command_line::{CommandLine, CommandOutput, file, fresh_path};
@@ -106,6 +108,15 @@ mod emulator {
     pub use crate::proof::access_token_hash;
     pub use crate::request::{RequestBuilder, basic, form, form_body, percent, raw_form, raw_json};
     pub use crate::response::{Claims, Response, changed_token};
+
+    /// Returns an object with changed members. `null` removes a member.
+    pub fn with_changes(mut object: Value, changes: &Value) -> Value {
+        for (name, value) in changes.as_object().unwrap() {
+            object[name] = value.clone();
+        }
+        object.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        object
+    }
 
     /// Waits for all futures, concurrently. Returns their results in order.
     pub async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {

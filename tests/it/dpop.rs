@@ -6,7 +6,7 @@ use countersign::confirmation::{Confirmation, token_type};
 use countersign::dpop::{NonceKeys, Proof, Rejected, Target, verify};
 use serde_json::{Value, json};
 
-use testing::ClientKeyPair;
+use testing::{ClientKeyPair, with_changes};
 
 mod htu;
 mod nonce;
@@ -28,14 +28,7 @@ fn check(proof: &str) -> Result<Proof, Rejected> {
 
 /// Returns the result for a proof with changed members, which its key signed. `null` removes a member.
 fn changed(key: &ClientKeyPair, header: &Value, claims_of_proof: &Value) -> Result<Proof, Rejected> {
-    let merged = |mut all: Value, changes: &Value| {
-        for (name, value) in changes.as_object().unwrap() {
-            all[name] = value.clone();
-        }
-        all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        all
-    };
-    check(&key.sign(&merged(key.proof_header(), header), &merged(claims(), claims_of_proof)))
+    check(&key.sign(&with_changes(key.proof_header(), header), &with_changes(claims(), claims_of_proof)))
 }
 
 #[track_caller]

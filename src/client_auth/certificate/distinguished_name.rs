@@ -6,6 +6,8 @@ use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::der::{Encode, Tag, Tagged};
 use x509_cert::name::Name;
 
+use crate::encoding::hex;
+
 /// The types that have a name (section 3). Every other type is written as its object identifier.
 const TYPES: [(&str, &str); 9] = [
     ("2.5.4.3", "CN"),
@@ -39,11 +41,7 @@ fn attribute(attribute: &AttributeTypeAndValue) -> String {
     if let Some((name, text)) = name.zip(text) {
         return format!("{name}={}", escaped(text));
     }
-    let mut written = format!("{}=#", name.unwrap_or(&oid));
-    for byte in attribute.value.to_der().unwrap_or_default() {
-        let _ = write!(written, "{byte:02x}");
-    }
-    written
+    format!("{}=#{}", name.unwrap_or(&oid), hex(&attribute.value.to_der().unwrap_or_default()))
 }
 
 /// Escapes the characters that have a meaning (section 2.4), and control characters.

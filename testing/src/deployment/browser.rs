@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{PASSWORD, TestApp, USERNAME};
 use crate::request::{RequestBuilder, form};
 use crate::response::Response;
+use crate::with_changes;
 
 /// The id of the client that [`TestApp::put_browser_app`] stores.
 pub const BROWSER_APP: &str = "spa";
@@ -21,17 +22,13 @@ impl TestApp {
 
     /// Stores the client [`BROWSER_APP`] with changed attributes; `null` removes an attribute.
     pub fn put_browser_app_with(&self, changes: &Value) {
-        let mut client = json!({
+        let client = json!({
             "client_id": BROWSER_APP, "enabled": true, "token_endpoint_auth_method": "none",
             "refresh_token_cookie": true, "allowed_origins": [BROWSER_ORIGIN],
             "grant_types": ["password", "refresh_token"], "scopes": ["legacy:*"],
             "default_scopes": ["legacy:autonomy.read"],
         });
-        for (name, value) in changes.as_object().unwrap() {
-            client[name] = value.clone();
-        }
-        client.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        self.cloud.put("ClientsTable", &client).unwrap();
+        self.cloud.put("ClientsTable", &with_changes(client, changes)).unwrap();
     }
 
     /// Logs the user [`USERNAME`] in through the client [`BROWSER_APP`]. Returns the value of the cookie.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{ISSUER, TestApp, USERNAME};
 use crate::request::form_body;
 use crate::response::Response;
+use crate::with_changes;
 
 /// A client with codes: its id and secret. [`TestApp::put_code_client`] stores it.
 pub const CODE_CLIENT: (&str, &str) = ("crm", "cs_crm-secret-0000000000000000000000000000000000011");
@@ -44,16 +45,12 @@ impl TestApp {
 
     /// Stores the client [`CODE_CLIENT`] with changed attributes; `null` removes an attribute.
     pub fn put_code_client(&self, changes: &Value) {
-        let mut client = json!({
+        let client = json!({
             "client_id": CODE_CLIENT.0, "enabled": true, "secrets": [{"hash": hash_client_secret(CODE_CLIENT.1)}],
             "grant_types": ["authorization_code", "refresh_token"], "redirect_uris": [CALLBACK],
             "scopes": ["openid", "offline_access", "legacy:*"], "default_scopes": ["legacy:autonomy.read"],
         });
-        for (name, value) in changes.as_object().unwrap() {
-            client[name] = value.clone();
-        }
-        client.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        self.cloud.put("ClientsTable", &client).unwrap();
+        self.cloud.put("ClientsTable", &with_changes(client, changes)).unwrap();
     }
 
     /// Signs the user [`USERNAME`] in and stores the consent for the client of [`CODE_CLIENT`].

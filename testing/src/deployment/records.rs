@@ -7,6 +7,7 @@ use countersign::refresh_token::RefreshToken;
 use serde_json::{Value, json};
 
 use super::{FIXTURES, IMPORTED_USER, OTHER_APPLICATION, TestApp, USERNAME};
+use crate::with_changes;
 
 impl TestApp {
     /// Returns the number of users in the fixtures.
@@ -21,14 +22,8 @@ impl TestApp {
             _ => &FIXTURES.1,
         };
         let (name, value) = key.as_object().unwrap().iter().next().unwrap();
-        let mut item = fixtures.iter().find(|item| item[name] == *value).unwrap().as_object().unwrap().clone();
-        for (name, value) in changes.as_object().unwrap() {
-            match value {
-                Value::Null => item.remove(name),
-                value => item.insert(name.clone(), value.clone()),
-            };
-        }
-        self.cloud.put(table, &Value::Object(item)).unwrap();
+        let item = fixtures.iter().find(|item| item[name] == *value).unwrap().clone();
+        self.cloud.put(table, &with_changes(item, changes)).unwrap();
     }
 
     /// Stores a client of the fixtures with changed attributes.

@@ -4,7 +4,7 @@ use axum::http::header::RETRY_AFTER;
 use countersign::client_auth::assertion;
 use serde_json::{Value, json};
 
-use testing::{ClientKeyPair, FakeIssuer, NOW, Response, TestApp, form};
+use testing::{ClientKeyPair, FakeIssuer, NOW, Response, TestApp, form, with_changes};
 
 mod keys;
 mod outages;
@@ -39,7 +39,7 @@ impl Federation {
 
     /// Stores the client with one trust entry: the issuer and the subject, with these changes; `null` removes a member.
     fn trust(&self, changes: &Value) {
-        put_client(&self.test, &json!({"federated": [with(self.entry(), changes)]}));
+        put_client(&self.test, &json!({"federated": [with_changes(self.entry(), changes)]}));
     }
 
     fn entry(&self) -> Value {
@@ -56,7 +56,7 @@ impl Federation {
         let claims = json!({
             "iss": self.issuer.url, "sub": SUBJECT, "aud": OWN_ISSUER, "iat": now, "nbf": now, "exp": now + 300,
         });
-        self.key.sign(header, &with(claims, changes))
+        self.key.sign(header, &with_changes(claims, changes))
     }
 
     async fn send(&self, token: &str) -> Response {
@@ -89,7 +89,7 @@ fn put_client(test: &TestApp, changes: &Value) {
         "client_id": WORKLOAD, "enabled": true, "grant_types": ["client_credentials"],
         "scopes": ["demo:read"], "default_scopes": ["demo:read"],
     });
-    test.cloud.put("ClientsTable", &with(client, changes)).unwrap();
+    test.cloud.put("ClientsTable", &with_changes(client, changes)).unwrap();
 }
 
 /// Sends a token for the client.
@@ -106,16 +106,7 @@ fn request(token: &str, more: &[(&str, &str)]) -> axum::http::Request<axum::body
     form(&[&params, more].concat()).post()
 }
 
-/// Returns an object with changed members; `null` removes a member.
-fn with(mut object: Value, changes: &Value) -> Value {
-    for (name, value) in changes.as_object().unwrap() {
-        object[name] = value.clone();
-    }
-    object.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    object
-}
-
 /// Returns a public key as issuers publish it.
 fn published(key: &ClientKeyPair, kid: &str) -> Value {
-    with(key.jwk.clone(), &json!({"kid": kid, "use": "sig", "alg": key.algorithm}))
+    with_changes(key.jwk.clone(), &json!({"kid": kid, "use": "sig", "alg": key.algorithm}))
 }

@@ -7,7 +7,7 @@ use countersign::random::random_id;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use testing::{ClientKeyPair, ISSUER, Response, TestApp, access_token_hash, form};
+use testing::{ClientKeyPair, ISSUER, Response, TestApp, access_token_hash, form, with_changes};
 
 use super::discovery::{KNOWN, lists};
 
@@ -51,7 +51,7 @@ impl Fapi {
         let claims = json!({
             "iss": id, "sub": id, "aud": ISSUER, "jti": random_id(), "nbf": now, "iat": now, "exp": now + 60,
         });
-        self.keys[client].sign(&json!({"alg": algorithm, "kid": id}), &changed(claims, changes))
+        self.keys[client].sign(&json!({"alg": algorithm, "kid": id}), &with_changes(claims, changes))
     }
 
     /// Sends a token request with a proof, and with these parameters for the authentication of the client.
@@ -74,7 +74,7 @@ impl Fapi {
 
     /// Gets a token with a proof that has these claims: first without a nonce, then with that of the response.
     async fn token(&self, client: usize, changes: &Value) -> String {
-        let mut claims = changed(self.test.proof_claims(), changes);
+        let mut claims = with_changes(self.test.proof_claims(), changes);
         claims.as_object_mut().unwrap().remove("nonce");
         let key = &self.proof_keys[client];
         let first = self.send_assertion(Some(&key.proof_of(&claims)), &self.assertion(client, &json!({}))).await;
@@ -92,7 +92,7 @@ impl Fapi {
     /// Returns the claims of a proof for the API.
     fn api_claims(&self, token: &str) -> Value {
         let changes = json!({"htm": "GET", "htu": format!("{ISSUER}{API}"), "ath": access_token_hash(token)});
-        changed(self.test.proof_claims(), &changes)
+        with_changes(self.test.proof_claims(), &changes)
     }
 
     /// Sends a request to the API. Returns the status and the nonce of the response.
@@ -106,7 +106,7 @@ impl Fapi {
     /// Sends a request to the API with a proof of a client. Returns the status.
     async fn call(&self, client: usize, authorization: &str, changes: &Value) -> u16 {
         let token = authorization.split(' ').nth(1).unwrap();
-        let proof = self.proof_keys[client].proof_of(&changed(self.api_claims(token), changes));
+        let proof = self.proof_keys[client].proof_of(&with_changes(self.api_claims(token), changes));
         self.request(API, &[("authorization", authorization), ("dpop", &proof)]).await.0
     }
 
@@ -116,13 +116,4 @@ impl Fapi {
         assert_eq!(self.call(client, &format!("DPoP {token}"), changes).await, 200, "{changes}");
         token
     }
-}
-
-/// Returns JSON with changed members. `null` removes a member.
-fn changed(mut object: Value, changes: &Value) -> Value {
-    for (name, value) in changes.as_object().unwrap() {
-        object[name] = value.clone();
-    }
-    object.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    object
 }

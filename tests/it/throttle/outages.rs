@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{IMPORTED, authenticate, put_imported_client, stored_attempts};
 use countersign::throttle::Subject;
-use testing::{LogLines, NOW, PASSWORD, TestApp, USERNAME, join_all};
+use testing::{LogLines, NOW, PASSWORD, TestApp, USERNAME, join_all, with_changes};
 
 #[tokio::test]
 async fn s_310_a_password_guess_that_cannot_be_counted_gets_no_result() {
@@ -97,12 +97,8 @@ async fn s_709_a_malformed_item_is_reported_and_never_used() {
         (json!({"n:0": {"failures": 1}}), "n:0"),
     ] {
         for subject in [Subject::account(USERNAME), Subject::client(IMPORTED.0)] {
-            let mut item = json!({"id": subject.item_id(), "failures": 1, "last_at": NOW, "by": "x"});
-            for (name, value) in changes.as_object().unwrap() {
-                item[name] = value.clone();
-            }
-            item.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-            test.cloud.put("GrantsTable", &item).unwrap();
+            let item = json!({"id": subject.item_id(), "failures": 1, "last_at": NOW, "by": "x"});
+            test.cloud.put("GrantsTable", &with_changes(item, &changes)).unwrap();
         }
         let log = LogLines::collect();
         test.password(USERNAME, PASSWORD).await.assert_error(500, "server_error");

@@ -6,9 +6,9 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use countersign::issuer_keys::{IssuerKeys, Unavailable};
-use testing::{Behavior, ClientKeyPair, FakeIssuer, TestApp, join_all};
+use testing::{Behavior, ClientKeyPair, FakeIssuer, TestApp, join_all, with_changes};
 
-use super::{Federation, OWN_ISSUER, WORKLOAD, assert_status, published, put_client, request, with};
+use super::{Federation, OWN_ISSUER, WORKLOAD, assert_status, published, put_client, request};
 
 #[tokio::test]
 async fn s_1015_a_set_is_fetched_once_and_is_fresh_for_10_minutes() {
@@ -89,7 +89,7 @@ async fn s_1015_a_request_that_ends_early_loses_no_fetch_and_holds_no_lock() {
 #[tokio::test]
 async fn s_1015_two_clients_share_the_keys_of_an_issuer_and_not_its_subjects() {
     let federation = Federation::start().await;
-    let other = with(federation.entry(), &json!({"subject": "other"}));
+    let other = with_changes(federation.entry(), &json!({"subject": "other"}));
     put_client(&federation.test, &json!({"client_id": "other", "federated": [other]}));
     let (own, of_other) = (federation.token(&json!({})), federation.token(&json!({"sub": "other"})));
     for (client_id, token, status) in
@@ -125,7 +125,7 @@ async fn s_1009_the_key_of_the_issuer_decides_the_algorithm() {
         (json!(null), "PS256", 200),
         (json!(null), "ES256", 401),
     ] {
-        federation.issuer.set_keys(&[with(published(&federation.key, "1"), &json!({"alg": of_key}))]);
+        federation.issuer.set_keys(&[with_changes(published(&federation.key, "1"), &json!({"alg": of_key}))]);
         federation.test.advance_clock(600);
         let token = federation.token_with(&json!({"alg": of_header, "kid": "1"}), &json!({}));
         assert_status(&federation.send(&token).await, status);
@@ -167,9 +167,9 @@ async fn keys_that_cannot_verify_a_token_are_skipped() {
         json!({"kty": "oct", "kid": "1", "k": "AAAA"}),
         json!({"kty": "EC", "crv": "secp256k1", "kid": "1", "x": key["x"], "y": key["y"]}),
         small,
-        with(published(&federation.key, "1"), &json!({"use": "enc"})),
-        with(published(&federation.key, "1"), &json!({"d": "AAAA"})),
-        with(published(&federation.key, "1"), &json!({"alg": "ES384"})),
+        with_changes(published(&federation.key, "1"), &json!({"use": "enc"})),
+        with_changes(published(&federation.key, "1"), &json!({"d": "AAAA"})),
+        with_changes(published(&federation.key, "1"), &json!({"alg": "ES384"})),
         key.clone(),
     ];
     federation.issuer.set_keys(&keys);

@@ -4,13 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use testing::{ClientKeyPair, NOW};
+use testing::{ClientKeyPair, NOW, with_changes};
 
-use super::{Federation, OWN_ISSUER, WORKLOAD, assert_status, published, put_client, send, with};
+use super::{Federation, OWN_ISSUER, WORKLOAD, assert_status, published, put_client, send};
 
 /// Returns the claims of a platform's token besides the issuer.
 fn claims(issuer: &str, subject: &str, more: &Value) -> Value {
-    with(json!({"iss": issuer, "sub": subject, "aud": OWN_ISSUER, "iat": NOW, "exp": NOW + 300}), more)
+    with_changes(json!({"iss": issuer, "sub": subject, "aud": OWN_ISSUER, "iat": NOW, "exp": NOW + 300}), more)
 }
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn tokens_of_sts_kubernetes_and_github_authenticate_a_client() {
     let federation = Federation::start().await;
     let (sts, rsa) = (ClientKeyPair::generate("ES384"), ClientKeyPair::generate("RS256"));
     // The keys of these issuers also have certificates, and no alg.
-    let other = with(published(&rsa, "cluster-1"), &json!({"alg": null, "x5t": "x", "x5c": ["x"]}));
+    let other = with_changes(published(&rsa, "cluster-1"), &json!({"alg": null, "x5t": "x", "x5c": ["x"]}));
     federation.issuer.set_keys(&[published(&sts, "EC384_0"), other]);
     let url = |name: &str| format!("{}/{name}", federation.issuer.url);
     let role = "arn:aws:iam::123456789012:role/Report";
@@ -52,7 +52,7 @@ async fn tokens_of_sts_kubernetes_and_github_authenticate_a_client() {
         assert_eq!((&payload["sub"], &payload["client_id"]), (&json!(WORKLOAD), &json!(WORKLOAD)));
         // A signature by another key of the same issuer.
         let other = if key.algorithm == "ES384" { &rsa } else { &sts };
-        let forged = other.sign(&with(header, &json!({"alg": other.algorithm})), &claims);
+        let forged = other.sign(&with_changes(header, &json!({"alg": other.algorithm})), &claims);
         assert_status(&send(&federation.test, &forged).await, 401);
     }
 }
@@ -62,8 +62,8 @@ async fn a_spiffe_token_is_verified_with_a_bundle_and_nothing_is_fetched() {
     let federation = Federation::start().await;
     let key = &federation.key;
     let bundle = json!({"spiffe_sequence": 1, "keys": [
-        with(key.jwk.clone(), &json!({"use": "x509-svid", "x5c": ["x"]})),
-        with(key.jwk.clone(), &json!({"use": "jwt-svid", "kid": "1"})),
+        with_changes(key.jwk.clone(), &json!({"use": "x509-svid", "x5c": ["x"]})),
+        with_changes(key.jwk.clone(), &json!({"use": "jwt-svid", "kid": "1"})),
     ]});
     let subject = "spiffe://example.org/report";
     federation.trust(&json!({"subject": subject, "jwks": bundle.to_string()}));

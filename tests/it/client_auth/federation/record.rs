@@ -4,12 +4,13 @@ use countersign::client::Client;
 use countersign::store::Created;
 use serde_json::{Value, json};
 
-use super::{Federation, assert_status, put_client, with};
+use super::{Federation, assert_status, put_client};
+use testing::with_changes;
 
 /// Returns changes of an entry that make it malformed.
 fn malformed(key: &Value) -> Vec<Value> {
     let set = |key: Value| json!({"keys": [key]}).to_string();
-    let usable = with(key.clone(), &json!({"kid": "1"}));
+    let usable = with_changes(key.clone(), &json!({"kid": "1"}));
     let leaves = |count: usize| (0..count).map(|number| (number.to_string(), json!(number))).collect::<Value>();
     vec![
         json!({"issuer": null}),
@@ -45,9 +46,9 @@ fn malformed(key: &Value) -> Vec<Value> {
         json!({"jwks": r#"{"keys":[]}"#}),
         json!({"jwks": set(json!("a"))}),
         json!({"jwks": set(key.clone())}),
-        json!({"jwks": set(with(usable.clone(), &json!({"d": "AAAA"})))}),
-        json!({"jwks": json!({"keys": [usable, with(usable.clone(), &json!({"d": "AAAA"}))]}).to_string()}),
-        json!({"jwks": set(with(usable.clone(), &json!({"use": "enc"})))}),
+        json!({"jwks": set(with_changes(usable.clone(), &json!({"d": "AAAA"})))}),
+        json!({"jwks": json!({"keys": [usable, with_changes(usable.clone(), &json!({"d": "AAAA"}))]}).to_string()}),
+        json!({"jwks": set(with_changes(usable.clone(), &json!({"use": "enc"})))}),
         json!({"jwks": set(json!({"kty": "oct", "kid": "1", "k": "AAAA"}))}),
         json!({"jwks": format!("{}{}", set(usable.clone()), " ".repeat(8_192))}),
     ]
@@ -58,7 +59,7 @@ async fn s_1012_a_malformed_trust_entry_makes_the_record_malformed() {
     let federation = Federation::start().await;
     let token = federation.token(&json!({}));
     let key = federation.key.jwk.clone();
-    let usable = with(key.clone(), &json!({"kid": "1"}));
+    let usable = with_changes(key.clone(), &json!({"kid": "1"}));
     for changes in malformed(&key) {
         federation.trust(&changes);
         let response = federation.send(&token).await;
@@ -83,7 +84,7 @@ async fn s_1012_a_malformed_trust_entry_makes_the_record_malformed() {
         json!({"claims": {}}),
         json!({"max_age": 60}),
         json!({"max_age": 86_400, "audience": super::OWN_ISSUER, "unknown": [1]}),
-        json!({"jwks": json!({"keys": [usable, with(key, &json!({"use": "enc", "kid": "2"}))]}).to_string()}),
+        json!({"jwks": json!({"keys": [usable, with_changes(key, &json!({"use": "enc", "kid": "2"}))]}).to_string()}),
     ];
     for changes in valid {
         federation.trust(&changes);
@@ -101,7 +102,7 @@ async fn s_1012_a_malformed_trust_entry_makes_the_record_malformed() {
 #[tokio::test]
 async fn a_trust_entry_is_stored_as_the_documentation_describes_it() {
     let federation = Federation::start().await;
-    let set = json!({"keys": [with(federation.key.jwk.clone(), &json!({"kid": "1"}))]}).to_string();
+    let set = json!({"keys": [with_changes(federation.key.jwk.clone(), &json!({"kid": "1"}))]}).to_string();
     let client: Client = serde_json::from_value(json!({
         "client_id": "stored", "enabled": true, "federated": [
             {"id": "aaaa0001", "issuer": "https://a.example", "subject": "b", "audience": "c", "max_age": 60,

@@ -3,7 +3,7 @@
 use countersign::client_auth::assertion;
 use serde_json::{Value, json};
 
-use testing::{LogLines, NOW, Response, form};
+use testing::{LogLines, NOW, Response, form, with_changes};
 
 use super::{Federation, OWN_ISSUER, SUBJECT, WORKLOAD, assert_status, put_client, request};
 use crate::client_auth::assert_same;
@@ -73,7 +73,7 @@ async fn s_1012_trust_entries_are_compared_exactly() {
 #[tokio::test]
 async fn s_1012_the_first_entry_with_equal_issuer_subject_audience_and_claims_counts() {
     let federation = Federation::start().await;
-    let entry = |id: &str, changes: Value| super::with(federation.entry(), &super::with(changes, &json!({"id": id})));
+    let entry = |id: &str, changes: Value| with_changes(federation.entry(), &with_changes(changes, &json!({"id": id})));
     let federated = json!([
         entry("aaaa0001", json!({"audience": "https://other.example"})),
         entry("aaaa0002", json!({"claims": {"ref": "main"}, "max_age": 60})),

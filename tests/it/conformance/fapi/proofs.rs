@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use testing::{ClientKeyPair, ISSUER};
+use testing::{ClientKeyPair, ISSUER, with_changes};
 
-use super::{API, Fapi, changed};
+use super::{API, Fapi};
 
 impl Fapi {
     /// Returns the statuses of requests to the API, whose proofs have these claims instead.
@@ -21,7 +21,7 @@ impl Fapi {
 
 /// Returns the proofs whose header or signature is wrong, with what is wrong.
 fn wrong_proofs(key: &ClientKeyPair, claims: &Value) -> Vec<(&'static str, String)> {
-    let with = |changes: &Value| key.sign(&changed(key.proof_header(), changes), claims);
+    let with = |changes: &Value| key.sign(&with_changes(key.proof_header(), changes), claims);
     let mut private = key.jwk.clone();
     private["d"] = "AA".into();
     let valid = key.proof_of(claims);
@@ -52,7 +52,7 @@ async fn s_1027_dpop_negative_tests_accept_only_valid_proofs_of_the_key() {
     let new_proof = || key.proof_of(&fapi.api_claims(&token));
 
     // The first proof has no nonce, and the next one has that of the response.
-    let without = key.proof_of(&changed(fapi.api_claims(&token), &json!({"nonce": null})));
+    let without = key.proof_of(&with_changes(fapi.api_claims(&token), &json!({"nonce": null})));
     let (status, nonce) = fapi.request(API, &[("authorization", &authorization), ("dpop", &without)]).await;
     assert_eq!((status, nonce), (401, fapi.test.nonce()));
 
@@ -80,7 +80,7 @@ async fn s_1027_dpop_negative_tests_accept_only_valid_proofs_of_the_key() {
         json!({"tx_id_key": now + 3_600}),
     ];
     assert_eq!(fapi.statuses(&token, &valid).await, [200; 6]);
-    let extra = key.sign(&changed(key.proof_header(), &json!({"tx_id": now})), &fapi.api_claims(&token));
+    let extra = key.sign(&with_changes(key.proof_header(), &json!({"tx_id": now})), &fapi.api_claims(&token));
     assert_eq!(fapi.request(API, &[("authorization", &authorization), ("dpop", &extra)]).await.0, 200);
 
     // One `jti` in two proofs, which differ in `iat`.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::round_trips::assert_round_trips;
 use testing::{
     CODE_CLIENT, ClientKeyPair, LogLines, RequestBuilder, Response, TestApp, access_token_hash, exchange, form,
-    raw_form,
+    raw_form, with_changes,
 };
 
 const USERINFO: &str = "/oauth/userinfo";
@@ -38,11 +38,7 @@ fn changed(test: &TestApp, token: &str, changes: &Value) -> Value {
     claims["htm"] = "GET".into();
     claims["htu"] = "https://auth.example/oauth/userinfo".into();
     claims["ath"] = access_token_hash(token).into();
-    for (name, value) in changes.as_object().unwrap() {
-        claims[name] = value.clone();
-    }
-    claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    claims
+    with_changes(claims, changes)
 }
 
 #[tokio::test]
