@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::app::App;
-use crate::client::Client;
+use crate::client::{Client, MAX_ACTIVE_SECRETS};
 use crate::error::Error;
 use crate::params::{Grammar, Param};
 
@@ -110,9 +110,20 @@ pub async fn authenticate(app: &App, credentials: Option<Credentials>, context: 
     }
 }
 
-/// Reads the record of a client.
+/// Reads the record of a client. A record with more active secrets than a client may have is malformed: each imported secret
+/// runs a slow hash (S-304).
 async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
-    if client_id.is_empty() { Ok(None) } else { Ok(app.store.client(client_id).await?) }
+    if client_id.is_empty() {
+        return Ok(None);
+    }
+    let client = app.store.client(client_id).await?;
+    let has_too_many = |client: &Client| client.active_secrets(app.clock.now()).count() > MAX_ACTIVE_SECRETS;
+    if client.as_ref().is_some_and(has_too_many) {
+        return Err(Error::server_error(
+            "a record of table clients is malformed: secrets, of which more than two are active",
+        ));
+    }
+    Ok(client)
 }
 
 /// Records a client that exists. An unknown id does not reach the log, because it may be a secret in the wrong place.

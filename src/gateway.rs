@@ -113,18 +113,14 @@ fn fill(request: &mut Request<Body>, event: Event) -> Option<()> {
     Some(())
 }
 
-/// Returns the URI of a request. A query with a character that no URI contains becomes `%`, which no decoder accepts.
+/// Returns the URI of a request. A query that no URI contains becomes `%`, which no decoder accepts.
 fn uri(path: &str, query: &str) -> Uri {
-    let path = if path.starts_with('/') && !path.contains('?') && is_uri_text(path) { path } else { "/" };
-    let query = if is_uri_text(query) { query } else { "%" };
-    let uri = if query.is_empty() { path.parse() } else { format!("{path}?{query}").parse() };
-    // Only a URI of 64 KiB or more does not parse, and none of our paths is that long.
+    // `?` and `#` would end the path, and `#` the query.
+    let path = if path.starts_with('/') && !path.contains(['?', '#']) { path } else { "/" };
+    let with = |query: &str| if query.is_empty() { path.parse() } else { format!("{path}?{query}").parse() };
+    let uri = if query.contains('#') { with("%") } else { with(query).or_else(|_| with("%")) };
+    // None of our paths has a character that no URI contains.
     uri.unwrap_or_default()
-}
-
-/// Returns true if all characters may occur in a path and query (RFC 3986 appendix A: `#` would end them).
-fn is_uri_text(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&byte))
 }
 
 /// A response in the format of API Gateway.

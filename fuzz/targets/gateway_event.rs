@@ -118,7 +118,7 @@ impl EventParts<'_> {
         let lines = |value| if str::is_empty(value) { vec![] } else { vec![value.as_bytes()] };
         let media_type = content_type.split(';').next().unwrap_or_default();
         let media_type = media_type.trim_matches([' ', '\t']).to_ascii_lowercase();
-        let is_uri = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&byte);
+        let is_uri = |byte: u8| (b'!'..=b'~').contains(&byte) && !b"\"#<>".contains(&byte) || !byte.is_ascii();
         let request = TokenRequest {
             json: media_type == "application/json",
             // A query with other characters is rejected, like one that cannot be decoded.

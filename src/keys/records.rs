@@ -1,11 +1,16 @@
 //! The records of keys in the document.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
-use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::document::decode_pem;
 use super::{KeyError, SigningKey};
+
+/// The smallest number of bits of an RSA key.
+const MIN_RSA_BITS: usize = 2_048;
 
 /// The current key or the next key.
 #[derive(Clone, Deserialize, Serialize)]
@@ -99,6 +104,9 @@ impl PreviousKeyRecord {
         match self {
             Self::Whole(record) => record.public_key(),
             Self::Public { public_key, .. } => {
+                if !is_usable(&public_key.algorithm) {
+                    return Err(KeyError::Unusable("a previous key is not RSA (2048 bits or more), P-256 or Ed25519"));
+                }
                 let thumbprint = public_key.thumbprint(ThumbprintHash::SHA256).ok();
                 if thumbprint.is_some() && thumbprint == public_key.common.key_id {
                     Ok(public_key.clone())
@@ -120,6 +128,24 @@ impl PreviousKeyRecord {
             Self::Public { public_key, .. } => public_key.common.key_id.as_deref(),
         }
     }
+}
+
+/// Returns true if a public key is of one of the algorithms with which tokens are signed.
+fn is_usable(key: &AlgorithmParameters) -> bool {
+    match key {
+        AlgorithmParameters::RSA(key) => {
+            URL_SAFE_NO_PAD.decode(&key.n).is_ok_and(|modulus| bits(&modulus) >= MIN_RSA_BITS)
+        }
+        AlgorithmParameters::EllipticCurve(key) => key.curve == EllipticCurve::P256,
+        AlgorithmParameters::OctetKeyPair(key) => key.curve == EllipticCurve::Ed25519,
+        _ => false,
+    }
+}
+
+/// Returns the number of bits of an integer.
+fn bits(integer: &[u8]) -> usize {
+    let zeros = integer.iter().take_while(|byte| **byte == 0).count();
+    integer.get(zeros).map_or(0, |first| (integer.len() - zeros) * 8 - first.leading_zeros() as usize)
 }
 
 impl PreviousRefreshTokenKeyRecord {

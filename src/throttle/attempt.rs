@@ -56,12 +56,14 @@ pub fn begin(
     item: Result<Attempts, StoreError>,
 ) -> Result<Attempt<'_>, Error> {
     let now = app.clock.now();
-    if subject.kind == Kind::Client && app.throttle.is_uncounted_budget_exhausted(now) {
-        return Err(Error::temporarily_unavailable("guesses at client secrets cannot be counted"));
-    }
     let item = match item {
         Ok(item) => Some(item),
-        Err(error) if subject.kind == Kind::Client && error.is_transient() => None,
+        Err(error) if subject.kind == Kind::Client && error.is_transient() => {
+            if app.throttle.is_uncounted_budget_exhausted(now) {
+                return Err(not_countable());
+            }
+            None
+        }
         Err(error) => return Err(error.into()),
     };
     let attempt = Attempt { app, subject, network, item };
@@ -73,6 +75,11 @@ pub fn begin(
         }
     }
     Ok(attempt)
+}
+
+/// Returns the error of a guess at a client that cannot be counted, after as many others as a process allows.
+fn not_countable() -> Error {
+    Error::temporarily_unavailable("guesses at client secrets cannot be counted")
 }
 
 /// Returns the error of a rejected attempt, and records it.
@@ -107,24 +114,19 @@ impl<'a> Attempt<'a> {
     /// Counts the guess. A guess that is not counted has no result, except at a client while the store is down.
     async fn count(mut self, is_right: bool) -> Result<Option<Risk>, Error> {
         let Some(item) = self.item.take() else {
-            self.count_in_memory(is_right);
-            return Ok(None);
+            return self.count_in_memory(is_right);
         };
         match self.count_in_store(item, is_right).await {
             Ok(Ok(risk)) => Ok(risk),
             Ok(Err(rejected)) => Err(rejected),
-            Err(error) if self.subject.kind == Kind::Client && error.is_transient() => {
-                self.count_in_memory(is_right);
-                Ok(None)
-            }
+            Err(error) if self.subject.kind == Kind::Client && error.is_transient() => self.count_in_memory(is_right),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn count_in_memory(&self, is_right: bool) {
-        if !is_right {
-            self.app.throttle.count_uncounted(self.app.clock.now());
-        }
+    fn count_in_memory(&self, is_right: bool) -> Result<Option<Risk>, Error> {
+        let has_result = self.app.throttle.count_uncounted(is_right, self.app.clock.now());
+        if has_result { Ok(None) } else { Err(not_countable()) }
     }
 
     async fn count_in_store(

@@ -101,17 +101,23 @@ impl Throttle {
 
     /// Returns true if no further guess is allowed that cannot be counted in the store.
     pub(super) fn is_uncounted_budget_exhausted(&self, now: u64) -> bool {
-        let window = lock(&self.uncounted);
-        window.contains(now) && window.count >= UNCOUNTED
+        lock(&self.uncounted).is_exhausted(now)
     }
 
-    /// Counts a wrong guess that cannot be counted in the store.
-    pub(super) fn count_uncounted(&self, now: u64) {
+    /// Counts a guess that cannot be counted in the store, if it is wrong. Returns false if it must not have a result, because
+    /// others exhausted the budget before it.
+    pub(super) fn count_uncounted(&self, is_right: bool, now: u64) -> bool {
         let mut window = lock(&self.uncounted);
-        if !window.contains(now) {
-            *window = Window { began: now, count: 0 };
+        if window.is_exhausted(now) {
+            return false;
         }
-        window.count += 1;
+        if !is_right {
+            if !window.contains(now) {
+                *window = Window { began: now, count: 0 };
+            }
+            window.count += 1;
+        }
+        true
     }
 }
 
@@ -125,5 +131,9 @@ fn arrival(failures: &BoundedMap<Network, u64>, network: Network, now: u64) -> u
 impl Window {
     fn contains(&self, now: u64) -> bool {
         is_younger(self.began, 60, now)
+    }
+
+    fn is_exhausted(&self, now: u64) -> bool {
+        self.contains(now) && self.count >= UNCOUNTED
     }
 }

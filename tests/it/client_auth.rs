@@ -55,9 +55,16 @@ async fn s_201_a_client_authenticates_by_basic_or_by_body_and_not_by_both() {
         test.send(form(&in_body).header("authorization", joined).post()).await.assert_error(400, "invalid_request");
     }
     // Other schemes do not authenticate a client.
-    for other in
-        ["Bearer x", "Bearer \u{fc}", "Digest username=\"a, b c\", realm=\"x y\"", "BasicYTpi", "Basic:YTpi", "x", ""]
-    {
+    for other in [
+        "Bearer x",
+        "Bearer \u{fc}",
+        "Digest username=\"a, b c\", realm=\"x y\"",
+        "Digest username = \"a\", nc =1, qop = auth",
+        "BasicYTpi",
+        "Basic:YTpi",
+        "x",
+        "",
+    ] {
         test.send(form(&CLIENT_CREDENTIALS).header("authorization", other).post())
             .await
             .assert_error(401, "invalid_client");
@@ -116,6 +123,27 @@ async fn s_204_two_secrets_are_valid_until_the_older_one_expires() {
     test.advance_clock(1);
     test.form((SERVICE.0, "old"), &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
     test.form((SERVICE.0, "new"), &CLIENT_CREDENTIALS).await.assert_issued(2);
+}
+
+/// Each imported secret runs a slow hash, so their number is limited.
+#[tokio::test]
+async fn s_709_a_record_with_three_active_secrets_is_malformed() {
+    let test = TestApp::start().await;
+    let secrets = |expires_at: [u64; 3]| {
+        let secret = |at: u64| json!({"hash": hash_client_secret(SERVICE.1), "expires_at": at});
+        json!({"secrets": expires_at.map(secret)})
+    };
+    test.change_client(SERVICE.0, &secrets([NOW, NOW + 1, NOW + 1]));
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+    test.change_client(SERVICE.0, &secrets([NOW + 1; 3]));
+    for secret in [SERVICE.1, "wrong", ""] {
+        let log = LogLines::collect();
+        test.form((SERVICE.0, secret), &CLIENT_CREDENTIALS).await.assert_error(500, "server_error");
+        let reason = log.lines()[0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains("table clients is malformed: secrets"), "{reason}");
+    }
+    test.advance_clock(1);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(401, "invalid_client");
 }
 
 #[test]

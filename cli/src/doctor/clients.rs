@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use countersign::client::{Client, GrantType, IssuerUrl, Trust};
+use countersign::client::{Client, GrantType, IssuerUrl, MAX_ACTIVE_SECRETS, Trust};
 use countersign::config::Config;
 use countersign::keys::MAX_ACCESS_TOKEN_TTL;
 use countersign::redirect_uri::RedirectUri;
@@ -71,7 +71,7 @@ pub async fn check(deployment: &Deployment, now: u64) -> (Vec<Finding>, Clients)
 type Problem = (bool, &'static str, &'static str);
 
 /// Checks if the client gets tokens, and gets them cheaply.
-fn problems(client: &Client, now: u64) -> [Problem; 7] {
+fn problems(client: &Client, now: u64) -> [Problem; 8] {
     let defaults = client.default_scopes.clone();
     [
         (
@@ -88,6 +88,11 @@ fn problems(client: &Client, now: u64) -> [Problem; 7] {
             !client.has_credential(now) && !client.is_public(),
             "no active credential, so no tokens",
             "`countersign client rotate-secret ID`, `client key add` or `client trust add`, or `client disable ID`",
+        ),
+        (
+            client.active_secrets(now).count() > MAX_ACTIVE_SECRETS,
+            "more than two active secrets, so no tokens",
+            "`countersign client retire-secret ID SECRET`",
         ),
         (
             client.has_credential(now) && !client.has_credential(now + SOON),

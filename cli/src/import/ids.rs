@@ -42,18 +42,16 @@ impl Ids {
         self.shared
     }
 
-    /// Checks the ids of a line, and keeps them for the lines after it.
+    /// Checks the ids of a line, and keeps those of an accepted one for the lines after it.
     pub fn check<R: Import>(&mut self, number: u64, record: R) -> Result<R, String> {
-        if let Some(first) = self.lines.insert(record.key().to_owned(), number) {
+        if let Some(first) = self.lines.get(record.key()) {
             return Err(format!("an earlier line has the same record (line {first})"));
         }
-        if record.shares_id(self) {
-            if !self.may_share {
-                return Err("the id is used by a user and by a client, whose tokens would have the same sub; \
-                            use another id, or import with --allow-shared-ids"
-                    .to_owned());
-            }
-            self.shared += 1;
+        let shares_id = record.shares_id(self);
+        if shares_id && !self.may_share {
+            return Err("the id is used by a user and by a client, whose tokens would have the same sub; \
+                        use another id, or import with --allow-shared-ids"
+                .to_owned());
         }
         if let Some(user_id) = record.user_id() {
             let owner = self.owners.entry(user_id.to_owned()).or_insert_with(|| record.key().to_owned());
@@ -61,6 +59,9 @@ impl Ids {
                 return Err(format!("the user_id belongs to another user ({owner})"));
             }
         }
+        // From here on, the line is accepted.
+        self.lines.insert(record.key().to_owned(), number);
+        self.shared += u64::from(shares_id);
         Ok(record)
     }
 }

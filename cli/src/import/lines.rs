@@ -85,8 +85,9 @@ impl<R: BufRead> JsonLines<R> {
         loop {
             let mut bytes = Vec::new();
             self.number += 1;
-            let read = self.source.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes);
-            let read = read.map_err(|error| Error::new(format!("line {} cannot be read: {error}", self.number)))?;
+            let number = self.number;
+            let unreadable = |error: io::Error| Error::new(format!("line {number} cannot be read: {error}"));
+            let read = self.source.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut bytes).map_err(unreadable)?;
             if read == 0 {
                 return Ok(None);
             }
@@ -98,8 +99,10 @@ impl<R: BufRead> JsonLines<R> {
                      Convert it with `jq -c '.[]' users.json > users.jsonl`",
                 ));
             }
-            if read as u64 == MAX_LINE_BYTES {
-                return Err(Error::new(format!("line {} is longer than 1 MiB; check the file", self.number)));
+            if read as u64 == MAX_LINE_BYTES && !bytes.ends_with(b"\n") {
+                self.is_first = false;
+                self.source.skip_until(b'\n').map_err(unreadable)?;
+                return Ok(Some((self.number, Err("the line is longer than 1 MiB; check the file".to_owned()))));
             }
             if text.is_empty() {
                 continue;

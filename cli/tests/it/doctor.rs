@@ -65,6 +65,19 @@ async fn a_client_with_a_cookie_needs_a_domain_of_the_api() {
 }
 
 #[tokio::test]
+async fn a_client_with_more_than_two_active_secrets_is_found() {
+    let test = started().await;
+    let hash = countersign::password_hash::hash_client_secret("secret");
+    let secret = |expires_at: u64| json!({"hash": hash, "expires_at": expires_at});
+    for (id, first) in [("two", 1), ("three", u64::from(u32::MAX))] {
+        let secrets = [secret(first), secret(u32::MAX.into()), secret(u32::MAX.into())];
+        test.cloud.put("ClientsTable", &json!({"client_id": id, "enabled": true, "secrets": secrets})).unwrap();
+    }
+    let ran = doctor(&command_line(&test), "http://127.0.0.1:9", &[]).await;
+    assert_found(&ran, "clients", "warning", "three: more than two active secrets, so no tokens");
+}
+
+#[tokio::test]
 async fn an_api_that_does_not_respond_or_has_another_issuer_is_an_error() {
     let test = started().await;
     let line = command_line(&test);

@@ -66,8 +66,9 @@ pub fn elements(text: &str) -> Vec<String> {
 
 /// Returns true if an element of `Authorization` is a header with a scheme and not a parameter.
 fn is_header(element: &str) -> bool {
-    let scheme = element.trim().split_once(' ').map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| scheme.chars().all(|one| one.is_ascii_alphanumeric() || one == '-'))
+    let Some((scheme, rest)) = element.trim().split_once(' ') else { return false };
+    let is_parameter = rest.trim_start_matches(' ').starts_with('=');
+    !is_parameter && scheme.chars().all(|one| one.is_ascii_alphanumeric() || one == '-')
 }
 
 /// Returns the credentials of an `Authorization: Basic`, form-decoded and as they are, or `None` for another scheme.

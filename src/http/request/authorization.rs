@@ -28,8 +28,10 @@ pub fn authorization(headers: &HeaderMap, scheme: &str) -> Result<Option<String>
 }
 
 /// Returns true if this part of `Authorization` is another header: API Gateway joins headers of one name with commas.
-/// In a parameter, such as those of Digest, `=` comes before any space.
+/// A parameter, such as those of Digest, has `=` after its name, perhaps after spaces (RFC 9110 section 11.2).
 fn begins_with_scheme(part: &str) -> bool {
-    part.split_once(' ')
-        .is_some_and(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+    part.split_once(' ').is_some_and(|(scheme, rest)| {
+        let is_parameter = rest.trim_start_matches(' ').starts_with('=');
+        !is_parameter && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
 }

@@ -112,8 +112,10 @@ async fn s_201_credentials_that_are_not_form_encoded_are_rejected_as_invalid_cli
 async fn s_211_credentials_without_form_encoding_are_accepted_only_for_an_imported_secret() {
     let test = TestApp::start().await;
     let log = LogLines::collect();
-    let both = [imported("im+ported"), hash_client_secret("ma+chine"), hash_client_secret("100%")];
-    test.cloud.put("ClientsTable", &client("both", &both)).unwrap();
+    for (id, generated) in [("both", "ma+chine"), ("percent", "100%")] {
+        let hashes = [imported("im+ported"), hash_client_secret(generated)];
+        test.cloud.put("ClientsTable", &client(id, &hashes)).unwrap();
+    }
     log.take_hashes();
     for (credentials, status, schemes) in [
         // Form-decoding turns a plus into a space. A single percent sign cannot be decoded.
@@ -125,11 +127,11 @@ async fn s_211_credentials_without_form_encoding_are_accepted_only_for_an_import
         // The raw and the decoded secret are the same.
         ("old-base64:wrong", 401, &["argon2"]),
         ("old-base64:wr+ong", 401, &["argon2", "argon2"]),
-        ("both:im%2Bported", 200, &["sha256", "sha256", "argon2"]),
-        ("both:ma%2Bchine", 200, &["sha256", "sha256"]),
-        ("both:im+ported", 200, &["sha256", "sha256", "argon2", "argon2"]),
-        ("both:ma+chine", 401, &["sha256", "sha256", "argon2", "argon2"]),
-        ("both:100%", 401, &["sha256", "argon2"]),
+        ("both:im%2Bported", 200, &["sha256", "argon2"]),
+        ("both:ma%2Bchine", 200, &["sha256"]),
+        ("both:im+ported", 200, &["sha256", "argon2", "argon2"]),
+        ("both:ma+chine", 401, &["sha256", "argon2", "argon2"]),
+        ("percent:100%", 401, &["sha256", "argon2"]),
     ] {
         test.interceptor.clear_calls();
         let response = send(&test, credentials).await;

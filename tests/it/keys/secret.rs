@@ -5,8 +5,11 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::keys::KeySet;
 use countersign::refresh_token::RefreshToken;
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 
@@ -131,6 +134,28 @@ fn s_503_only_strong_keys_of_three_algorithms_are_accepted() {
     }
     for (_, pem, _) in keys() {
         assert!(KeySet::parse(&pem, NOW).is_ok());
+    }
+}
+
+/// A previous key has only its public half, which still verifies tokens, and is published.
+#[test]
+fn s_503_a_previous_key_has_one_of_the_three_algorithms() {
+    let bytes = |length| URL_SAFE_NO_PAD.encode(vec![0xc1; length]);
+    let rsa = |length| json!({"kty": "RSA", "alg": "RS256", "n": bytes(length), "e": "AQAB"});
+    for (jwk, is_accepted) in [
+        (rsa(256), true),
+        (rsa(255), false),
+        (rsa(128), false),
+        (json!({"kty": "EC", "alg": "ES256", "crv": "P-256", "x": bytes(32), "y": bytes(32)}), true),
+        (json!({"kty": "EC", "alg": "ES384", "crv": "P-384", "x": bytes(48), "y": bytes(48)}), false),
+        (json!({"kty": "OKP", "alg": "EdDSA", "crv": "Ed25519", "x": bytes(32)}), true),
+        (json!({"kty": "oct", "alg": "HS256", "k": bytes(32)}), false),
+    ] {
+        let mut key: Jwk = serde_json::from_value(jwk.clone()).unwrap();
+        key.common.key_id = Some(key.thumbprint(ThumbprintHash::SHA256).unwrap());
+        let mut document = key_document(&p256_pem());
+        document["previous"] = json!([{"public_key": key, "leaves_at": NOW + 1}]);
+        assert_eq!(KeySet::parse(&document.to_string(), NOW).is_ok(), is_accepted, "{jwk}");
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{IMPORTED, authenticate, put_imported_client, stored_attempts};
 use countersign::throttle::Subject;
-use testing::{LogLines, NOW, PASSWORD, TestApp, USERNAME, with_changes};
+use testing::{LogLines, NOW, PASSWORD, TestApp, USERNAME, join_all, with_changes};
 
 #[tokio::test]
 async fn s_310_a_password_guess_that_cannot_be_counted_gets_no_result() {
@@ -37,6 +37,33 @@ async fn s_310_a_client_secret_is_checked_while_the_counters_are_down() {
         authenticate(&test, "wrong", "").await.assert_error(401, "invalid_client");
         assert!(test.items("GrantsTable").is_empty());
         test.interceptor.stop_failing();
+        authenticate(&test, "wrong", "").await.assert_error(401, "invalid_client");
+        assert_eq!(stored_attempts(&test)["failures"]["N"], "1");
+    }
+}
+
+#[tokio::test]
+async fn s_310_of_simultaneous_wrong_secrets_that_cannot_be_counted_five_get_a_result() {
+    let test = TestApp::start_with_cheap_hashes().await;
+    put_imported_client(&test);
+    test.interceptor.fail("UpdateItem GrantsTable", 500, "InternalServerError");
+    let responses = join_all((0..20).map(|_| authenticate(&test, "wrong", ""))).await;
+    let count = |status: u16| responses.iter().filter(|response| response.status == status).count();
+    assert_eq!((count(401), count(503)), (5, 15));
+}
+
+#[tokio::test]
+async fn s_705_a_client_authenticates_immediately_after_an_outage_with_wrong_guesses() {
+    for call in ["GetItem GrantsTable", "UpdateItem GrantsTable"] {
+        let test = TestApp::start_with_cheap_hashes().await;
+        put_imported_client(&test);
+        test.interceptor.fail(call, 500, "InternalServerError");
+        for _ in 0..5 {
+            authenticate(&test, "wrong", "").await.assert_error(401, "invalid_client");
+        }
+        authenticate(&test, IMPORTED.1, "").await.assert_error(503, "temporarily_unavailable");
+        test.interceptor.stop_failing();
+        authenticate(&test, IMPORTED.1, "").await.assert_issued(2);
         authenticate(&test, "wrong", "").await.assert_error(401, "invalid_client");
         assert_eq!(stored_attempts(&test)["failures"]["N"], "1");
     }

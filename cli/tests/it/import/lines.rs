@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{IMPORTED, assert_rejected, hashes, import, rejected, user};
 use crate::{command_line, started};
-use testing::{SCOPE, USERNAME, file};
+use testing::{SCOPE, SERVICE, USERNAME, file};
 
 const CANARY: &str = "cAnArY-value";
 
@@ -154,6 +154,32 @@ async fn a_user_id_belongs_to_one_user() {
             (3, "the user_id belongs to another user (john.smith@itccompliance.co.uk)"),
         ],
     );
+    // A rejected line does not prevent a later line of the same user.
+    let lines = [
+        json!({"username": "five", "user_id": "1042"}),
+        json!({"username": "five", "user_id": "78"}),
+        json!({"username": "six", "user_id": SERVICE.0}),
+        json!({"username": "six", "user_id": "79"}),
+        json!({"username": "six", "user_id": "80"}),
+    ];
+    let path = file("again.jsonl", &lines.map(|line| line.to_string()).join("\n"));
+    assert_rejected(
+        &import(&test, "users", &path, &[]).await,
+        &[
+            (1, "the user_id belongs to another user (john.smith@itccompliance.co.uk)"),
+            (3, "the id is used by a user and by a client"),
+            (5, "an earlier line has the same record (line 4)"),
+        ],
+    );
+    assert_eq!(
+        (&user(&test, "five")["user_id"]["S"], &user(&test, "six")["user_id"]["S"]),
+        (&json!("78"), &json!("79"))
+    );
+    // Only an accepted line counts as one with a shared id.
+    let lines = ["seven", "eight"].map(|username| json!({"username": username, "user_id": SERVICE.0}).to_string());
+    let ran = import(&test, "users", &file("shared.jsonl", &lines.join("\n")), &["--allow-shared-ids"]).await;
+    assert_rejected(&ran, &[(2, "the user_id belongs to another user (seven)")]);
+    assert_eq!(ran.json()["shared_ids"], 1);
     let named = ["user", "create", "four", "--user-id", "1042", "--no-password"];
     command_line(&test).run(&named).await.assert(1, "the user_id 1042 belongs to the user john.smith");
 }

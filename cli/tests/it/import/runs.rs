@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncBufReadExt;
 
-use super::import;
+use super::{assert_rejected, import, user};
 use crate::{command_line, started};
 use testing::{CommandOutput, TestApp, file, form, fresh_path};
 
@@ -71,8 +71,20 @@ async fn a_record_that_cannot_be_stored_is_rejected_and_a_read_error_ends_the_im
     let folder = fresh_path("folder.jsonl");
     std::fs::create_dir_all(&folder).unwrap();
     import(&test, "users", &folder, &[]).await.assert(1, "line 1 cannot be read");
-    let endless = file("endless.jsonl", &"x".repeat((1 << 20) + 1));
-    import(&test, "users", &endless, &[]).await.assert(1, "longer than 1 MiB");
+}
+
+#[tokio::test]
+async fn a_line_of_more_than_1_mib_is_rejected_and_the_others_are_imported() {
+    let test = started().await;
+    let named = |username: &str| json!({"username": username}).to_string();
+    let long = |bytes: usize| "x".repeat(bytes);
+    let lines = [named("one"), long((1 << 20) - 1), named("two"), long(3 << 20), named("three"), long(1 << 21)];
+    let ran = import(&test, "users", &file("long.jsonl", &lines.join("\n")), &[]).await;
+    let too_long = "the line is longer than 1 MiB";
+    assert_rejected(&ran, &[(2, "the line is not valid JSON"), (4, too_long), (6, too_long)]);
+    for username in ["one", "two", "three"] {
+        assert_ne!(user(&test, username), Value::Null, "{username}");
+    }
 }
 
 /// Stdin may never end, so the second Ctrl-C does not wait for it.
