@@ -13,6 +13,7 @@ mod public_key;
 
 pub use algorithm::Algorithm;
 pub use key_set::JwkSet;
+pub(crate) use public_key::bits;
 pub use public_key::{NotUsable, PublicKey};
 
 /// The largest accepted difference between our clock and that of another system, in seconds.

@@ -151,8 +151,9 @@ fn without_leading_zeros(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-/// Returns the number of bits of an integer without leading zero bytes.
-fn bits(integer: &[u8]) -> usize {
+/// Returns the number of bits of a big-endian integer. Leading zeros do not count.
+pub(crate) fn bits(integer: &[u8]) -> usize {
+    let integer = without_leading_zeros(integer);
     integer.first().map_or(0, |first| integer.len() * 8 - first.leading_zeros() as usize)
 }
 

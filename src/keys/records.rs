@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::document::decode_pem;
 use super::{KeyError, SigningKey};
+use crate::jwt::bits;
 
 /// The smallest number of bits of an RSA key.
 const MIN_RSA_BITS: usize = 2_048;
@@ -140,12 +141,6 @@ fn is_usable(key: &AlgorithmParameters) -> bool {
         AlgorithmParameters::OctetKeyPair(key) => key.curve == EllipticCurve::Ed25519,
         _ => false,
     }
-}
-
-/// Returns the number of bits of an integer.
-fn bits(integer: &[u8]) -> usize {
-    let zeros = integer.iter().take_while(|byte| **byte == 0).count();
-    integer.get(zeros).map_or(0, |first| (integer.len() - zeros) * 8 - first.leading_zeros() as usize)
 }
 
 impl PreviousRefreshTokenKeyRecord {

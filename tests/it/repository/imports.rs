@@ -128,7 +128,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("introspection", &["client", "confirmation", "refresh_token", "revocation", "scope", "token", "user"]),
     ("issuer_keys", &["aws", "clock", "jwt"]),
     ("jwt", &["encoding"]),
-    ("keys", &["aws", "clock", "consent", "dpop", "encoding", "random", "refresh_token", "user"]),
+    ("keys", &["aws", "clock", "consent", "dpop", "encoding", "jwt", "random", "refresh_token", "user"]),
     ("lib", &[]),
     ("log", &[]),
     ("login", &["app", "error", "keys", "params", "password_hash", "risk", "store", "throttle", "user"]),
