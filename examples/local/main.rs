@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<(), BoxError> {
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(|error| {
         format!(
-            "cannot listen on port {}: {error}; choose another one: `cargo run --example local -- --port 9001`",
+            "cannot listen on port {}: {error}; select a free port with `cargo run --example local -- --port 0`",
             options.port
         )
     })?;
