@@ -17,7 +17,7 @@ mod prompt;
 mod query;
 mod return_address;
 
-pub use params::defined;
+pub use params::DEFINED;
 pub use prompt::Prompt;
 pub use query::{MAX_QUERY_BYTES, Query};
 pub use return_address::ReturnAddress;
@@ -88,7 +88,7 @@ impl AuthorizationRequest {
         (client, issuer): (&Client, &str),
         to: &ReturnAddress,
     ) -> Result<Self, Error> {
-        if let Some(repeated) = params::all().find(|param| !param.may_be_repeated() && received.is_repeated(*param)) {
+        if let Some(repeated) = DEFINED.all().find(|param| !param.may_be_repeated() && received.is_repeated(*param)) {
             return Err(repeated.repeated());
         }
         let query = Query::of(received);

@@ -1,6 +1,5 @@
 //! Grants (RFC 6749 section 4): the one dispatch of token requests.
 
-use std::iter;
 use std::net::IpAddr;
 
 use crate::app::App;
@@ -21,15 +20,10 @@ mod resource;
 
 use issue::Issued;
 
-const GRANT_TYPE: Param = Param::unlimited("grant_type");
+/// `grant_type` (RFC 6749 section 4)
+pub const GRANT_TYPE: Param = Param::unlimited("grant_type");
 /// `scope` (RFC 6749 section 3.3), which all grants have.
 const SCOPE: Param = Param::new("scope", 4096, Grammar::ScopeTokens);
-
-/// Returns the parameters of all grants.
-pub fn params() -> impl Iterator<Item = Param> {
-    let of_grants = [client_credentials::PARAMS, password::PARAMS, refresh_token::PARAMS, authorization_code::PARAMS];
-    iter::once(GRANT_TYPE).chain(of_grants.into_iter().flatten().copied())
-}
 
 /// Returns the grant types of this deployment. Without login pages there are no codes.
 pub fn supported(app: &App) -> impl Iterator<Item = GrantType> {

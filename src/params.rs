@@ -126,8 +126,21 @@ impl Param {
     }
 }
 
-/// Finds a parameter that an endpoint defines by its name.
-pub type Defined = fn(&str) -> Option<Param>;
+/// The parameters that an endpoint defines, in groups. Others are ignored, even if they are repeated.
+#[derive(Clone, Copy, Debug)]
+pub struct Defined(pub &'static [&'static [Param]]);
+
+impl Defined {
+    /// Returns all parameters.
+    pub fn all(self) -> impl Iterator<Item = Param> {
+        self.0.iter().copied().flatten().copied()
+    }
+
+    /// Returns the parameter of this name.
+    pub fn get(self, name: &str) -> Option<Param> {
+        self.all().find(|param| param.name == name)
+    }
+}
 
 /// Finds the defined parameters of one body or query by their names, within the limits of names.
 struct Names {
@@ -146,7 +159,7 @@ impl Names {
         if name.len() > MAX_NAME_BYTES {
             return Err(Error::invalid_request("The name of a parameter is too long."));
         }
-        Ok((self.defined)(name))
+        Ok(self.defined.get(name))
     }
 }
 

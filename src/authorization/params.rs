@@ -1,7 +1,7 @@
 //! The parameters of an authorization request.
 
 use crate::error::Error;
-use crate::params::{Grammar, Param};
+use crate::params::{Defined, Grammar, Param};
 use crate::resource::MAX_RESOURCE_BYTES;
 
 pub const CLIENT_ID: Param = Param::new("client_id", 256, Grammar::Vschar);
@@ -43,20 +43,17 @@ pub const OF_REQUEST: [Param; 15] = [
 pub const SECRETS: [Param; 3] =
     [Param::unlimited("client_secret"), Param::unlimited("password"), Param::unlimited("code_verifier")];
 
+const REQUEST: Param = Param::unlimited("request");
+const REQUEST_URI: Param = Param::unlimited("request_uri");
+const REGISTRATION: Param = Param::unlimited("registration");
+
 /// Parameters of extensions that change the meaning of a request (OpenID Connect Core sections 3.1.2.6 and 6), each with
 /// its error.
 pub const NOT_SUPPORTED: [(Param, fn() -> Error); 3] = [
-    (Param::unlimited("request"), Error::request_not_supported),
-    (Param::unlimited("request_uri"), Error::request_uri_not_supported),
-    (Param::unlimited("registration"), Error::registration_not_supported),
+    (REQUEST, Error::request_not_supported),
+    (REQUEST_URI, Error::request_uri_not_supported),
+    (REGISTRATION, Error::registration_not_supported),
 ];
 
-/// Returns all parameters.
-pub fn all() -> impl Iterator<Item = Param> {
-    OF_REQUEST.into_iter().chain(SECRETS).chain(NOT_SUPPORTED.into_iter().map(|(param, _)| param))
-}
-
-/// Returns the parameter of this name, if the endpoint defines it. Others are ignored, even if they are repeated.
-pub fn defined(name: &str) -> Option<Param> {
-    all().find(|param| param.name() == name)
-}
+/// All parameters.
+pub const DEFINED: Defined = Defined(&[&OF_REQUEST, &SECRETS, &[REQUEST, REQUEST_URI, REGISTRATION]]);

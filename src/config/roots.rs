@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -26,7 +27,10 @@ pub fn roots() -> Result<Roots, ConfigError> {
 pub fn roots_from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Roots, ConfigError> {
     let invalid = |problem| ConfigError { variable: "AWS_CA_BUNDLE", problem };
     if let Some(file) = lookup("AWS_CA_BUNDLE").filter(|file| !file.is_empty()) {
-        let text = fs::read_to_string(file).map_err(|_| invalid("names a file that cannot be read"))?;
+        let text = fs::read_to_string(file).map_err(|error| {
+            let is_missing = error.kind() == ErrorKind::NotFound;
+            invalid(if is_missing { "names a file that does not exist" } else { "names a file that cannot be read" })
+        })?;
         let certificates = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
         return match certificates {
             Ok(certificates) if !certificates.is_empty() => Ok(Roots::Pem(text)),

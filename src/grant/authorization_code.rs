@@ -42,7 +42,7 @@ const REDIRECT_URI: Param = Param::new("redirect_uri", 2048, Grammar::Text);
 const CODE_VERIFIER: Param = Param::new("code_verifier", 128, Grammar::Text);
 
 /// The parameters of the grant.
-pub(super) const PARAMS: &[Param] = &[CODE, REDIRECT_URI, CODE_VERIFIER, RESOURCE];
+pub const PARAMS: &[Param] = &[CODE, REDIRECT_URI, CODE_VERIFIER, RESOURCE];
 
 /// The seconds for which a second use gets the same tokens again.
 const NO_GRACE: u32 = 0;

@@ -14,7 +14,7 @@ use crate::params::{Param, Params};
 use crate::token::AccessToken;
 
 /// The parameters of the grant.
-pub(super) const PARAMS: &[Param] = &[SCOPE, RESOURCE];
+pub const PARAMS: &[Param] = &[SCOPE, RESOURCE];
 
 /// The values of the grant's parameters.
 pub struct Request {

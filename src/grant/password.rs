@@ -27,7 +27,7 @@ use crate::scope::Scope;
 use crate::token::{AccessToken, Login, TokenVersion};
 
 /// The parameters of the grant.
-pub(super) const PARAMS: &[Param] = &[USERNAME, PASSWORD, SCOPE, RESOURCE];
+pub const PARAMS: &[Param] = &[USERNAME, PASSWORD, SCOPE, RESOURCE];
 
 /// The values of the grant's parameters, and the records of the user.
 pub struct Request {

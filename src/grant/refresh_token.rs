@@ -35,7 +35,7 @@ use crate::user::Username;
 const REFRESH_TOKEN: Param = Param::new("refresh_token", 1024, Grammar::Text);
 
 /// The parameters of the grant.
-pub(super) const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE, RESOURCE];
+pub const PARAMS: &[Param] = &[REFRESH_TOKEN, SCOPE, RESOURCE];
 
 /// The limit of the time that the write of a use may add to a response.
 const USE_TIMEOUT: Duration = Duration::from_millis(300);

@@ -1,6 +1,6 @@
 //! The checks of an authorization request that need only the request and the client, in their order.
 
-use countersign::authorization::{AuthorizationRequest, Prompt, Rejection, client_id, defined};
+use countersign::authorization::{AuthorizationRequest, DEFINED, Prompt, Rejection, client_id};
 use countersign::client::Client;
 use countersign::error::Error;
 use countersign::http::request::form;
@@ -42,7 +42,7 @@ fn with<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 }
 
 fn received(params: &[(&str, &str)]) -> Received {
-    form::receive(form_body(params).as_bytes(), defined).unwrap()
+    form::receive(form_body(params).as_bytes(), DEFINED).unwrap()
 }
 
 fn check_for(client: &Client, params: &[(&str, &str)]) -> Result<AuthorizationRequest, Rejection> {

@@ -215,7 +215,8 @@ fn the_trusted_certificates_depend_on_the_endpoint() {
         assert!(aws::https(&roots).is_ok());
     }
     for (file, problem) in [
-        ("/nowhere", "names a file that cannot be read"),
+        ("/nowhere", "names a file that does not exist"),
+        ("/", "names a file that cannot be read"),
         (concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "names a file that does not contain PEM certificates"),
     ] {
         assert_eq!(roots(&[("AWS_CA_BUNDLE", file)]), Err(ConfigError { variable: "AWS_CA_BUNDLE", problem }));

@@ -9,6 +9,7 @@ mod language;
 mod metrics;
 mod profiles;
 mod promises;
+mod targets;
 mod template;
 
 fn root() -> &'static Path {

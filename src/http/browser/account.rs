@@ -13,21 +13,17 @@ use crate::consent::{Consent, Owner};
 use crate::date::Date;
 use crate::error::Error;
 use crate::http::request::body::BufferedRequest;
-use crate::params::{Param, Params};
+use crate::params::{Defined, Param, Params};
 use crate::scope::ScopeTexts;
 use crate::store::{ConsentKey, StoreError};
 
 const CONFIRM: Param = Param::unlimited("confirm");
 const CLIENT_ID: Param = Param::unlimited("client_id");
 const UNTIL: Param = Param::unlimited("until");
-const PARAMS: [Param; 3] = [CONFIRM, CLIENT_ID, UNTIL];
+const DEFINED: Defined = Defined(&[&[CONFIRM, CLIENT_ID, UNTIL]]);
 
 /// The latest end date, in years from today.
 const MAX_YEARS: u64 = 10;
-
-fn defined(name: &str) -> Option<Param> {
-    PARAMS.into_iter().find(|param| param.name() == name)
-}
 
 /// Shows the page, or the login page.
 pub(super) async fn get(visit: Visit) -> Result<Response, Failure> {
@@ -78,7 +74,7 @@ async fn proven(visit: &Visit, form: &mut Params) -> Result<Option<Visitor>, Fai
 
 /// Removes the access of a client, and with it all logins of the client.
 pub(super) async fn remove(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
-    let mut form = received.form(defined)?;
+    let mut form = received.form(DEFINED)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
         return Ok(to_account(&visit));
     };
@@ -92,7 +88,7 @@ pub(super) async fn remove(visit: Visit, received: BufferedRequest) -> Result<Re
 
 /// Sets or removes the end date of a client's access.
 pub(super) async fn limit(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
-    let mut form = received.form(defined)?;
+    let mut form = received.form(DEFINED)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
         return Ok(to_account(&visit));
     };
@@ -128,7 +124,7 @@ fn end_of(text: &str, now: u64) -> Option<u64> {
 
 /// Signs the user out of this browser.
 pub(super) async fn sign_out(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
-    let mut form = received.form(defined)?;
+    let mut form = received.form(DEFINED)?;
     let request = LogoutRequest::read(&visit, visit.query.as_bytes()).await?;
     let (target, presented) = tokio::try_join!(request.target(&visit), visit.presented())?;
     let keys = visit.app.keyring.current().await?;
@@ -146,7 +142,7 @@ pub(super) async fn sign_out(visit: Visit, received: BufferedRequest) -> Result<
 
 /// Ends all sessions and logins of the user.
 pub(super) async fn sign_out_everywhere(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
-    let mut form = received.form(defined)?;
+    let mut form = received.form(DEFINED)?;
     let Some(visitor) = proven(&visit, &mut form).await? else {
         return Ok(to_account(&visit));
     };

@@ -12,17 +12,13 @@ use crate::client::HttpsUrl;
 use crate::consent::{self, Period};
 use crate::error::Error;
 use crate::http::request::body::BufferedRequest;
-use crate::params::{Param, Params};
+use crate::params::{Defined, Param, Params};
 use crate::scope::{Scope, ScopeTexts};
 
 const CONFIRM: Param = Param::unlimited("confirm");
 const DECISION: Param = Param::unlimited("decision");
 const FOR: Param = Param::unlimited("for");
-const PARAMS: [Param; 3] = [CONFIRM, DECISION, FOR];
-
-fn defined(name: &str) -> Option<Param> {
-    PARAMS.into_iter().find(|param| param.name() == name)
-}
+const DEFINED: Defined = Defined(&[&[CONFIRM, DECISION, FOR]]);
 
 /// Returns the consent page. `lacks_period` is true after a form without a valid period.
 ///
@@ -83,7 +79,7 @@ pub(super) fn scope_lines<'a>(
 
 /// Handles the form of the page.
 pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
-    let form = received.form(defined)?;
+    let form = received.form(DEFINED)?;
     if visit.query.is_empty() {
         return Err(Error::invalid_request("The form has no authorization request.").into());
     }

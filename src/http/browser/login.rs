@@ -16,7 +16,7 @@ use crate::error::{Code, Error};
 use crate::http::decision::Decision;
 use crate::http::request::body::BufferedRequest;
 use crate::login::{Account, Candidate, PASSWORD, USERNAME, log_in, no_such_account};
-use crate::params::{Param, Params};
+use crate::params::{Defined, Param, Params};
 use crate::session::{Session, SessionCookie};
 use crate::store::StoreError;
 
@@ -24,11 +24,7 @@ const TYPED_USERNAME: Param = Param::unlimited(USERNAME.name());
 const TYPED_PASSWORD: Param = Param::unlimited(PASSWORD.name());
 const CANCEL: Param = Param::unlimited("cancel");
 /// A value that no account can have is a wrong one, so its limits are not those of the form.
-const PARAMS: [Param; 3] = [TYPED_USERNAME, TYPED_PASSWORD, CANCEL];
-
-fn defined(name: &str) -> Option<Param> {
-    PARAMS.into_iter().find(|param| param.name() == name)
-}
+const DEFINED: Defined = Defined(&[&[TYPED_USERNAME, TYPED_PASSWORD, CANCEL]]);
 
 /// The fields of the form.
 struct Fields {
@@ -62,7 +58,7 @@ impl Fields {
 /// Handles the form of the login page.
 pub(super) async fn post(visit: Visit, received: BufferedRequest) -> Result<Response, Failure> {
     tracing::Span::current().record("grant", GrantType::Password.as_str());
-    let fields = Fields::take(&mut received.form(defined)?);
+    let fields = Fields::take(&mut received.form(DEFINED)?);
     let requested = async {
         if visit.query.is_empty() {
             return Ok(None);

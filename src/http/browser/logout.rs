@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::http::decision::Decision;
 use crate::http::request::body::BufferedRequest;
 use crate::http::request::form;
-use crate::params::{Grammar, Param};
+use crate::params::{Defined, Grammar, Param};
 use crate::redirect_uri::RedirectUri;
 use crate::session::sid;
 use crate::token::verify::{IdTokenHint, verify_hint};
@@ -25,10 +25,7 @@ const STATE: Param = Param::new("state", 2048, Grammar::Vschar);
 const UI_LOCALES: Param = Param::new("ui_locales", 256, Grammar::Text);
 /// The parameters, in the order of the canonical query.
 const PARAMS: [Param; 5] = [ID_TOKEN_HINT, CLIENT_ID, POST_LOGOUT_REDIRECT_URI, STATE, UI_LOCALES];
-
-fn defined(name: &str) -> Option<Param> {
-    PARAMS.into_iter().find(|param| param.name() == name)
-}
+const DEFINED: Defined = Defined(&[&PARAMS]);
 
 /// A request to sign out.
 pub(super) struct LogoutRequest {
@@ -45,7 +42,7 @@ impl LogoutRequest {
     /// # Errors
     /// `invalid_request`; server errors.
     pub async fn read(visit: &Visit, text: &[u8]) -> Result<Self, Error> {
-        let mut params = form::read(text, defined, "The request is not well-formed.")?;
+        let mut params = form::read(text, DEFINED, "The request is not well-formed.")?;
         let values = PARAMS.map(|param| params.take(param));
         let pairs = PARAMS.iter().zip(&values).filter_map(|(param, value)| Some((param.name(), value.as_deref()?)));
         let query = Serializer::new(String::new()).extend_pairs(pairs).finish();

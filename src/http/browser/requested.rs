@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::pages::{ErrorPage, Outside};
 use super::responses::redirect;
 use super::visit::{Visit, Visitor};
-use crate::authorization::{AuthorizationRequest, Rejection, client_id, defined};
+use crate::authorization::{AuthorizationRequest, DEFINED, Rejection, client_id};
 use crate::client::Client;
 use crate::error::Error;
 use crate::http::request::form;
@@ -29,7 +29,7 @@ impl Requested {
     /// An error page until the redirect URI is proven, then a redirect to the client. Server errors, which the client
     /// gets too if no page is shown.
     pub async fn check(visit: &Visit, text: &[u8]) -> Result<Self, Failure> {
-        let received = form::receive(text, defined)?;
+        let received = form::receive(text, DEFINED)?;
         let client = match client_id(&received) {
             Some(client_id) => visit.app.store.client(client_id).await?,
             None => None,

@@ -17,7 +17,7 @@ use crate::grant::records::{LoginRecords, StoredLogin};
 use crate::http::decision::Decision;
 use crate::http::request::body::BufferedRequest;
 use crate::introspection::{Evidence, active, may_see};
-use crate::params::Param;
+use crate::params::Defined;
 use crate::refresh_token::{Family, Records};
 use crate::revocation::RevokedToken;
 use crate::store::StoreError;
@@ -27,10 +27,7 @@ use crate::token::verify::Holder;
 /// The path of the endpoint.
 pub(super) const PATH: &str = "/oauth/introspect";
 
-/// Returns the parameter of this name, if the endpoint defines it.
-fn defined(name: &str) -> Option<Param> {
-    presented::params().find(|param| param.name() == name)
-}
+const DEFINED: Defined = Defined(&[client_auth::PARAMS, presented::PARAMS]);
 
 /// A token that we made, and the records that it names.
 struct Found {
@@ -43,7 +40,7 @@ struct Found {
 
 /// Handles an introspection.
 pub(super) async fn post(State(app): State<Arc<App>>, received: BufferedRequest) -> Result<Response, Error> {
-    let post = Post::receive(received, defined)?;
+    let post = Post::receive(received, DEFINED)?;
     let (mut params, credentials) = post.params()?;
     let token = params.require(TOKEN);
     let certificate = post.certificate(&app);

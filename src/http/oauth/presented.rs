@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::client_auth;
 use crate::error::Error;
 use crate::grant::records::StoredLogin;
 use crate::keys::KeySet;
@@ -21,10 +20,8 @@ const TOKEN_TYPE_HINT: Param = Param::new("token_type_hint", 64, Grammar::Text);
 /// The reason why a text has no effect, for the log.
 pub(super) const NOT_OURS: &str = "a text that is not a token of this issuer, or an expired access token";
 
-/// Returns the parameters that the revocation and the introspection endpoint define.
-pub(super) fn params() -> impl Iterator<Item = Param> {
-    client_auth::PARAMS.iter().copied().chain([TOKEN, TOKEN_TYPE_HINT])
-}
+/// The parameters of a request about a token.
+pub(super) const PARAMS: &[Param] = &[TOKEN, TOKEN_TYPE_HINT];
 
 /// A token that we made.
 pub(super) struct Presented {

@@ -14,14 +14,14 @@ use super::post::Post;
 use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
-use crate::client_auth::{Context, authenticate};
+use crate::client_auth::{self, Context, authenticate};
 use crate::error::Error;
 use crate::grant::records::LoginRecords;
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::body::BufferedRequest;
 use crate::introspection::{Evidence, active};
-use crate::params::Param;
+use crate::params::{Defined, Param};
 use crate::refresh_token::Family;
 use crate::revocation::{Effect, RevokedToken, effect, owner};
 
@@ -31,10 +31,7 @@ const ALL_SESSIONS: Param = Param::unlimited("all_sessions");
 /// The path of the endpoint.
 pub(super) const PATH: &str = "/oauth/revoke";
 
-/// Returns the parameter of this name, if the endpoint defines it.
-fn defined(name: &str) -> Option<Param> {
-    presented::params().chain([ALL_SESSIONS]).find(|param| param.name() == name)
-}
+const DEFINED: Defined = Defined(&[client_auth::PARAMS, presented::PARAMS, &[ALL_SESSIONS]]);
 
 /// Handles a revocation.
 pub(super) async fn post(
@@ -42,7 +39,7 @@ pub(super) async fn post(
     Extension(page): Extension<Page>,
     received: BufferedRequest,
 ) -> Result<Response, Error> {
-    let post = Post::receive(received, defined)?;
+    let post = Post::receive(received, DEFINED)?;
     let (mut params, credentials) = post.params()?;
     let (token, all_sessions) = (params.take(TOKEN), params.take(ALL_SESSIONS));
     let client = async {

@@ -14,21 +14,25 @@ use crate::client::GrantType;
 use crate::client_auth::{self, Context, authenticate};
 use crate::error::Error;
 use crate::grant::issue::Issued;
-use crate::grant::{self, Caller};
+use crate::grant::{self, Caller, GRANT_TYPE, authorization_code, client_credentials, password, refresh_token};
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
 use crate::http::request::body::BufferedRequest;
-use crate::params::Param;
+use crate::params::Defined;
 use crate::token::TokenVersion;
 
 /// The path of the endpoint.
 pub(super) const PATH: &str = "/oauth/token";
 
-/// Returns the parameter of this name, if the endpoint defines it.
-fn defined(name: &str) -> Option<Param> {
-    client_auth::PARAMS.iter().copied().chain(grant::params()).find(|param| param.name() == name)
-}
+const DEFINED: Defined = Defined(&[
+    client_auth::PARAMS,
+    &[GRANT_TYPE],
+    authorization_code::PARAMS,
+    client_credentials::PARAMS,
+    password::PARAMS,
+    refresh_token::PARAMS,
+]);
 
 /// Handles a token request.
 pub(super) async fn post(
@@ -36,7 +40,7 @@ pub(super) async fn post(
     Extension(page): Extension<Page>,
     received: BufferedRequest,
 ) -> Result<Response, Error> {
-    let post = Post::receive(received, defined)?;
+    let post = Post::receive(received, DEFINED)?;
     let version = token_version(post.headers())?;
     let (mut params, credentials) = post.params()?;
     let grant_type = grant::take_grant_type(&app, &mut params)?;

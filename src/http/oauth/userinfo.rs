@@ -25,7 +25,7 @@ use crate::http::request::body::{BufferedRequest, ContentType, check_encoding};
 use crate::http::request::certificate::certificate;
 use crate::http::request::form::check_query;
 use crate::jwt::Algorithm;
-use crate::params::Param;
+use crate::params::{Defined, Param};
 use crate::token::presented::PresentedToken;
 use crate::token::verify::VerifiedToken;
 use crate::userinfo::{Denied, user_info};
@@ -38,10 +38,7 @@ pub(super) const PATH: &str = "/oauth/userinfo";
 const ACCESS_TOKEN: Param = Param::unlimited("access_token");
 const TWO_TOKENS: Error = Error::invalid_request("There is more than one access token.");
 
-/// Returns the parameter of this name, if the endpoint defines it.
-fn defined(name: &str) -> Option<Param> {
-    (name == ACCESS_TOKEN.name()).then_some(ACCESS_TOKEN)
-}
+const DEFINED: Defined = Defined(&[&[ACCESS_TOKEN]]);
 
 /// An access token as the request presents it.
 struct AccessToken {
@@ -122,7 +119,7 @@ async fn check_proof(
 
 /// Returns the access token of a request: in `Authorization`, or in a form (RFC 6750 section 2, RFC 9449 section 7.1).
 fn access_token(parts: &Parts, body: &Bytes) -> Result<AccessToken, Error> {
-    check_query(parts.uri.query().unwrap_or_default(), defined)?;
+    check_query(parts.uri.query().unwrap_or_default(), DEFINED)?;
     let of_scheme = |scheme| authorization(&parts.headers, scheme).map_err(|SeveralHeaders| TWO_TOKENS);
     let (bearer, dpop) = (of_scheme("bearer")?, of_scheme("dpop")?);
     let has_proof = dpop.is_some();
@@ -142,7 +139,7 @@ fn in_form(headers: &HeaderMap, body: &Bytes) -> Result<Option<String>, Error> {
     if !matches!(ContentType::of(headers), Ok(ContentType::Form)) {
         return Ok(None);
     }
-    Ok(ContentType::Form.read(body, defined)?.take(ACCESS_TOKEN))
+    Ok(ContentType::Form.read(body, DEFINED)?.take(ACCESS_TOKEN))
 }
 
 /// Builds the response to a rejected request with a proof or a bound token: 401 also for an error of the proof, and the

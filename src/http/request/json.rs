@@ -26,7 +26,7 @@ pub fn read(body: &[u8], defined: Defined) -> Result<Params, Error> {
         json.deserialize_map(Members).and_then(|members| json.end().map(|()| members)).map_err(|_| MALFORMED)?;
     let mut params = Params::new(defined);
     for (name, value) in members {
-        let value = match (value, defined(&name)) {
+        let value = match (value, defined.get(&name)) {
             (Value::Text(text), _) => Some(text),
             (Value::Repeated, Some(param)) => return Err(param.repeated()),
             (Value::Repeated, None) => return Err(MALFORMED),

@@ -1,6 +1,6 @@
 //! Logins by code: a user who signed in and allowed access, without the pages.
 
-use countersign::authorization::{AuthorizationRequest, defined};
+use countersign::authorization::{AuthorizationRequest, DEFINED};
 use countersign::config::{Config, Pages};
 use countersign::consent::{Consent, Grant, Period};
 use countersign::grant::authorization_code::{Granted, begin};
@@ -94,7 +94,7 @@ impl TestApp {
         ];
         let kept = usual.iter().filter(|(name, _)| params.iter().all(|(other, _)| name != other));
         let params: Vec<_> = kept.chain(params).copied().filter(|(_, value)| !value.is_empty()).collect();
-        let received = form::receive(form_body(&params).as_bytes(), defined).unwrap();
+        let received = form::receive(form_body(&params).as_bytes(), DEFINED).unwrap();
         let client = self.app.store.client(CODE_CLIENT.0).await.unwrap();
         let request = AuthorizationRequest::check(&received, client.as_ref(), ISSUER).unwrap();
         let session = self.app.store.session(&login.session.key()).await.unwrap().unwrap();

@@ -1,6 +1,6 @@
 //! The canonical query, and the decoding of a request.
 
-use countersign::authorization::{MAX_QUERY_BYTES, defined};
+use countersign::authorization::{DEFINED, MAX_QUERY_BYTES};
 use countersign::http::request::form;
 
 use super::{VALID, check, location, with};
@@ -31,7 +31,7 @@ fn the_canonical_query_has_all_parameters_in_a_fixed_order() {
 fn the_canonical_query_is_a_request_with_the_same_canonical_query() {
     let request = check(&[("state", "\u{20}+%/&=~"), ("login_hint", "\u{1f600}\0\r\n")]).unwrap();
     let query = request.query().to_string();
-    let pairs = form::receive(query.as_bytes(), defined).unwrap();
+    let pairs = form::receive(query.as_bytes(), DEFINED).unwrap();
     let again = countersign::authorization::AuthorizationRequest::check(
         &pairs,
         Some(&super::client(&serde_json::json!({}))),
@@ -93,10 +93,10 @@ fn a_login_removes_what_would_require_another_one() {
 fn a_request_that_cannot_be_decoded_is_an_error() {
     let query = form_body(&VALID);
     for malformed in ["%", "%zz", "state=%ff", "a=%c3", &"&a=1".repeat(65), &format!("{}=1", "a".repeat(65))] {
-        assert!(form::receive(format!("{query}&{malformed}").as_bytes(), defined).is_err(), "{malformed}");
+        assert!(form::receive(format!("{query}&{malformed}").as_bytes(), DEFINED).is_err(), "{malformed}");
     }
     for valid in ["", "a", "=", "&&", &"&a=1".repeat(57), &format!("{}=1", "a".repeat(64)), "client_id=again"] {
-        assert!(form::receive(format!("{query}&{valid}").as_bytes(), defined).is_ok(), "{valid}");
+        assert!(form::receive(format!("{query}&{valid}").as_bytes(), DEFINED).is_ok(), "{valid}");
     }
     assert_eq!(with(&[]).len(), 7);
 }

@@ -7,15 +7,13 @@ use countersign::http::request::accept::token_version;
 use countersign::http::request::body::ContentType;
 use countersign::http::request::media_type::{parameter, split};
 use countersign::http::request::{form, json};
-use countersign::params::{Grammar, Param, Params};
+use countersign::params::{Defined, Grammar, Param, Params};
 use countersign::token::TokenVersion;
 
 const COLOR: Param = Param::new("color", 5, Grammar::Line);
 const NUMBER: Param = Param::new("number", 256, Grammar::VscharOrInteger);
 
-fn defined(name: &str) -> Option<Param> {
-    [COLOR, NUMBER].into_iter().find(|param| param.name() == name)
-}
+const DEFINED: Defined = Defined(&[&[COLOR, NUMBER]]);
 
 fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
     values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
@@ -138,7 +136,7 @@ fn json_members_are_parameters() {
         (r#"["color"]"#, COLOR, Err(malformed)),
     ] {
         let expected = expected.map(|value| value.map(str::to_owned)).map_err(str::to_owned);
-        assert_eq!(taken(json::read(body.as_bytes(), defined), param), expected, "{body}");
+        assert_eq!(taken(json::read(body.as_bytes(), DEFINED), param), expected, "{body}");
     }
 }
 
@@ -155,7 +153,7 @@ fn form_fields_are_parameters() {
         ("zebra=%", Err(malformed)),
     ] {
         let expected = expected.map(|value| value.map(str::to_owned)).map_err(str::to_owned);
-        assert_eq!(taken(form::read(body.as_bytes(), defined, malformed), COLOR), expected, "{body}");
+        assert_eq!(taken(form::read(body.as_bytes(), DEFINED, malformed), COLOR), expected, "{body}");
     }
 }
 
@@ -168,7 +166,7 @@ fn a_query_contains_no_defined_parameter() {
         ("colo%72=", Some("The parameter color belongs in the body, not in the query.")),
         ("zebra=%", Some("The query is not well-formed.")),
     ] {
-        let error = form::check_query(query, defined).err();
+        let error = form::check_query(query, DEFINED).err();
         assert_eq!(error.as_ref().map(description).as_deref(), expected, "{query}");
     }
 }

@@ -1,7 +1,7 @@
 //! Canaries in the requests of a browser (S-601, S-828).
 
 use axum::http::Request;
-use countersign::authorization::{AuthorizationRequest, defined};
+use countersign::authorization::{AuthorizationRequest, DEFINED};
 use countersign::http::request::form;
 
 use super::{CANARIES, assert_free, everything_stored};
@@ -95,7 +95,7 @@ async fn s_828_each_secret_of_a_step_is_only_where_the_protocol_has_it() {
 
 async fn assert_debug_is_free(scenario: &Scenario, texts: &Texts) {
     let app = &scenario.browser.test.app;
-    let received = form::receive(scenario.request.as_bytes(), defined).unwrap();
+    let received = form::receive(scenario.request.as_bytes(), DEFINED).unwrap();
     let client = app.store.client("crm").await.unwrap();
     let request = AuthorizationRequest::check(&received, client.as_ref(), ISSUER);
     let debug = format!("{request:?} {:?} {:?}", app.config, app.store.owner("1042").await.unwrap().consent("crm"));
