@@ -13,7 +13,7 @@ pub mod federation;
 mod secret;
 
 use assertion::Used;
-use certificate::Certificate;
+use certificate::RequestCertificate;
 
 /// `client_id` (RFC 6749 section 2.2)
 pub const CLIENT_ID: Param = Param::new("client_id", 256, Grammar::VscharOrInteger);
@@ -63,8 +63,8 @@ pub struct Context<'a> {
     pub page: Option<&'a str>,
     /// The path of the called endpoint.
     pub endpoint: &'static str,
-    /// The certificate of the request, or the reason why it has none.
-    pub certificate: Result<&'a Certificate, &'static str>,
+    /// The certificate of the request.
+    pub certificate: &'a RequestCertificate,
 }
 
 /// A client that proved itself. An assertion still has to be used up.

@@ -95,43 +95,45 @@ impl Caller {
     }
 }
 
-/// Runs a grant. Reads the user or the refresh token family, if the grant needs one, while the client is authenticated,
-/// to save a round trip. The record is used only if `authenticated` succeeds: the client may use the grant.
-///
-/// # Errors
-/// The errors of the client's authentication first, then those of the grant.
-pub async fn run(
-    app: &App,
-    grant_type: GrantType,
-    mut params: Params,
-    authenticated: impl Future<Output = Result<Caller, Error>>,
-) -> Result<Issued, Error> {
-    let params = &mut params;
-    match grant_type {
-        GrantType::AuthorizationCode => {
-            let (caller, request) = both(authenticated, authorization_code::Request::read(app, params)).await?;
-            authorization_code::issue(app, request, &caller).await
-        }
-        GrantType::ClientCredentials => {
-            client_credentials::issue(app, client_credentials::Request::parse(params), &authenticated.await?).await
-        }
-        GrantType::Password => {
-            let (caller, request) = both(authenticated, password::Request::read(app, params)).await?;
-            password::issue(app, request, &caller).await
-        }
-        GrantType::RefreshToken => {
-            let request = async { Ok(refresh_token::Request::read(app, params).await) };
-            let (caller, request) = both(authenticated, request).await?;
-            refresh_token::issue(app, request, &caller).await
-        }
-    }
+/// A request, before it is known that the client may make it.
+pub enum Request {
+    /// The exchange of a code.
+    AuthorizationCode(authorization_code::Request),
+    /// A token of a service.
+    ClientCredentials(client_credentials::Request),
+    /// A login.
+    Password(password::Request),
+    /// The continuation of a login.
+    RefreshToken(refresh_token::Request),
 }
 
-/// Waits for both, concurrently. An error of the client's authentication takes precedence over an error of the request.
-async fn both<R>(
-    authenticated: impl Future<Output = Result<Caller, Error>>,
-    request: impl Future<Output = Result<R, Error>>,
-) -> Result<(Caller, R), Error> {
-    let (caller, request) = tokio::join!(authenticated, request);
-    Ok((caller?, request?))
+impl Request {
+    /// Takes the parameters of the grant and reads the records that they name. Decides nothing, because it runs while the
+    /// client is authenticated.
+    ///
+    /// # Errors
+    /// `invalid_request` if a parameter is missing or malformed.
+    pub async fn read(app: &App, grant_type: GrantType, params: &mut Params) -> Result<Self, Error> {
+        Ok(match grant_type {
+            GrantType::AuthorizationCode => {
+                Self::AuthorizationCode(authorization_code::Request::read(app, params).await?)
+            }
+            GrantType::ClientCredentials => Self::ClientCredentials(client_credentials::Request::parse(params)),
+            GrantType::Password => Self::Password(password::Request::read(app, params).await?),
+            GrantType::RefreshToken => Self::RefreshToken(refresh_token::Request::read(app, params).await),
+        })
+    }
+
+    /// Issues tokens to a client that may use the grant.
+    ///
+    /// # Errors
+    /// The errors of the grant.
+    pub async fn issue(self, app: &App, caller: &Caller) -> Result<Issued, Error> {
+        match self {
+            Self::AuthorizationCode(request) => authorization_code::issue(app, request, caller).await,
+            Self::ClientCredentials(request) => client_credentials::issue(app, request, caller).await,
+            Self::Password(request) => password::issue(app, request, caller).await,
+            Self::RefreshToken(request) => refresh_token::issue(app, request, caller).await,
+        }
+    }
 }

@@ -60,12 +60,12 @@ const NO_SCOPE: &str = "client and user have lost all scopes of the token";
 
 /// Returns true if a client may see the token, if it is active: the client that it was issued to, or a resource server
 /// that introspects the token's audience.
-pub fn may_see(caller: &Client, evidence: Evidence<'_>) -> bool {
-    match evidence.token {
+pub fn may_see(caller: &Client, token: &PresentedToken, family: Option<&Family>) -> bool {
+    match token {
         PresentedToken::Access(token) => {
             token.client_id == caller.client_id || caller.introspects.cover(&token.audience)
         }
-        PresentedToken::Refresh(_) => evidence.family.is_some_and(|family| family.client_id == caller.client_id),
+        PresentedToken::Refresh(_) => family.is_some_and(|family| family.client_id == caller.client_id),
     }
 }
 

@@ -19,7 +19,7 @@
 //! | [`jwt`] | the form of signed JWTs; JWTs and keys of others |
 //! | [`dpop`], [`confirmation`] | proofs of possession, in `dpop/` their nonce and their URL; the key that a token is bound to |
 //! | [`login`] | the one place that checks a password |
-//! | [`grant`] | the one dispatch, [`grant::run`]; in `grant/`: one file per grant, its RFC section in numbered steps |
+//! | [`grant`] | the one dispatch, [`grant::Request`]; in `grant/`: one file per grant, its RFC section in numbered steps |
 //! | [`grant::issue`] | the successful response, and the lifetimes of what a grant issues |
 //! | [`params`] | the rules of parameters: each is one line, next to the grant or the endpoint that has it |
 //! | [`client`], [`user`], [`scope`] | clients, users and their permissions; in `client/`: the rules for the attributes of a client |
@@ -46,9 +46,9 @@
 //!     http/cors.rs                      Vary, preflight, headers for the client's origins
 //!     http/oauth/token.rs               POST /oauth/token: the checks in their order
 //!       http/request/{body,accept}.rs   -> Params, TokenVersion
-//!       grant.rs                        run: one dispatch for all grants
-//!         client_auth.rs, dpop.rs       -> Client, may use grant   | concurrently
-//!         grant/*.rs: read              -> user or refresh family  |
+//!       client_auth.rs, dpop.rs         -> Client, may use grant   | concurrently
+//!       grant.rs: Request::read         -> user or refresh family  |
+//!       grant.rs: Request::issue        one dispatch for all grants
 //!         login.rs, throttle.rs         before a slow hash: is the guess allowed? after it: count, then the result
 //!         grant/*.rs: issue             checks of user and scope; token.rs signs; the write, if any
 //!   Json(Issued)                        or http/error.rs

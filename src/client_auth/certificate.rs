@@ -102,24 +102,48 @@ impl Certificate {
     }
 }
 
-/// Returns the certificate of a request, if it counts for this client (step 2).
-///
-/// # Errors
-/// The reason, which is only logged.
-pub fn of_client<'a>(
-    client: &Client,
-    certificate: Result<&'a Certificate, &'static str>,
-) -> Result<&'a Certificate, &'static str> {
-    let certificate = certificate?;
-    if client.revoked_serials.contains(&certificate.serial) { Err("a revoked certificate") } else { Ok(certificate) }
+/// The certificate of a request, or the reason why it has none that counts (step 1).
+pub struct RequestCertificate(Result<Certificate, &'static str>);
+
+impl RequestCertificate {
+    /// Reads the certificate that the gateway required.
+    pub fn read(pem: &str, now: u64) -> Self {
+        Self(Certificate::read(pem).and_then(|certificate| certificate.usable(now)))
+    }
+
+    /// Returns the value of a request for which the gateway required none.
+    pub const fn none() -> Self {
+        Self(Err("no certificate"))
+    }
+
+    /// Returns the key that a token with this certificate is bound to. The record of a client may still list it as revoked.
+    ///
+    /// # Errors
+    /// The reason, which is only logged.
+    pub fn confirmation(&self) -> Result<Confirmation, &'static str> {
+        self.0.as_ref().map(Certificate::confirmation).map_err(|reason| *reason)
+    }
+
+    /// Returns the certificate, if it counts for this client (step 2).
+    ///
+    /// # Errors
+    /// The reason, which is only logged.
+    pub fn of(&self, client: &Client) -> Result<&Certificate, &'static str> {
+        let certificate = self.0.as_ref().map_err(|reason| *reason)?;
+        if client.revoked_serials.contains(&certificate.serial) {
+            Err("a revoked certificate")
+        } else {
+            Ok(certificate)
+        }
+    }
 }
 
 /// Checks that a certificate proves the client. Returns the reason if it does not.
-pub(super) fn prove(client: &Client, certificate: Result<&Certificate, &'static str>) -> Result<(), &'static str> {
+pub(super) fn prove(client: &Client, certificate: &RequestCertificate) -> Result<(), &'static str> {
     if !client.enabled {
         return Err("disabled client");
     }
-    let certificate = of_client(client, certificate)?;
+    let certificate = certificate.of(client)?;
     // A record with several names, or with none, is malformed.
     let names = [
         client.tls_client_auth_subject_dn.as_ref().map(|subject| *subject == certificate.subject),

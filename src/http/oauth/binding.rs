@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::post::Post;
 use super::token;
 use crate::app::App;
 use crate::client::Client;
-use crate::client_auth::certificate::{Certificate, of_client};
 use crate::confirmation::Confirmation;
 use crate::dpop::{self, Proof, Rejected, Target};
 use crate::error::{Code, Error};
@@ -32,11 +32,13 @@ const NOT_BOUND_IN_V1: Error = Error::invalid_request("A token of version 1 cann
 /// `invalid_request`, `invalid_dpop_proof`, `use_dpop_nonce`; server errors.
 pub(super) async fn key_of_token(
     app: &App,
-    (headers, certificate): (&HeaderMap, Result<&Certificate, &'static str>),
-    (client, version): (&Client, TokenVersion),
+    post: &Post,
+    client: &Client,
+    version: TokenVersion,
 ) -> Result<Option<Confirmation>, Error> {
+    let headers = post.headers();
     if client.tls_client_certificate_bound_access_tokens {
-        let certificate = of_client(client, certificate).map_err(Error::no_certificate)?;
+        let certificate = post.certificate().of(client).map_err(Error::no_certificate)?;
         if headers.contains_key(DPOP) {
             return Err(Error::invalid_request(
                 "The tokens of this client are bound to its certificate, not to a proof.",

@@ -11,14 +11,13 @@ use super::post::Post;
 use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
-use crate::client_auth::{Context, authenticate};
+use crate::client_auth::{self, authenticate};
 use crate::error::Error;
-use crate::grant::records::{LoginRecords, StoredLogin};
+use crate::grant::records::StoredLogin;
 use crate::http::decision::Decision;
 use crate::http::request::body::BufferedRequest;
 use crate::introspection::{Evidence, active, may_see};
 use crate::params::Defined;
-use crate::refresh_token::{Family, Records};
 use crate::revocation::RevokedToken;
 use crate::store::StoreError;
 use crate::token::presented::PresentedToken;
@@ -34,18 +33,16 @@ struct Found {
     presented: Presented,
     /// The client that an access token was issued to.
     client: Option<Client>,
-    family: Option<Family>,
+    login: Option<StoredLogin>,
     revoked: Option<RevokedToken>,
 }
 
 /// Handles an introspection.
 pub(super) async fn post(State(app): State<Arc<App>>, received: BufferedRequest) -> Result<Response, Error> {
-    let post = Post::receive(received, DEFINED)?;
+    let post = Post::receive(&app, received, DEFINED)?;
     let (mut params, credentials) = post.params()?;
     let token = params.require(TOKEN);
-    let certificate = post.certificate(&app);
-    let certificate = certificate.as_ref().map_err(|reason| *reason);
-    let context = Context { source: post.addresses().source, page: None, endpoint: PATH, certificate };
+    let context = post.context(None, PATH);
     let caller = async { authenticate(&app, credentials, context).await?.use_up(&app).await };
     let (caller, found) = tokio::join!(caller, find(&app, token.as_deref().unwrap_or_default()));
     let caller = caller?;
@@ -53,20 +50,23 @@ pub(super) async fn post(State(app): State<Arc<App>>, received: BufferedRequest)
         return Err(Error::invalid_client("a client without a credential"));
     }
     token?;
-    let Some((found, records)) = found? else {
+    let Some(Found { presented, client, login, revoked }) = found? else {
         return Ok(inactive(NOT_OURS));
     };
-    found.presented.record(found.family.as_ref());
-    let evidence = found.evidence(&caller);
-    if !may_see(&caller, evidence) {
+    let (family, records) = StoredLogin::split(login);
+    let (token, family) = (&presented.token, family.as_ref());
+    presented.record(family);
+    if !may_see(&caller, token, family) {
         return Ok(inactive("a token that the caller may not see"));
     }
+    let client = match token {
+        PresentedToken::Access(_) => client.as_ref(),
+        // Only the client of a refresh token may see it.
+        PresentedToken::Refresh(_) => Some(&caller),
+    };
     let records = records?;
-    match active(
-        Evidence { records: records.with(evidence.records.client), ..evidence },
-        &app.config.issuer,
-        app.clock.now(),
-    ) {
+    let evidence = Evidence { token, family, records: records.with(client), revoked: revoked.as_ref() };
+    match active(evidence, &app.config.issuer, app.clock.now()) {
         Ok(active) => Ok((Extension(Decision::Done { reason: None }), Json(active)).into_response()),
         Err(reason) => Ok(inactive(reason)),
     }
@@ -82,20 +82,18 @@ fn inactive(reason: &'static str) -> Response {
 }
 
 /// Verifies the token and reads the records that it names, concurrently.
-async fn find(app: &App, text: &str) -> Result<Option<(Found, Result<LoginRecords, StoreError>)>, Error> {
+async fn find(app: &App, text: &str) -> Result<Option<Found>, Error> {
     let Some(presented) = Presented::verify(app, text).await? else {
         return Ok(None);
     };
     let records = tokio::try_join!(issuing_client(app, &presented), presented.login(app), revoked(app, &presented));
     let (client, login, revoked) = records?;
-    let (family, records) = StoredLogin::split(login);
-    Ok(Some((Found { presented, client, family, revoked }, records)))
+    Ok(Some(Found { presented, client, login, revoked }))
 }
 
 async fn issuing_client(app: &App, presented: &Presented) -> Result<Option<Client>, StoreError> {
     match &presented.token {
         PresentedToken::Access(token) => app.store.client(&token.client_id).await,
-        // Only the client of a refresh token may see it, so the caller is this client.
         PresentedToken::Refresh(_) => Ok(None),
     }
 }
@@ -107,17 +105,5 @@ async fn revoked(app: &App, presented: &Presented) -> Result<Option<RevokedToken
             app.store.revoked_token(&token.token_id).await
         }
         _ => Ok(None),
-    }
-}
-
-impl Found {
-    /// Returns the evidence without the records that are read later.
-    fn evidence<'a>(&'a self, caller: &'a Client) -> Evidence<'a> {
-        let client = match self.presented.token {
-            PresentedToken::Access(_) => self.client.as_ref(),
-            PresentedToken::Refresh(_) => Some(caller),
-        };
-        let (family, revoked) = (self.family.as_ref(), self.revoked.as_ref());
-        Evidence { token: &self.presented.token, family, records: Records { client, ..Records::default() }, revoked }
     }
 }

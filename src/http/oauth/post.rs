@@ -5,8 +5,8 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use crate::app::App;
-use crate::client_auth::Credentials;
-use crate::client_auth::certificate::Certificate;
+use crate::client_auth::certificate::RequestCertificate;
+use crate::client_auth::{Context, Credentials};
 use crate::error::Error;
 use crate::grant::Addresses;
 use crate::http::request::addresses::addresses;
@@ -22,6 +22,7 @@ pub(super) struct Post {
     body: Bytes,
     content_type: ContentType,
     defined: Defined,
+    certificate: RequestCertificate,
 }
 
 impl Post {
@@ -29,12 +30,14 @@ impl Post {
     ///
     /// # Errors
     /// `invalid_request`
-    pub fn receive(BufferedRequest { parts, body }: BufferedRequest, defined: Defined) -> Result<Self, Error> {
+    pub fn receive(app: &App, received: BufferedRequest, defined: Defined) -> Result<Self, Error> {
+        let BufferedRequest { parts, body } = received;
         let body = body?;
         check_encoding(&parts.headers)?;
         let content_type = ContentType::of_body(&parts.headers, &body)?;
         check_query(parts.uri.query().unwrap_or_default(), defined)?;
-        Ok(Self { parts, body, content_type, defined })
+        let certificate = certificate(app, &parts.extensions);
+        Ok(Self { parts, body, content_type, defined, certificate })
     }
 
     /// Returns the headers.
@@ -47,12 +50,14 @@ impl Post {
         addresses(self.parts.extensions.get(), self.headers())
     }
 
-    /// Returns the certificate of the request, if it counts.
-    ///
-    /// # Errors
-    /// The reason, which is only logged.
-    pub fn certificate(&self, app: &App) -> Result<Certificate, &'static str> {
-        certificate(app, &self.parts.extensions)
+    /// Returns the certificate of the request.
+    pub fn certificate(&self) -> &RequestCertificate {
+        &self.certificate
+    }
+
+    /// Returns what the client authenticates for. `page` is the header `Origin` of a request of a page.
+    pub fn context<'a>(&'a self, page: Option<&'a str>, endpoint: &'static str) -> Context<'a> {
+        Context { source: self.addresses().source, page, endpoint, certificate: &self.certificate }
     }
 
     /// Decodes the parameters, and takes the client's credentials from the request.

@@ -14,7 +14,7 @@ use super::post::Post;
 use super::presented::{self, NOT_OURS, Presented, TOKEN};
 use crate::app::App;
 use crate::client::Client;
-use crate::client_auth::{self, Context, authenticate};
+use crate::client_auth::{self, authenticate};
 use crate::error::Error;
 use crate::grant::records::LoginRecords;
 use crate::http::cors::Page;
@@ -39,13 +39,11 @@ pub(super) async fn post(
     Extension(page): Extension<Page>,
     received: BufferedRequest,
 ) -> Result<Response, Error> {
-    let post = Post::receive(received, DEFINED)?;
+    let post = Post::receive(&app, received, DEFINED)?;
     let (mut params, credentials) = post.params()?;
     let (token, all_sessions) = (params.take(TOKEN), params.take(ALL_SESSIONS));
     let client = async {
-        let certificate = post.certificate(&app);
-        let certificate = certificate.as_ref().map_err(|reason| *reason);
-        let context = Context { source: post.addresses().source, page: page.origin(), endpoint: PATH, certificate };
+        let context = post.context(page.origin(), PATH);
         let client = authenticate(&app, credentials, context).await?.use_up(&app).await?;
         page.let_read(&client);
         Ok::<_, Error>(client)

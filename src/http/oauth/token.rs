@@ -1,6 +1,13 @@
-//! `POST /oauth/token` (RFC 6749 section 3.2). The first check that fails decides the error.
+//! `POST /oauth/token` (RFC 6749 section 3.2). The first check that fails decides the error:
+//!
+//! 1. The size of the body, its encoding and its type; no parameter is in the query.
+//! 2. `Accept` names a version of the token.
+//! 3. The parameters are well-formed. There is at most one client authentication. The grant type is supported.
+//! 4. The client proves itself. If its token is bound to a key, the request proves the key. An assertion is used up.
+//! 5. The client may use the grant, and may have a token of the version. Its cookie is not repeated.
+//! 6. The steps of the grant.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
@@ -11,10 +18,12 @@ use super::cookie::{self, Cookie};
 use super::post::Post;
 use crate::app::App;
 use crate::client::GrantType;
-use crate::client_auth::{self, Context, authenticate};
+use crate::client_auth::{self, authenticate};
 use crate::error::Error;
 use crate::grant::issue::Issued;
-use crate::grant::{self, Caller, GRANT_TYPE, authorization_code, client_credentials, password, refresh_token};
+use crate::grant::{
+    self, Caller, GRANT_TYPE, Request, authorization_code, client_credentials, password, refresh_token,
+};
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
 use crate::http::request::accept::token_version;
@@ -40,7 +49,7 @@ pub(super) async fn post(
     Extension(page): Extension<Page>,
     received: BufferedRequest,
 ) -> Result<Response, Error> {
-    let post = Post::receive(received, DEFINED)?;
+    let post = Post::receive(&app, received, DEFINED)?;
     let version = token_version(post.headers())?;
     let (mut params, credentials) = post.params()?;
     let grant_type = grant::take_grant_type(&app, &mut params)?;
@@ -48,14 +57,9 @@ pub(super) async fn post(
     span.record("grant", grant_type.as_str());
     span.record("version", version.number());
 
-    let addresses = post.addresses();
-    let used_cookie = OnceLock::new();
     let authenticated = async {
-        let certificate = post.certificate(&app);
-        let certificate = certificate.as_ref().map_err(|reason| *reason);
-        let context = Context { source: addresses.source, page: page.origin(), endpoint: PATH, certificate };
-        let proven = authenticate(&app, credentials, context).await?;
-        let key = binding::key_of_token(&app, (post.headers(), certificate), (proven.client(), version)).await;
+        let proven = authenticate(&app, credentials, post.context(page.origin(), PATH)).await?;
+        let key = binding::key_of_token(&app, &post, proven.client(), version).await;
         let cnf = key.inspect_err(|_| page.let_read(proven.client()))?;
         let client = proven.use_up(&app).await?;
         page.let_read(&client);
@@ -70,12 +74,17 @@ pub(super) async fn post(
             cookie.read(post.headers())?;
         }
         let presented = cookie.as_ref().and_then(Cookie::presented);
-        let _ = used_cookie.set(cookie);
-        Ok(Caller { client, addresses, version, cookie: presented, cnf })
+        Ok((Caller { client, addresses: post.addresses(), version, cookie: presented, cnf }, cookie))
     };
-    // Boxed, because the future contains several records.
-    let issued = Box::pin(grant::run(&app, grant_type, params, authenticated)).await;
-    Ok(respond(issued, used_cookie.into_inner().flatten()))
+    // The records of the request are read while the client is authenticated, to save a round trip.
+    let (authenticated, request) = tokio::join!(authenticated, Request::read(&app, grant_type, &mut params));
+    let (caller, cookie) = authenticated?;
+    let issued = match request {
+        // Boxed, because the future contains several records.
+        Ok(request) => Box::pin(request.issue(&app, &caller)).await,
+        Err(error) => Err(error),
+    };
+    Ok(respond(issued, cookie))
 }
 
 /// Builds the response. `cookie` is that of the authenticated client: the refresh token is sent in it, and not in the

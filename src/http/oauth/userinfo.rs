@@ -14,7 +14,7 @@ use axum::{Extension, Json};
 use super::binding;
 use super::presented::{NOT_OURS, Presented};
 use crate::app::App;
-use crate::client_auth::certificate::{Certificate, of_client};
+use crate::client_auth::certificate::RequestCertificate;
 use crate::confirmation::Confirmation;
 use crate::dpop;
 use crate::error::{Code, Error};
@@ -74,7 +74,7 @@ async fn respond(
     let certificate = check_proof(app, parts, access_token, token).await?;
     let (client, login) = tokio::try_join!(app.store.client(&token.client_id), presented.login(app))?;
     if let (Some(client), Some(certificate)) = (&client, &certificate) {
-        of_client(client, Ok(certificate)).map_err(Error::invalid_token)?;
+        certificate.of(client).map_err(Error::invalid_token)?;
     }
     let (family, records) = StoredLogin::split(login);
     presented.record(family.as_ref());
@@ -92,12 +92,13 @@ async fn check_proof(
     parts: &Parts,
     access_token: &AccessToken,
     token: &VerifiedToken,
-) -> Result<Option<Certificate>, Error> {
+) -> Result<Option<RequestCertificate>, Error> {
     match (&token.cnf, access_token.has_proof) {
         (None, false) => return Ok(None),
         (Some(Confirmation::X5t(_)), false) => {
-            let certificate = certificate(app, &parts.extensions).map_err(Error::invalid_token)?;
-            let is_bound_to = token.cnf.as_ref() == Some(&certificate.confirmation());
+            let certificate = certificate(app, &parts.extensions);
+            let key = certificate.confirmation().map_err(Error::invalid_token)?;
+            let is_bound_to = token.cnf.as_ref() == Some(&key);
             let another = || Error::invalid_token("a token that is bound to another certificate");
             return if is_bound_to { Ok(Some(certificate)) } else { Err(another()) };
         }
