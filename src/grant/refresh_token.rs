@@ -22,6 +22,7 @@ use super::records::{LoginRecords, StoredLogin};
 use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
 use crate::app::App;
+use crate::client::GrantType;
 use crate::confirmation::Confirmation;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
@@ -109,6 +110,10 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };
     let is_active = is_active(app, used, &family, presented).await?;
     let records = records?;
+    if family.authorization.is_some() && !client.may_use(GrantType::AuthorizationCode) {
+        // An operator may permit codes again, so the login does not end.
+        return Err(reject("the client may not use codes any more"));
+    }
     let user = match family.valid_user(records.with(Some(client)), now) {
         Ok(user) => user,
         Err(reason) => return Err(end_family(app, used, reason).await),

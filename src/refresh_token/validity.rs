@@ -75,9 +75,8 @@ impl Family {
 
     /// Checks the further conditions of a login by code.
     fn check(&self, authorization: &Authorization, records: Records<'_>, now: u64) -> Result<(), &'static str> {
-        if !records.client.is_some_and(|client| client.may_use(GrantType::AuthorizationCode)) {
-            return Err("the client may not use codes any more");
-        }
+        let client = records.client.filter(|client| client.may_use(GrantType::AuthorizationCode));
+        let client = client.ok_or("the client may not use codes any more")?;
         match records.consent {
             None => return Err("the user removed the client"),
             Some(consent) if !consent.permits(&authorization.consent, now) => {
@@ -85,8 +84,10 @@ impl Family {
             }
             Some(_) => {}
         }
+        let offline_access = openid::OFFLINE_ACCESS;
+        let has_offline_access = self.scopes.contains(offline_access) && client.scopes.allows(offline_access);
         match records.session {
-            _ if self.scopes.contains(openid::OFFLINE_ACCESS) => Ok(()),
+            _ if has_offline_access => Ok(()),
             None => Err("the browser session of the login does not exist any more"),
             Some(session) if session.ended => Err("the user signed out"),
             Some(_) => Ok(()),

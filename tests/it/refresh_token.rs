@@ -178,9 +178,11 @@ fn s_406_a_login_is_valid_only_with_its_client_and_its_user() {
 fn s_406_a_login_by_code_is_valid_only_with_its_consent_and_its_session() {
     const NOW: u64 = 2_000;
     let client = record::<Client>(
-        json!({"client_id": CLIENT, "enabled": true, "grant_types": ["authorization_code", "refresh_token"]}),
+        json!({"client_id": CLIENT, "enabled": true, "grant_types": ["authorization_code", "refresh_token"],
+            "scopes": ["a", "offline_access"]}),
         &[],
     );
+    let narrowed = Client { scopes: serde_json::from_value(json!(["a"])).unwrap(), ..client.clone() };
     let other = record::<Client>(json!({"client_id": CLIENT, "enabled": true, "grant_types": ["refresh_token"]}), &[]);
     let user = record::<User>(json!({"username": "user", "user_id": "1", "enabled": true}), &[]);
     let consent = |changes: &[(&str, Value)]| {
@@ -218,6 +220,8 @@ fn s_406_a_login_by_code_is_valid_only_with_its_consent_and_its_session() {
         ("a", &client, consent(&[]), None, no_session),
         ("a offline_access", &client, consent(&[]), session(true), None),
         ("a offline_access", &client, consent(&[]), None, None),
+        ("a offline_access", &narrowed, consent(&[]), session(true), signed_out),
+        ("a offline_access", &narrowed, consent(&[]), session(false), None),
         ("a offline_access", &client, None, session(false), removed),
         ("a", &other, consent(&[]), session(false), Some("the client may not use codes any more")),
     ];

@@ -78,14 +78,18 @@ struct Aliases {
     token_endpoint: String,
     revocation_endpoint: String,
     introspection_endpoint: String,
+    /// Only with login pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    userinfo_endpoint: Option<String>,
 }
 
 impl OfCertificates {
-    fn new(domain: &str) -> Self {
+    fn new(domain: &str, has_pages: bool) -> Self {
         let mtls_endpoint_aliases = Aliases {
             token_endpoint: format!("https://{domain}/oauth/token"),
             revocation_endpoint: format!("https://{domain}/oauth/revoke"),
             introspection_endpoint: format!("https://{domain}/oauth/introspect"),
+            userinfo_endpoint: has_pages.then(|| format!("https://{domain}/oauth/userinfo")),
         };
         Self { tls_client_certificate_bound_access_tokens: true, mtls_endpoint_aliases }
     }
@@ -159,7 +163,7 @@ pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
         introspection_endpoint_auth_methods_supported: methods.filter(|method| *method != PUBLIC).collect(),
         introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
         dpop_signing_alg_values_supported: dpop::ALGORITHMS,
-        of_certificates: mtls_domain.map(OfCertificates::new),
+        of_certificates: mtls_domain.map(|domain| OfCertificates::new(domain, pages.is_some())),
         of_pages: pages.map(|pages| OfPages::new(issuer, pages)),
     };
     let json = serde_json::to_string(&metadata).map_err(|error| Error::server_error(error.to_string()))?;

@@ -212,6 +212,7 @@ async fn s_1026_without_the_domain_there_are_no_certificates() {
                 "token_endpoint": "https://mtls.auth.example/oauth/token",
                 "revocation_endpoint": "https://mtls.auth.example/oauth/revoke",
                 "introspection_endpoint": "https://mtls.auth.example/oauth/introspect",
+                "userinfo_endpoint": "https://mtls.auth.example/oauth/userinfo",
             });
             assert_eq!(members, [json!(true), aliases]);
             send(&test, "certified").await.assert_issued(2);

@@ -125,6 +125,9 @@ async fn s_406_a_login_by_code_depends_on_its_user_and_its_client() {
             uses.test.put_code_client(&change);
             uses.test.exchange(&uses.code).await.assert_error(400, "unauthorized_client");
             uses.test.refresh_code_login(&uses.refresh_token).await.assert_error(400, "invalid_grant");
+            // The login does not end: an operator may have changed the grants by mistake.
+            uses.test.put_code_client(&json!({}));
+            uses.test.refresh_code_login(&uses.refresh_token).await.assert_issued(2);
         }
     }
 }
