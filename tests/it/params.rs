@@ -1,7 +1,7 @@
 //! `params`: limits, grammars and repetition, as tables.
 
 use countersign::error::Error;
-use countersign::params::{Grammar, Param, Params};
+use countersign::params::{Defined, Grammar, Param, Params};
 
 fn description(error: &Error) -> String {
     error.description().unwrap().to_string()
@@ -42,7 +42,7 @@ fn values_keep_to_their_grammar() {
 #[test]
 fn a_parameter_is_taken_once_and_only_if_it_has_a_value() {
     const X: Param = Param::new("x", 10, Grammar::TrimmedLine);
-    let mut params = Params::new(|name| (name == "x").then_some(X));
+    let mut params = Params::new(Defined(&[&[X]]));
     assert!(params.first().is_none());
     for _ in 0..2 {
         params.insert("y", Some("1".to_owned())).unwrap();
@@ -61,11 +61,11 @@ fn a_parameter_is_taken_once_and_only_if_it_has_a_value() {
 
 #[test]
 fn names_and_their_number_are_limited() {
-    let mut params = Params::new(|_| None);
+    let mut params = Params::new(Defined(&[]));
     for _ in 0..64 {
         params.insert(&"n".repeat(64), None).unwrap();
     }
     assert_eq!(description(&params.insert("n", None).unwrap_err()), "There are too many parameters.");
-    let error = Params::new(|_| None).insert(&"n".repeat(65), None).unwrap_err();
+    let error = Params::new(Defined(&[])).insert(&"n".repeat(65), None).unwrap_err();
     assert_eq!(description(&error), "The name of a parameter is too long.");
 }

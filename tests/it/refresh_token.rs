@@ -177,13 +177,14 @@ fn s_406_a_login_is_valid_only_with_its_client_and_its_user() {
 #[test]
 fn s_406_a_login_by_code_is_valid_only_with_its_consent_and_its_session() {
     const NOW: u64 = 2_000;
-    let client = record::<Client>(
-        json!({"client_id": CLIENT, "enabled": true, "grant_types": ["authorization_code", "refresh_token"],
-            "scopes": ["a", "offline_access"]}),
-        &[],
-    );
-    let narrowed = Client { scopes: serde_json::from_value(json!(["a"])).unwrap(), ..client.clone() };
-    let other = record::<Client>(json!({"client_id": CLIENT, "enabled": true, "grant_types": ["refresh_token"]}), &[]);
+    let client_with = |grant_types: &[&str], scopes: &[&str]| {
+        let client = json!({"client_id": CLIENT, "enabled": true, "grant_types": grant_types, "scopes": scopes});
+        record::<Client>(client, &[])
+    };
+    let grants = ["authorization_code", "refresh_token"];
+    let client = client_with(&grants, &["a", "offline_access"]);
+    let narrowed = client_with(&grants, &["a"]);
+    let other = client_with(&["refresh_token"], &["a"]);
     let user = record::<User>(json!({"username": "user", "user_id": "1", "enabled": true}), &[]);
     let consent = |changes: &[(&str, Value)]| {
         let consent = json!({"id": "consent", "name": "n", "scopes": ["a"], "since": 1});
