@@ -23,11 +23,17 @@ def blocks(language):
     return re.findall(rf"^ *```{language}\n(.*?)^ *```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
+def jobs():
+    """Returns the jobs of GitHub and those of GitLab."""
+    github, gitlab = map(yaml.safe_load, blocks("yaml"))
+    return github["jobs"], {name: job for name, job in gitlab.items() if "script" in job}
+
+
 def commands():
     """Returns the commands of the page and of its CI jobs, each in one line."""
-    github, gitlab = map(yaml.safe_load, blocks("yaml"))
-    jobs = [step["run"] for job in github["jobs"].values() for step in job["steps"] if "run" in step]
-    scripts = [*blocks("sh"), *jobs, *(line for job in gitlab.values() for line in job["script"])]
+    github, gitlab = jobs()
+    steps = [step["run"] for job in github.values() for step in job["steps"] if "run" in step]
+    scripts = [*blocks("sh"), *steps, *(line for job in gitlab.values() for line in job["script"])]
     return [line.strip() for script in scripts for line in script.replace("\\\n", " ").splitlines()]
 
 
@@ -51,17 +57,16 @@ def test_every_command_uses_a_stage_of_the_configuration():
 
 
 def test_every_command_exists():
-    targets = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     options = subprocess.run([TOOLS / "sam/bin/sam", "deploy", "--help"], capture_output=True, text=True, check=True).stdout
     for command in commands():
         program, *arguments = shlex.split(command, posix=True)
         if program == "make":
-            assert f"make {arguments[0]} " in targets
+            subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, capture_output=True, check=True)
         elif program == SAM:
             assert arguments[0] == "deploy"
             assert all(option in options for option in arguments if option.startswith("--"))
         else:
-            assert program in {"countersign", "git", "apt-get", "printf", "export"}, command
+            assert program in {"countersign", "git", "apt-get", "printf", "export", "tar"}, command
 
 
 def test_a_release_keeps_the_parameters_of_its_stage():
@@ -73,12 +78,49 @@ def test_a_release_keeps_the_parameters_of_its_stage():
 
 
 def test_the_job_builds_before_it_gets_credentials():
-    github, gitlab = map(yaml.safe_load, blocks("yaml"))
-    for job in github["jobs"].values():
+    """The build is in a job that cannot get the role. The jobs that can get it deploy the files of the build."""
+    workflow = yaml.safe_load(blocks("yaml")[0])
+    github, gitlab = jobs()
+    can_get_role = {name for name, job in github.items() if "id-token" in job.get("permissions", workflow["permissions"])}
+    assert can_get_role == STAGES == {name for name, job in github.items() if "environment" in job}
+    for name, job in github.items():
         steps = [step.get("run") or step["uses"] for step in job["steps"]]
-        assert steps[1] == "make build" and "credentials" in steps[2] and steps[3].startswith(SAM)
-    script = gitlab["deploy-production"]["script"]
-    assert script.index("make build") < next(i for i, line in enumerate(script) if "ID_TOKEN" in line)
+        if name in can_get_role:
+            assert not any(step.startswith("make build") for step in steps), name
+            assert "credentials" in steps[-2] and steps[-1].startswith(SAM)
+            assert job["permissions"] == {"contents": "read", "id-token": "write"}
+        else:
+            assert "make build" in steps and not any("credentials" in step for step in steps)
+    assert {name for name, job in gitlab.items() if "id_tokens" in job} == {"deploy-production"}
+    assert {name for name, job in gitlab.items() if "make build" in job["script"]} == {"build"}
+    assert not {"variables", "id_tokens", "environment"} & gitlab["build"].keys()
+    assert gitlab["build"]["artifacts"]["paths"] == [".aws-sam"] and gitlab["deploy-production"]["needs"] == ["build"]
+
+
+def test_the_build_keeps_its_permissions_between_the_jobs(tmp_path):
+    """GitHub's artifacts have no permissions. Only the build is unpacked, so that it replaces no file of the job."""
+    github, _ = jobs()
+    [pack] = [step["run"] for step in github["build"]["steps"] if step.get("run", "").startswith("tar")]
+    unpack = {step["run"] for name in STAGES for step in github[name]["steps"] if step.get("run", "").startswith("tar")}
+    assert len(unpack) == 1
+    function = tmp_path / "build/.aws-sam/build/ApiFunction/bootstrap"
+    function.parent.mkdir(parents=True)
+    function.touch(mode=0o755)
+    subprocess.run(shlex.split(pack), cwd=tmp_path / "build", check=True)
+    (tmp_path / "build/Makefile").touch()
+    subprocess.run(["tar", "-rf", "build.tar", "Makefile"], cwd=tmp_path / "build", check=True)
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "build/build.tar").rename(tmp_path / "deploy/build.tar")
+    subprocess.run(shlex.split(unpack.pop()), cwd=tmp_path / "deploy", check=True)
+    assert {path.name for path in (tmp_path / "deploy").iterdir()} == {"build.tar", ".aws-sam"}
+    assert (tmp_path / "deploy/.aws-sam/build/ApiFunction/bootstrap").stat().st_mode & 0o111
+
+
+def test_the_subjects_of_github_have_ids():
+    trust, _ = map(json.loads, blocks("json"))
+    [subject] = [value for name, value in trust["Statement"][0]["Condition"]["StringEquals"].items() if name.endswith(":sub")]
+    assert subject == "repo:OWNER@1/REPO@2:environment:production"
+    assert " repo:OWNER@1/REPO@2:" in (ROOT / "docs/machine-identity.md").read_text()
 
 
 SERVICES = {"ApiGatewayV2": "apigateway", "Serverless": "lambda"}
@@ -94,6 +136,10 @@ def test_the_policy_names_every_service_of_the_template_and_reads_no_data():
     for resource in stack.template()["Resources"].values():
         service = resource["Type"].split("::")[1]
         assert SERVICES.get(service, service.lower()) in services, resource["Type"]
+    # CloudWatch rejects a composite alarm if the permission is limited to names.
+    if any(each["Type"] == "AWS::CloudWatch::CompositeAlarm" for each in stack.template()["Resources"].values()):
+        everywhere = {action for each in policy["Statement"] if each["Resource"] == "*" for action in each["Action"]}
+        assert {"cloudwatch:PutCompositeAlarm", "cloudwatch:DescribeAlarms"} <= everywhere
     assert not actions & UNREADABLE and not any(action.startswith("secretsmanager:*") for action in actions)
 
 
