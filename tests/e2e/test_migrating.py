@@ -1,5 +1,6 @@
 """The commands of docs/migrating.md, run verbatim on the exports of the page. The results are imported and tried."""
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from cli import credentials
 from conftest import ROOT
+from http_client import request
 from token_endpoint import APPLICATION, SCOPE, fetch_token
 
 PASSWORD = "correct horse 9"
@@ -64,6 +66,8 @@ APPLICATIONS = {
     "Amazon Cognito": {"2example23456789": (CODE, 1)},
     "Django": {"p9Lw2RsY": (CODE, 2)},
 }
+# Clients that get no token, with their secrets: a disabled one, and one that authenticates by a key.
+REJECTED = {"Keycloak": {"old-sync": "wQ4vYt7ZsKc1HmR9nPx3JdLb6GfU0aEo", "signed-sync": "Tz5BqN8rVw2XkD6hMs0YgJ4pLc9FuA1e"}}
 
 
 def blocks(system):
@@ -121,7 +125,8 @@ def test_the_export_of_each_system_is_imported(system, cli_stack, countersign, t
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    for kind, count in [("users", len(users)), ("clients", len(services) + len(APPLICATIONS[system]))]:
+    rejected = REJECTED.get(system, {})
+    for kind, count in [("users", len(users)), ("clients", len(services) + len(APPLICATIONS[system]) + len(rejected))]:
         if count:
             # Users of Laravel have numbers, too.
             report = countersign.json("import", kind, tmp_path / f"{kind}.jsonl", "--allow-shared-ids")
@@ -138,6 +143,11 @@ def test_the_export_of_each_system_is_imported(system, cli_stack, countersign, t
     for client_id, (secret, scope) in services.items():
         client = credentials(client_id, secret)
         assert fetch_token(cli_stack.url, client, grant_type="client_credentials", scope=scope)["scope"] == scope
+    for client_id, secret in rejected.items():
+        body = {"client_id": client_id, "client_secret": secret, "grant_type": "client_credentials", "scope": "orders:read"}
+        headers = {"content-type": "application/json"}
+        response = request("POST", f"{cli_stack.url}/oauth/token", headers, json.dumps(body).encode())
+        assert response.status == 401, (client_id, response.body)
     for client_id, (grant_types, uris) in APPLICATIONS[system].items():
         client = countersign.json("client", "show", client_id)
         assert (client["grant_types"], len(client["redirect_uris"])) == (grant_types, uris)
