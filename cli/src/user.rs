@@ -139,7 +139,7 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
         Command::Show { username } => return show::run(&deployment, json, &username).await,
         Command::Unlock { username } => unlock::run(&deployment, json, &username).await?,
         Command::Consent(command) => consent::run(&deployment, json, command).await?,
-        Command::List => list::run(&deployment, json).await?,
+        Command::List => return list::run(&deployment, json).await,
         Command::Delete { username, yes } => delete::run(&deployment, json, &username, yes).await?,
     }
     Ok(Outcome::Done)

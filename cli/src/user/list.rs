@@ -7,13 +7,14 @@ use countersign::user::User;
 use super::View;
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::output;
+use crate::{Outcome, output};
 
-pub async fn run(deployment: &Deployment, json: bool) -> Result<(), Error> {
-    let mut rows = Vec::new();
+pub async fn run(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
+    let (mut rows, mut outcome) = (Vec::new(), Outcome::Done);
     let visit = |username: String, stored: Result<Stored<User>, StoreError>| {
         let Ok(Stored { record: user, .. }) = stored else {
             output::remark(&format!("the record of user {username} is malformed; see `countersign doctor`"));
+            outcome = Outcome::NeedsAttention;
             return Ok(());
         };
         if json {
@@ -28,8 +29,9 @@ pub async fn run(deployment: &Deployment, json: bool) -> Result<(), Error> {
     };
     deployment.store.scan(visit).await?;
     match (json, rows.is_empty()) {
-        (true, _) => Ok(()),
-        (false, true) => output::line("No users. Create one with `countersign user create`."),
-        (false, false) => output::line(&output::table(&["USERNAME", "STATE", "PASSWORD", "USER_ID"], rows)),
+        (true, _) => {}
+        (false, true) => output::line("No users. Create one with `countersign user create`.")?,
+        (false, false) => output::line(&output::table(&["USERNAME", "STATE", "PASSWORD", "USER_ID"], rows))?,
     }
+    Ok(outcome)
 }

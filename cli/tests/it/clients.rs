@@ -267,6 +267,7 @@ async fn client_update_changes_only_the_given_attributes() {
 async fn a_malformed_record_does_not_hide_the_others_in_a_list() {
     let test = started().await;
     test.cloud.put("ClientsTable", &json!({"client_id": "broken", "enabled": "yes"})).unwrap();
+    test.cloud.put("UsersTable", &json!({"username": "broken", "enabled": "yes"})).unwrap();
     let line = command_line(&test);
     let listed = line.run(&["client", "list"]).await;
     listed.assert(3, "the record of client broken is malformed");
@@ -274,7 +275,9 @@ async fn a_malformed_record_does_not_hide_the_others_in_a_list() {
         assert!(listed.out.contains(id), "{listed:?}");
     }
     assert!(!listed.out.contains("\u{1b}["), "no colours without a terminal");
+    line.run(&["user", "list"]).await.assert(3, USERNAME);
     let listed = line.run(&["user", "list", "--json"]).await;
+    listed.assert(3, "the record of user broken is malformed");
     let users: Vec<Value> = listed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(users.iter().any(|user| user["username"] == USERNAME) && users.len() == TestApp::user_count(), "{users:?}");
     assert!(!listed.out.contains("$argon2"));
