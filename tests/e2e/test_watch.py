@@ -34,7 +34,7 @@ def alarms(translated, **parameters):
 BASIC = {
     "FaultAlarm": ("AWS/ApiGateway", "5xx", "Sum", 60, 2, 5, ">", 0),
     "RotationAlarm": ("AWS/Lambda", "Errors", "Sum", 300, 1, 1, ">", 0),
-    "RotationLateAlarm": ("AWS/Lambda", "Invocations", "Sum", 86400, 1, 1, "<", 1),
+    "RotationLateAlarm": ("AWS/Lambda", "Invocations", "Sum", 21600, 5, 5, "<", 1),
     "LatencyAlarm": ("AWS/ApiGateway", "IntegrationLatency", "p99", 60, 3, 5, ">", 1500),
     "CapacityAlarm": ("AWS/Lambda", "Throttles", "Sum", 60, 2, 5, ">", 0),
     "KeysAlarm": (OWN, "KeyLoadFailures", "Sum", 300, 2, 3, ">", 0),
