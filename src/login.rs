@@ -83,14 +83,6 @@ impl Candidate {
     }
 }
 
-/// A user whose password was right.
-pub struct Account {
-    /// The username.
-    pub username: Username,
-    /// The record.
-    pub user: User,
-}
-
 /// The current keys, or the error of their load.
 pub type Keys = Result<Arc<KeySet>, KeyError>;
 
@@ -103,7 +95,7 @@ pub async fn log_in<T, W: Future<Output = Result<T, Error>>>(
     app: &App,
     candidate: Candidate,
     network: Option<Network>,
-    work: impl FnOnce(Arc<Account>, Keys) -> W,
+    work: impl FnOnce(Arc<User>, Keys) -> W,
 ) -> Result<T, Error> {
     let Candidate { password, username, subject, records, began } = candidate;
     throttle::recall(app, &subject, network)?;
@@ -114,32 +106,32 @@ pub async fn log_in<T, W: Future<Output = Result<T, Error>>>(
     let attempt = throttle::begin(app, subject, network, records.attempts)?;
     let user = records.user?;
     let keys = app.keyring.current().await;
-    if let (Ok(keys), Some(username), Some(_)) = (&keys, &username, &user) {
-        tracing::Span::current().record("user", keys.log_id(username));
+    if let (Ok(keys), Some(user)) = (&keys, &user) {
+        tracing::Span::current().record("user", keys.log_id(&user.username));
     }
 
     // The password of a disabled user is not compared, so that the caller does not learn if it is correct.
     let hash = user.as_ref().filter(|user| user.enabled).and_then(|user| user.password_hash.clone());
     let guess = app.hasher.verify_password(attempt, hash.as_ref(), &password).await?;
-    let (account, hash) = match (username, user, hash) {
-        (Some(username), Some(user), Some(hash)) => (Arc::new(Account { username, user }), hash),
-        (_, user, _) => {
+    let (user, hash) = match (user, hash) {
+        (Some(user), Some(hash)) => (Arc::new(user), hash),
+        (user, _) => {
             guess.settle(async |_| ()).await?;
             return Err(wrong(user.as_ref()));
         }
     };
     let settled = guess
         .settle(|verified| {
-            let done = work(account.clone(), keys);
+            let done = work(user.clone(), keys);
             async { (done.await, verified) }
         })
         .await?;
-    let ((done, verified), risk) = settled.ok_or_else(|| wrong(Some(&account.user)))?;
-    let None = demands(&account.user, risk);
+    let ((done, verified), risk) = settled.ok_or_else(|| wrong(Some(&user)))?;
+    let None = demands(&user, risk);
     let done = done?;
     let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
     // The login does not depend on the upgrade.
-    let _ = timeout_at(upgrade_ends, upgrade_hash(app, &account.username, &hash, &verified)).await;
+    let _ = timeout_at(upgrade_ends, upgrade_hash(app, &user.username, &hash, &verified)).await;
     Ok(done)
 }
 

@@ -114,8 +114,8 @@ pub struct SessionLifetimes {
 pub struct Session {
     /// The hash of the cookie's secret.
     pub secret_hash: String,
-    /// The user that is signed in, in the RFC 8265 form of the name.
-    pub username: String,
+    /// The user that is signed in.
+    pub username: Username,
     /// The user's stable identifier.
     pub user_id: String,
     /// The user's `session_generation` when the login read the user.
@@ -138,12 +138,11 @@ pub struct Session {
 
 impl Session {
     /// Builds the session of a login with this cookie.
-    pub fn begin(cookie: &SessionCookie, user: (&Username, &User), now: u64, lifetimes: SessionLifetimes) -> Self {
-        let (username, user) = user;
+    pub fn begin(cookie: &SessionCookie, user: &User, now: u64, lifetimes: SessionLifetimes) -> Self {
         let absolute_expires_at = now.saturating_add(lifetimes.max.into());
         Self {
             secret_hash: cookie.secret_hash(),
-            username: username.as_str().to_owned(),
+            username: user.username.clone(),
             user_id: user.user_id.clone(),
             session_generation: user.session_generation,
             auth_time: now,

@@ -15,8 +15,11 @@ pub use claims::{CLAIMS, Claim, ClaimError, ClaimForm, Claims};
 /// before the restore.
 pub const STEP_AFTER_RESTORE: u64 = 1_000;
 
-/// A username in the form in which usernames are compared: `UsernameCaseMapped` of RFC 8265 section 3.3.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A username in the form in which usernames are compared: `UsernameCaseMapped` of RFC 8265 section 3.3. It is read from a
+/// record as it is stored, also if an operator wrote another form into the table; only [`parse`](Self::parse) makes new
+/// ones.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
 pub struct Username(String);
 
 impl Username {
@@ -38,8 +41,8 @@ impl Username {
 /// A user, one item of the table `users`.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct User {
-    /// The username, in its form for comparison.
-    pub username: String,
+    /// The username.
+    pub username: Username,
     /// The stable identifier that becomes `sub`; never used again for another user.
     pub user_id: String,
     /// The hash of the password. A user without a hash cannot log in with a password.

@@ -156,20 +156,16 @@ pub fn parse(username: &str) -> Result<Username, Error> {
     Username::parse(username).ok_or_else(|| Error::new(format!("the username {username:?} is not valid (RFC 8265)")))
 }
 
-/// Returns a username in its stored form.
-fn stored_form(username: &str) -> Result<String, Error> {
-    Ok(parse(username)?.as_str().to_owned())
-}
-
 /// Returns the subject of guesses at a user's password.
 fn subject(username: &str) -> Result<Subject, Error> {
-    Ok(Subject::account(&stored_form(username)?))
+    Ok(Subject::account(parse(username)?.as_str()))
 }
 
 /// Reads a user, or returns the error that it does not exist. Tries the RFC 8265 form first, then the exact name.
 async fn read(deployment: &Deployment, username: &str) -> Result<Stored<User>, Error> {
-    let form = stored_form(username)?;
-    let mut stored = deployment.store.stored(&form).await?;
+    let form = parse(username)?;
+    let form = form.as_str();
+    let mut stored = deployment.store.stored(form).await?;
     if stored.is_none() && form != username {
         stored = deployment.store.stored(username).await?;
     }

@@ -28,7 +28,6 @@ use crate::refresh_token::{Authorization, AuthorizationCode, FOREIGN, Family, Pr
 use crate::session::sid;
 use crate::store::Rotation;
 use crate::token::{AccessToken, IdToken, Login};
-use crate::user::Username;
 
 mod begin;
 
@@ -103,9 +102,8 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         found?.ok_or(reject("a code that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
     span.record("session", code.0.log_id());
-    let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
     let keys = app.keyring.current().await?;
-    span.record("user", keys.log_id(&username));
+    span.record("user", keys.log_id(&family.username));
     let authorization = family.authorization.as_deref().ok_or(reject("a login without an authorization request"))?;
 
     let presented = Presented { generation: 0, client_id: &client.client_id, at: now };

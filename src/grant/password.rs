@@ -19,12 +19,13 @@ use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::client::GrantType;
 use crate::error::Error;
-use crate::login::{Account, Candidate, Keys, PASSWORD, USERNAME, log_in};
+use crate::login::{Candidate, Keys, PASSWORD, USERNAME, log_in};
 use crate::params::{Param, Params};
 use crate::random::random_id;
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
 use crate::scope::Scope;
 use crate::token::{AccessToken, Login, TokenVersion};
+use crate::user::User;
 
 /// The parameters of the grant.
 pub const PARAMS: &[Param] = &[USERNAME, PASSWORD, SCOPE, RESOURCE];
@@ -59,7 +60,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let scope = caller.client.scope(requested.as_deref()).map_err(|error| Error::invalid_scope(error, "the client"))?;
     let resource = caller.resource(app, &resources)?;
     let access = Access { scope, is_scope_requested: requested.is_some(), resource };
-    log_in(app, candidate, network, |account, keys| begin_login(app, (caller, keys), account, access)).await
+    log_in(app, candidate, network, |user, keys| begin_login(app, (caller, keys), user, access)).await
 }
 
 /// The access that the client requests, as far as the client may have it.
@@ -74,15 +75,14 @@ struct Access {
 async fn begin_login(
     app: &App,
     (caller, keys): (&Caller, Keys),
-    account: Arc<Account>,
+    user: Arc<User>,
     access: Access,
 ) -> Result<Issued, Error> {
     let Caller { client, version, cnf, .. } = caller;
     let Access { scope, is_scope_requested, resource } = access;
-    let scope =
-        account.user.scope(scope, is_scope_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
+    let scope = user.scope(scope, is_scope_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
     let (keys, now) = (keys?, app.clock.now());
-    let login = Login { user: &account.user, at: now, family: FamilyId::generate() };
+    let login = Login { user: &user, at: now, family: FamilyId::generate() };
     tracing::Span::current().record("session", login.family.log_id());
     let expires_in = user_token_ttl(app, client, app.config.lifetimes.refresh_token_max.into());
     let issuer = &app.config.issuer;
@@ -90,7 +90,7 @@ async fn begin_login(
     let token =
         AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
     let issued = Issued::new(&token, *version, &keys.current)?;
-    let family = Family { cnf: caller.key_of_refresh_tokens(), ..new_family(app, &token, &account, *version) };
+    let family = Family { cnf: caller.key_of_refresh_tokens(), ..new_family(app, &token, &user, *version) };
     app.store.begin_refresh_family(login.family, &family).await?;
     if !client.may_use(GrantType::RefreshToken) {
         return Ok(issued);
@@ -100,14 +100,14 @@ async fn begin_login(
 }
 
 /// Builds the family of a login that begins with this access token.
-fn new_family(app: &App, token: &AccessToken<'_>, account: &Account, version: TokenVersion) -> Family {
+fn new_family(app: &App, token: &AccessToken<'_>, user: &User, version: TokenVersion) -> Family {
     let now = token.issued_at;
     let absolute_expires_at = now.saturating_add(u64::from(app.config.lifetimes.refresh_token_max));
     Family {
         client_id: token.client.client_id.clone(),
-        username: account.username.as_str().to_owned(),
-        user_id: account.user.user_id.clone(),
-        session_generation: Some(account.user.session_generation),
+        username: user.username.clone(),
+        user_id: user.user_id.clone(),
+        session_generation: Some(user.session_generation),
         scopes: token.scope.clone(),
         version: version.number(),
         auth_time: now,

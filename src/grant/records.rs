@@ -5,7 +5,7 @@ use crate::consent::Consent;
 use crate::refresh_token::{Family, FamilyId, Records};
 use crate::session::Session;
 use crate::store::{Store, StoreError};
-use crate::user::{User, Username};
+use crate::user::User;
 
 /// The family of a login, and its other records. A failed read of them counts only if they decide.
 pub struct StoredLogin {
@@ -53,16 +53,14 @@ impl LoginRecords {
     /// # Errors
     /// [`StoreError`]
     pub async fn read(store: &Store, family: Option<&Family>, at: u64) -> Result<Self, StoreError> {
-        let family = family.filter(|family| family.end(at).is_none());
-        let Some((family, username)) = family.and_then(|family| Some((family, Username::parse(&family.username)?)))
-        else {
+        let Some(family) = family.filter(|family| family.end(at).is_none()) else {
             return Ok(Self::default());
         };
         let Some(authorization) = &family.authorization else {
-            return Ok(Self { user: store.user(&username).await?, consent: None, session: None });
+            return Ok(Self { user: store.user(&family.username).await?, consent: None, session: None });
         };
         let (user, mut owner, session) = tokio::try_join!(
-            store.user(&username),
+            store.user(&family.username),
             store.owner(&family.user_id),
             store.session(&authorization.session)
         )?;

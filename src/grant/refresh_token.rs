@@ -30,7 +30,6 @@ use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Prese
 use crate::session::sid;
 use crate::store::{ConsentKey, Rotation};
 use crate::token::{AccessToken, IdToken, Login};
-use crate::user::Username;
 
 /// `refresh_token` (RFC 6749 section 6). A malformed one is rejected later, like one that we did not make.
 const REFRESH_TOKEN: Param = Param::new("refresh_token", 1024, Grammar::Text);
@@ -102,9 +101,8 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
         found?.ok_or(reject("a refresh token that we did not make, or whose family does not exist"))?;
     let span = tracing::Span::current();
     span.record("session", used.family.log_id());
-    let username = Username::parse(&family.username).ok_or(reject("a username that no account can have"))?;
     let keys = app.keyring.current().await?;
-    span.record("user", keys.log_id(&username));
+    span.record("user", keys.log_id(&family.username));
 
     check_key(&family, caller)?;
     let presented = Presented { generation: used.generation, client_id: &client.client_id, at: now };

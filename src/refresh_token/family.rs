@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Authorization;
 use crate::confirmation::Confirmation;
 use crate::scope::Scope;
+use crate::user::Username;
 
 /// The reason of [`Standing::Undecided`], for the log.
 pub const CLOCK_IS_BEHIND: &str = "the clock is behind the last use of the refresh token";
@@ -17,8 +18,8 @@ pub const FOREIGN: &str = "the refresh token was issued to another client";
 pub struct Family {
     /// The client that the login was issued to.
     pub client_id: String,
-    /// The user that logged in, in the RFC 8265 form of the name.
-    pub username: String,
+    /// The user that logged in.
+    pub username: Username,
     /// The user's stable identifier. The username may later belong to another user.
     pub user_id: String,
     /// The user's `session_generation` when the login read the user. Absent in families of builds before it existed.

@@ -8,11 +8,14 @@ use crate::password_hash::Hash;
 use crate::user::{User, Username};
 
 impl Store {
-    /// Reads a user.
+    /// Reads a user. An empty username in a malformed record is not the name of a user: DynamoDB rejects an empty key.
     ///
     /// # Errors
     /// [`StoreError`]
     pub async fn user(&self, username: &Username) -> Result<Option<User>, StoreError> {
+        if username.as_str().is_empty() {
+            return Ok(None);
+        }
         self.get(&self.users, username.as_str()).await
     }
 

@@ -5,7 +5,7 @@ use countersign::consent::Consent;
 use countersign::refresh_token::{Authorization, CLOCK_IS_BEHIND, Family, LostRotation, Presented, Records, Standing};
 use countersign::scope::Scope;
 use countersign::session::Session;
-use countersign::user::User;
+use countersign::user::{User, Username};
 use serde_json::{Value, json};
 
 const CLIENT: &str = "client";
@@ -17,7 +17,7 @@ const ROTATED_AT: u64 = 1_000;
 fn family() -> Family {
     Family {
         client_id: CLIENT.to_owned(),
-        username: "user".to_owned(),
+        username: Username::parse("user").unwrap(),
         user_id: "1".to_owned(),
         session_generation: Some(0),
         scopes: Scope::parse("a").unwrap(),

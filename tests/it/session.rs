@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign::session::{Session, SessionCookie, SessionLifetimes, sid};
-use countersign::user::{User, Username};
+use countersign::user::User;
 use serde_json::json;
 
 use testing::NOW;
@@ -16,7 +16,7 @@ fn user() -> User {
 }
 
 fn begin(cookie: &SessionCookie) -> Session {
-    Session::begin(cookie, (&Username::parse("john").unwrap(), &user()), NOW, LIFETIMES)
+    Session::begin(cookie, &user(), NOW, LIFETIMES)
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_item_stays_until_its_families_have_ended() {
     assert_eq!(session.absolute_expires_at, NOW + 43_200);
     assert_eq!(session.expires_at, NOW + 43_200 + 7_776_000);
     let short = SessionLifetimes { idle: 100, max: 50, family: 0 };
-    let session = Session::begin(&SessionCookie::generate(), (&Username::parse("john").unwrap(), &user()), NOW, short);
+    let session = Session::begin(&SessionCookie::generate(), &user(), NOW, short);
     assert_eq!((session.idle_expires_at, session.absolute_expires_at), (NOW + 50, NOW + 50));
 }
 

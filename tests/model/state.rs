@@ -1,7 +1,10 @@
 //! The state of the model. It is small, because the checker keeps millions of states.
 
+use std::sync::LazyLock;
+
 use countersign::refresh_token::{Family, LostRotation, Presented, Standing};
 use countersign::scope::Scope;
+use countersign::user::Username;
 
 use crate::World;
 use crate::design::Design;
@@ -19,6 +22,8 @@ pub const LONG: u8 = 11;
 pub const STEP: i8 = 22;
 pub const CLIENT: &str = "app";
 const NEVER: u64 = 1_000_000;
+
+static USERNAME: LazyLock<Username> = LazyLock::new(|| Username::parse("user").unwrap());
 
 /// The attributes of a stored family that change, or that differ between runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +43,7 @@ impl Stored {
     pub fn family(self) -> Family {
         Family {
             client_id: CLIENT.to_owned(),
-            username: String::new(),
+            username: USERNAME.clone(),
             user_id: String::new(),
             session_generation: Some(self.session.into()),
             scopes: Scope::parse("s").unwrap(),

@@ -51,7 +51,7 @@ impl Import for ImportedUser {
             return Err("the user_id is empty or has control characters".to_owned());
         }
         let user = User {
-            username: username.as_str().to_owned(),
+            username,
             user_id: line.user_id.unwrap_or_else(random_id),
             password_hash: line.password_hash.as_deref().map_or(Ok(None), password_hash)?,
             scopes: line.scopes.map_or(Ok(None), limit)?,
@@ -68,7 +68,7 @@ impl Import for ImportedUser {
     }
 
     fn key(&self) -> &str {
-        &self.user.username
+        self.user.username.as_str()
     }
 
     fn user_id(&self) -> Option<&str> {

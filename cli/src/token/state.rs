@@ -172,7 +172,7 @@ impl Login {
     fn new(session: String, family: &Family) -> Self {
         Self {
             session,
-            username: family.username.clone(),
+            username: family.username.as_str().to_owned(),
             generation: family.generation,
             revoked: family.revoked,
             expires_at: family.expires_at,

@@ -32,7 +32,7 @@ pub async fn run(deployment: &Deployment, json: bool, command: Command) -> Resul
     let Command::Remove { username, client_id, yes } = command;
     let user = read(deployment, &username).await?.record;
     let owner = deployment.store.owner(&user.user_id).await?;
-    let username = user.username;
+    let username = user.username.as_str();
     let Some(consent) = owner.consent(&client_id) else {
         return Err(Error::new(format!(
             "user {username} has no consent for the client {client_id}; see `countersign user show {username}`"

@@ -10,7 +10,7 @@ use countersign::store::{Created, StoreError};
 use countersign::user::{Claims, User};
 use serde_json::{Map, Value};
 
-use super::{owners, password, print, stored_form};
+use super::{owners, parse, password, print};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::input;
@@ -37,14 +37,14 @@ pub struct Options {
 }
 
 pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Result<(), Error> {
-    let username = stored_form(&options.username)?;
+    let username = parse(&options.username)?;
     let scopes = allowed(options.scopes.into_iter().collect())?;
     if options.user_id.as_ref().is_some_and(|id| id.is_empty() || id.contains(char::is_control)) {
         return Err(Error::new("the user_id is empty or has control characters; choose another id"));
     }
     // Checked before the password is entered.
-    if deployment.store.stored::<User>(&username).await?.is_some() {
-        return Err(exists(&username));
+    if deployment.store.stored::<User>(username.as_str()).await?.is_some() {
+        return Err(exists(username.as_str()));
     }
     if let Some(user_id) = &options.user_id {
         check_id(deployment, user_id).await?;
@@ -53,7 +53,7 @@ pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Resul
     let password_hash = if options.no_password {
         None
     } else {
-        let password = password::read_new(deployment, &username, options.accept_weak_password).await?;
+        let password = password::read_new(deployment, username.as_str(), options.accept_weak_password).await?;
         Some(deployment.hasher()?.hash(&password)?)
     };
     let user = User {
@@ -68,7 +68,7 @@ pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Resul
     };
     match deployment.store.create(&user).await? {
         Created::New | Created::Same => print(json, &user),
-        Created::Taken(_) => Err(exists(&user.username)),
+        Created::Taken(_) => Err(exists(user.username.as_str())),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{input, output};
 pub async fn run(deployment: &Deployment, json: bool, username: &str, yes: bool) -> Result<(), Error> {
     // A malformed record can be deleted, too.
     let username = match read(deployment, username).await {
-        Ok(stored) => stored.record.username,
+        Ok(stored) => stored.record.username.as_str().to_owned(),
         Err(_) if deployment.store.stored::<User>(username).await.is_err() => username.to_owned(),
         Err(error) => return Err(error),
     };

@@ -19,7 +19,7 @@ const CONCURRENT_WRITES: usize = 64;
 /// Adds `step` to the session generation of a user, and prints the user.
 pub async fn one(deployment: &Deployment, json: bool, username: &str, step: u64) -> Result<(), Error> {
     let mut user = read(deployment, username).await?.record;
-    if !deployment.store.end_sessions(&user.username, step).await? {
+    if !deployment.store.end_sessions(user.username.as_str(), step).await? {
         return Err(Error::new(format!("user {username} was deleted simultaneously")));
     }
     user.end_sessions(step);

@@ -33,7 +33,7 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
         claims.set(name, parse(name, value)).map_err(|error| Error::new(error.to_string()))?;
     }
     if let Some(absent) = options.unset.iter().find(|name| !claims.remove(name)) {
-        let username = &stored.record.username;
+        let username = stored.record.username.as_str();
         return Err(Error::new(format!("{username} has no claim {absent:?}; see `countersign user show {username}`")));
     }
     deployment.announce().await?;

@@ -58,7 +58,7 @@ pub async fn run(deployment: &Deployment, json: bool, username: &str) -> Result<
     let now = Clock::System.now();
     let unlock = format!("delete it with `countersign user unlock {username}`");
     let attempts =
-        shown("failed guesses", &unlock, deployment.store.attempts(subject(&user.username)?.item_id()).await);
+        shown("failed guesses", &unlock, deployment.store.attempts(subject(user.username.as_str())?.item_id()).await);
     let consents = shown("consents", "fix it in the table", deployment.store.owner(&user.user_id).await);
     let is_complete = attempts.is_some() && consents.is_some();
     let attempts = attempts.map(|attempts| AttemptsView::new(&attempts, deployment.config.throttle, now));

@@ -9,9 +9,10 @@ use crate::error::Error;
 use crate::output;
 
 pub async fn run(deployment: &Deployment, json: bool, username: &str) -> Result<(), Error> {
-    let username = read(deployment, username).await?.record.username;
+    let user = read(deployment, username).await?.record;
+    let username = user.username.as_str();
     deployment.announce().await?;
-    let deleted = deployment.store.delete_attempts(subject(&username)?.item_id()).await?;
+    let deleted = deployment.store.delete_attempts(subject(username)?.item_id()).await?;
     output::result(json, &json!({"unlocked": username, "deleted": deleted}), || {
         if deleted {
             format!("unlocked user {username}: deleted its failures and its known networks")

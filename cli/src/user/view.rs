@@ -29,7 +29,7 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     pub fn new(user: &'a User) -> Self {
         Self {
-            username: &user.username,
+            username: user.username.as_str(),
             user_id: &user.user_id,
             enabled: user.enabled,
             password_scheme: user.password_hash.as_ref().map(Hash::scheme),

@@ -41,7 +41,7 @@ async fn show(visit: &Visit, visitor: &Visitor, invalid_until: Option<&str>) -> 
     let apps = apps.map(|(client_id, consent)| app_line(visit, &texts, (client_id, consent)));
     let page = Account {
         view: &visit.view,
-        user: Outside(&visitor.session.username),
+        user: Outside(visitor.session.username.as_str()),
         confirm: &keys.account_keys.value(visitor.cookie.id(), ""),
         apps: apps.collect(),
         invalid_until,
@@ -146,7 +146,7 @@ pub(super) async fn sign_out_everywhere(visit: Visit, received: BufferedRequest)
     let Some(visitor) = proven(&visit, &mut form).await? else {
         return Ok(to_account(&visit));
     };
-    visit.app.store.end_sessions(&visitor.session.username, 1).await?;
+    visit.app.store.end_sessions(visitor.session.username.as_str(), 1).await?;
     let response = redirect(&logout::location(&visit, ""));
     Ok(done((AppendHeaders(cookies::clear()), response).into_response()))
 }

@@ -40,7 +40,7 @@ pub(super) async fn show(
         view: &visit.view,
         client: requested.shown_name(),
         returns_to: request.return_address.redirect_uri.target(),
-        user: Outside(&visitor.session.username),
+        user: Outside(visitor.session.username.as_str()),
         query: &query,
         other_account_query: other_account_query.as_deref(),
         scopes: scope_lines(&visit.view, &texts, scope, |token| consent.is_some_and(|consent| !consent.has(token))),

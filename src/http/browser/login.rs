@@ -15,10 +15,11 @@ use crate::client::GrantType;
 use crate::error::{Code, Error};
 use crate::http::decision::Decision;
 use crate::http::request::body::BufferedRequest;
-use crate::login::{Account, Candidate, PASSWORD, USERNAME, log_in, no_such_account};
+use crate::login::{Candidate, PASSWORD, USERNAME, log_in, no_such_account};
 use crate::params::{Defined, Param, Params};
 use crate::session::{Session, SessionCookie};
 use crate::store::StoreError;
+use crate::user::User;
 
 const TYPED_USERNAME: Param = Param::unlimited(USERNAME.name());
 const TYPED_PASSWORD: Param = Param::unlimited(PASSWORD.name());
@@ -94,15 +95,15 @@ async fn decide(
         return rejected(LoginError::Credentials, no_such_account());
     };
     let presented = presented?;
-    let work = |account, _| begin(visit, requested, account, presented.as_ref());
+    let work = |user, _| begin(visit, requested, user, presented.as_ref());
     match log_in(&visit.app, candidate, visit.network, work).await {
         Ok(begun) => {
-            let Some((account, cookie)) = begun else {
+            let Some((user, cookie)) = begun else {
                 let error =
                     Error::invalid_grant("The client expects another user.", "not the user of the id_token_hint");
                 return rejected(LoginError::OtherAccount, error);
             };
-            let cookie = finish(visit, &account, (presented, cookie)).await?;
+            let cookie = finish(visit, &user, (presented, cookie)).await?;
             let response = requested.map_or_else(|| to_account(visit), |requested| after_login(visit, requested));
             Ok((AppendHeaders(cookies::set(&cookie)), response).into_response())
         }
@@ -115,47 +116,47 @@ async fn decide(
 }
 
 /// A user whose password was right, and the cookie of the new session. `None` if a session of the same user is renewed.
-type Begun = (Arc<Account>, Option<SessionCookie>);
+type Begun = (Arc<User>, Option<SessionCookie>);
 
 /// Stores the new session of a login, concurrently with the count of the guess. Changes no session that exists, because the
 /// guess may not count. Returns `None` if the client expects another user.
 async fn begin(
     visit: &Visit,
     requested: Option<&Requested>,
-    account: Arc<Account>,
+    user: Arc<User>,
     presented: Option<&Presented>,
 ) -> Result<Option<Begun>, Error> {
-    if !requested.is_none_or(|requested| requested.expects(&account.user)) {
+    if !requested.is_none_or(|requested| requested.expects(&user)) {
         return Ok(None);
     }
-    if presented.is_some_and(|presented| presented.session.is_for(&account.user)) {
-        return Ok(Some((account, None)));
+    if presented.is_some_and(|presented| presented.session.is_for(&user)) {
+        return Ok(Some((user, None)));
     }
-    let cookie = new_session(visit, &account).await?;
-    Ok(Some((account, Some(cookie))))
+    let cookie = new_session(visit, &user).await?;
+    Ok(Some((user, Some(cookie))))
 }
 
-async fn new_session(visit: &Visit, account: &Account) -> Result<SessionCookie, StoreError> {
+async fn new_session(visit: &Visit, user: &User) -> Result<SessionCookie, StoreError> {
     let cookie = SessionCookie::generate();
-    visit.app.store.begin_session(&cookie.id().key(), &session(visit, account, &cookie)).await?;
+    visit.app.store.begin_session(&cookie.id().key(), &session(visit, user, &cookie)).await?;
     Ok(cookie)
 }
 
-fn session(visit: &Visit, account: &Account, cookie: &SessionCookie) -> Session {
-    Session::begin(cookie, (&account.username, &account.user), visit.app.clock.now(), visit.lifetimes)
+fn session(visit: &Visit, user: &User, cookie: &SessionCookie) -> Session {
+    Session::begin(cookie, user, visit.app.clock.now(), visit.lifetimes)
 }
 
 /// Changes the session of the request's cookie after the guess was counted: renews that of the same user, or ends that of
 /// another one. Returns the cookie of the login.
 async fn finish(
     visit: &Visit,
-    account: &Account,
+    user: &User,
     (presented, begun): (Option<Presented>, Option<SessionCookie>),
 ) -> Result<SessionCookie, StoreError> {
     let Some(Presented { cookie: old, session: read }) = presented else {
         return match begun {
             Some(cookie) => Ok(cookie),
-            None => new_session(visit, account).await,
+            None => new_session(visit, user).await,
         };
     };
     let (store, key) = (&visit.app.store, old.id().key());
@@ -164,10 +165,10 @@ async fn finish(
         return Ok(cookie);
     }
     let cookie = SessionCookie::for_session(old.id());
-    if store.renew_session(&key, &read, &session(visit, account, &cookie)).await? {
+    if store.renew_session(&key, &read, &session(visit, user, &cookie)).await? {
         return Ok(cookie);
     }
-    new_session(visit, account).await
+    new_session(visit, user).await
 }
 
 /// Returns the redirect to the request without what the login has satisfied.

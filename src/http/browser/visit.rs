@@ -17,7 +17,7 @@ use crate::http::request::addresses::addresses;
 use crate::http::request::body::BufferedRequest;
 use crate::session::{Session, SessionCookie, SessionLifetimes};
 use crate::throttle::Network;
-use crate::user::{User, Username};
+use crate::user::User;
 
 /// A request of a browser.
 pub(super) struct Visit {
@@ -102,16 +102,13 @@ impl Visit {
         let Some(Presented { cookie, session }) = current else {
             return Ok(None);
         };
-        let Some(username) = Username::parse(&session.username) else {
-            return Ok(None);
-        };
         let store = &self.app.store;
-        let (user, owner) = tokio::try_join!(store.user(&username), store.owner(&session.user_id))?;
+        let (user, owner) = tokio::try_join!(store.user(&session.username), store.owner(&session.user_id))?;
         let Some(user) = user.filter(|user| session.is_signed_in(&cookie, user, self.now)) else {
             return Ok(None);
         };
         if let Ok(keys) = self.app.keyring.current().await {
-            tracing::Span::current().record("user", keys.log_id(&username));
+            tracing::Span::current().record("user", keys.log_id(&session.username));
         }
         Ok(Some(Visitor { cookie, session, user, owner }))
     }

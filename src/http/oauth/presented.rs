@@ -10,7 +10,6 @@ use crate::params::{Grammar, Param};
 use crate::refresh_token::Family;
 use crate::store::StoreError;
 use crate::token::presented::PresentedToken;
-use crate::user::Username;
 
 /// `token` (RFC 7009 section 2.1, RFC 7662 section 2.1). Any text, because a text that is not a token has no effect.
 pub(super) const TOKEN: Param = Param::unlimited("token");
@@ -74,8 +73,8 @@ impl Presented {
         if let Some(family) = self.token.family() {
             span.record("session", family.log_id());
         }
-        if let Some(username) = family.and_then(|family| Username::parse(&family.username)) {
-            span.record("user", self.keys.log_id(&username));
+        if let Some(family) = family {
+            span.record("user", self.keys.log_id(&family.username));
         }
     }
 }

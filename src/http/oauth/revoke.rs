@@ -115,7 +115,7 @@ async fn revoke(
         let evidence = Evidence { token, family, records: records.with(Some(client)), revoked: None };
         // The login of the token ends with the others, so there is no second write that could fail.
         if let (Some(user), Ok(_)) = (evidence.records.user, active(evidence, &app.config.issuer, now)) {
-            app.store.end_sessions(&user.username, 1).await?;
+            app.store.end_sessions(user.username.as_str(), 1).await?;
             return Ok(None);
         }
     }

@@ -56,11 +56,10 @@ impl TestApp {
     /// Signs the user [`USERNAME`] in and stores the consent for the client of [`CODE_CLIENT`].
     pub async fn sign_in(&self, scope: &str, period: Period) -> BrowserLogin {
         let (store, now) = (&self.app.store, self.now());
-        let username = Username::parse(USERNAME).unwrap();
-        let user = store.user(&username).await.unwrap().unwrap();
+        let user = store.user(&Username::parse(USERNAME).unwrap()).await.unwrap().unwrap();
         let cookie = SessionCookie::generate();
         let lifetimes = SessionLifetimes { idle: 3_600, max: 43_200, family: 7_776_000 };
-        let session = Session::begin(&cookie, (&username, &user), now, lifetimes);
+        let session = Session::begin(&cookie, &user, now, lifetimes);
         store.begin_session(&cookie.id().key(), &session).await.unwrap();
         let key = ConsentKey { user_id: &user.user_id, client_id: CODE_CLIENT.0 };
         let owner = store.owner(key.user_id).await.unwrap();

@@ -45,6 +45,19 @@ async fn s_814_each_login_has_a_new_secret_and_nothing_of_the_request() {
 }
 
 #[tokio::test]
+async fn a_session_without_a_username_is_not_signed_in() {
+    let mut browser = Browser::start().await;
+    browser.sign_in(JOHN).await;
+    let mut session =
+        browser.test.items("GrantsTable").into_iter().find(|item| item.get("secret_hash").is_some()).unwrap();
+    for (username, is_user) in [(JOHN, true), ("two words", false), ("", false)] {
+        session["username"]["S"] = json!(username);
+        browser.test.restore_item("GrantsTable", &session);
+        assert_eq!(is_signed_in(&mut browser).await, is_user, "{username:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_login_by_another_user_ends_the_session_of_the_cookie() {
     let mut browser = Browser::start().await;
     browser.sign_in(JOHN).await;

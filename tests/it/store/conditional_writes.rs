@@ -7,6 +7,7 @@ use countersign::confirmation::Confirmation;
 use countersign::refresh_token::{Family, FamilyId, Presented, RefreshToken, Standing};
 use countersign::scope::Scope;
 use countersign::store::Rotation;
+use countersign::user::Username;
 
 use testing::{NOW, TestApp};
 
@@ -18,7 +19,7 @@ const USED: u32 = 2;
 fn families() -> Vec<Family> {
     let mut families = vec![Family {
         client_id: CLIENT.to_owned(),
-        username: "john".to_owned(),
+        username: Username::parse("john").unwrap(),
         user_id: "7".to_owned(),
         session_generation: Some(3),
         scopes: Scope::parse("a").unwrap(),

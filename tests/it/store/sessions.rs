@@ -2,7 +2,7 @@
 
 use countersign::session::{Session, SessionCookie, SessionLifetimes};
 use countersign::store::StoreError;
-use countersign::user::{User, Username};
+use countersign::user::User;
 use serde_json::json;
 
 use testing::{NOW, TestApp};
@@ -11,7 +11,7 @@ const LIFETIMES: SessionLifetimes = SessionLifetimes { idle: 3_600, max: 43_200,
 
 fn begin(cookie: &SessionCookie, now: u64) -> Session {
     let user: User = serde_json::from_value(json!({"username": "john", "user_id": "7", "enabled": true})).unwrap();
-    Session::begin(cookie, (&Username::parse("john").unwrap(), &user), now, LIFETIMES)
+    Session::begin(cookie, &user, now, LIFETIMES)
 }
 
 #[tokio::test]

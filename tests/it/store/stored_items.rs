@@ -5,7 +5,7 @@ use countersign::confirmation::Confirmation;
 use countersign::refresh_token::{Authorization, Family, FamilyId};
 use countersign::scope::{AllowedScopes, Scope};
 use countersign::store::{Created, Record, StoreError};
-use countersign::user::User;
+use countersign::user::{User, Username};
 use serde_json::{Value, json};
 
 use testing::TestApp;
@@ -134,7 +134,7 @@ async fn a_family_is_stored_under_its_id() {
     let id = FamilyId::generate();
     let mut family = Family {
         client_id: "c".to_owned(),
-        username: "u".to_owned(),
+        username: Username::parse("u").unwrap(),
         user_id: "1".to_owned(),
         session_generation: Some(0),
         scopes: Scope::parse("b a").unwrap(),
