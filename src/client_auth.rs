@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::client::{Client, MAX_ACTIVE_SECRETS};
 use crate::error::Error;
 use crate::params::{Grammar, Param};
+use crate::store::StoreError;
 
 pub mod assertion;
 pub mod certificate;
@@ -119,9 +120,8 @@ async fn find(app: &App, client_id: &str) -> Result<Option<Client>, Error> {
     let client = app.store.client(client_id).await?;
     let has_too_many = |client: &Client| client.active_secrets(app.clock.now()).count() > MAX_ACTIVE_SECRETS;
     if client.as_ref().is_some_and(has_too_many) {
-        return Err(Error::server_error(
-            "a record of table clients is malformed: secrets, of which more than two are active",
-        ));
+        let problem = "secrets, of which more than two are active".to_owned();
+        return Err(StoreError::Malformed { table: "clients", problem }.into());
     }
     Ok(client)
 }

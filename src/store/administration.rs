@@ -23,7 +23,7 @@ pub trait Record: Serialize + DeserializeOwned + Send {
     /// Checks the rules between the attributes of the record.
     ///
     /// # Errors
-    /// The name of an attribute that does not fit the others.
+    /// The attribute that does not fit the others, and what to do.
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
@@ -35,7 +35,7 @@ pub trait Record: Serialize + DeserializeOwned + Send {
 /// [`StoreError::Malformed`]
 pub(super) fn decode<R: Record>(table: &Table, item: Item) -> Result<R, StoreError> {
     let record: R = table.decode(item)?;
-    record.check().map_err(|attribute| table.malformed(attribute))?;
+    record.check().map_err(|problem| table.malformed(problem))?;
     Ok(record)
 }
 

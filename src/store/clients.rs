@@ -26,6 +26,6 @@ impl Record for Client {
     }
 
     fn check(&self) -> Result<(), String> {
-        Self::check(self).map_err(|error| error.attribute)
+        Self::check(self).map_err(|error| format!("{}: {error}", error.attribute))
     }
 }

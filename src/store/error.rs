@@ -33,8 +33,8 @@ pub enum StoreError {
     Malformed {
         /// The table of the record.
         table: &'static str,
-        /// The attribute that is not valid.
-        attribute: String,
+        /// The attribute that is not valid. A rule between attributes adds what to do.
+        problem: String,
     },
 }
 
@@ -84,8 +84,8 @@ impl fmt::Display for StoreError {
             Self::Throttled { cause } => write!(formatter, "DynamoDB throttled the request: {cause}"),
             Self::Conflict { cause } => write!(formatter, "a conflict in DynamoDB: {cause}"),
             Self::Rejected { cause } => write!(formatter, "DynamoDB rejected the request: {cause}"),
-            Self::Malformed { table, attribute } => {
-                write!(formatter, "a record of table {table} is malformed: {attribute}")
+            Self::Malformed { table, problem } => {
+                write!(formatter, "a record of table {table} is malformed: {problem}")
             }
         }
     }

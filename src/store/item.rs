@@ -57,8 +57,8 @@ impl Table {
         })
     }
 
-    pub(super) fn malformed(&self, attribute: String) -> StoreError {
-        StoreError::Malformed { table: self.label, attribute }
+    pub(super) fn malformed(&self, problem: String) -> StoreError {
+        StoreError::Malformed { table: self.label, problem }
     }
 }
 

@@ -36,7 +36,7 @@ impl Tally {
 /// Returns the problem of a malformed record.
 pub fn malformed(error: &StoreError, fix: &'static str) -> Problem {
     let description = match error {
-        StoreError::Malformed { attribute, .. } => format!("malformed ({attribute})"),
+        StoreError::Malformed { problem, .. } => format!("malformed ({problem})"),
         other => other.to_string(),
     };
     (Level::Error, description, fix)

@@ -35,8 +35,8 @@ impl Failed {
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Malformed { attribute, .. } => {
-                Self::Rejected(format!("the stored record is malformed: {attribute}"))
+            StoreError::Malformed { problem, .. } => {
+                Self::Rejected(format!("the stored record is malformed: {problem}"))
             }
             // Another attempt would fail as well. The other lines are not affected.
             StoreError::Rejected { cause } if cause.contains("ValidationException") => Self::Rejected(

@@ -140,6 +140,16 @@ async fn keys_that_are_invalid_unpublished_or_late_are_found() {
 }
 
 #[tokio::test]
+async fn a_client_whose_attributes_do_not_fit_each_other_is_found_with_what_to_do() {
+    let test = started().await;
+    let item = json!({"client_id": "spa", "enabled": true, "refresh_token_cookie": true});
+    test.cloud.put("ClientsTable", &item).unwrap();
+    let ran = doctor(&command_line(&test), "http://127.0.0.1:9", &[]).await;
+    let rule = "refresh_token_cookie is for public clients; add token_endpoint_auth_method none";
+    assert_found(&ran, "clients", "error", &format!("spa: malformed (refresh_token_cookie: {rule})"));
+}
+
+#[tokio::test]
 async fn problems_of_tables_and_records_are_found() {
     let test = started().await;
     let url = test.serve().await;

@@ -213,16 +213,24 @@ async fn a_public_client_rotates_its_refresh_tokens_in_the_body() {
 async fn s_709_a_record_that_mixes_public_and_confidential_clients_is_malformed() {
     let test = started().await;
     let secrets = json!([{"hash": countersign::password_hash::hash_client_secret("secret")}]);
-    for (what, changes) in [
-        ("none with secrets", json!({"client_id": "x", "secrets": secrets})),
-        ("a cookie without none", json!({"client_id": "x", "token_endpoint_auth_method": null})),
-        ("a cookie with secrets", json!({"client_id": "x", "token_endpoint_auth_method": null, "secrets": secrets})),
-        ("a cookie without origins", json!({"client_id": "x", "allowed_origins": null})),
-        ("an id that is no cookie name", json!({"client_id": "a b"})),
-        ("an id with a semicolon", json!({"client_id": "a;b"})),
-        ("an id of 65 characters", json!({"client_id": "a".repeat(65)})),
-        ("another method", json!({"client_id": "x", "token_endpoint_auth_method": "tls_client_auth"})),
-        ("another type", json!({"client_id": "x", "refresh_token_cookie": "true"})),
+    let not_public = "refresh_token_cookie: refresh_token_cookie is for public clients; add ";
+    let not_a_name = "refresh_token_cookie: the name of the cookie contains the client id; use ";
+    for (problem, changes) in [
+        ("secrets: a public client ", json!({"client_id": "x", "secrets": secrets})),
+        (not_public, json!({"client_id": "x", "token_endpoint_auth_method": null})),
+        (not_public, json!({"client_id": "x", "token_endpoint_auth_method": null, "secrets": secrets})),
+        (
+            "refresh_token_cookie: refresh_token_cookie needs the origins of the application in allowed_origins; add ",
+            json!({"client_id": "x", "allowed_origins": null}),
+        ),
+        (not_a_name, json!({"client_id": "a b"})),
+        (not_a_name, json!({"client_id": "a;b"})),
+        (not_a_name, json!({"client_id": "a".repeat(65)})),
+        (
+            "token_endpoint_auth_method: tls_client_auth needs ",
+            json!({"client_id": "x", "token_endpoint_auth_method": "tls_client_auth"}),
+        ),
+        ("refresh_token_cookie", json!({"client_id": "x", "refresh_token_cookie": "true"})),
     ] {
         test.put_browser_app_with(&changes);
         let log = LogLines::collect();
@@ -230,8 +238,9 @@ async fn s_709_a_record_that_mixes_public_and_confidential_clients_is_malformed(
         let request = form(&[("grant_type", "refresh_token"), ("client_id", id)]).header("origin", BROWSER_ORIGIN);
         let response = test.send(request.post()).await;
         response.assert_error(500, "server_error");
-        assert_eq!(response.cookie(), None, "{what}");
-        assert!(log.lines()[0]["reason"].as_str().unwrap().contains("clients"), "{what}: {:?}", log.lines());
+        assert_eq!(response.cookie(), None, "{problem}");
+        let reason = log.lines()[0]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.starts_with(&format!("a record of table clients is malformed: {problem}")), "{reason}");
     }
     test.put_browser_app_with(&json!({"client_id": "a".repeat(64)}));
     let id = "a".repeat(64);

@@ -52,6 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "jwt",
             "params",
             "password_hash",
+            "store",
             "throttle",
         ],
     ),

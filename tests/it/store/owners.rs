@@ -168,7 +168,7 @@ async fn s_709_a_malformed_consent_is_an_error_with_its_attribute() {
         let read = test.app.store.owner("7").await;
         let path = format!("c#crm.{attribute}");
         let is_reported =
-            matches!(&read, Err(StoreError::Malformed { table: "grants", attribute }) if *attribute == path);
+            matches!(&read, Err(StoreError::Malformed { table: "grants", problem }) if *problem == path);
         assert!(is_reported, "{read:?}");
     }
 }

@@ -88,7 +88,7 @@ async fn s_709_a_malformed_session_is_an_error_with_its_attribute() {
         test.cloud.put("GrantsTable", &item).unwrap();
         let read = test.app.store.session(&key).await;
         let is_reported =
-            matches!(&read, Err(StoreError::Malformed { table: "grants", attribute: a }) if a == attribute);
+            matches!(&read, Err(StoreError::Malformed { table: "grants", problem }) if problem == attribute);
         assert!(is_reported, "{read:?}");
     }
 }

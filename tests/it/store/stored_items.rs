@@ -121,7 +121,7 @@ async fn a_user_with_an_empty_set_of_scopes_is_not_stored() {
     assert_eq!(none.scopes, Some(AllowedScopes::default()));
     let created = test.app.store.create(&none).await;
     assert!(
-        matches!(&created, Err(StoreError::Malformed { table: "users", attribute }) if attribute == "scopes"),
+        matches!(&created, Err(StoreError::Malformed { table: "users", problem }) if problem == "scopes"),
         "{:?}",
         created.err()
     );
