@@ -15,11 +15,11 @@ mod rotation;
 mod tables;
 mod throttle;
 
-pub use connection::{connection, connection_from_variables};
+pub use connection::connection;
 pub use keys::KeySettings;
 pub use lifetimes::Lifetimes;
 pub use pages::{Color, Pages};
-pub use roots::{roots, roots_from_variables};
+pub use roots::roots;
 pub use rotation::RotationConfig;
 pub use tables::Tables;
 
@@ -66,15 +66,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads the environment variables of the process.
-    ///
-    /// # Errors
-    /// The first variable that is missing or not valid.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_variables(environment)
-    }
-
-    /// Reads the settings from a lookup by name. An empty value counts as missing.
+    /// Reads the settings from a lookup by name: [`environment`] in a process. An empty value counts as missing.
     ///
     /// # Errors
     /// The first variable that is missing or not valid.
@@ -139,9 +131,9 @@ fn mtls_domain(variables: &Variables<'_>) -> Result<Option<String>, ConfigError>
     }
 }
 
-/// Returns an environment variable of the process.
+/// Returns an environment variable of the process. The functions that read settings take this lookup.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn environment(variable: &str) -> Option<OsString> {
+pub fn environment(variable: &str) -> Option<OsString> {
     std::env::var_os(variable)
 }
 

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use clap::Args;
 use countersign::aws;
 use countersign::clock::Clock;
-use countersign::config::{self, Config, ConfigError, RotationConfig};
+use countersign::config::{self, Config, ConfigError, RotationConfig, environment};
 use countersign::keys::{KeySet, Keyring, Keys, RotationError, RotationPolicy, Rotator};
 use countersign::password_hash::Hasher;
 use countersign::store::Store;
@@ -144,9 +144,9 @@ impl Target {
         let (sdk, stack, config, rotation_config) = match self.stack.as_ref().filter(|name| !name.is_empty()) {
             None => {
                 let unnamed = |error| Error::new(format!("no deployment is named ({error}); add --stack NAME"));
-                let config = Config::from_env().map_err(unnamed)?;
+                let config = Config::from_variables(environment).map_err(unnamed)?;
                 // The rotation function has other environment variables.
-                (self.sdk().await?, None, config, RotationConfig::from_env())
+                (self.sdk().await?, None, config, RotationConfig::from_variables(environment))
             }
             Some(name) => {
                 let sdk = self.sdk().await?;
@@ -164,7 +164,7 @@ impl Target {
     /// # Errors
     /// The error if there is no region.
     pub async fn sdk(&self) -> Result<SdkConfig, Error> {
-        let https = config::roots().map_err(Error::from)?;
+        let https = config::roots(environment).map_err(Error::from)?;
         let https = aws::https(&https).map_err(|error| Error::new(error.to_string()))?;
         let mut settings = aws_config::defaults(BehaviorVersion::latest())
             .http_client(https.clone())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use countersign::app::App;
 use countersign::clock::Clock;
-use countersign::config::{self, Config};
+use countersign::config::{self, Config, environment};
 use countersign::{gateway, log};
 use lambda_http::lambda_runtime;
 
@@ -25,9 +25,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), lambda_runtime::Error> {
-    let config = Config::from_env()?;
+    let config = Config::from_variables(environment)?;
     Config::require_lambda()?;
-    let sdk = config::connection()?.sdk()?;
+    let sdk = config::connection(environment)?.sdk()?;
     let app = App::new(config, &sdk, Clock::System)?;
     app.warm_up().await;
     lambda_runtime::run(gateway::service(Arc::new(app))).await

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use countersign::clock::Clock;
-use countersign::config::{self, Config, RotationConfig};
+use countersign::config::{self, Config, RotationConfig, environment};
 use countersign::keys::{KeyError, RotationError, RotationPolicy, RotationRequest, Rotator};
 use countersign::{aws, log};
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
@@ -75,14 +75,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), lambda_runtime::Error> {
-    let config = RotationConfig::from_env()?;
+    let config = RotationConfig::from_variables(environment)?;
     Config::require_lambda()?;
     let policy = RotationPolicy {
         algorithm: config.signing_algorithm.parse()?,
         public_for: config.key_public_for,
         refresh_token_max_ttl: config.refresh_token_max_ttl,
     };
-    let sdk = config::connection()?.sdk()?;
+    let sdk = config::connection(environment)?.sdk()?;
     let rotator = Rotator::new(&sdk, config.signing_secret_id, policy, Clock::System);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| handle(&rotator, event.payload).await)).await
 }

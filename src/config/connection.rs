@@ -2,22 +2,14 @@
 
 use std::ffi::OsString;
 
-use super::{ConfigError, Variables, environment, roots_from_variables};
+use super::{ConfigError, Variables, roots};
 use crate::aws::{Connection, Endpoints};
 
-/// Reads the settings of the connection to AWS from the environment variables of a function.
+/// Reads the settings of the connection to AWS from a lookup by name. An empty value counts as missing.
 ///
 /// # Errors
 /// The first variable that is missing or not valid.
-pub fn connection() -> Result<Connection, ConfigError> {
-    connection_from_variables(environment)
-}
-
-/// Reads the settings, like [`connection`], from a lookup by name. An empty value counts as missing.
-///
-/// # Errors
-/// The first variable that is missing or not valid.
-pub fn connection_from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Connection, ConfigError> {
+pub fn connection(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Connection, ConfigError> {
     let variables = Variables(&lookup);
     let is_true = |variable| Ok(variables.optional(variable)?.is_some_and(|value| value.eq_ignore_ascii_case("true")));
     Ok(Connection {
@@ -29,6 +21,6 @@ pub fn connection_from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> R
         },
         use_fips: is_true("AWS_USE_FIPS_ENDPOINT")?,
         use_dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT")?,
-        roots: roots_from_variables(&lookup)?,
+        roots: roots(&lookup)?,
     })
 }

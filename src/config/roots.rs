@@ -7,24 +7,16 @@ use std::io::ErrorKind;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::{ConfigError, Variables, environment};
+use super::{ConfigError, Variables};
 use crate::aws::Roots;
 
-/// Returns the root certificates that this process trusts. `AWS_CA_BUNDLE` names a file of them, as for every AWS tool.
-/// Without that, a Lambda function that calls AWS's default endpoints trusts Amazon's root certificates. In other
-/// partitions, whose endpoints may have other ones, and outside Lambda, those of the machine are trusted.
+/// Returns the root certificates that a process trusts, from a lookup of its variables by name. `AWS_CA_BUNDLE` names a file
+/// of them, as for every AWS tool. Without that, a Lambda function that calls AWS's default endpoints trusts Amazon's root
+/// certificates. In other partitions, whose endpoints may have other ones, and outside Lambda, those of the machine are trusted.
 ///
 /// # Errors
 /// [`ConfigError`] if the file cannot be read, or contains no certificate.
-pub fn roots() -> Result<Roots, ConfigError> {
-    roots_from_variables(environment)
-}
-
-/// Returns the root certificates, like [`roots`], from a lookup by name.
-///
-/// # Errors
-/// [`ConfigError`] if the file cannot be read, or contains no certificate.
-pub fn roots_from_variables(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Roots, ConfigError> {
+pub fn roots(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Roots, ConfigError> {
     let invalid = |problem| ConfigError { variable: "AWS_CA_BUNDLE", problem };
     if let Some(file) = lookup("AWS_CA_BUNDLE").filter(|file| !file.is_empty()) {
         let text = fs::read_to_string(file).map_err(|error| {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::lifetimes::refresh_token_max;
-use super::{ConfigError, Variables, environment};
+use super::{ConfigError, Variables};
 
 /// The settings of the function that rotates the signing keys.
 #[derive(Clone, Debug)]
@@ -21,14 +21,6 @@ pub struct RotationConfig {
 }
 
 impl RotationConfig {
-    /// Reads the environment variables of the process.
-    ///
-    /// # Errors
-    /// The first variable that is missing or not valid.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::from_variables(environment)
-    }
-
     /// Reads the settings from a lookup by name. An empty value counts as missing.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_types::service_config::ServiceConfigKey;
 use countersign::aws::{self, Roots};
-use countersign::config::{Config, ConfigError, RotationConfig, connection_from_variables, roots_from_variables};
+use countersign::config::{self, Config, ConfigError, RotationConfig};
 use countersign::password_hash::Argon2Params;
 use countersign::throttle::Budget;
 
@@ -158,7 +158,7 @@ fn a_function_with_invalid_settings_prints_one_line_and_stops() {
 #[test]
 fn the_connection_to_aws_depends_only_on_environment_variables() {
     let connection = |variables: &[(&str, &str)]| {
-        connection_from_variables(|variable| {
+        config::connection(|variable| {
             variables.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.into())
         })
     };
@@ -195,7 +195,7 @@ fn the_connection_to_aws_depends_only_on_environment_variables() {
 #[test]
 fn the_trusted_certificates_depend_on_the_endpoint() {
     let roots = |variables: &[(&str, &str)]| {
-        roots_from_variables(|variable| {
+        config::roots(|variable| {
             variables.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.into())
         })
     };
