@@ -42,10 +42,8 @@ impl App {
     /// # Errors
     /// [`ConfigError`] if the argon2 parameters are not valid.
     pub fn new(config: Config, sdk: &SdkConfig, clock: Clock) -> Result<Self, ConfigError> {
-        let hasher = Hasher::new(config.argon2).map_err(|_| ConfigError {
-            variable: "ARGON2_MEMORY_KIB, ARGON2_ITERATIONS or ARGON2_PARALLELISM",
-            problem: "is out of bounds",
-        })?;
+        let variables = "ARGON2_MEMORY_KIB, ARGON2_ITERATIONS or ARGON2_PARALLELISM";
+        let hasher = Hasher::new(config.argon2).map_err(|_| ConfigError::new(variables, "is out of bounds"))?;
         let hasher = if config.max_concurrency > 1 { hasher.on_blocking_pool() } else { hasher };
         let keyring = Keyring::new(sdk, config.keys.secret_id.clone(), clock.clone(), config.keys.max_age);
         let (store, throttle) = (Store::new(sdk, &config.tables), Throttle::new(config.throttle));

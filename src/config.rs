@@ -1,5 +1,6 @@
 //! The settings of a deployment, in groups. Only this module reads environment variables.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 
@@ -54,7 +55,14 @@ pub struct ConfigError {
     /// The name of the variable.
     pub variable: &'static str,
     /// The problem. Does not quote the value, because it may be a secret in the wrong variable.
-    pub problem: &'static str,
+    pub problem: Cow<'static, str>,
+}
+
+impl ConfigError {
+    /// Creates the error of a variable.
+    pub(crate) const fn new(variable: &'static str, problem: &'static str) -> Self {
+        Self { variable, problem: Cow::Borrowed(problem) }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -99,7 +107,7 @@ impl Config {
         let problem = "is missing: this program is a Lambda function; `cargo run --example local` runs without Lambda";
         match environment("AWS_LAMBDA_RUNTIME_API") {
             Some(_) => Ok(()),
-            None => Err(ConfigError { variable: "AWS_LAMBDA_RUNTIME_API", problem }),
+            None => Err(ConfigError::new("AWS_LAMBDA_RUNTIME_API", problem)),
         }
     }
 }
@@ -113,7 +121,7 @@ fn issuer(variables: &Variables<'_>) -> Result<String, ConfigError> {
         && !rest.ends_with('/')
         && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/@!$&'()*+,;=%[]".contains(&byte));
     let problem = "must be an http(s) URL without a query, a fragment and a trailing slash";
-    if is_valid { Ok(issuer) } else { Err(ConfigError { variable: "ISSUER", problem }) }
+    if is_valid { Ok(issuer) } else { Err(ConfigError::new("ISSUER", problem)) }
 }
 
 /// Reads the domain that requires certificates.
@@ -127,7 +135,7 @@ fn mtls_domain(variables: &Variables<'_>) -> Result<Option<String>, ConfigError>
     if domain.as_ref().is_none_or(is_domain) {
         Ok(domain)
     } else {
-        Err(ConfigError { variable: "MTLS_DOMAIN", problem })
+        Err(ConfigError::new("MTLS_DOMAIN", problem))
     }
 }
 
@@ -145,12 +153,12 @@ impl Variables<'_> {
         match (self.0)(variable).filter(|value| !value.is_empty()).map(OsString::into_string) {
             None => Ok(None),
             Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(_)) => Err(ConfigError { variable, problem: "is not UTF-8" }),
+            Some(Err(_)) => Err(ConfigError::new(variable, "is not UTF-8")),
         }
     }
 
     fn required(&self, variable: &'static str) -> Result<String, ConfigError> {
-        self.optional(variable)?.ok_or(ConfigError { variable, problem: "is missing" })
+        self.optional(variable)?.ok_or(ConfigError::new(variable, "is missing"))
     }
 
     fn number(&self, variable: &'static str, default: u32) -> Result<u32, ConfigError> {
@@ -163,12 +171,12 @@ impl Variables<'_> {
 
     fn positive(&self, variable: &'static str, default: u32) -> Result<u32, ConfigError> {
         match self.number(variable, default)? {
-            0 => Err(ConfigError { variable, problem: "must be greater than 0" }),
+            0 => Err(ConfigError::new(variable, "must be greater than 0")),
             value => Ok(value),
         }
     }
 }
 
 fn whole_number(variable: &'static str, value: &str) -> Result<u32, ConfigError> {
-    value.parse().map_err(|_| ConfigError { variable, problem: "is not a whole number" })
+    value.parse().map_err(|_| ConfigError::new(variable, "is not a whole number"))
 }

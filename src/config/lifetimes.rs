@@ -26,7 +26,7 @@ impl Lifetimes {
             refresh_token_idle: variables.positive("REFRESH_TOKEN_IDLE_TTL", 2_592_000)?,
             refresh_token_max: refresh_token_max(variables)?,
             refresh_grace: match variables.number("REFRESH_GRACE", 10)? {
-                1..5 => return Err(ConfigError { variable: "REFRESH_GRACE", problem: "must be 0 or at least 5" }),
+                1..5 => return Err(ConfigError::new("REFRESH_GRACE", "must be 0 or at least 5")),
                 grace => grace,
             },
         })

@@ -55,7 +55,7 @@ impl Pages {
         let is_on = match variables.optional("LOGIN_PAGES")?.as_deref() {
             Some("on") => true,
             None | Some("off") => false,
-            Some(_) => return Err(ConfigError { variable: "LOGIN_PAGES", problem: "must be on or off" }),
+            Some(_) => return Err(ConfigError::new("LOGIN_PAGES", "must be on or off")),
         };
         let pages = Self {
             session_idle: variables.positive("SESSION_IDLE_TTL", default.session_idle)?,
@@ -69,7 +69,7 @@ impl Pages {
         };
         if is_on && !keeps_cookies(issuer) {
             let problem = "must be https or a loopback address, because LOGIN_PAGES is on";
-            return Err(ConfigError { variable: "ISSUER", problem });
+            return Err(ConfigError::new("ISSUER", problem));
         }
         Ok(is_on.then_some(pages))
     }
@@ -92,7 +92,7 @@ fn keeps_cookies(issuer: &str) -> bool {
 fn brand_name(variables: &Variables<'_>) -> Result<Option<String>, ConfigError> {
     let name = variables.optional("BRAND_NAME")?;
     if name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS) {
-        return Err(ConfigError { variable: "BRAND_NAME", problem: "must have at most 64 characters" });
+        return Err(ConfigError::new("BRAND_NAME", "must have at most 64 characters"));
     }
     Ok(name)
 }
@@ -101,7 +101,7 @@ fn color(variables: &Variables<'_>) -> Result<Option<Color>, ConfigError> {
     let Some(text) = variables.optional("BRAND_COLOR")? else {
         return Ok(None);
     };
-    let invalid = |problem| ConfigError { variable: "BRAND_COLOR", problem };
+    let invalid = |problem| ConfigError::new("BRAND_COLOR", problem);
     let color = Color::parse(&text).ok_or_else(|| invalid("must have the form #rrggbb"))?;
     if color.contrast_with_white() < MIN_CONTRAST {
         return Err(invalid("must be darker: white text on it has a contrast below 4.5"));
@@ -120,7 +120,7 @@ fn url(variables: &Variables<'_>, variable: &'static str) -> Result<Option<Strin
     };
     match url {
         Some(url) if !is_valid(&url) => {
-            Err(ConfigError { variable, problem: "must be an https URL of at most 256 bytes" })
+            Err(ConfigError::new(variable, "must be an https URL of at most 256 bytes"))
         }
         url => Ok(url),
     }
@@ -132,7 +132,7 @@ fn logo(variables: &Variables<'_>) -> Result<Option<String>, ConfigError> {
     let logo = url(variables, "BRAND_LOGO_URL")?;
     if logo.as_ref().is_some_and(|url| url.contains(['?', '#', ';', ',', '\'', '[', ']', '@'])) {
         let problem = "must be the URL of an image without a query, a fragment and any of ; , ' [ ] @";
-        return Err(ConfigError { variable: "BRAND_LOGO_URL", problem });
+        return Err(ConfigError::new("BRAND_LOGO_URL", problem));
     }
     Ok(logo)
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -17,16 +16,16 @@ use crate::aws::Roots;
 /// # Errors
 /// [`ConfigError`] if the file cannot be read, or contains no certificate.
 pub fn roots(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Roots, ConfigError> {
-    let invalid = |problem| ConfigError { variable: "AWS_CA_BUNDLE", problem };
-    if let Some(file) = lookup("AWS_CA_BUNDLE").filter(|file| !file.is_empty()) {
+    const FILE: &str = "AWS_CA_BUNDLE";
+    if let Some(file) = lookup(FILE).filter(|file| !file.is_empty()) {
         let text = fs::read_to_string(file).map_err(|error| {
-            let is_missing = error.kind() == ErrorKind::NotFound;
-            invalid(if is_missing { "names a file that does not exist" } else { "names a file that cannot be read" })
+            // The text of the error quotes neither the path nor the content.
+            ConfigError { variable: FILE, problem: format!("names a file that cannot be read: {error}").into() }
         })?;
         let certificates = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
         return match certificates {
             Ok(certificates) if !certificates.is_empty() => Ok(Roots::Pem(text)),
-            _ => Err(invalid("names a file that does not contain PEM certificates")),
+            _ => Err(ConfigError::new(FILE, "names a file that does not contain PEM certificates")),
         };
     }
     let variables = Variables(&lookup);

@@ -29,7 +29,7 @@ impl RotationConfig {
         let variables = Variables(&lookup);
         let signing_algorithm = variables.required("SIGNING_ALGORITHM")?;
         if !["RS256", "ES256", "EdDSA"].contains(&signing_algorithm.as_str()) {
-            return Err(ConfigError { variable: "SIGNING_ALGORITHM", problem: "must be RS256, ES256 or EdDSA" });
+            return Err(ConfigError::new("SIGNING_ALGORITHM", "must be RS256, ES256 or EdDSA"));
         }
         Ok(Self {
             signing_secret_id: variables.required("SIGNING_SECRET_ID")?,
