@@ -8,7 +8,6 @@ use crate::client::{Client, GrantType};
 use crate::error::Error;
 use crate::params::Received;
 use crate::pkce::Challenge;
-use crate::redirect_uri::RedirectUri;
 use crate::resource::{Resources, TargetError};
 use crate::scope::Scope;
 
@@ -73,7 +72,9 @@ impl AuthorizationRequest {
     /// [`Rejection`]
     pub fn check(received: &Received, client: Option<&Client>, issuer: &str) -> Result<Self, Rejection> {
         let client = client.filter(|client| client.enabled).ok_or(Rejection::Client)?;
-        let redirect_uri = proven_uri(received, client).ok_or(Rejection::RedirectUri)?;
+        let requested = received.once(params::REDIRECT_URI);
+        let proven = requested.and_then(|requested| client.redirect_uris.matching(requested));
+        let redirect_uri = proven.ok_or(Rejection::RedirectUri)?;
         let state = received.once(params::STATE).filter(|state| params::STATE.check(state).is_ok());
         let return_address = ReturnAddress { redirect_uri, state: state.map(ToOwned::to_owned) };
         match Self::check_parameters(received, (client, issuer), &return_address) {
@@ -147,12 +148,6 @@ impl AuthorizationRequest {
     pub fn invalid_hint() -> Error {
         Error::invalid_request("The id_token_hint is not an ID token of this issuer.")
     }
-}
-
-/// Step 3.
-fn proven_uri(received: &Received, client: &Client) -> Option<RedirectUri> {
-    let requested = received.once(params::REDIRECT_URI).filter(|uri| client.redirect_uris.matches(uri))?;
-    RedirectUri::parse(requested.to_owned()).ok()
 }
 
 /// Returns the audience that the request names (RFC 8707 section 2.1).

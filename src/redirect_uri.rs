@@ -121,18 +121,19 @@ impl RedirectUris {
         self.0.is_empty()
     }
 
-    /// Returns true if a requested URI is registered byte for byte, or on `127.0.0.1` or `[::1]` with any port (RFC 8252
+    /// Returns a requested URI if it is registered byte for byte, or on `127.0.0.1` or `[::1]` with any port (RFC 8252
     /// section 7.3): a program on the user's own machine cannot choose its port in advance.
-    pub fn matches(&self, requested: &str) -> bool {
+    pub fn matching(&self, requested: &str) -> Option<RedirectUri> {
         let port_is_open = |registered: &RedirectUri| {
             form::without_port(requested).is_some_and(|uri| form::without_port(&registered.0) == Some(uri))
         };
-        self.contains_exactly(requested) || self.0.iter().any(port_is_open)
+        let on_any_port = || self.0.iter().any(port_is_open).then(|| RedirectUri::parse(requested.to_owned()).ok());
+        self.exact(requested).or_else(|| on_any_port().flatten())
     }
 
-    /// Returns true if a requested URI is registered byte for byte.
-    pub fn contains_exactly(&self, requested: &str) -> bool {
-        self.0.iter().any(|registered| registered.0 == requested)
+    /// Returns a requested URI if it is registered byte for byte.
+    pub fn exact(&self, requested: &str) -> Option<RedirectUri> {
+        self.0.iter().find(|registered| registered.0 == requested).cloned()
     }
 }
 

@@ -9,9 +9,10 @@ use rustls_pki_types::pem::PemObject;
 use super::{ConfigError, Variables};
 use crate::aws::Roots;
 
-/// Returns the root certificates that a process trusts, from a lookup of its variables by name. `AWS_CA_BUNDLE` names a file
-/// of them, as for every AWS tool. Without that, a Lambda function that calls AWS's default endpoints trusts Amazon's root
-/// certificates. In other partitions, whose endpoints may have other ones, and outside Lambda, those of the machine are trusted.
+/// Returns the root certificates that a process trusts, from a lookup of its variables by name. `AWS_CA_BUNDLE` names a
+/// file of them, as for every AWS tool. Without that, a Lambda function that calls AWS's default endpoints trusts Amazon's
+/// root certificates. In other partitions, whose endpoints may have other ones, and outside Lambda, those of the machine
+/// are trusted.
 ///
 /// # Errors
 /// [`ConfigError`] if the file cannot be read, or contains no certificate.

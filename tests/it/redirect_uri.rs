@@ -145,7 +145,8 @@ fn the_stored_form_is_a_set_of_strings() {
 fn s_801_a_requested_uri_matches_byte_for_byte() {
     let registered = uris(&["https://app.example/a/cb", "http://localhost:8080/cb", "com.example.app:/cb"]);
     for requested in ["https://app.example/a/cb", "http://localhost:8080/cb", "com.example.app:/cb"] {
-        assert!(registered.matches(requested) && registered.contains_exactly(requested), "{requested}");
+        let found = [registered.matching(requested), registered.exact(requested)];
+        assert_eq!(found.map(|uri| String::from(uri.unwrap())), [requested; 2]);
     }
     for requested in [
         "",
@@ -186,7 +187,7 @@ fn s_801_a_requested_uri_matches_byte_for_byte() {
         "com.example.app://cb",
         "com.example.App:/cb",
     ] {
-        assert!(!registered.matches(requested) && !registered.contains_exactly(requested), "{requested:?}");
+        assert_eq!((registered.matching(requested), registered.exact(requested)), (None, None), "{requested:?}");
     }
 }
 
@@ -195,9 +196,9 @@ fn s_801_only_a_loopback_address_matches_with_any_port() {
     for registered in ["http://127.0.0.1/cb", "http://127.0.0.1:8080/cb"] {
         let registered = uris(&[registered]);
         for requested in ["http://127.0.0.1/cb", "http://127.0.0.1:1/cb", "http://127.0.0.1:65535/cb"] {
-            assert!(registered.matches(requested), "{requested}");
+            assert_eq!(registered.matching(requested).unwrap().as_str(), requested, "with its own port");
         }
-        assert!(!registered.contains_exactly("http://127.0.0.1:1/cb"));
+        assert_eq!(registered.exact("http://127.0.0.1:1/cb"), None);
         for requested in [
             "http://127.0.0.1:/cb",
             "http://127.0.0.1:0/cb",
@@ -218,12 +219,13 @@ fn s_801_only_a_loopback_address_matches_with_any_port() {
             "http://[::1]:80/cb",
             "http://localhost:80/cb",
         ] {
-            assert!(!registered.matches(requested), "{requested}");
+            assert_eq!(registered.matching(requested), None, "{requested}");
         }
     }
     let registered = uris(&["http://[::1]/cb?x=1", "http://127.0.0.1"]);
-    assert!(registered.matches("http://[::1]:80/cb?x=1") && registered.matches("http://127.0.0.1:80"));
-    assert!(!registered.matches("http://[::1]:80/cb") && !registered.matches("http://127.0.0.1:80/"));
+    let is_found = |requested| registered.matching(requested).is_some();
+    assert!(is_found("http://[::1]:80/cb?x=1") && is_found("http://127.0.0.1:80"));
+    assert!(!is_found("http://[::1]:80/cb") && !is_found("http://127.0.0.1:80/"));
 }
 
 #[test]

@@ -14,7 +14,6 @@ use crate::http::decision::Decision;
 use crate::http::request::body::BufferedRequest;
 use crate::http::request::form;
 use crate::params::{Defined, Grammar, Param};
-use crate::redirect_uri::RedirectUri;
 use crate::session::sid;
 use crate::token::verify::{IdTokenHint, verify_hint};
 
@@ -70,16 +69,17 @@ impl LogoutRequest {
     /// Server errors.
     pub async fn target(&self, visit: &Visit) -> Result<Option<String>, Error> {
         let client_id = self.hint.as_ref().map(|hint| &hint.client_id).or(self.client_id.as_ref());
-        let (Some(client_id), Some(uri)) = (client_id, &self.redirect_uri) else {
+        let (Some(client_id), Some(requested)) = (client_id, &self.redirect_uri) else {
             return Ok(None);
         };
-        let client = visit.app.store.client(client_id).await?.filter(|client| client.enabled);
-        let Some(client) = client.filter(|client| client.post_logout_redirect_uris.contains_exactly(uri)) else {
+        let Some(client) = visit.app.store.client(client_id).await?.filter(|client| client.enabled) else {
+            return Ok(None);
+        };
+        let Some(uri) = client.post_logout_redirect_uris.exact(requested) else {
             return Ok(None);
         };
         tracing::Span::current().record("client_id", &client.client_id);
-        let uri = RedirectUri::parse(uri.clone()).ok();
-        Ok(uri.map(|uri| match &self.state {
+        Ok(Some(match &self.state {
             Some(state) => uri.with_response([("state", state.as_str())]),
             None => uri.as_str().to_owned(),
         }))

@@ -114,7 +114,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "login",
             "params",
             "random",
-            "redirect_uri",
             "refresh_token",
             "revocation",
             "scope",
