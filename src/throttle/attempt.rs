@@ -58,7 +58,7 @@ pub fn begin(
     let now = app.clock.now();
     let item = match item {
         Ok(item) => Some(item),
-        Err(error) if subject.kind == Kind::Client && error.is_transient() => {
+        Err(error) if may_be_uncounted(&subject, &error) => {
             if app.throttle.is_uncounted_budget_exhausted(now) {
                 return Err(not_countable());
             }
@@ -75,6 +75,11 @@ pub fn begin(
         }
     }
     Ok(attempt)
+}
+
+/// Returns true if a guess may have a result although this error prevents its count: at a client, while the store is down.
+fn may_be_uncounted(subject: &Subject, error: &StoreError) -> bool {
+    subject.kind == Kind::Client && error.is_transient()
 }
 
 /// Returns the error of a guess at a client that cannot be counted, after as many others as a process allows.
@@ -113,42 +118,28 @@ impl<'a> Attempt<'a> {
 
     /// Counts the guess. A guess that is not counted has no result, except at a client while the store is down.
     async fn count(mut self, is_right: bool) -> Result<Option<Risk>, Error> {
-        let Some(item) = self.item.take() else {
+        let Some(mut item) = self.item.take() else {
             return self.count_in_memory(is_right);
         };
-        match self.count_in_store(item, is_right).await {
-            Ok(Ok(risk)) => Ok(risk),
-            Ok(Err(rejected)) => Err(rejected),
-            Err(error) if self.subject.kind == Kind::Client && error.is_transient() => self.count_in_memory(is_right),
-            Err(error) => Err(error.into()),
+        let (app, attribute) = (self.app, self.attribute());
+        for _ in 0..=MAX_REJUDGEMENTS {
+            let now = app.clock.now();
+            let place = self.judge(&item, now)?;
+            let count = Count::of(&item, place, (attribute.as_deref(), is_right), now);
+            match app.store.count_attempt(self.subject.item_id(), &count, app.throttle.budget).await {
+                Ok(Counted::Counted { failures }) => return Ok(self.record(&count, failures)),
+                Ok(Counted::Changed(changed)) => item = changed,
+                Err(error) if may_be_uncounted(&self.subject, &error) => return self.count_in_memory(is_right),
+                Err(error) => return Err(error.into()),
+            }
         }
+        let now = app.clock.now();
+        Err(reject(app, item.place(attribute.as_deref(), now).name(), now, now))
     }
 
     fn count_in_memory(&self, is_right: bool) -> Result<Option<Risk>, Error> {
         let has_result = self.app.throttle.count_uncounted(is_right, self.app.clock.now());
         if has_result { Ok(None) } else { Err(not_countable()) }
-    }
-
-    async fn count_in_store(
-        &self,
-        mut item: Attempts,
-        is_right: bool,
-    ) -> Result<Result<Option<Risk>, Error>, StoreError> {
-        let (app, attribute) = (self.app, self.attribute());
-        for _ in 0..=MAX_REJUDGEMENTS {
-            let now = app.clock.now();
-            let place = match self.judge(&item, now) {
-                Ok(place) => place,
-                Err(rejected) => return Ok(Err(rejected)),
-            };
-            let count = Count::of(&item, place, (attribute.as_deref(), is_right), now);
-            match app.store.count_attempt(self.subject.item_id(), &count, app.throttle.budget).await? {
-                Counted::Counted { failures } => return Ok(Ok(self.record(&count, failures))),
-                Counted::Changed(changed) => item = changed,
-            }
-        }
-        let now = app.clock.now();
-        Ok(Err(reject(app, item.place(attribute.as_deref(), now).name(), now, now)))
     }
 
     /// Records a guess that was counted. Returns the risk of a right one.
