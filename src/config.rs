@@ -132,11 +132,7 @@ fn mtls_domain(variables: &Variables<'_>) -> Result<Option<String>, ConfigError>
         domain.bytes().all(is_allowed)
     };
     let problem = "must be a domain name in lower case";
-    if domain.as_ref().is_none_or(is_domain) {
-        Ok(domain)
-    } else {
-        Err(ConfigError::new("MTLS_DOMAIN", problem))
-    }
+    if domain.as_ref().is_none_or(is_domain) { Ok(domain) } else { Err(ConfigError::new("MTLS_DOMAIN", problem)) }
 }
 
 /// Returns an environment variable of the process. The functions that read settings take this lookup.

@@ -24,6 +24,7 @@ mod decision;
 mod error;
 mod health;
 mod oauth;
+mod paths;
 mod published;
 pub mod request;
 

@@ -119,9 +119,7 @@ fn url(variables: &Variables<'_>, variable: &'static str) -> Result<Option<Strin
             && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte))
     };
     match url {
-        Some(url) if !is_valid(&url) => {
-            Err(ConfigError::new(variable, "must be an https URL of at most 256 bytes"))
-        }
+        Some(url) if !is_valid(&url) => Err(ConfigError::new(variable, "must be an https URL of at most 256 bytes")),
         url => Ok(url),
     }
 }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
-use super::only;
+use super::{only, paths};
 use crate::app::App;
 use crate::config::{Config, Pages};
 use crate::error::Error;
@@ -46,11 +46,11 @@ pub(super) fn router(config: &Config, pages: &Pages) -> Router<Arc<App>> {
     let of_our_forms = |routes: MethodRouter<Arc<App>>| only("POST", routes.layer(from_fn(our_form)));
     let again = get(authorize::again);
     let routes = Router::new()
-        .route("/oauth/authorize", only("GET,POST", get(authorize::get).post(authorize::post)))
+        .route(paths::AUTHORIZE, only("GET,POST", get(authorize::get).post(authorize::post)))
         .route("/oauth/login", only("GET,POST", again.clone().merge(post(login::post).layer(from_fn(our_form)))))
         .route("/oauth/consent", only("GET,POST", again.merge(post(consent::post).layer(from_fn(our_form)))))
-        .route("/oauth/logout", only("GET,POST", get(logout::get).post(logout::post)))
-        .route("/account", only("GET", get(account::get)))
+        .route(paths::LOGOUT, only("GET,POST", get(logout::get).post(logout::post)))
+        .route(paths::ACCOUNT, only("GET", get(account::get)))
         .route("/account/remove", of_our_forms(post(account::remove)))
         .route("/account/limit", of_our_forms(post(account::limit)))
         .route("/account/sign-out", of_our_forms(post(account::sign_out)))

@@ -48,19 +48,14 @@ impl Decision {
     }
 }
 
-/// Returns the event of a decision at this route. Other routes have none.
-fn event(route: &str) -> Option<&'static str> {
-    match route {
-        "/oauth/token" => Some("token"),
-        "/oauth/revoke" => Some("revoke"),
-        "/oauth/introspect" => Some("introspect"),
-        "/oauth/userinfo" => Some("userinfo"),
-        "/oauth/authorize" => Some("authorize"),
-        "/oauth/login" => Some("login"),
-        "/oauth/consent" => Some("consent"),
-        "/oauth/logout" => Some("logout"),
-        _ if route.starts_with("/account") => Some("account"),
-        _ => None,
+/// Returns the event of a decision at this route: the name of the endpoint, so that no new route lacks one. The health
+/// check and the public documents decide nothing.
+fn event(route: &str) -> Option<&str> {
+    let mut segments = route.split('/').skip(1);
+    match segments.next() {
+        Some("oauth") => segments.next(),
+        Some("healthz" | ".well-known") => None,
+        first => first,
     }
 }
 
@@ -69,8 +64,8 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     let origin: Option<&Origin> = request.extensions().get();
     let (request_id, source) = origin.map(|origin| (&*origin.request_id, &*origin.source)).unwrap_or_default();
     // Absent if the path does not exist: an unknown path may contain anything.
-    let route = request.extensions().get().map(MatchedPath::as_str);
-    let event = route.and_then(event);
+    let matched: Option<MatchedPath> = request.extensions().get().cloned();
+    let route = matched.as_ref().map(MatchedPath::as_str);
     let span = tracing::info_span!(
         "request",
         request_id,
@@ -95,7 +90,7 @@ pub(super) async fn log(request: Request, next: Next) -> Response {
     );
     let (response, durations) = durations::of(next.run(request).instrument(span.clone())).await;
     if let Some(decision) = response.extensions().get::<Decision>() {
-        span.in_scope(|| decision.log(event, response.status().as_u16(), durations));
+        span.in_scope(|| decision.log(route.and_then(event), response.status().as_u16(), durations));
     }
     response
 }

@@ -9,7 +9,7 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
-use super::{cors, only};
+use super::{cors, only, paths};
 use crate::app::App;
 use crate::encoding::sha256;
 use crate::error::Error;
@@ -24,12 +24,12 @@ pub(super) fn router(issuer: &str) -> Router<Arc<App>> {
     // The path of an issuer may contain a colon, which axum 0.7 used for captures.
     let router = Router::new()
         .without_v07_checks()
-        .route("/.well-known/jwks.json", routes(get(jwks::get)))
-        .route(metadata::OPENID_CONFIGURATION, routes(get(metadata::get)))
-        .route(metadata::AUTHORIZATION_SERVER, routes(get(metadata::get)));
+        .route(paths::JWKS, routes(get(jwks::get)))
+        .route(paths::OPENID_CONFIGURATION, routes(get(metadata::get)))
+        .route(paths::AUTHORIZATION_SERVER, routes(get(metadata::get)));
     match metadata::path_of(issuer) {
         "" => router,
-        path => router.route(&format!("{}{path}", metadata::AUTHORIZATION_SERVER), routes(get(metadata::get))),
+        path => router.route(&format!("{}{path}", paths::AUTHORIZATION_SERVER), routes(get(metadata::get))),
     }
 }
 

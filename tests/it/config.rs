@@ -195,9 +195,7 @@ fn the_connection_to_aws_depends_only_on_environment_variables() {
 #[test]
 fn the_trusted_certificates_depend_on_the_endpoint() {
     let roots = |variables: &[(&str, &str)]| {
-        config::roots(|variable| {
-            variables.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.into())
-        })
+        config::roots(|variable| variables.iter().find(|(name, _)| *name == variable).map(|(_, value)| value.into()))
     };
     let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
     assert_eq!(roots(&[lambda, ("AWS_REGION", "eu-west-2")]), Ok(Roots::Amazon));

@@ -14,6 +14,7 @@ use super::visit::{Presented, Visit};
 use crate::client::GrantType;
 use crate::error::{Code, Error};
 use crate::http::decision::Decision;
+use crate::http::paths;
 use crate::http::request::body::BufferedRequest;
 use crate::login::{Candidate, PASSWORD, USERNAME, log_in, no_such_account};
 use crate::params::{Defined, Param, Params};
@@ -173,5 +174,6 @@ async fn finish(
 
 /// Returns the redirect to the request without what the login has satisfied.
 fn after_login(visit: &Visit, requested: &Requested) -> Response {
-    done(redirect(&format!("{}/oauth/authorize?{}", visit.view.base(), requested.request.query().after_login())))
+    let query = requested.request.query().after_login();
+    done(redirect(&format!("{}{}?{query}", visit.view.base(), paths::AUTHORIZE)))
 }

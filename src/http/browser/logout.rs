@@ -11,6 +11,7 @@ use super::responses::{done, redirect};
 use super::visit::Visit;
 use crate::error::Error;
 use crate::http::decision::Decision;
+use crate::http::paths;
 use crate::http::request::body::BufferedRequest;
 use crate::http::request::form;
 use crate::params::{Defined, Grammar, Param};
@@ -128,6 +129,6 @@ async fn from_form(visit: &mut Visit, received: BufferedRequest) -> Result<Logou
 
 /// Returns the location of a request with this query.
 pub(super) fn location(visit: &Visit, query: &str) -> String {
-    let (base, separator) = (visit.view.base(), if query.is_empty() { "" } else { "?" });
-    format!("{base}/oauth/logout{separator}{query}")
+    let separator = if query.is_empty() { "" } else { "?" };
+    format!("{}{}{separator}{query}", visit.view.base(), paths::LOGOUT)
 }

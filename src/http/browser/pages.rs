@@ -42,6 +42,7 @@ mod texts;
 pub use account::{Account, AppLine};
 pub use consent::{Consent, Keep, ScopeLine};
 pub use error::ErrorPage;
+pub(in crate::http) use language::languages;
 pub use login::{Login, LoginError};
 pub use look::{Look, View};
 pub use outside::Outside;

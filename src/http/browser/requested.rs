@@ -9,6 +9,7 @@ use super::visit::{Visit, Visitor};
 use crate::authorization::{AuthorizationRequest, DEFINED, Rejection, client_id};
 use crate::client::Client;
 use crate::error::Error;
+use crate::http::paths;
 use crate::http::request::form;
 use crate::scope::Scope;
 use crate::token::verify::verify_hint;
@@ -95,7 +96,7 @@ impl Requested {
 
     /// Returns the redirect to the beginning of this request, which shows the current state.
     pub fn again(&self, visit: &Visit) -> Response {
-        redirect(&format!("{}/oauth/authorize?{}", visit.view.base(), self.request.query()))
+        redirect(&format!("{}{}?{}", visit.view.base(), paths::AUTHORIZE, self.request.query()))
     }
 
     /// Returns true if the consent page may follow, as far as the request and the client show.

@@ -10,6 +10,7 @@ use super::requested::Requested;
 use super::visit::Visit;
 use crate::error::Error;
 use crate::http::decision::Decision;
+use crate::http::paths;
 
 /// Returns a redirect. 303 always becomes a GET, so no form is sent a second time (RFC 9700 section 4.12).
 pub(super) fn redirect(location: &str) -> Response {
@@ -21,7 +22,7 @@ pub(super) fn redirect(location: &str) -> Response {
 
 /// Returns the redirect to the account page, as the end of a step.
 pub(super) fn to_account(visit: &Visit) -> Response {
-    done(redirect(&format!("{}/account", visit.view.base())))
+    done(redirect(&format!("{}{}", visit.view.base(), paths::ACCOUNT)))
 }
 
 /// Returns the login page. Without a request it leads to the account page.

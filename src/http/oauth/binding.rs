@@ -10,13 +10,13 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::post::Post;
-use super::token;
 use crate::app::App;
 use crate::client::Client;
 use crate::confirmation::Confirmation;
 use crate::dpop::{self, Proof, Rejected, Target};
 use crate::error::{Code, Error};
 use crate::http::decision::Decision;
+use crate::http::paths;
 use crate::http::request::dpop::{DPOP, proof};
 use crate::token::TokenVersion;
 
@@ -52,7 +52,7 @@ pub(super) async fn key_of_token(
     if headers.contains_key(DPOP) && version == TokenVersion::V1 {
         return Err(NOT_BOUND_IN_V1);
     }
-    verify(app, headers, ("POST", token::PATH)).await.map(|proof| Some(proof.key))
+    verify(app, headers, ("POST", paths::TOKEN)).await.map(|proof| Some(proof.key))
 }
 
 /// Verifies the proof of a request with this method and path.

@@ -15,6 +15,7 @@ use crate::client_auth::{self, authenticate};
 use crate::error::Error;
 use crate::grant::records::StoredLogin;
 use crate::http::decision::Decision;
+use crate::http::paths;
 use crate::http::request::body::BufferedRequest;
 use crate::introspection::{Evidence, active, may_see};
 use crate::params::Defined;
@@ -22,9 +23,6 @@ use crate::revocation::RevokedToken;
 use crate::store::StoreError;
 use crate::token::presented::PresentedToken;
 use crate::token::verify::Holder;
-
-/// The path of the endpoint.
-pub(super) const PATH: &str = "/oauth/introspect";
 
 const DEFINED: Defined = Defined(&[client_auth::PARAMS, presented::PARAMS]);
 
@@ -42,7 +40,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, received: BufferedRequest)
     let post = Post::receive(&app, received, DEFINED)?;
     let (mut params, credentials) = post.params()?;
     let token = params.require(TOKEN);
-    let context = post.context(None, PATH);
+    let context = post.context(None, paths::INTROSPECT);
     let caller = async { authenticate(&app, credentials, context).await?.use_up(&app).await };
     let (caller, found) = tokio::join!(caller, find(&app, token.as_deref().unwrap_or_default()));
     let caller = caller?;

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::grant::records::LoginRecords;
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
+use crate::http::paths;
 use crate::http::request::body::BufferedRequest;
 use crate::introspection::{Evidence, active};
 use crate::params::{Defined, Param};
@@ -27,9 +28,6 @@ use crate::revocation::{Effect, RevokedToken, effect, owner};
 
 /// `all_sessions`, an extension: `true` ends all logins of the token's user.
 const ALL_SESSIONS: Param = Param::unlimited("all_sessions");
-
-/// The path of the endpoint.
-pub(super) const PATH: &str = "/oauth/revoke";
 
 const DEFINED: Defined = Defined(&[client_auth::PARAMS, presented::PARAMS, &[ALL_SESSIONS]]);
 
@@ -43,7 +41,7 @@ pub(super) async fn post(
     let (mut params, credentials) = post.params()?;
     let (token, all_sessions) = (params.take(TOKEN), params.take(ALL_SESSIONS));
     let client = async {
-        let context = post.context(page.origin(), PATH);
+        let context = post.context(page.origin(), paths::REVOKE);
         let client = authenticate(&app, credentials, context).await?.use_up(&app).await?;
         page.let_read(&client);
         Ok::<_, Error>(client)

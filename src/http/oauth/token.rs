@@ -26,13 +26,11 @@ use crate::grant::{
 };
 use crate::http::cors::Page;
 use crate::http::decision::Decision;
+use crate::http::paths;
 use crate::http::request::accept::token_version;
 use crate::http::request::body::BufferedRequest;
 use crate::params::Defined;
 use crate::token::TokenVersion;
-
-/// The path of the endpoint.
-pub(super) const PATH: &str = "/oauth/token";
 
 const DEFINED: Defined = Defined(&[
     client_auth::PARAMS,
@@ -58,7 +56,7 @@ pub(super) async fn post(
     span.record("version", version.number());
 
     let authenticated = async {
-        let proven = authenticate(&app, credentials, post.context(page.origin(), PATH)).await?;
+        let proven = authenticate(&app, credentials, post.context(page.origin(), paths::TOKEN)).await?;
         let key = binding::key_of_token(&app, &post, proven.client(), version).await;
         let cnf = key.inspect_err(|_| page.let_read(proven.client()))?;
         let client = proven.use_up(&app).await?;

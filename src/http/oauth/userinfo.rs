@@ -20,6 +20,7 @@ use crate::dpop;
 use crate::error::{Code, Error};
 use crate::grant::records::StoredLogin;
 use crate::http::decision::Decision;
+use crate::http::paths;
 use crate::http::request::authorization::{SeveralHeaders, authorization};
 use crate::http::request::body::{BufferedRequest, ContentType, check_encoding};
 use crate::http::request::certificate::certificate;
@@ -29,9 +30,6 @@ use crate::params::{Defined, Param};
 use crate::token::presented::PresentedToken;
 use crate::token::verify::VerifiedToken;
 use crate::userinfo::{Denied, user_info};
-
-/// The path of the endpoint.
-pub(super) const PATH: &str = "/oauth/userinfo";
 
 /// `access_token` (RFC 6750 section 2.2), in the body of a POST only. Any text, because a text that is not a token is
 /// `invalid_token`.
@@ -108,7 +106,7 @@ async fn check_proof(
         (Some(Confirmation::Jkt(_)), false) => return Err(Error::invalid_token("a bound token without a proof")),
         (Some(Confirmation::Jkt(_)), true) => {}
     }
-    let proof = binding::verify(app, &parts.headers, (parts.method.as_str(), PATH)).await?;
+    let proof = binding::verify(app, &parts.headers, (parts.method.as_str(), paths::USERINFO)).await?;
     if !proof.is_for(&access_token.text) {
         return Err(Error::invalid_token("a proof for another access token"));
     }

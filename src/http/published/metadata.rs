@@ -14,16 +14,13 @@ use crate::config::Pages;
 use crate::dpop;
 use crate::error::Error;
 use crate::grant;
+use crate::http::browser::pages::languages;
+use crate::http::paths;
 use crate::jwt::Algorithm;
 use crate::scope::openid;
 use crate::token::ID_TOKEN_CLAIMS;
 use crate::user::CLAIMS;
 use crate::userinfo::PREFERRED_USERNAME;
-
-/// The path of RFC 8414 section 3. The path of the issuer, if there is one, is appended.
-pub(super) const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
-/// The path of OpenID Connect Discovery, which API Gateway's JWT authorizers use.
-pub(super) const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 
 /// The method of a public client.
 const PUBLIC: &str = "none";
@@ -85,11 +82,12 @@ struct Aliases {
 
 impl OfCertificates {
     fn new(domain: &str, has_pages: bool) -> Self {
+        let at = |path| format!("https://{domain}{path}");
         let mtls_endpoint_aliases = Aliases {
-            token_endpoint: format!("https://{domain}/oauth/token"),
-            revocation_endpoint: format!("https://{domain}/oauth/revoke"),
-            introspection_endpoint: format!("https://{domain}/oauth/introspect"),
-            userinfo_endpoint: has_pages.then(|| format!("https://{domain}/oauth/userinfo")),
+            token_endpoint: at(paths::TOKEN),
+            revocation_endpoint: at(paths::REVOKE),
+            introspection_endpoint: at(paths::INTROSPECT),
+            userinfo_endpoint: has_pages.then(|| at(paths::USERINFO)),
         };
         Self { tls_client_certificate_bound_access_tokens: true, mtls_endpoint_aliases }
     }
@@ -106,7 +104,7 @@ struct OfPages<'a> {
     response_modes_supported: [&'static str; 1],
     code_challenge_methods_supported: [&'static str; 1],
     prompt_values_supported: [&'static str; 4],
-    ui_locales_supported: [&'static str; 2],
+    ui_locales_supported: Vec<&'static str>,
     authorization_response_iss_parameter_supported: bool,
     claims_parameter_supported: bool,
     request_parameter_supported: bool,
@@ -119,16 +117,17 @@ struct OfPages<'a> {
 
 impl<'a> OfPages<'a> {
     fn new(issuer: &str, pages: &'a Pages) -> Self {
+        let at = |path| format!("{issuer}{path}");
         let user_claims = CLAIMS.map(|claim| claim.name);
         Self {
-            userinfo_endpoint: format!("{issuer}/oauth/userinfo"),
+            userinfo_endpoint: at(paths::USERINFO),
             scopes_supported: openid::SCOPES,
             claims_supported: ID_TOKEN_CLAIMS.into_iter().chain(user_claims).chain([PREFERRED_USERNAME]).collect(),
-            end_session_endpoint: format!("{issuer}/oauth/logout"),
+            end_session_endpoint: at(paths::LOGOUT),
             response_modes_supported: ["query"],
             code_challenge_methods_supported: ["S256"],
             prompt_values_supported: ["none", "login", "consent", "select_account"],
-            ui_locales_supported: ["en", "de"],
+            ui_locales_supported: languages(),
             authorization_response_iss_parameter_supported: true,
             claims_parameter_supported: false,
             request_parameter_supported: false,
@@ -143,23 +142,24 @@ impl<'a> OfPages<'a> {
 pub(super) async fn get(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
     let keys = app.keyring.current().await?;
     let (issuer, pages) = (&app.config.issuer, app.config.pages.as_ref());
+    let at = |path| format!("{issuer}{path}");
     let mtls_domain = app.config.mtls_domain.as_deref();
     let methods = METHODS.into_iter().filter(|method| *method != CERTIFICATE || mtls_domain.is_some());
     let metadata = Metadata {
         issuer,
-        authorization_endpoint: format!("{issuer}/oauth/authorize"),
-        token_endpoint: format!("{issuer}/oauth/token"),
-        jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+        authorization_endpoint: at(paths::AUTHORIZE),
+        token_endpoint: at(paths::TOKEN),
+        jwks_uri: at(paths::JWKS),
         response_types_supported: [if pages.is_some() { "code" } else { "id_token" }],
         grant_types_supported: grant::supported(&app).map(GrantType::as_str).collect(),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: &keys.algorithms,
         token_endpoint_auth_methods_supported: methods.clone().collect(),
         token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
-        revocation_endpoint: format!("{issuer}/oauth/revoke"),
+        revocation_endpoint: at(paths::REVOKE),
         revocation_endpoint_auth_methods_supported: methods.clone().collect(),
         revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
-        introspection_endpoint: format!("{issuer}/oauth/introspect"),
+        introspection_endpoint: at(paths::INTROSPECT),
         introspection_endpoint_auth_methods_supported: methods.filter(|method| *method != PUBLIC).collect(),
         introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
         dpop_signing_alg_values_supported: dpop::ALGORITHMS,

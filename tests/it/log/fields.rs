@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::config::Pages;
 use countersign::http::Origin;
 use serde_json::{Value, json};
 
 use testing::{
-    APPLICATION, CLIENT_CREDENTIALS, ClientKeyPair, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD, Response,
-    SCOPE, SERVICE, Scenario, TestApp, USERNAME, form, raw_form,
+    APPLICATION, CLIENT_CREDENTIALS, CONTRACT, ClientKeyPair, FLOWS, Flow, LogLines, OTHER_APPLICATION, PASSWORD,
+    Response, SCOPE, SERVICE, Scenario, TestApp, USERNAME, form, raw_form,
 };
 
 /// The members of every decision.
@@ -105,10 +106,25 @@ async fn s_605_a_request_that_is_not_understood_has_the_members_of_what_was_read
         test.send(request.post()).await;
         assert_eq!(only_line(&log, members)["event"], "token");
     }
-    // Only decisions about tokens are events.
-    let log = LogLines::collect();
-    test.send(raw_form("").to("DELETE", "/healthz")).await.assert_error(405, "method_not_allowed");
-    assert!(log.lines()[0].get("event").is_none());
+}
+
+#[tokio::test]
+async fn the_event_is_the_name_of_an_endpoint_that_decides() {
+    let test = TestApp::start_with(|config| config.pages = Some(Pages::default())).await;
+    let (mut events, mut without) = (BTreeSet::new(), Vec::new());
+    for path in CONTRACT["paths"].as_object().unwrap().keys() {
+        let log = LogLines::collect();
+        assert_eq!(test.send(raw_form("").to("DELETE", path)).await.status, 405, "{path}");
+        if let Some(event) = log.lines()[0]["event"].as_str() {
+            events.insert(event.to_owned());
+        } else {
+            without.push(path);
+        }
+    }
+    let events: Vec<_> = events.iter().map(String::as_str).collect();
+    let names = ["account", "authorize", "consent", "introspect", "login", "logout", "revoke", "token", "userinfo"];
+    assert_eq!(events, names);
+    assert!(without.iter().all(|path| path.starts_with("/.well-known/") || *path == "/healthz"), "{without:?}");
 }
 
 #[tokio::test]

@@ -167,8 +167,7 @@ async fn s_709_a_malformed_consent_is_an_error_with_its_attribute() {
         test.cloud.put("GrantsTable", &json!({"id": "owner#7", "c#crm": consent})).unwrap();
         let read = test.app.store.owner("7").await;
         let path = format!("c#crm.{attribute}");
-        let is_reported =
-            matches!(&read, Err(StoreError::Malformed { table: "grants", problem }) if *problem == path);
+        let is_reported = matches!(&read, Err(StoreError::Malformed { table: "grants", problem }) if *problem == path);
         assert!(is_reported, "{read:?}");
     }
 }

@@ -9,6 +9,11 @@ use crate::http::request::form::pairs;
 /// The languages, the default first.
 const ALL: [&Texts; 2] = [&EN, &DE];
 
+/// Returns the tags of the languages, the default first.
+pub(in crate::http) fn languages() -> Vec<&'static str> {
+    ALL.iter().map(|texts| texts.tag).collect()
+}
+
 /// Returns the texts for a request: in the first language of its parameter `ui_locales` that we have (OpenID Connect
 /// Core 1.0 section 3.1.2.1), otherwise in the first of `Accept-Language`, otherwise in English. `parameters` is the query
 /// or the form. It may be malformed, because error pages have a language too.
