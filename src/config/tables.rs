@@ -9,7 +9,8 @@ pub struct Tables {
     pub clients: String,
     /// `USERS_TABLE`: the table of users.
     pub users: String,
-    /// `GRANTS_TABLE`: the table of refresh token families.
+    /// `GRANTS_TABLE`: the table of the records that the service writes: refresh token families, revoked tokens, failed
+    /// guesses, used assertions, consents and browser sessions.
     pub grants: String,
 }
 

@@ -25,7 +25,7 @@ pub enum Code {
     InvalidScope,
     /// The resource is malformed, unknown or not allowed (RFC 8707 section 2).
     InvalidTarget,
-    /// The username, password or refresh token is wrong.
+    /// The username, password, authorization code or refresh token is wrong.
     InvalidGrant,
     /// The DPoP proof is missing or not valid (RFC 9449 section 5).
     InvalidDpopProof,

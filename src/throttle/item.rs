@@ -63,12 +63,12 @@ pub struct Attempts {
     pub by: Option<String>,
 }
 
-/// The lane in which an attempt counts.
+/// The place of an attempt: the lane that counts it, and the state of that lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The attribute of the known network; `None` is the common lane.
     pub network: Option<String>,
-    /// The lane, if it is current.
+    /// The state of the lane, if it is current.
     pub lane: Option<Lane>,
 }
 
@@ -87,14 +87,14 @@ impl Place {
 /// A lane whose next attempt is not allowed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// The lane.
+    /// The place of the attempt.
     pub place: Place,
     /// The time at which the next attempt is allowed, in seconds since the epoch.
     pub until: u64,
 }
 
 impl Attempts {
-    /// Returns the lane in which an attempt from a network counts, by the attribute of the network.
+    /// Returns the place of an attempt from a network, by the attribute of the network.
     pub fn place(&self, network: Option<&str>, now: u64) -> Place {
         let known = network.and_then(|name| self.networks.get_key_value(name)).filter(|(_, lane)| lane.is_known(now));
         let (network, lane) = match known {
@@ -126,7 +126,7 @@ impl Attempts {
 /// The counting of one attempt: an update of the item.
 #[derive(Clone, Debug)]
 pub struct Count {
-    /// The lane.
+    /// The place of the attempt.
     pub place: Place,
     /// True if the guess was right.
     pub is_right: bool,
@@ -143,7 +143,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// Returns the update for a guess in this lane of an item, from a network.
+    /// Returns the update for a guess at this place of an item, from a network.
     pub fn of(item: &Attempts, place: Place, (network, is_right): (Option<&str>, bool), now: u64) -> Self {
         let new_network = network.filter(|name| is_right && item.is_new(name, now)).map(ToOwned::to_owned);
         let kept = new_network.as_ref().or(place.network.as_ref());
