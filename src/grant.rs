@@ -45,9 +45,13 @@ pub fn take_grant_type(app: &App, params: &mut Params) -> Result<GrantType, Erro
 pub struct Addresses {
     /// The address of the caller, if the gateway states one.
     pub source: Option<IpAddr>,
-    /// The address of the user that the caller states; `Some(None)` is not an address.
-    pub forwarded: Option<Option<IpAddr>>,
+    /// The address of the user, if the caller states one.
+    pub forwarded: Option<Result<IpAddr, NotAnAddress>>,
 }
+
+/// The caller states several addresses, or a text that is not an address.
+#[derive(Clone, Copy, Debug)]
+pub struct NotAnAddress;
 
 /// The authenticated client, and what its request says about the caller.
 pub struct Caller {
@@ -82,9 +86,9 @@ impl Caller {
             None => None,
             Some(UserAddress::Source) => self.addresses.source,
             Some(UserAddress::Forwarded) => {
-                let not_an_address =
-                    Error::invalid_request("The header countersign-user-address is not one IP address.");
-                let stated = self.addresses.forwarded.map(|address| address.ok_or(not_an_address)).transpose()?;
+                let stated = self.addresses.forwarded.transpose().map_err(|NotAnAddress| {
+                    Error::invalid_request("The header countersign-user-address is not one IP address.")
+                })?;
                 if let Some(address) = stated {
                     tracing::Span::current().record("user_source", address.to_canonical().to_string());
                 }

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 
-use crate::grant::Addresses;
+use crate::grant::{Addresses, NotAnAddress};
 use crate::http::Origin;
 
 /// The header in which a client that forwards its users' addresses states the address of the user.
@@ -13,7 +13,7 @@ pub fn addresses(origin: Option<&Origin>, headers: &HeaderMap) -> Addresses {
     let mut stated = headers.get_all(USER_ADDRESS).iter();
     let forwarded = stated.next().map(|value| {
         let address = value.to_str().ok().and_then(|value| value.parse().ok());
-        address.filter(|_| stated.next().is_none())
+        address.filter(|_| stated.next().is_none()).ok_or(NotAnAddress)
     });
     Addresses { source: origin.and_then(|origin| origin.source.parse().ok()), forwarded }
 }
