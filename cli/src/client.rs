@@ -138,13 +138,37 @@ pub async fn run(target: &Target, json: bool, command: Command) -> Result<Outcom
 }
 
 async fn enable(deployment: &Deployment, json: bool, client_id: &str, enabled: bool) -> Result<(), Error> {
-    let mut stored = read(deployment, client_id).await?;
-    if stored.record.enabled != enabled {
-        stored.record.enabled = enabled;
-        stored.record.updated_at = Some(Clock::System.now());
+    let stored = read(deployment, client_id).await?;
+    if stored.record.enabled == enabled {
+        return print(json, &stored.record);
     }
+    let set = |client: &mut Client, _| {
+        client.enabled = enabled;
+        Ok(None)
+    };
+    print(json, &change(deployment, stored, set).await?)
+}
+
+/// A question before a write: true if `--yes` was given, and the text.
+type Question = (bool, String);
+
+/// Changes a client that was read: checks the rules between its attributes, announces the write, prompts for confirmation if
+/// `change` returns a question, and writes. `change` gets the client and the time. Returns the changed client.
+async fn change(
+    deployment: &Deployment,
+    mut stored: Stored<Client>,
+    change: impl FnOnce(&mut Client, u64) -> Result<Option<Question>, Error>,
+) -> Result<Client, Error> {
+    let now = Clock::System.now();
+    let question = change(&mut stored.record, now)?;
+    stored.record.check()?;
+    stored.record.updated_at = Some(now);
     deployment.announce().await?;
-    write(deployment, json, stored).await
+    if let Some((yes, question)) = question {
+        input::confirm(yes, &question)?;
+    }
+    deployment.store.replace(&stored).await?;
+    Ok(stored.record)
 }
 
 /// Reads a client, or returns the error that it does not exist.
@@ -180,23 +204,15 @@ pub fn reminder(client: &Client) -> Option<String> {
     })
 }
 
-/// Prompts for confirmation, unless `--yes` was given, before a client that has lost its last active credential is written.
-fn confirm_last_credential(client: &Client, now: u64, yes: bool) -> Result<(), Error> {
-    if client.has_credential(now) {
-        return Ok(());
-    }
+/// Returns the question before a client that has lost its last active credential is written.
+fn question_of_last_credential(client: &Client, now: u64, yes: bool) -> Option<Question> {
     let id = &client.client_id;
-    input::confirm(yes, &format!("Retire the last active credential of {id}? The client will get no tokens."))
+    let text = || format!("Retire the last active credential of {id}? The client will get no tokens.");
+    (!client.has_credential(now)).then(|| (yes, text()))
 }
 
 fn not_found(client_id: &str) -> Error {
     Error::new(format!("client {client_id} not found; list clients with `countersign client list`"))
-}
-
-/// Writes a changed client, and prints it.
-async fn write(deployment: &Deployment, json: bool, stored: Stored<Client>) -> Result<(), Error> {
-    deployment.store.replace(&stored).await?;
-    print(json, &stored.record)
 }
 
 fn print(json: bool, client: &Client) -> Result<(), Error> {

@@ -39,6 +39,15 @@ pub(super) fn decode<R: Record>(table: &Table, item: Item) -> Result<R, StoreErr
     Ok(record)
 }
 
+/// Checks a record and serializes it, so that no operator writes a record that the service would reject.
+///
+/// # Errors
+/// [`StoreError::Malformed`]
+fn encode<R: Record>(table: &Table, record: &R) -> Result<Item, StoreError> {
+    record.check().map_err(|problem| table.malformed(problem))?;
+    table.encode(record)
+}
+
 /// A record that was read, to be changed and written back.
 pub struct Stored<R> {
     /// The record. [`Store::replace`] writes the changes that are made to it.
@@ -90,7 +99,7 @@ impl Store {
     /// [`StoreError`]
     pub async fn create<R: Record>(&self, new: &R) -> Result<Created<R>, StoreError> {
         let table = R::table(self);
-        let item = table.encode(new)?;
+        let item = encode(table, new)?;
         let request = self
             .dynamodb
             .put_item()
@@ -116,7 +125,7 @@ impl Store {
     /// [`StoreError`]; [`StoreError::Conflict`] if another process changed one of the attributes first.
     pub async fn replace<R: Record>(&self, stored: &Stored<R>) -> Result<bool, StoreError> {
         let table = R::table(self);
-        let after = table.encode(&stored.record)?;
+        let after = encode(table, &stored.record)?;
         let changes = Changes::between(&stored.before, &after);
         if changes.is_empty() {
             return Ok(false);

@@ -2,7 +2,6 @@
 
 use clap::Subcommand;
 use countersign::client::{Client, ClientKey, MAX_CLIENT_KEYS};
-use countersign::clock::Clock;
 
 use crate::deployment::Deployment;
 use crate::error::Error;
@@ -47,8 +46,7 @@ pub async fn run(deployment: &Deployment, json: bool, command: Command) -> Resul
 }
 
 /// Adds a key to the record of a client. Writes nothing.
-fn add_to(client: &mut Client, key: ClientKey) -> Result<(), Error> {
-    let now = Clock::System.now();
+fn add_to(client: &mut Client, key: ClientKey, now: u64) -> Result<(), Error> {
     let client_id = client.client_id.clone();
     if let Some(same) = client.jwks.iter().find(|other| other.kid == key.kid) {
         let kid = &same.kid;
@@ -59,7 +57,5 @@ fn add_to(client: &mut Client, key: ClientKey) -> Result<(), Error> {
             "{client_id} has {MAX_CLIENT_KEYS} active keys; retire one with `countersign client key retire`"
         )));
     }
-    client.check()?;
-    client.updated_at = Some(now);
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! `countersign client retire-secret`.
 
 use clap::Args;
-use countersign::clock::Clock;
+use countersign::client::Client;
 
-use super::{confirm_last_credential, read, write};
+use super::{change, print, question_of_last_credential, read};
 use crate::deployment::Deployment;
 use crate::error::Error;
 
@@ -20,16 +20,14 @@ pub struct Options {
 
 pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
     let Options { client_id, secret_id, yes } = options;
-    let now = Clock::System.now();
-    let mut stored = read(deployment, client_id).await?;
-    let before = stored.record.secrets.len();
-    stored.record.secrets.retain(|secret| secret.name() != *secret_id);
-    if stored.record.secrets.len() == before {
-        // The id is not quoted, because it may be a secret.
-        return Err(Error::new(format!("{client_id} has no secret with this id; see `countersign client show`")));
-    }
-    deployment.announce().await?;
-    confirm_last_credential(&stored.record, now, *yes)?;
-    stored.record.updated_at = Some(now);
-    write(deployment, json, stored).await
+    let retire = |client: &mut Client, now| {
+        let before = client.secrets.len();
+        client.secrets.retain(|secret| secret.name() != *secret_id);
+        if client.secrets.len() == before {
+            // The id is not quoted, because it may be a secret.
+            return Err(Error::new(format!("{client_id} has no secret with this id; see `countersign client show`")));
+        }
+        Ok(question_of_last_credential(client, now, *yes))
+    };
+    print(json, &change(deployment, read(deployment, client_id).await?, retire).await?)
 }

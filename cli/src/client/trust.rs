@@ -7,7 +7,7 @@ use countersign::clock::Clock;
 use countersign::issuer_keys::Fetcher;
 use countersign::jwt::{JwkSet, Jwt};
 
-use super::{read, reminder, write};
+use super::{change, print, read, reminder};
 use crate::Outcome;
 use crate::deployment::Deployment;
 use crate::error::Error;

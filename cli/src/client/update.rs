@@ -2,10 +2,9 @@
 
 use clap::Args;
 use countersign::client::{Client, ClientMetadata};
-use countersign::clock::Clock;
 
 use super::settings::{Settings, attribute_names};
-use super::{advice, read, write};
+use super::{advice, change, print, read};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::{input, output};
@@ -34,18 +33,21 @@ pub struct Options {
 }
 
 pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Result<(), Error> {
-    let mut stored = read(deployment, &options.client_id).await?;
+    let stored = read(deployment, &options.client_id).await?;
     let before = ClientMetadata::of(&stored.record);
     let after = options.change(&stored.record)?;
-    if after.attributes() == before.attributes() {
+    let client = if after.attributes() == before.attributes() {
         output::remark("no changes; nothing was written");
+        stored.record
     } else {
-        after.write_to(&mut stored.record, Clock::System.now())?;
-        deployment.announce().await?;
-    }
-    let warnings = advice(&stored.record, deployment);
-    write(deployment, json, stored).await?;
-    for warning in warnings {
+        let set = |client: &mut Client, now| {
+            after.write_to(client, now)?;
+            Ok(None)
+        };
+        change(deployment, stored, set).await?
+    };
+    print(json, &client)?;
+    for warning in advice(&client, deployment) {
         output::remark(&warning);
     }
     Ok(())

@@ -128,6 +128,24 @@ async fn a_user_with_an_empty_set_of_scopes_is_not_stored() {
     assert_eq!(test.cloud.item("UsersTable", &json!({"username": "none"})).unwrap(), None);
 }
 
+/// The service would reject the record.
+#[tokio::test]
+async fn a_client_whose_attributes_do_not_fit_each_other_is_not_stored() {
+    let test = TestApp::start().await;
+    let is_of_cookie = |problem: &str| problem.starts_with("refresh_token_cookie: ");
+    let is_rejected =
+        |error| matches!(error, StoreError::Malformed { table: "clients", problem } if is_of_cookie(&problem));
+    let mut record = client(json!({"client_id": "c", "enabled": true, "refresh_token_cookie": true}));
+    assert!(test.app.store.create(&record).await.is_err_and(is_rejected));
+    record.refresh_token_cookie = false;
+    create(&test, &record).await;
+    let before = test.cloud.item("ClientsTable", &json!({"client_id": "c"})).unwrap();
+    let mut stored = test.app.store.stored::<Client>("c").await.unwrap().unwrap();
+    stored.record.refresh_token_cookie = true;
+    assert!(test.app.store.replace(&stored).await.is_err_and(is_rejected));
+    assert_eq!(test.cloud.item("ClientsTable", &json!({"client_id": "c"})).unwrap(), before);
+}
+
 #[tokio::test]
 async fn a_family_is_stored_under_its_id() {
     let test = TestApp::start().await;

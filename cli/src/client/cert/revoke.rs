@@ -1,10 +1,10 @@
 //! `countersign client cert revoke`.
 
 use clap::Args;
-use countersign::clock::Clock;
+use countersign::client::Client;
 
 use super::show;
-use crate::client::read;
+use crate::client::{change, read};
 use crate::deployment::Deployment;
 use crate::error::Error;
 
@@ -22,13 +22,11 @@ pub struct Options {
 
 pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
     let Options { client_id, serial } = options;
-    let mut stored = read(deployment, client_id).await?;
-    let client = &mut stored.record;
-    client.revoked_serials.insert(serial.clone()).map_err(|error| Error::new(error.to_string()))?;
-    client.updated_at = Some(Clock::System.now());
-    deployment.announce().await?;
-    deployment.store.replace(&stored).await?;
-    show::print(json, &stored.record)
+    let revoke = |client: &mut Client, _| {
+        client.revoked_serials.insert(serial.clone()).map_err(|error| Error::new(error.to_string()))?;
+        Ok(None)
+    };
+    show::print(json, &change(deployment, read(deployment, client_id).await?, revoke).await?)
 }
 
 /// Returns a serial number in the form of records: lower-case hex without leading zeros.

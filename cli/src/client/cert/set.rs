@@ -1,11 +1,12 @@
 //! `countersign client cert set`.
 
 use clap::{Args, ValueEnum};
+use countersign::client::Client;
 use countersign::client_auth::certificate::Certificate;
 use countersign::clock::Clock;
 
 use super::show;
-use crate::client::read_confidential;
+use crate::client::{change, read_confidential};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::{input, output};
@@ -39,25 +40,22 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
     let certificate = Certificate::read(&text).map_err(|problem| {
         Error::new(format!("cannot use {file}: {problem}; give a file that has `-----BEGIN CERTIFICATE-----`"))
     })?;
-    let now = Clock::System.now();
-    if let Err(problem) = certificate.clone().usable(now) {
+    if let Err(problem) = certificate.clone().usable(Clock::System.now()) {
         output::remark(&format!("warning: the function does not accept this certificate: it is {problem}"));
     }
     let Certificate { subject, issuer, dns_names, uris, .. } = certificate;
     let subjects: Vec<_> = Some(subject).filter(|subject| !subject.is_empty()).into_iter().collect();
-    let mut stored = read_confidential(deployment, client_id, "certificate").await?;
-    let client = &mut stored.record;
-    (client.tls_client_auth_subject_dn, client.tls_client_auth_san_dns, client.tls_client_auth_san_uri) = match by {
-        By::Subject => (Some(only(file, "subject", subjects)?), None, None),
-        By::SanDns => (None, Some(only(file, "DNS name", dns_names)?), None),
-        By::SanUri => (None, None, Some(only(file, "URI", uris)?)),
+    let stored = read_confidential(deployment, client_id, "certificate").await?;
+    let set = |client: &mut Client, _| {
+        (client.tls_client_auth_subject_dn, client.tls_client_auth_san_dns, client.tls_client_auth_san_uri) = match by {
+            By::Subject => (Some(only(file, "subject", subjects)?), None, None),
+            By::SanDns => (None, Some(only(file, "DNS name", dns_names)?), None),
+            By::SanUri => (None, None, Some(only(file, "URI", uris)?)),
+        };
+        client.tls_client_auth_issuer_dn = Some(issuer).filter(|_| !any_issuer);
+        Ok(None)
     };
-    client.tls_client_auth_issuer_dn = Some(issuer).filter(|_| !any_issuer);
-    client.updated_at = Some(now);
-    client.check()?;
-    deployment.announce().await?;
-    deployment.store.replace(&stored).await?;
-    show::print(json, &stored.record)
+    show::print(json, &change(deployment, stored, set).await?)
 }
 
 /// Returns the one name of this kind.

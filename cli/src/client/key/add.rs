@@ -1,12 +1,12 @@
 //! `countersign client key add`.
 
 use clap::Args;
-use countersign::client::ClientKey;
+use countersign::client::{Client, ClientKey};
 use countersign::clock::Clock;
 use countersign::jwt::Algorithm;
 
 use super::{add_to, file, list};
-use crate::client::read_confidential;
+use crate::client::{change, read_confidential};
 use crate::deployment::Deployment;
 use crate::error::Error;
 
@@ -39,11 +39,9 @@ pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Resu
         None => key.only_algorithm().ok_or(Error::new("an RSA key needs --alg: RS256 or PS256"))?,
     };
     let key = ClientKey::new(kid, alg, &key, Clock::System.now()).map_err(Error::new)?;
-    let mut stored = read_confidential(deployment, client_id, "keys").await?;
-    add_to(&mut stored.record, key)?;
-    deployment.announce().await?;
-    deployment.store.replace(&stored).await?;
-    list::print(json, &stored.record)
+    let stored = read_confidential(deployment, client_id, "keys").await?;
+    let add = |client: &mut Client, now| add_to(client, key, now).map(|()| None);
+    list::print(json, &change(deployment, stored, add).await?)
 }
 
 fn kid(text: &str) -> Result<String, String> {

@@ -6,14 +6,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use clap::Args;
-use countersign::client::{ClientKey, PublicJwk};
-use countersign::clock::Clock;
+use countersign::client::{Client, ClientKey, PublicJwk};
 use countersign::jwt::Algorithm;
 use countersign::keys::generate_client_key;
 use serde_json::json;
 
 use super::{add_to, list};
-use crate::client::read_confidential;
+use crate::client::{change, read_confidential};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::output;
@@ -29,22 +28,24 @@ pub struct Options {
 
 pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
     let Options { client_id, out } = options;
-    let mut stored = read_confidential(deployment, client_id, "keys").await?;
+    let stored = read_confidential(deployment, client_id, "keys").await?;
     let (private_key, key) = generate_client_key().map_err(|error| Error::new(error.to_string()))?;
     let jwk = PublicJwk::try_from(json!(key.jwk()).to_string()).map_err(Error::new)?;
-    let key = ClientKey::new(key.kid().to_owned(), Algorithm::Es256, jwk.key(), Clock::System.now());
-    add_to(&mut stored.record, key.map_err(Error::new)?)?;
     let path = out.display();
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(out)
-        .map_err(|error| Error::new(format!("{path}: {error}; choose a new file")))?;
-    file.write_all(private_key.as_bytes())?;
-    // The file stays if the write to the table fails, because that write may have succeeded.
-    deployment.announce().await?;
-    deployment.store.replace(&stored).await?;
+    let add = |client: &mut Client, now| {
+        let key = ClientKey::new(key.kid().to_owned(), Algorithm::Es256, jwk.key(), now);
+        add_to(client, key.map_err(Error::new)?, now)?;
+        // The file stays if the write to the table fails, because that write may have succeeded.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(out)
+            .map_err(|error| Error::new(format!("{path}: {error}; choose a new file")))?;
+        file.write_all(private_key.as_bytes())?;
+        Ok(None)
+    };
+    let client = change(deployment, stored, add).await?;
     output::remark(&format!("the private key is in {path}; it is not stored anywhere else"));
-    list::print(json, &stored.record)
+    list::print(json, &client)
 }

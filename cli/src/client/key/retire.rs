@@ -1,10 +1,10 @@
 //! `countersign client key retire`.
 
 use clap::Args;
-use countersign::clock::Clock;
+use countersign::client::Client;
 
 use super::list;
-use crate::client::{confirm_last_credential, read};
+use crate::client::{change, question_of_last_credential, read};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::input;
@@ -25,21 +25,18 @@ pub struct Options {
 
 pub async fn run(deployment: &Deployment, json: bool, options: &Options) -> Result<(), Error> {
     let Options { client_id, kid, expires_in, yes } = options;
-    let now = Clock::System.now();
-    let mut stored = read(deployment, client_id).await?;
-    let keys = &mut stored.record.jwks;
-    let Some(index) = keys.iter().position(|key| key.kid == *kid) else {
-        return Err(Error::new(format!("{client_id} has no key with this id; see `countersign client key list`")));
+    let retire = |client: &mut Client, now: u64| {
+        let keys = &mut client.jwks;
+        let Some(index) = keys.iter().position(|key| key.kid == *kid) else {
+            return Err(Error::new(format!("{client_id} has no key with this id; see `countersign client key list`")));
+        };
+        if let Some((key, seconds)) = keys.get_mut(index).zip(*expires_in) {
+            let expires_at = now.saturating_add(seconds);
+            key.expires_at = Some(key.expires_at.map_or(expires_at, |at| at.min(expires_at)));
+        } else {
+            keys.remove(index);
+        }
+        Ok(question_of_last_credential(client, now, *yes))
     };
-    if let Some((key, seconds)) = keys.get_mut(index).zip(*expires_in) {
-        let expires_at = now.saturating_add(seconds);
-        key.expires_at = Some(key.expires_at.map_or(expires_at, |at| at.min(expires_at)));
-    } else {
-        keys.remove(index);
-    }
-    deployment.announce().await?;
-    confirm_last_credential(&stored.record, now, *yes)?;
-    stored.record.updated_at = Some(now);
-    deployment.store.replace(&stored).await?;
-    list::print(json, &stored.record)
+    list::print(json, &change(deployment, read(deployment, client_id).await?, retire).await?)
 }

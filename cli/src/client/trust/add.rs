@@ -9,7 +9,7 @@ use countersign::clock::Clock;
 use countersign::jwt::Jwt;
 use serde_json::{Map, Value};
 
-use super::{check, check_issuer, write};
+use super::{change, check, check_issuer, print};
 use crate::client::read_confidential;
 use crate::deployment::Deployment;
 use crate::error::Error;
@@ -46,27 +46,23 @@ pub struct Options {
 }
 
 pub async fn run(deployment: &Deployment, json: bool, options: Options) -> Result<(), Error> {
-    let mut stored = read_confidential(deployment, &options.client_id, "trust entries").await?;
-    let now = Clock::System.now();
+    let stored = read_confidential(deployment, &options.client_id, "trust entries").await?;
     let token = if options.from_token { Some(input::secret("Token")?) } else { None };
-    let trust = options.entry(token.as_deref(), now)?;
+    let trust = options.entry(token.as_deref(), Clock::System.now())?;
     check_issuer(&deployment.config.issuer, &trust)?;
     if let Some(same) = stored.record.federated.iter().find(|other| other.is_same(&trust)) {
         output::remark(&format!("the entry {} trusts the same tokens; nothing was written", same.name()));
-        return write(deployment, json, stored).await;
+        return print(json, &stored.record);
     }
     if let Some(token) = &token {
         verify(deployment, &stored.record, &trust, token).await?;
     }
-    stored.record.federated.push(trust);
-    stored.record.check()?;
-    deployment.announce().await?;
-    if options.from_token {
-        let question = format!("Trust this workload as the client {}?", options.client_id);
-        input::confirm(options.yes, &question)?;
-    }
-    stored.record.updated_at = Some(now);
-    write(deployment, json, stored).await
+    let add = |client: &mut Client, _| {
+        client.federated.push(trust);
+        let question = || (options.yes, format!("Trust this workload as the client {}?", options.client_id));
+        Ok(options.from_token.then(question))
+    };
+    print(json, &change(deployment, stored, add).await?)
 }
 
 impl Options {

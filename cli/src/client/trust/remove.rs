@@ -1,9 +1,9 @@
 //! `countersign client trust remove`.
 
 use clap::Args;
-use countersign::clock::Clock;
+use countersign::client::Client;
 
-use super::{read, reminder, write};
+use super::{change, print, read, reminder};
 use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::output;
@@ -17,19 +17,19 @@ pub struct Options {
 }
 
 pub async fn run(deployment: &Deployment, json: bool, Options { client_id, entry }: &Options) -> Result<(), Error> {
-    let mut stored = read(deployment, client_id).await?;
-    let before = stored.record.federated.len();
-    stored.record.federated.retain(|trust| trust.name() != entry);
-    if stored.record.federated.len() == before {
-        return Err(Error::new(format!(
-            "{client_id} has no trust entry {entry:?}; see `countersign client trust list {client_id}`"
-        )));
-    }
-    deployment.announce().await?;
-    stored.record.updated_at = Some(Clock::System.now());
-    let reminder = reminder(&stored.record);
-    write(deployment, json, stored).await?;
-    if let Some(reminder) = reminder {
+    let remove = |client: &mut Client, _| {
+        let before = client.federated.len();
+        client.federated.retain(|trust| trust.name() != entry);
+        if client.federated.len() == before {
+            return Err(Error::new(format!(
+                "{client_id} has no trust entry {entry:?}; see `countersign client trust list {client_id}`"
+            )));
+        }
+        Ok(None)
+    };
+    let client = change(deployment, read(deployment, client_id).await?, remove).await?;
+    print(json, &client)?;
+    if let Some(reminder) = reminder(&client) {
         output::remark(&reminder);
     }
     Ok(())
