@@ -11,11 +11,10 @@ use super::responses::{done, login_page, redirect, to_account};
 use super::visit::{Visit, Visitor};
 use crate::consent::{Consent, Owner};
 use crate::date::Date;
-use crate::error::Error;
 use crate::http::request::body::BufferedRequest;
 use crate::params::{Defined, Param, Params};
 use crate::scope::ScopeTexts;
-use crate::store::{ConsentKey, StoreError};
+use crate::store::ConsentKey;
 
 const CONFIRM: Param = Param::unlimited("confirm");
 const CLIENT_ID: Param = Param::unlimited("client_id");
@@ -99,21 +98,9 @@ pub(super) async fn limit(visit: Visit, received: BufferedRequest) -> Result<Res
         Some(None) => return show(&visit, &visitor, Some(&client_id)).await,
     };
     let key = ConsentKey { user_id: &visitor.session.user_id, client_id: &client_id };
-    if !set_end(&visit, key, &visitor.owner, until).await? {
-        let owner = visit.app.store.owner(key.user_id).await?;
-        if !set_end(&visit, key, &owner, until).await? {
-            return Err(Error::temporarily_unavailable("other requests changed the consent").into());
-        }
-    }
+    let limited = |owner: &Owner| ((), owner.consent(&client_id).and_then(|consent| consent.limited(until, visit.now)));
+    visit.write_consent(key, &visitor.owner, limited).await?;
     Ok(to_account(&visit))
-}
-
-/// Returns false if another request changed the consent since it was read.
-async fn set_end(visit: &Visit, key: ConsentKey<'_>, owner: &Owner, until: Option<u64>) -> Result<bool, StoreError> {
-    match owner.consent(key.client_id).and_then(|consent| consent.limited(until, visit.now)) {
-        Some(limited) => visit.app.store.put_consent(key, owner, &limited).await,
-        None => Ok(true),
-    }
 }
 
 /// Returns the last second of a date from today to ten years ahead.

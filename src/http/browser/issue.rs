@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::grant::authorization_code::{Granted, begin};
 use crate::http::decision::Decision;
 use crate::scope::Scope;
-use crate::store::{ConsentKey, StoreError};
+use crate::store::ConsentKey;
 
 /// The result of a grant.
 enum Allowed {
@@ -38,8 +38,19 @@ pub(super) async fn issue(
 ) -> Result<Option<Response>, Failure> {
     let client_id = requested.client.client_id.as_str();
     let key = ConsentKey { user_id: &visitor.session.user_id, client_id };
-    let grant = |found: Option<&Consent>| Grant { name: requested.name(), scope, period: period(found) };
-    let consent = match allow(visit, key, &visitor.owner, &grant).await? {
+    let allow = |owner: &Owner| {
+        let found = owner.consent(client_id);
+        if found.is_none() && owner.is_full() {
+            return (Allowed::Full, None);
+        }
+        let grant = Grant { name: requested.name(), scope, period: period(found) };
+        let Some(new) = Consent::granted(found, grant, visit.now) else {
+            return (Allowed::NotOffered, None);
+        };
+        let changed = (found != Some(&new)).then(|| new.clone());
+        (Allowed::Consent(new), changed)
+    };
+    let consent = match visit.write_consent(key, &visitor.owner, allow).await? {
         Allowed::Consent(consent) => consent,
         Allowed::NotOffered => return Ok(None),
         Allowed::Full if requested.request.prompt.none => {
@@ -68,38 +79,4 @@ pub(super) async fn issue(
     let (code, ()) = tokio::join!(begin(&visit.app, granted), extend);
     let location = requested.request.return_address.with_code(&code?, &visit.app.config.issuer);
     Ok(Some((Extension(Decision::Issued), redirect(&location)).into_response()))
-}
-
-/// Stores a consent, if it changes. If another request changes it meanwhile, it is read again once.
-async fn allow<'a>(
-    visit: &Visit,
-    key: ConsentKey<'_>,
-    owner: &Owner,
-    grant: &impl Fn(Option<&Consent>) -> Grant<'a>,
-) -> Result<Allowed, Failure> {
-    let store = &visit.app.store;
-    if let Some(allowed) = write(visit, key, owner, grant).await? {
-        return Ok(allowed);
-    }
-    let owner = store.owner(key.user_id).await?;
-    let changed = || Error::temporarily_unavailable("other requests changed the consent");
-    write(visit, key, &owner, grant).await?.ok_or_else(|| changed().into())
-}
-
-/// Returns `None` if another request changed the consent since it was read.
-async fn write<'a>(
-    visit: &Visit,
-    key: ConsentKey<'_>,
-    owner: &Owner,
-    grant: &impl Fn(Option<&Consent>) -> Grant<'a>,
-) -> Result<Option<Allowed>, StoreError> {
-    let found = owner.consent(key.client_id);
-    if found.is_none() && owner.is_full() {
-        return Ok(Some(Allowed::Full));
-    }
-    let Some(new) = Consent::granted(found, grant(found), visit.now) else {
-        return Ok(Some(Allowed::NotOffered));
-    };
-    let is_stored = found == Some(&new) || visit.app.store.put_consent(key, owner, &new).await?;
-    Ok(is_stored.then_some(Allowed::Consent(new)))
 }

@@ -11,11 +11,12 @@ use super::cookies;
 use super::pages::View;
 use super::silent::SilentAddress;
 use crate::app::App;
-use crate::consent::Owner;
+use crate::consent::{Consent, Owner};
 use crate::error::Error;
 use crate::http::request::addresses::addresses;
 use crate::http::request::body::BufferedRequest;
 use crate::session::{Session, SessionCookie, SessionLifetimes};
+use crate::store::{ConsentKey, StoreError};
 use crate::throttle::Network;
 use crate::user::User;
 
@@ -111,6 +112,29 @@ impl Visit {
             tracing::Span::current().record("user", keys.log_id(&session.username));
         }
         Ok(Some(Visitor { cookie, session, user, owner }))
+    }
+
+    /// Writes the consent that `change` returns for the consents that were read, if it returns one. If another request
+    /// changed the consent meanwhile, the consents are read again once. Returns the other result of `change`.
+    ///
+    /// # Errors
+    /// Server errors.
+    pub async fn write_consent<R>(
+        &self,
+        key: ConsentKey<'_>,
+        owner: &Owner,
+        change: impl Fn(&Owner) -> (R, Option<Consent>),
+    ) -> Result<R, Error> {
+        let store = &self.app.store;
+        let attempt = async |owner: &Owner| match change(owner) {
+            (result, Some(consent)) => Ok(store.put_consent(key, owner, &consent).await?.then_some(result)),
+            (result, None) => Ok::<_, StoreError>(Some(result)),
+        };
+        if let Some(result) = attempt(owner).await? {
+            return Ok(result);
+        }
+        let changed = Error::temporarily_unavailable("other requests changed the consent");
+        attempt(&store.owner(key.user_id).await?).await?.ok_or(changed)
     }
 
     /// Returns the user of a session like [`visitor`](Self::visitor), for a page that shows texts of scopes. Reads the texts
