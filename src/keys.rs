@@ -10,7 +10,7 @@
 //! | file | content |
 //! |---|---|
 //! | `document`, `records` | the text of the secret, and the records of keys in it |
-//! | `signing_key`, `key_pair` | one private key; the algorithms |
+//! | `signing_key`, `key_pair`, `algorithm` | one private key; its kinds; the algorithms |
 //! | `key_set`, `keyring` | all keys of one version of the secret; the set that this process uses, and its reload |
 //! | `generation`, `rotation`, `rotator` | new keys; the rules of rotation (pure); their application to the secret |
 //! | `secret` | the one reader and writer of the secret |
@@ -20,6 +20,7 @@ use std::{error, fmt};
 
 use aws_lc_rs::hkdf;
 
+mod algorithm;
 mod document;
 mod generation;
 mod key_pair;
@@ -32,6 +33,7 @@ mod secret;
 mod signing_key;
 mod status;
 
+pub use algorithm::SigningAlgorithm;
 pub use document::Document;
 pub use generation::generate_client_key;
 pub use key_set::KeySet;

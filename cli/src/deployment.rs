@@ -15,7 +15,7 @@ use clap::Args;
 use countersign::aws;
 use countersign::clock::Clock;
 use countersign::config::{self, Config, ConfigError, RotationConfig, environment};
-use countersign::keys::{KeySet, Keyring, Keys, RotationError, RotationPolicy, Rotator};
+use countersign::keys::{KeySet, Keyring, Keys, RotationError, Rotator};
 use countersign::password_hash::Hasher;
 use countersign::store::Store;
 use url::Url;
@@ -271,26 +271,18 @@ impl Deployment {
     /// Returns the rotator, with the settings of the rotation function.
     ///
     /// # Errors
-    /// The error if the settings are not known, or the algorithm is not supported.
+    /// The error if the settings are not known.
     pub fn rotation(&self) -> Result<Rotator, Error> {
         let unknown = |error| Error::new(format!("the rotation settings are not known ({error}); add --stack NAME"));
         let config = self.rotation_config.as_ref().map_err(unknown)?;
-        let unsupported =
-            |name: &str| Error::new(format!("the signing algorithm {name} is not supported; set SIGNING_ALGORITHM"));
-        let algorithm = config.signing_algorithm.parse().map_err(|_| unsupported(&config.signing_algorithm))?;
-        let policy = RotationPolicy {
-            algorithm,
-            public_for: config.key_public_for,
-            refresh_token_max_ttl: config.refresh_token_max_ttl,
-        };
-        Ok(Rotator::new(&self.sdk, config.signing_secret_id.clone(), policy, Clock::System))
+        Ok(Rotator::new(&self.sdk, config.signing_secret_id.clone(), config.policy, Clock::System))
     }
 
     /// Returns the seconds that a key signs before it is rotated, if the stack sets them. They are at least
     /// `KEY_PUBLIC_FOR`, because the next key must be public for this time before it signs.
     pub fn signs_for(&self) -> Option<u64> {
         let days: u64 = self.stack.as_ref()?.value("RotationDays")?.parse().ok()?;
-        let public_for = self.rotation_config.as_ref().ok()?.key_public_for;
+        let public_for = self.rotation_config.as_ref().ok()?.policy.public_for;
         Some((days * DAY).max(public_for.into()))
     }
 }

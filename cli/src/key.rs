@@ -80,7 +80,7 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
         let rows = keys.states.iter().map(|key| {
             let age = key.created_at.map_or_else(|| "-".to_owned(), |at| output::duration(now.saturating_sub(at)));
             let stage = format!("{:?}", key.stage).to_lowercase();
-            vec![key.kid.clone(), key.algorithm.clone(), stage, age, next_change(deployment, &keys, key)]
+            vec![key.kid.clone(), key.algorithm.name().to_owned(), stage, age, next_change(deployment, &keys, key)]
         });
         output::table(&["KID", "ALGORITHM", "STAGE", "AGE", "UPCOMING"], rows)
     })?;
@@ -89,7 +89,7 @@ async fn list(deployment: &Deployment, json: bool) -> Result<Outcome, Error> {
 
 /// Describes the next change of a key, and when it happens.
 fn next_change(deployment: &Deployment, keys: &Keys, key: &KeyStatus) -> String {
-    let public_for = deployment.rotation_config.as_ref().ok().map(|config| u64::from(config.key_public_for));
+    let public_for = deployment.rotation_config.as_ref().ok().map(|config| u64::from(config.policy.public_for));
     match key.stage {
         _ if !keys.are_rotated => "none: externally managed".to_owned(),
         Stage::Current => match key.signs_since.zip(deployment.signs_for()) {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use countersign::clock::Clock;
 use countersign::config::{self, Config, RotationConfig, environment};
-use countersign::keys::{KeyError, RotationError, RotationPolicy, RotationRequest, Rotator};
+use countersign::keys::{KeyError, RotationError, RotationRequest, Rotator};
 use countersign::{aws, log};
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde::Deserialize;
@@ -77,13 +77,8 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), lambda_runtime::Error> {
     let config = RotationConfig::from_variables(environment)?;
     Config::require_lambda()?;
-    let policy = RotationPolicy {
-        algorithm: config.signing_algorithm.parse()?,
-        public_for: config.key_public_for,
-        refresh_token_max_ttl: config.refresh_token_max_ttl,
-    };
     let sdk = config::connection(environment)?.sdk()?;
-    let rotator = Rotator::new(&sdk, config.signing_secret_id, policy, Clock::System);
+    let rotator = Rotator::new(&sdk, config.signing_secret_id, config.policy, Clock::System);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| handle(&rotator, event.payload).await)).await
 }
 

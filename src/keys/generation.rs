@@ -5,11 +5,10 @@ use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::Algorithm;
 
 use super::document::{DOCUMENT_VERSION, REFRESH_TOKEN_KEY_BYTES, decode_pem};
 use super::records::{KeyRecord, RefreshTokenKeyRecords};
-use super::{Document, KeyError, RotationPolicy, SigningKey};
+use super::{Document, KeyError, RotationPolicy, SigningAlgorithm, SigningKey};
 use crate::random::fill_random;
 
 impl Document {
@@ -17,7 +16,7 @@ impl Document {
     /// key.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`] if the algorithm is not supported.
+    /// [`KeyError::Unusable`] if no key can be generated.
     pub fn generate(policy: &RotationPolicy, now: u64) -> Result<Self, KeyError> {
         Ok(Self {
             version: DOCUMENT_VERSION,
@@ -38,19 +37,18 @@ impl KeyRecord {
     /// Generates a key that is public from now on.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`] if the algorithm is not supported.
-    pub fn generate(algorithm: Algorithm, now: u64) -> Result<Self, KeyError> {
+    /// [`KeyError::Unusable`] if no key can be generated.
+    pub fn generate(algorithm: SigningAlgorithm, now: u64) -> Result<Self, KeyError> {
         let der = match algorithm {
-            Algorithm::RS256 => rsa::KeyPair::generate(KeySize::Rsa2048)
+            SigningAlgorithm::Rs256 => rsa::KeyPair::generate(KeySize::Rsa2048)
                 .and_then(|pair| pair.as_der())
                 .map(|der: Pkcs8V1Der<'_>| der.as_ref().to_vec()),
-            Algorithm::ES256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+            SigningAlgorithm::Es256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
                 .and_then(|pair| pair.to_pkcs8v1())
                 .map(|der| der.as_ref().to_vec()),
-            Algorithm::EdDSA => {
+            SigningAlgorithm::EdDsa => {
                 Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1()).map(|der| der.as_ref().to_vec())
             }
-            _ => return Err(KeyError::Unusable("the algorithm of a key must be RS256, ES256 or EdDSA")),
         };
         let der = der.map_err(|_| KeyError::Unusable("a key cannot be generated"))?;
         let (private_key, kid) = (pem(&der), SigningKey::from_pkcs8(&der)?.kid().to_owned());
@@ -63,7 +61,7 @@ impl KeyRecord {
 /// # Errors
 /// [`KeyError::Unusable`], which cannot occur.
 pub fn generate_client_key() -> Result<(String, SigningKey), KeyError> {
-    let private_key = KeyRecord::generate(Algorithm::ES256, 0)?.private_key;
+    let private_key = KeyRecord::generate(SigningAlgorithm::Es256, 0)?.private_key;
     let key = SigningKey::from_pkcs8(decode_pem(&private_key)?.secret_pkcs8_der())?;
     Ok((private_key, key))
 }

@@ -1,4 +1,4 @@
-//! The algorithms: RSA signs RS256, P-256 signs ES256, Ed25519 signs EdDSA.
+//! The kinds of private keys: RSA signs RS256, P-256 signs ES256, Ed25519 signs EdDSA.
 
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
@@ -8,15 +8,14 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, CommonParameters, EllipticCurve, EllipticCurveKeyParameters, EllipticCurveKeyType, Jwk,
-    KeyAlgorithm, OctetKeyPairParameters, OctetKeyPairType, PublicKeyUse, RSAKeyParameters, RSAKeyType,
+    OctetKeyPairParameters, OctetKeyPairType, PublicKeyUse, RSAKeyParameters, RSAKeyType,
 };
 
-use super::KeyError;
+use super::{KeyError, SigningAlgorithm};
 
-/// A private key of one of the algorithms.
+/// A private key of one of the kinds.
 pub(super) enum KeyPair {
     Rsa(RsaKeyPair),
     P256(EcdsaKeyPair),
@@ -56,18 +55,18 @@ impl KeyPair {
         }
     }
 
-    pub fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> SigningAlgorithm {
         match self {
-            Self::Rsa(_) => Algorithm::RS256,
-            Self::P256(_) => Algorithm::ES256,
-            Self::Ed25519(_) => Algorithm::EdDSA,
+            Self::Rsa(_) => SigningAlgorithm::Rs256,
+            Self::P256(_) => SigningAlgorithm::Es256,
+            Self::Ed25519(_) => SigningAlgorithm::EdDsa,
         }
     }
 
     /// Returns the public key, without a `kid`.
     pub fn jwk(&self) -> Result<Jwk, KeyError> {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let (key_algorithm, parameters) = match self {
+        let algorithm = match self {
             Self::Rsa(pair) => {
                 let public_key = pair.public_key();
                 let parameters = RSAKeyParameters {
@@ -75,7 +74,7 @@ impl KeyPair {
                     n: encode(public_key.modulus().big_endian_without_leading_zero()),
                     e: encode(public_key.exponent().big_endian_without_leading_zero()),
                 };
-                (KeyAlgorithm::RS256, AlgorithmParameters::RSA(parameters))
+                AlgorithmParameters::RSA(parameters)
             }
             Self::P256(pair) => {
                 // An uncompressed point (SEC 1 section 2.3.3): a byte for the format, then both coordinates.
@@ -91,7 +90,7 @@ impl KeyPair {
                     x: encode(x),
                     y: encode(y),
                 };
-                (KeyAlgorithm::ES256, AlgorithmParameters::EllipticCurve(parameters))
+                AlgorithmParameters::EllipticCurve(parameters)
             }
             Self::Ed25519(pair) => {
                 let parameters = OctetKeyPairParameters {
@@ -99,15 +98,15 @@ impl KeyPair {
                     curve: EllipticCurve::Ed25519,
                     x: encode(pair.public_key().as_ref()),
                 };
-                (KeyAlgorithm::EdDSA, AlgorithmParameters::OctetKeyPair(parameters))
+                AlgorithmParameters::OctetKeyPair(parameters)
             }
         };
         let common = CommonParameters {
             public_key_use: Some(PublicKeyUse::Signature),
-            key_algorithm: Some(key_algorithm),
+            key_algorithm: Some(self.algorithm().key_algorithm()),
             ..CommonParameters::default()
         };
-        Ok(Jwk { common, algorithm: parameters })
+        Ok(Jwk { common, algorithm })
     }
 }
 

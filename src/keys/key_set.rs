@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
 use super::document::key_set_of_pem;
-use super::{Document, KeyError, SigningKey, derive};
+use super::{Document, KeyError, SigningAlgorithm, SigningKey, derive};
 use crate::consent::ConfirmKeys;
 use crate::dpop::NonceKeys;
 use crate::encoding::short_hex;
@@ -38,8 +38,8 @@ pub struct KeySet {
     pub public_keys: JwkSet,
     /// The public keys, as other verifiers get them: a JWK set (RFC 7517 section 5), in JSON.
     pub jwks: String,
-    /// The algorithms of the current and the next key, each once, by their names in RFC 7518.
-    pub algorithms: Vec<String>,
+    /// The algorithms of the current and the next key, each once.
+    pub algorithms: Vec<SigningAlgorithm>,
 }
 
 impl KeySet {
@@ -60,8 +60,7 @@ impl KeySet {
         refresh: &RefreshTokenKeyBytes,
     ) -> Result<Self, KeyError> {
         let mut keys: Vec<_> = std::iter::once(current.jwk().clone()).chain(next).collect();
-        let algorithms = keys.iter().filter_map(|key| key.common.key_algorithm);
-        let mut algorithms: Vec<_> = algorithms.map(|algorithm| algorithm.to_string()).collect();
+        let mut algorithms: Vec<_> = keys.iter().filter_map(SigningAlgorithm::of_public_key).collect();
         algorithms.dedup();
         keys.extend(previous);
         let public_keys = JwkSet { keys };

@@ -2,12 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::document::decode_pem;
-use super::{KeyError, SigningKey};
+use super::{KeyError, SigningAlgorithm, SigningKey};
 use crate::jwt::bits;
 
 /// The smallest number of bits of an RSA key.
@@ -17,7 +16,7 @@ const MIN_RSA_BITS: usize = 2_048;
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct KeyRecord {
     pub kid: String,
-    pub alg: Algorithm,
+    pub alg: SigningAlgorithm,
     /// PKCS#8, as a PEM.
     pub private_key: String,
     /// The time of its generation, for operators. Times are in seconds since the epoch.
@@ -105,7 +104,7 @@ impl PreviousKeyRecord {
         match self {
             Self::Whole(record) => record.public_key(),
             Self::Public { public_key, .. } => {
-                if !is_usable(&public_key.algorithm) {
+                if algorithm_of(&public_key.algorithm).is_none() {
                     return Err(KeyError::Unusable("a previous key is not RSA (2048 bits or more), P-256 or Ed25519"));
                 }
                 let thumbprint = public_key.thumbprint(ThumbprintHash::SHA256).ok();
@@ -131,16 +130,18 @@ impl PreviousKeyRecord {
     }
 }
 
-/// Returns true if a public key is of one of the algorithms with which tokens are signed.
-fn is_usable(key: &AlgorithmParameters) -> bool {
-    match key {
+/// Returns the algorithm with which the private half of a public key signs. `None` if we do not sign with such a key.
+pub(super) fn algorithm_of(key: &AlgorithmParameters) -> Option<SigningAlgorithm> {
+    let (algorithm, is_usable) = match key {
         AlgorithmParameters::RSA(key) => {
-            URL_SAFE_NO_PAD.decode(&key.n).is_ok_and(|modulus| bits(&modulus) >= MIN_RSA_BITS)
+            let is_strong = URL_SAFE_NO_PAD.decode(&key.n).is_ok_and(|modulus| bits(&modulus) >= MIN_RSA_BITS);
+            (SigningAlgorithm::Rs256, is_strong)
         }
-        AlgorithmParameters::EllipticCurve(key) => key.curve == EllipticCurve::P256,
-        AlgorithmParameters::OctetKeyPair(key) => key.curve == EllipticCurve::Ed25519,
-        _ => false,
-    }
+        AlgorithmParameters::EllipticCurve(key) => (SigningAlgorithm::Es256, key.curve == EllipticCurve::P256),
+        AlgorithmParameters::OctetKeyPair(key) => (SigningAlgorithm::EdDsa, key.curve == EllipticCurve::Ed25519),
+        _ => return None,
+    };
+    is_usable.then_some(algorithm)
 }
 
 impl PreviousRefreshTokenKeyRecord {

@@ -7,12 +7,10 @@
 //!
 //! Refresh token keys rotate in the same way: an execution environment may only use a key that all others have loaded.
 
-use jsonwebtoken::Algorithm;
-
 use super::document::DOCUMENT_VERSION;
 use super::generation::generate_refresh_token_key;
 use super::records::{DroppedKey, KeyRecord, PreviousKeyRecord, PreviousRefreshTokenKeyRecord, RefreshTokenKeyRecords};
-use super::{Document, KeyError, MAX_ACCESS_TOKEN_TTL};
+use super::{Document, KeyError, MAX_ACCESS_TOKEN_TTL, SigningAlgorithm};
 
 /// Seconds for which a key stays after its last token has expired: an execution environment may sign with a set that it
 /// loaded before the rotation, and clocks differ.
@@ -21,8 +19,8 @@ const MARGIN: u64 = 3_600;
 /// The rules of a deployment for its keys.
 #[derive(Clone, Copy, Debug)]
 pub struct RotationPolicy {
-    /// The algorithm of new keys: RS256, ES256 or EdDSA.
-    pub algorithm: Algorithm,
+    /// The algorithm of new keys.
+    pub algorithm: SigningAlgorithm,
     /// The seconds for which a key must have been public before it signs: longer than any verifier caches a set.
     pub public_for: u32,
     /// The seconds after which every refresh token has expired.

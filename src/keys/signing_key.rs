@@ -1,10 +1,10 @@
 //! One private key, its public key and its `kid`.
 
+use jsonwebtoken::Header;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
-use jsonwebtoken::{Algorithm, Header};
 
-use super::KeyError;
 use super::key_pair::KeyPair;
+use super::{KeyError, SigningAlgorithm};
 
 /// A private key that signs. Everything that does not depend on the message is computed once.
 pub struct SigningKey {
@@ -40,13 +40,13 @@ impl SigningKey {
     }
 
     /// Returns the signing algorithm.
-    pub fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> SigningAlgorithm {
         self.pair.algorithm()
     }
 
     /// Returns the JOSE header of a token of this type that this key signs.
     pub fn header(&self, typ: &str) -> Header {
-        Header { typ: Some(typ.to_owned()), kid: Some(self.kid.clone()), ..Header::new(self.pair.algorithm()) }
+        Header { typ: Some(typ.to_owned()), kid: Some(self.kid.clone()), ..Header::new(self.algorithm().verifier()) }
     }
 
     /// Signs a message (RFC 7515 section 5.1).

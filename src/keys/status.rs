@@ -3,9 +3,9 @@
 use aws_config::SdkConfig;
 use serde::Serialize;
 
-use super::records::{DroppedKey, KeyRecord, PreviousKeyRecord};
+use super::records::{DroppedKey, KeyRecord, PreviousKeyRecord, algorithm_of};
 use super::secret::SigningSecret;
-use super::{Document, KeySet, RotationError, SigningKey};
+use super::{Document, KeySet, RotationError, SigningAlgorithm, SigningKey};
 
 /// The keys of the secret, for operators.
 pub struct Keys {
@@ -37,7 +37,7 @@ pub struct KeyStatus {
     /// Its RFC 7638 thumbprint.
     pub kid: String,
     /// Its signing algorithm.
-    pub algorithm: String,
+    pub algorithm: SigningAlgorithm,
     /// Its role.
     pub stage: Stage,
     /// The time of its generation.
@@ -56,24 +56,25 @@ impl Document {
     pub fn states(&self, now: u64) -> Vec<KeyStatus> {
         let of_record = |record: &KeyRecord, stage| KeyStatus {
             kid: record.kid.clone(),
-            algorithm: format!("{:?}", record.alg),
+            algorithm: record.alg,
             stage,
             created_at: record.created_at,
             public_since: record.public_since,
             signs_since: record.signs_since,
             leaves_at: None,
         };
-        let previous = self.previous.iter().filter(|key| !key.is_gone(now)).map(|key| match key {
-            PreviousKeyRecord::Whole(record) => of_record(record, Stage::Previous),
-            PreviousKeyRecord::Public { public_key, leaves_at } => KeyStatus {
-                kid: public_key.common.key_id.clone().unwrap_or_default(),
-                algorithm: public_key.common.key_algorithm.map(|algorithm| algorithm.to_string()).unwrap_or_default(),
+        // A document with a public key without a kid, or of another algorithm, was rejected.
+        let previous = self.previous.iter().filter(|key| !key.is_gone(now)).filter_map(|key| match key {
+            PreviousKeyRecord::Whole(record) => Some(of_record(record, Stage::Previous)),
+            PreviousKeyRecord::Public { public_key, leaves_at } => Some(KeyStatus {
+                kid: public_key.common.key_id.clone()?,
+                algorithm: algorithm_of(&public_key.algorithm)?,
                 stage: Stage::Previous,
                 created_at: None,
                 public_since: None,
                 signs_since: None,
                 leaves_at: Some(*leaves_at),
-            },
+            }),
         });
         std::iter::once(of_record(&self.current, Stage::Current))
             .chain(self.next.iter().map(|record| of_record(record, Stage::Next)))
@@ -87,7 +88,7 @@ impl KeyStatus {
     pub(super) fn of_external(key: &SigningKey) -> Self {
         Self {
             kid: key.kid().to_owned(),
-            algorithm: format!("{:?}", key.algorithm()),
+            algorithm: key.algorithm(),
             stage: Stage::Current,
             created_at: None,
             public_since: None,

@@ -3,11 +3,10 @@
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use serde::Serialize;
 
 use super::{AccessToken, Login, sign};
-use crate::keys::{KeyError, SigningKey};
+use crate::keys::{KeyError, SigningAlgorithm, SigningKey};
 
 /// The lifetime in seconds. A client verifies the token when it receives it.
 const TTL: u64 = 3_600;
@@ -70,8 +69,11 @@ impl IdToken<'_> {
 
 /// Returns the left half of the access token's hash (OpenID Connect Core section 3.1.3.6). The hash of EdDSA is that of
 /// Ed25519: SHA-512.
-fn at_hash(access_token: &str, algorithm: Algorithm) -> String {
-    let hash = if algorithm == Algorithm::EdDSA { &SHA512 } else { &SHA256 };
+fn at_hash(access_token: &str, algorithm: SigningAlgorithm) -> String {
+    let hash = match algorithm {
+        SigningAlgorithm::EdDsa => &SHA512,
+        SigningAlgorithm::Rs256 | SigningAlgorithm::Es256 => &SHA256,
+    };
     let hash = digest(hash, access_token.as_bytes());
     let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
     URL_SAFE_NO_PAD.encode(left)

@@ -115,7 +115,7 @@ pub fn key_document(current_pem: &str) -> Value {
 pub fn key_record(pem: &str) -> Value {
     let der = pem.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
     let key = SigningKey::from_pkcs8(&STANDARD.decode(der).unwrap()).unwrap();
-    json!({"kid": key.kid(), "alg": key.header("JWT").alg, "private_key": pem, "created_at": NOW})
+    json!({"kid": key.kid(), "alg": key.algorithm(), "private_key": pem, "created_at": NOW})
 }
 
 /// Returns SDK settings with long timeouts. On a busy machine the usual timeouts would send calls twice, and tests count

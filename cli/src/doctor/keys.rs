@@ -123,7 +123,7 @@ fn altered<'a>(keys: &Keys, published: &'a [Value]) -> Vec<&'a str> {
 fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
     const CHECK: &str = "rotation";
     let of_stage = |stage: Stage| keys.states.iter().find(|key| key.stage == stage);
-    let algorithm = of_stage(Stage::Current).map(|key| key.algorithm.as_str()).unwrap_or_default();
+    let algorithm = of_stage(Stage::Current).map(|key| key.algorithm.name()).unwrap_or_default();
     if !keys.are_rotated {
         return vec![Finding::ok(CHECK, format!("the key ({algorithm}) is externally managed and never rotated"))];
     }
@@ -145,9 +145,10 @@ fn rotation(deployment: &Deployment, keys: &Keys, now: u64) -> Vec<Finding> {
 /// Reports a next key of the wrong algorithm, or one that is not public yet.
 fn next_key(deployment: &Deployment, next: &KeyStatus) -> Option<Finding> {
     const CHECK: &str = "rotation";
-    let wanted = deployment.rotation_config.as_ref().ok().map(|config| &config.signing_algorithm);
-    if let Some(wanted) = wanted.filter(|wanted| **wanted != next.algorithm) {
-        let finding = format!("the algorithm of the next key is {}, and SigningAlgorithm is {wanted}", next.algorithm);
+    let wanted = deployment.rotation_config.as_ref().ok().map(|config| config.policy.algorithm);
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != next.algorithm) {
+        let (wanted, of_next) = (wanted.name(), next.algorithm.name());
+        let finding = format!("the algorithm of the next key is {of_next}, and SigningAlgorithm is {wanted}");
         let fix = format!("`countersign key rotate --emergency={}` replaces it; it has never signed", next.kid);
         return Some(Finding::warning(CHECK, finding, fix));
     }

@@ -154,7 +154,7 @@ fn describe(problem: Problem, context: &Context<'_>) -> String {
         Problem::Unsigned => "The token is not signed (its alg is `none`): anyone can have made it.",
         Problem::Hmac => "The token is signed with a shared secret (HMAC), which this issuer does not use.",
         Problem::OtherAlgorithm(algorithm) => {
-            return format!("The alg does not match the algorithm of the key, {algorithm:?}.");
+            return format!("The alg does not match the algorithm of the key, {}.", algorithm.name());
         }
         Problem::SignatureEncoding => {
             "The signature is wrong, because it is not base64url: the token was changed or truncated."

@@ -1,7 +1,7 @@
 //! `countersign key`: `tests/it/keys/rotation.rs` tests the rotation itself.
 
 use countersign::clock::Clock;
-use countersign::keys::{RotationPolicy, RotationRequest, Rotator};
+use countersign::keys::{RotationPolicy, RotationRequest, Rotator, SigningAlgorithm};
 use serde_json::{Value, json};
 
 use crate::command_line;
@@ -13,7 +13,7 @@ pub async fn made(seconds: i64) -> TestApp {
     test.use_system_time().await;
     test.advance_clock(-seconds);
     let policy =
-        RotationPolicy { algorithm: "ES256".parse().unwrap(), public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
+        RotationPolicy { algorithm: SigningAlgorithm::Es256, public_for: 10_800, refresh_token_max_ttl: 7_776_000 };
     let secret_id = test.app.config.keys.secret_id.clone();
     let rotation = Rotator::new(&test.sdk().await, secret_id, policy, test.clock());
     assert!(rotation.run(RotationRequest::Provide).await.unwrap().changed);

@@ -17,6 +17,7 @@ use crate::grant;
 use crate::http::browser::pages::languages;
 use crate::http::paths;
 use crate::jwt::Algorithm;
+use crate::keys::SigningAlgorithm;
 use crate::scope::openid;
 use crate::token::ID_TOKEN_CLAIMS;
 use crate::user::CLAIMS;
@@ -45,7 +46,7 @@ struct Metadata<'a> {
     response_types_supported: [&'static str; 1],
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
-    id_token_signing_alg_values_supported: &'a [String],
+    id_token_signing_alg_values_supported: &'a [SigningAlgorithm],
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     token_endpoint_auth_signing_alg_values_supported: [Algorithm; 6],
     revocation_endpoint: String,

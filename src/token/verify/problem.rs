@@ -1,6 +1,6 @@
 //! The problems that a token can have.
 
-use jsonwebtoken::Algorithm;
+use crate::keys::SigningAlgorithm;
 
 /// A problem of a token. No variant contains a part of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Problem {
     /// The `alg` is an HMAC.
     Hmac,
     /// The `alg` is not this algorithm of the key.
-    OtherAlgorithm(Algorithm),
+    OtherAlgorithm(SigningAlgorithm),
     /// The signature is not canonical base64url.
     SignatureEncoding,
     /// The signature is not valid.

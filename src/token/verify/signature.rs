@@ -1,11 +1,12 @@
 //! Checks of the header and the signature.
 
-use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm};
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{DecodingKey, crypto};
 use serde_json::{Map, Value};
 
 use super::Problem;
 use crate::jwt::json;
+use crate::keys::SigningAlgorithm;
 use crate::token::TokenVersion;
 
 /// The members of a header, each required.
@@ -45,10 +46,11 @@ fn find_key<'a>(
     header: &Map<String, Value>,
     keys: &'a JwkSet,
     problems: &mut Vec<Problem>,
-) -> Option<(&'a Jwk, Algorithm)> {
+) -> Option<(&'a Jwk, SigningAlgorithm)> {
     let text = |name: &str| header.get(name).and_then(Value::as_str);
     let key = text("kid").and_then(|kid| keys.find(kid));
-    let algorithm = key.and_then(algorithm_of);
+    // The header of a token is not trusted: the key decides the algorithm.
+    let algorithm = key.and_then(SigningAlgorithm::of_public_key);
     let of_key = match (text("kid"), key, algorithm) {
         (None, ..) => Some(Problem::NoKid),
         (_, None, _) => Some(Problem::UnknownKey),
@@ -59,7 +61,7 @@ fn find_key<'a>(
         (None, _) => Some(Problem::NoAlgorithm),
         (Some(alg), _) if alg.eq_ignore_ascii_case("none") => Some(Problem::Unsigned),
         (Some(alg), _) if alg.starts_with("HS") => Some(Problem::Hmac),
-        (Some(alg), Some(algorithm)) if alg != format!("{algorithm:?}") => Some(Problem::OtherAlgorithm(algorithm)),
+        (Some(alg), Some(algorithm)) if alg != algorithm.name() => Some(Problem::OtherAlgorithm(algorithm)),
         _ => None,
     };
     let is_possible = of_algorithm.is_none();
@@ -68,22 +70,12 @@ fn find_key<'a>(
     key.zip(algorithm).filter(|_| is_possible)
 }
 
-/// Returns the algorithm of a key. The header of a token is not trusted.
-fn algorithm_of(key: &Jwk) -> Option<Algorithm> {
-    match key.common.key_algorithm? {
-        KeyAlgorithm::RS256 => Some(Algorithm::RS256),
-        KeyAlgorithm::ES256 => Some(Algorithm::ES256),
-        KeyAlgorithm::EdDSA => Some(Algorithm::EdDSA),
-        _ => None,
-    }
-}
-
-fn verify(message: &str, signature: &str, key: &Jwk, algorithm: Algorithm) -> Option<Problem> {
+fn verify(message: &str, signature: &str, key: &Jwk, algorithm: SigningAlgorithm) -> Option<Problem> {
     if json::decode(signature).is_none() {
         return Some(Problem::SignatureEncoding);
     }
     let key = DecodingKey::from_jwk(key);
-    match key.and_then(|key| crypto::verify(signature, message.as_bytes(), &key, algorithm)) {
+    match key.and_then(|key| crypto::verify(signature, message.as_bytes(), &key, algorithm.verifier())) {
         Ok(true) => None,
         Ok(false) => Some(Problem::Signature),
         Err(_) => Some(Problem::InvalidKey),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use countersign::keys::{KeySet, RotationError, RotationPolicy, RotationReport, RotationRequest, Rotator};
+use countersign::keys::{
+    KeySet, RotationError, RotationPolicy, RotationReport, RotationRequest, Rotator, SigningAlgorithm,
+};
 use serde_json::{Value, json};
 
 use testing::{CLIENT_CREDENTIALS, NOW, SERVICE, TestApp, key_document, key_record, p256_pem};
@@ -16,7 +18,7 @@ const REFRESH_TOKENS_EXPIRED: i64 = 90 * 86_400 + 3_600;
 
 async fn rotation(test: &TestApp, algorithm: &str) -> Rotator {
     let policy = RotationPolicy {
-        algorithm: algorithm.parse().unwrap(),
+        algorithm: SigningAlgorithm::named(algorithm).unwrap(),
         public_for: u32::try_from(PUBLIC_FOR).unwrap(),
         refresh_token_max_ttl: 7_776_000,
     };

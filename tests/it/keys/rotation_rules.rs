@@ -1,6 +1,6 @@
 //! The rules of key rotation: one table for each decision.
 
-use countersign::keys::{Document, Rotated, RotationPolicy};
+use countersign::keys::{Document, KeySet, Rotated, RotationPolicy, SigningAlgorithm, Stage};
 use serde_json::{Value, json};
 
 use testing::{NOW, key_document, key_record, p256_pem};
@@ -12,7 +12,8 @@ const AFTER: u64 = 86_400;
 
 fn policy(algorithm: &str) -> RotationPolicy {
     let public_for = PUBLIC_FOR.try_into().unwrap();
-    RotationPolicy { algorithm: algorithm.parse().unwrap(), public_for, refresh_token_max_ttl: 7_776_000 }
+    let algorithm = SigningAlgorithm::named(algorithm).unwrap();
+    RotationPolicy { algorithm, public_for, refresh_token_max_ttl: 7_776_000 }
 }
 
 /// Returns a document whose current key signs since one time, and whose next key is public since another time.
@@ -113,4 +114,16 @@ fn a_compromised_key_is_dropped_from_its_place() {
     }
     let unknown = result(document.drop_compromised("unknown", &policy("ES256"), NOW).unwrap());
     assert_eq!(unknown, Err("the secret has no key with that kid"));
+}
+
+#[test]
+fn the_kind_of_a_previous_public_key_decides_its_listed_algorithm() {
+    let mut key = KeySet::parse(&p256_pem(), NOW).unwrap().current.jwk().clone();
+    key.common.key_algorithm = None;
+    let mut text = key_document(&p256_pem());
+    text["previous"] = json!({"public_key": key, "leaves_at": NOW + 1});
+    let states = Document::parse(&text.to_string()).unwrap().states(NOW);
+    let previous: Vec<_> = states.iter().filter(|key| key.stage == Stage::Previous).collect();
+    assert_eq!(previous.iter().map(|key| key.algorithm).collect::<Vec<_>>(), [SigningAlgorithm::Es256]);
+    assert_eq!(Some(&previous[0].kid), key.common.key_id.as_ref());
 }

@@ -58,7 +58,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("clock", &[]),
     ("confirmation", &[]),
-    ("config", &["aws", "password_hash", "throttle"]),
+    ("config", &["aws", "keys", "password_hash", "throttle"]),
     ("consent", &["random", "scope", "session"]),
     ("date", &[]),
     ("dpop", &["confirmation", "encoding", "jwt"]),

@@ -1,7 +1,7 @@
 //! Verification of access tokens: an issued token is valid, and each problem of another one is found.
 
+use countersign::keys::SigningAlgorithm;
 use countersign::token::verify::{Form, JwkSet, Part, Problem, inspect};
-use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use testing::{CLIENT_CREDENTIALS, ISSUER, NOW, SERVICE, TestApp, changed_token, form};
@@ -58,7 +58,7 @@ async fn each_problem_of_the_header_and_the_signature_is_found() {
         (set("alg", json!("none")), vec![Problem::Unsigned]),
         (set("alg", json!("None")), vec![Problem::Unsigned]),
         (set("alg", json!("HS256")), vec![Problem::Hmac]),
-        (set("alg", json!("PS256")), vec![Problem::OtherAlgorithm(Algorithm::ES256)]),
+        (set("alg", json!("PS256")), vec![Problem::OtherAlgorithm(SigningAlgorithm::Es256)]),
         (set("alg", Value::Null), vec![Problem::NoAlgorithm]),
         (set("kid", Value::Null), vec![Problem::NoKid]),
         (set("kid", json!("other")), vec![Problem::UnknownKey]),
