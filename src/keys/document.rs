@@ -16,6 +16,45 @@ pub(super) const DOCUMENT_VERSION: u32 = 1;
 pub(super) const REFRESH_TOKEN_KEY_BYTES: usize = 32;
 const BARE_PEM_REFRESH_LABEL: &[u8] = b"countersign refresh v1";
 
+/// The content of the secret. Has no `Debug`, because it contains private keys.
+pub(super) enum Content {
+    /// A document.
+    Document(Box<Document>),
+    /// An externally managed key.
+    External(PrivatePkcs8KeyDer<'static>),
+}
+
+impl Content {
+    /// Parses the text of the secret. [`key_set`](Self::key_set) checks its keys.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`]
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        Ok(if text.trim_start().starts_with('{') {
+            Self::Document(Box::new(Document::parse(text)?))
+        } else {
+            Self::External(decode_pem(text)?)
+        })
+    }
+
+    /// Checks all keys and returns them, without the previous keys whose last token has expired at `now`. The refresh
+    /// token key of an externally managed key is derived from it.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] if one of them is not valid.
+    pub fn key_set(&self, now: u64) -> Result<KeySet, KeyError> {
+        match self {
+            Self::Document(document) => document.key_set(now),
+            Self::External(der) => {
+                let der = der.secret_pkcs8_der();
+                let refresh_token_key = derive(der, BARE_PEM_REFRESH_LABEL)?;
+                let refresh = RefreshTokenKeyBytes { current: refresh_token_key.to_vec(), others: Vec::new() };
+                KeySet::new(SigningKey::from_pkcs8(der)?, None, Vec::new(), &refresh)
+            }
+        }
+    }
+}
+
 /// The document, as it is written. Has no `Debug`, because it contains private keys.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Document {
@@ -31,11 +70,6 @@ pub struct Document {
 }
 
 impl Document {
-    /// Returns true if a text is a document, valid or not. Otherwise it is a bare PEM.
-    pub fn is_document(text: &str) -> bool {
-        text.trim_start().starts_with('{')
-    }
-
     /// Parses a document. [`key_set`](Self::key_set) checks its keys.
     ///
     /// # Errors
@@ -65,14 +99,6 @@ impl Document {
         let previous = self.previous.iter().filter(|key| !key.is_gone(now)).map(PreviousKeyRecord::public_key);
         KeySet::new(self.current.parse()?, next, previous.collect::<Result<_, _>>()?, &refresh)
     }
-}
-
-/// Builds the keys of a bare PEM. The refresh token key is derived from it.
-pub(super) fn key_set_of_pem(text: &str) -> Result<KeySet, KeyError> {
-    let der = decode_pem(text)?;
-    let refresh_token_key = derive(der.secret_pkcs8_der(), BARE_PEM_REFRESH_LABEL)?;
-    let refresh = RefreshTokenKeyBytes { current: refresh_token_key.to_vec(), others: Vec::new() };
-    KeySet::new(SigningKey::from_pkcs8(der.secret_pkcs8_der())?, None, Vec::new(), &refresh)
 }
 
 fn refresh_token_key(text: &str) -> Result<Vec<u8>, KeyError> {

@@ -3,8 +3,8 @@
 use aws_lc_rs::hmac;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
-use super::document::key_set_of_pem;
-use super::{Document, KeyError, SigningAlgorithm, SigningKey, derive};
+use super::document::Content;
+use super::{KeyError, SigningAlgorithm, SigningKey, derive};
 use crate::consent::ConfirmKeys;
 use crate::dpop::NonceKeys;
 use crate::encoding::short_hex;
@@ -49,7 +49,7 @@ impl KeySet {
     /// # Errors
     /// [`KeyError::Unusable`]
     pub fn parse(secret: &str, now: u64) -> Result<Self, KeyError> {
-        if Document::is_document(secret) { Document::parse(secret)?.key_set(now) } else { key_set_of_pem(secret) }
+        Content::parse(secret)?.key_set(now)
     }
 
     /// Builds the set.

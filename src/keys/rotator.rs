@@ -10,8 +10,9 @@ use std::{error, fmt};
 use aws_config::SdkConfig;
 use serde::Serialize;
 
+use super::document::Content;
 use super::secret::{SigningSecret, Version};
-use super::{Document, KeyError, KeySet, Rotated, RotationPolicy};
+use super::{Document, KeyError, Rotated, RotationPolicy};
 use crate::clock::Clock;
 
 /// The number of attempts of a rotation. An attempt fails only if another process writes first.
@@ -136,20 +137,21 @@ impl Rotator {
             }
             return Ok(Decision::Write(Box::new(Document::generate(&self.policy, now)?)));
         };
-        if !Document::is_document(&version.text) {
-            // Content that is not valid must not be reported as a key.
-            KeySet::parse(&version.text, now)?;
-            if is_emergency {
+        let content = Content::parse(&version.text)?;
+        // An invalid key must not be reported, nor copied into the next version.
+        content.key_set(now)?;
+        let document = match content {
+            Content::Document(document) => document,
+            Content::External(_) if is_emergency => {
                 return Err(RotationError::Nothing(
                     "the secret is an externally managed key: replace it in Secrets Manager",
                 ));
             }
-            let reason = "the secret is an externally managed key, which is not rotated";
-            return Ok(Decision::Keep(RotationReport::new(None, Some(reason))));
-        }
-        let document = Document::parse(&version.text)?;
-        // An invalid key must not be copied into the next version.
-        document.key_set(now)?;
+            Content::External(_) => {
+                let reason = "the secret is an externally managed key, which is not rotated";
+                return Ok(Decision::Keep(RotationReport::new(None, Some(reason))));
+            }
+        };
         let rotated = match request {
             RotationRequest::Provide => document.align(&self.policy, now),
             RotationRequest::Rotate { after } => document.rotate(&self.policy, after, now),

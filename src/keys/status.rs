@@ -3,9 +3,10 @@
 use aws_config::SdkConfig;
 use serde::Serialize;
 
+use super::document::Content;
 use super::records::{DroppedKey, KeyRecord, PreviousKeyRecord, algorithm_of};
 use super::secret::SigningSecret;
-use super::{Document, KeySet, RotationError, SigningAlgorithm, SigningKey};
+use super::{Document, RotationError, SigningAlgorithm, SigningKey};
 
 /// The keys of the secret, for operators.
 pub struct Keys {
@@ -106,12 +107,12 @@ impl Keys {
     pub async fn read(sdk: &SdkConfig, secret_id: &str, now: u64) -> Result<Self, RotationError> {
         let version = Box::pin(SigningSecret::new(sdk, secret_id.to_owned()).read()).await?;
         let version = version.ok_or(RotationError::Nothing("the secret has no keys yet"))?;
-        let set = KeySet::parse(&version.text, now)?;
-        if !Document::is_document(&version.text) {
-            let states = vec![KeyStatus::of_external(&set.current)];
-            return Ok(Self { states, jwks: set.jwks, dropped: Vec::new(), are_rotated: false });
-        }
-        let document = Document::parse(&version.text)?;
-        Ok(Self { states: document.states(now), jwks: set.jwks, dropped: document.dropped, are_rotated: true })
+        let content = Content::parse(&version.text)?;
+        let set = content.key_set(now)?;
+        let (states, dropped, are_rotated) = match content {
+            Content::Document(document) => (document.states(now), document.dropped, true),
+            Content::External(_) => (vec![KeyStatus::of_external(&set.current)], Vec::new(), false),
+        };
+        Ok(Self { states, jwks: set.jwks, dropped, are_rotated })
     }
 }
