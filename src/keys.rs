@@ -41,7 +41,7 @@ pub use keyring::Keyring;
 pub use records::DroppedKey;
 pub use rotation::{Rotated, RotationPolicy};
 pub use rotator::{RotationError, RotationReport, RotationRequest, Rotator};
-pub use signing_key::SigningKey;
+pub use signing_key::{HeaderType, SigningKey};
 pub use status::{KeyStatus, Keys, Stage};
 
 /// The longest lifetime of an access token in seconds. It limits the lifetime in a client's record. A key stays public for

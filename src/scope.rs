@@ -159,7 +159,13 @@ fn is_nqchar(byte: u8) -> bool {
 
 impl fmt::Display for Scope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join(" "))
+        for (index, token) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str(" ")?;
+            }
+            formatter.write_str(token)?;
+        }
+        Ok(())
     }
 }
 

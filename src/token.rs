@@ -1,12 +1,14 @@
 //! Access tokens: the claims of token versions 1 and 2, the signature, and its verification. ID tokens.
 
+use std::fmt::Display;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::client::Client;
 use crate::confirmation::Confirmation;
-use crate::keys::{KeyError, SigningKey};
+use crate::keys::{HeaderType, KeyError, SigningKey};
 use crate::random::random_id;
 use crate::refresh_token::FamilyId;
 use crate::scope::Scope;
@@ -17,6 +19,9 @@ pub mod presented;
 pub mod verify;
 
 pub use id_token::{ID_TOKEN_CLAIMS, IdToken};
+
+/// The size in bytes that most tokens do not exceed.
+const USUAL_BYTES: usize = 1_024;
 
 /// The version of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,16 +41,16 @@ impl TokenVersion {
         }
     }
 
-    /// Returns the `typ` of the header (RFC 9068 section 2.1).
-    fn header_type(self) -> &'static str {
+    /// Returns the type of the header.
+    fn header_type(self) -> HeaderType {
         match self {
-            Self::V1 => "JWT",
-            Self::V2 => "at+jwt",
+            Self::V1 => HeaderType::Jwt,
+            Self::V2 => HeaderType::AccessToken,
         }
     }
 
     fn of_type(name: &str) -> Option<Self> {
-        [Self::V1, Self::V2].into_iter().find(|version| version.header_type() == name)
+        [Self::V1, Self::V2].into_iter().find(|version| version.header_type().name() == name)
     }
 }
 
@@ -87,7 +92,8 @@ struct ClaimsV2<'a> {
     aud: &'a str,
     sub: &'a str,
     client_id: &'a str,
-    scope: String,
+    #[serde(serialize_with = "as_text")]
+    scope: &'a Scope,
     iat: u64,
     nbf: u64,
     exp: u64,
@@ -137,7 +143,7 @@ impl AccessToken<'_> {
             aud: self.resource.unwrap_or_else(|| self.client.own_audience(self.issuer)),
             sub: self.subject(),
             client_id: &self.client.client_id,
-            scope: self.scope.to_string(),
+            scope: self.scope,
             iat: self.issued_at,
             nbf: self.issued_at,
             exp: self.expires_at(),
@@ -177,15 +183,18 @@ impl AccessToken<'_> {
 }
 
 /// Signs claims. Returns a JWT in compact serialization (RFC 7515 section 3.1).
-fn sign(header_type: &str, claims: &impl Serialize, key: &SigningKey) -> Result<String, KeyError> {
-    let mut token = format!("{}.{}", encode(&key.header(header_type))?, encode(claims)?);
+fn sign(header_type: HeaderType, claims: &impl Serialize, key: &SigningKey) -> Result<String, KeyError> {
+    let claims = serde_json::to_vec(claims).map_err(|_| KeyError::Signing)?;
+    let mut token = String::with_capacity(USUAL_BYTES);
+    token.push_str(key.header(header_type));
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(claims, &mut token);
     let signature = key.sign(token.as_bytes())?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)
 }
 
-fn encode(part: &impl Serialize) -> Result<String, KeyError> {
-    let json = serde_json::to_vec(part).map_err(|_| KeyError::Signing)?;
-    Ok(URL_SAFE_NO_PAD.encode(json))
+fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }

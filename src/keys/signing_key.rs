@@ -1,7 +1,9 @@
 //! One private key, its public key and its `kid`.
 
-use jsonwebtoken::Header;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use serde::Serialize;
 
 use super::key_pair::KeyPair;
 use super::{KeyError, SigningAlgorithm};
@@ -11,6 +13,43 @@ pub struct SigningKey {
     pair: KeyPair,
     jwk: Jwk,
     kid: String,
+    /// The headers of both types, in base64url.
+    jwt_header: String,
+    access_token_header: String,
+}
+
+/// The `typ` in the header of a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum HeaderType {
+    /// `JWT`: an ID token, or an access token of version 1.
+    Jwt,
+    /// `at+jwt`: an access token of version 2 (RFC 9068 section 2.1).
+    AccessToken,
+}
+
+impl HeaderType {
+    /// Returns the value of `typ`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jwt => "JWT",
+            Self::AccessToken => "at+jwt",
+        }
+    }
+}
+
+/// The JOSE header of a token (RFC 7515 section 4).
+#[derive(Serialize)]
+struct Header<'a> {
+    typ: &'static str,
+    alg: SigningAlgorithm,
+    kid: &'a str,
+}
+
+impl Header<'_> {
+    fn encode(&self) -> Result<String, KeyError> {
+        let json = serde_json::to_vec(self).map_err(|_| KeyError::Signing)?;
+        Ok(URL_SAFE_NO_PAD.encode(json))
+    }
 }
 
 impl SigningKey {
@@ -24,7 +63,9 @@ impl SigningKey {
         let mut jwk = pair.jwk()?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| KeyError::Unusable("a key has no thumbprint"))?;
         jwk.common.key_id = Some(kid.clone());
-        let key = Self { pair, jwk, kid };
+        let header = |typ: HeaderType| Header { typ: typ.name(), alg: pair.algorithm(), kid: &kid }.encode();
+        let (jwt_header, access_token_header) = (header(HeaderType::Jwt)?, header(HeaderType::AccessToken)?);
+        let key = Self { pair, jwk, kid, jwt_header, access_token_header };
         key.sign(b"countersign")?;
         Ok(key)
     }
@@ -44,9 +85,12 @@ impl SigningKey {
         self.pair.algorithm()
     }
 
-    /// Returns the JOSE header of a token of this type that this key signs.
-    pub fn header(&self, typ: &str) -> Header {
-        Header { typ: Some(typ.to_owned()), kid: Some(self.kid.clone()), ..Header::new(self.algorithm().verifier()) }
+    /// Returns the header of a token of this type that this key signs, in base64url.
+    pub fn header(&self, typ: HeaderType) -> &str {
+        match typ {
+            HeaderType::Jwt => &self.jwt_header,
+            HeaderType::AccessToken => &self.access_token_header,
+        }
     }
 
     /// Signs a message (RFC 7515 section 5.1).

@@ -6,14 +6,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use super::{AccessToken, Login, sign};
-use crate::keys::{KeyError, SigningAlgorithm, SigningKey};
+use crate::keys::{HeaderType, KeyError, SigningAlgorithm, SigningKey};
 
 /// The lifetime in seconds. A client verifies the token when it receives it.
 const TTL: u64 = 3_600;
 /// The names of the claims of an ID token.
 pub const ID_TOKEN_CLAIMS: [&str; 10] =
     ["iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "at_hash", "amr", "sid"];
-const HEADER_TYPE: &str = "JWT";
 /// The authentication methods of a login (RFC 8176): a password.
 const AMR: [&str; 1] = ["pwd"];
 
@@ -63,7 +62,7 @@ impl IdToken<'_> {
             amr: AMR,
             sid: &self.sid,
         };
-        sign(HEADER_TYPE, &claims, key)
+        sign(HeaderType::Jwt, &claims, key)
     }
 }
 

@@ -24,8 +24,8 @@ use tower::ServiceExt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
 
-/// Half of the 242 allocations before 2026-11-26.
-const MOST: u64 = 121;
+/// The 108 allocations of 2026-11-26, and a few for changes of the libraries. They were 242 before.
+const MOST: u64 = 111;
 
 #[test]
 fn client_credentials_needs_few_allocations_outside_its_store_call() {
