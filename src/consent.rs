@@ -1,5 +1,4 @@
-//! Consents: what a user allowed each client, the rules that require the consent page, and the proof that a form is from
-//! a page of the same session. Pure: no store, no clock.
+//! Consents: what a user allowed each client, and the rules that require the consent page. Pure: no store, no clock.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::random::fill_random;
 use crate::scope::Scope;
 
-mod confirm;
 mod period;
 
-pub use confirm::ConfirmKeys;
 pub use period::Period;
 
 /// The number of clients that may have access to a user's account.

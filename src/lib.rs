@@ -28,8 +28,8 @@
 //! | [`resource`] | the audiences that a client may request |
 //! | [`token`], [`refresh_token`] | access tokens and ID tokens, and the one verifier in `token/verify.rs`; refresh tokens, and in `refresh_token/` the rules of their families |
 //! | [`revocation`], [`introspection`], [`userinfo`] | the effect of a revocation; the content of an active token; the claims about a user |
-//! | [`session`], [`consent`], [`date`] | browser sessions; what users allow clients, in `consent/` its period and the proof of forms; dates |
-//! | [`keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation |
+//! | [`session`], [`consent`], [`date`] | browser sessions, in `session/` the proof of forms; what users allow clients, in `consent/` its period; dates |
+//! | [`keys`], [`hmac_keys`] | the signing keys; in `keys/`: the secret, the keys in it, their reload and their rotation; the HMAC keys of one purpose |
 //! | [`password_hash`], [`random`] | password hashes; in `password_hash/`: one file per family of schemes, and the hasher; random ids |
 //! | [`store`] | the three tables; in `store/`: one file per kind of record, the codec of items, the one `send` |
 //! | [`throttle`] | the budget of guesses; in `throttle/`: its rules, and an attempt from its beginning to its result |
@@ -86,6 +86,7 @@ mod encoding;
 pub mod error;
 pub mod gateway;
 pub mod grant;
+pub mod hmac_keys;
 pub mod http;
 pub mod introspection;
 pub mod issuer_keys;

@@ -11,11 +11,11 @@
 use std::fmt;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::encoding::short_hex;
+use crate::hmac_keys::HmacKeys;
 use crate::random::fill_random;
 
 mod code;
@@ -33,30 +33,24 @@ const SIGNED_BYTES: usize = 1 + FAMILY_BYTES + 4;
 const TAG_BYTES: usize = 32;
 
 /// The keys that authenticate refresh tokens.
-pub struct RefreshTokenKeys {
-    current: hmac::Key,
-    others: Vec<hmac::Key>,
-}
+pub struct RefreshTokenKeys(HmacKeys);
 
 impl RefreshTokenKeys {
-    /// Builds the keys from their bytes. New refresh tokens are made with `current`. Tokens made with `others` are
-    /// also accepted, because those keys were current before or will be next.
-    pub fn new<'a>(current: &'a [u8], others: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let key = |bytes| hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        Self { current: key(current), others: others.into_iter().map(key).collect() }
+    /// Uses keys for refresh tokens and authorization codes only.
+    pub fn new(keys: HmacKeys) -> Self {
+        Self(keys)
     }
 
     /// Returns base64url of a content and its HMAC with the current key.
     fn seal(&self, content: &[u8]) -> String {
-        URL_SAFE_NO_PAD.encode([content, hmac::sign(&self.current, content).as_ref()].concat())
+        URL_SAFE_NO_PAD.encode([content, self.0.sign(content).as_ref()].concat())
     }
 
     /// Returns the content of a sealed text. `None` unless it was sealed with one of the keys, byte for byte.
     fn open<const N: usize>(&self, text: &str) -> Option<[u8; N]> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (content, tag) = bytes.split_first_chunk()?;
-        let mut keys = std::iter::once(&self.current).chain(&self.others);
-        keys.any(|key| hmac::verify(key, content, tag).is_ok()).then_some(*content)
+        self.0.verify(content, tag).then_some(*content)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Browser sessions: the cookie, the record, and the rules that decide if a user is signed in. Pure: no store, no clock.
+//! Browser sessions: the cookie, the record, the rules that decide if a user is signed in, and the proof that a form is from
+//! a page of the same session. Pure: no store, no clock.
 //!
 //! ```text
 //! __Host-session = base64url( id:16  secret:32 )
@@ -18,6 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::encoding::sha256;
 use crate::random::fill_random;
 use crate::user::{User, Username};
+
+mod confirm;
+
+pub use confirm::ConfirmKeys;
 
 const ID_BYTES: usize = 16;
 const SECRET_BYTES: usize = 32;

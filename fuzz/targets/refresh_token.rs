@@ -6,6 +6,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::hmac_keys::HmacKeys;
 use countersign::refresh_token::{RefreshToken, RefreshTokenKeys};
 use countersign_fuzz::cloud::REFRESH_TOKEN_KEY;
 use libfuzzer_sys::fuzz_target;
@@ -13,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 const OTHER_KEY: [u8; 32] = [2; 32];
 
 fuzz_target!(|input: &[u8]| {
-    let keys = RefreshTokenKeys::new(&REFRESH_TOKEN_KEY, []);
+    let keys = RefreshTokenKeys::new(HmacKeys::new(REFRESH_TOKEN_KEY, []));
     if let Ok(text) = std::str::from_utf8(input)
         && let Some(refresh_token) = RefreshToken::read(&keys, text)
     {
@@ -37,8 +38,8 @@ fuzz_target!(|input: &[u8]| {
     assert!(successor.family == refresh_token.family);
 
     // Other keys accept the token only if they contain its key. They make other tokens.
-    assert!(RefreshToken::read(&RefreshTokenKeys::new(&OTHER_KEY, []), &minted).is_none());
-    let both = RefreshTokenKeys::new(&OTHER_KEY, [&REFRESH_TOKEN_KEY[..]]);
+    assert!(RefreshToken::read(&RefreshTokenKeys::new(HmacKeys::new(OTHER_KEY, [])), &minted).is_none());
+    let both = RefreshTokenKeys::new(HmacKeys::new(OTHER_KEY, [REFRESH_TOKEN_KEY]));
     assert!(RefreshToken::read(&both, &minted) == Some(refresh_token));
     assert_eq!(refresh_token.mint(&both), token(&OTHER_KEY, &body));
 

@@ -1,14 +1,14 @@
 //! All keys of one version of the secret, ready for use.
 
-use aws_lc_rs::hmac;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
 use super::document::Content;
 use super::{KeyError, SigningAlgorithm, SigningKey, derive};
-use crate::consent::ConfirmKeys;
 use crate::dpop::NonceKeys;
 use crate::encoding::short_hex;
+use crate::hmac_keys::HmacKeys;
 use crate::refresh_token::RefreshTokenKeys;
+use crate::session::ConfirmKeys;
 use crate::user::Username;
 
 /// The label of the key that names users in the log.
@@ -27,7 +27,7 @@ pub struct KeySet {
     /// The keys of refresh tokens.
     pub refresh_token_keys: RefreshTokenKeys,
     /// The keys that name users in the log, the current one first: one for each refresh token key.
-    log_keys: Vec<hmac::Key>,
+    log_keys: HmacKeys,
     /// The keys that prove forms of the consent page.
     pub consent_keys: ConfirmKeys,
     /// The keys that prove forms of the account page.
@@ -66,14 +66,13 @@ impl KeySet {
         let public_keys = JwkSet { keys };
         let jwks =
             serde_json::to_string(&public_keys).map_err(|_| KeyError::Unusable("its keys cannot be serialized"))?;
-        let log_keys = refresh.derive(LOG_LABEL)?;
         Ok(Self {
-            log_keys: log_keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key)).collect(),
+            log_keys: refresh.derive(LOG_LABEL)?,
             consent_keys: ConfirmKeys::new(refresh.derive(CONSENT_LABEL)?),
             account_keys: ConfirmKeys::new(refresh.derive(ACCOUNT_LABEL)?),
             dpop_nonce_keys: NonceKeys::new(refresh.derive(DPOP_NONCE_LABEL)?),
             current,
-            refresh_token_keys: RefreshTokenKeys::new(&refresh.current, refresh.others.iter().map(Vec::as_slice)),
+            refresh_token_keys: RefreshTokenKeys::new(HmacKeys::new(&refresh.current, &refresh.others)),
             public_keys,
             jwks,
             algorithms,
@@ -83,12 +82,12 @@ impl KeySet {
     /// Returns the name of a user in the log: the first 64 bits of HMAC-SHA-256 of the username, in hex. The key is
     /// derived from the current refresh token key, so a reader of the log cannot verify guesses of usernames.
     pub fn log_id(&self, username: &Username) -> String {
-        self.log_ids(username).next().unwrap_or_default()
+        short_hex(self.log_keys.sign(username.as_str().as_bytes()).as_ref())
     }
 
     /// Returns the names of a user in lines of any age: one for each refresh token key of the secret, the current one first.
     pub fn log_ids(&self, username: &Username) -> impl Iterator<Item = String> {
-        self.log_keys.iter().map(|key| short_hex(hmac::sign(key, username.as_str().as_bytes()).as_ref()))
+        self.log_keys.tags(username.as_str().as_bytes()).map(|tag| short_hex(tag.as_ref()))
     }
 }
 
@@ -101,8 +100,9 @@ pub(super) struct RefreshTokenKeyBytes {
 }
 
 impl RefreshTokenKeyBytes {
-    /// Derives a key from each of them, the current one first.
-    fn derive(&self, label: &[u8]) -> Result<Vec<[u8; 32]>, KeyError> {
-        std::iter::once(&self.current).chain(&self.others).map(|key| derive(key, label)).collect()
+    /// Derives keys for another purpose: one from each of them.
+    fn derive(&self, label: &[u8]) -> Result<HmacKeys, KeyError> {
+        let others = self.others.iter().map(|key| derive(key, label)).collect::<Result<Vec<_>, _>>()?;
+        Ok(HmacKeys::new(derive(&self.current, label)?, others))
     }
 }

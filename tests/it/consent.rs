@@ -1,8 +1,7 @@
-//! `src/consent.rs`: consents, the rules of the consent page, and the proof of forms.
+//! `src/consent.rs`: consents, and the rules of the consent page.
 
-use countersign::consent::{ConfirmKeys, Consent, Facts, Grant, MAX_CONSENTS, Owner, PageDue, Period};
+use countersign::consent::{Consent, Facts, Grant, MAX_CONSENTS, Owner, PageDue, Period};
 use countersign::scope::Scope;
-use countersign::session::SessionCookie;
 
 use testing::NOW;
 
@@ -111,21 +110,4 @@ fn a_user_allows_at_most_100_clients() {
         owner.consents.insert(number.to_string(), consent("a", None));
     }
     assert!(owner.is_full());
-}
-
-#[test]
-fn s_813_a_value_of_confirm_counts_for_one_session_and_one_query() {
-    let (one, two) = (SessionCookie::generate().id(), SessionCookie::generate().id());
-    let keys = ConfirmKeys::new([[1; 32], [2; 32]]);
-    let value = keys.value(one, "client_id=a");
-    assert_eq!(value.len(), 43);
-    assert!(keys.accept(&value, one, "client_id=a"));
-    assert!(!keys.accept(&value, two, "client_id=a"), "another session");
-    assert!(!keys.accept(&value, one, "client_id=b"), "another request");
-    assert!(!keys.accept(&value, one, ""), "no request");
-    assert!(ConfirmKeys::new([[3; 32], [1; 32]]).accept(&value, one, "client_id=a"), "a key of before");
-    assert!(!ConfirmKeys::new([[2; 32]]).accept(&value, one, "client_id=a"), "another key");
-    for value in ["", &value[1..], &format!("{value}="), "A", "%"] {
-        assert!(!keys.accept(value, one, "client_id=a"), "{value}");
-    }
 }

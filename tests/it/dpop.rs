@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::confirmation::{Confirmation, token_type};
 use countersign::dpop::{NonceKeys, Proof, Rejected, Target, verify};
+use countersign::hmac_keys::HmacKeys;
 use serde_json::{Value, json};
 
 use testing::{ClientKeyPair, with_changes};
@@ -15,7 +16,7 @@ const NOW: u64 = 1_900_000_000;
 const URL: &str = "https://auth.example/oauth/token";
 
 fn nonces() -> NonceKeys {
-    NonceKeys::new([[1; 32]])
+    NonceKeys::new(HmacKeys::new([1; 32], []))
 }
 
 fn claims() -> Value {

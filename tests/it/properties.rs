@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::Request;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use countersign::hmac_keys::HmacKeys;
 use countersign::password_hash::{Hash, Hasher, hash_client_secret};
 use countersign::refresh_token::{FamilyId, RefreshToken, RefreshTokenKeys};
 use countersign::scope::Scope;
@@ -187,20 +188,20 @@ proptest! {
 
     #[test]
     fn a_refresh_token_is_valid_only_for_its_key(generation in any::<u32>(), current: [u8; 32], other: [u8; 32]) {
-        let keys = RefreshTokenKeys::new(&current, []);
+        let keys = RefreshTokenKeys::new(HmacKeys::new(current, []));
         let parsed = RefreshToken { family: FamilyId::generate(), generation };
         let token = parsed.mint(&keys);
         let reads = |keys: &RefreshTokenKeys| RefreshToken::read(keys, &token) == Some(parsed);
         prop_assert!(reads(&keys));
-        prop_assert!(reads(&RefreshTokenKeys::new(&other, [&current[..]])));
-        prop_assert_eq!(reads(&RefreshTokenKeys::new(&other, [])), current == other);
+        prop_assert!(reads(&RefreshTokenKeys::new(HmacKeys::new(other, [current]))));
+        prop_assert_eq!(reads(&RefreshTokenKeys::new(HmacKeys::new(other, []))), current == other);
         prop_assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
         prop_assert!(parsed.successor().mint(&keys) != token || generation == u32::MAX);
     }
 
     #[test]
     fn any_other_text_is_not_a_refresh_token(text in any::<String>(), encoded in "cs_rt_[A-Za-z0-9_=-]{0,90}") {
-        let keys = RefreshTokenKeys::new(&[1; 32], []);
+        let keys = RefreshTokenKeys::new(HmacKeys::new([1; 32], []));
         prop_assert!(RefreshToken::read(&keys, &text).is_none());
         prop_assert!(RefreshToken::read(&keys, &encoded).is_none());
     }

@@ -1,8 +1,9 @@
-//! `src/session.rs`: the cookie, and the rules of the record.
+//! `src/session.rs`: the cookie, the rules of the record, and the proof of forms.
 
 use std::collections::BTreeSet;
 
-use countersign::session::{Session, SessionCookie, SessionLifetimes, sid};
+use countersign::hmac_keys::HmacKeys;
+use countersign::session::{ConfirmKeys, Session, SessionCookie, SessionLifetimes, sid};
 use countersign::user::User;
 use serde_json::json;
 
@@ -108,4 +109,23 @@ fn each_client_has_another_sid_of_the_same_session() {
     assert_eq!(sid(&one, "crm").len(), 22);
     let sids: BTreeSet<_> = [(&one, "crm"), (&one, "spa"), (&two, "crm")].map(|(key, client)| sid(key, client)).into();
     assert_eq!(sids.len(), 3);
+}
+
+#[test]
+fn s_813_a_value_of_confirm_counts_for_one_session_and_one_query() {
+    let (one, two) = (SessionCookie::generate().id(), SessionCookie::generate().id());
+    let keys = ConfirmKeys::new(HmacKeys::new([1; 32], [[2; 32]]));
+    let later = ConfirmKeys::new(HmacKeys::new([3; 32], [[1; 32]]));
+    let other = ConfirmKeys::new(HmacKeys::new([2; 32], []));
+    let value = keys.value(one, "client_id=a");
+    assert_eq!(value.len(), 43);
+    assert!(keys.accept(&value, one, "client_id=a"));
+    assert!(!keys.accept(&value, two, "client_id=a"), "another session");
+    assert!(!keys.accept(&value, one, "client_id=b"), "another request");
+    assert!(!keys.accept(&value, one, ""), "no request");
+    assert!(later.accept(&value, one, "client_id=a"), "a key of before");
+    assert!(!other.accept(&value, one, "client_id=a"), "another key");
+    for value in ["", &value[1..], &format!("{value}="), "A", "%"] {
+        assert!(!keys.accept(value, one, "client_id=a"), "{value}");
+    }
 }

@@ -3,12 +3,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::dpop::NonceKeys;
+use countersign::hmac_keys::HmacKeys;
 
 /// The beginning of a window.
 const WINDOW: u64 = 1_900_000_020;
 
-fn keys(first: &[u8]) -> NonceKeys {
-    NonceKeys::new(first.iter().map(|byte| [*byte; 32]))
+fn keys(bytes: &[u8]) -> NonceKeys {
+    let keys: Vec<_> = bytes.iter().map(|byte| [*byte; 32]).collect();
+    let (current, others) = keys.split_first().unwrap();
+    NonceKeys::new(HmacKeys::new(current, others))
 }
 
 #[test]

@@ -59,9 +59,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("confirmation", &[]),
     ("config", &["aws", "keys", "password_hash", "throttle"]),
-    ("consent", &["random", "scope", "session"]),
+    ("consent", &["random", "scope"]),
     ("date", &[]),
-    ("dpop", &["confirmation", "encoding", "jwt"]),
+    ("dpop", &["confirmation", "encoding", "hmac_keys", "jwt"]),
     ("durations", &[]),
     ("encoding", &[]),
     ("error", &["keys", "resource", "scope", "store"]),
@@ -92,6 +92,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "user",
         ],
     ),
+    ("hmac_keys", &[]),
     (
         "http",
         &[
@@ -128,7 +129,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("introspection", &["client", "confirmation", "refresh_token", "revocation", "scope", "token", "user"]),
     ("issuer_keys", &["aws", "clock", "jwt"]),
     ("jwt", &["encoding"]),
-    ("keys", &["aws", "clock", "consent", "dpop", "encoding", "jwt", "random", "refresh_token", "user"]),
+    ("keys", &["aws", "clock", "dpop", "encoding", "hmac_keys", "jwt", "random", "refresh_token", "session", "user"]),
     ("lib", &[]),
     ("log", &[]),
     ("login", &["app", "error", "keys", "params", "password_hash", "risk", "store", "throttle", "user"]),
@@ -137,12 +138,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pkce", &["encoding"]),
     ("random", &[]),
     ("redirect_uri", &[]),
-    ("refresh_token", &["client", "confirmation", "consent", "encoding", "pkce", "random", "scope", "session", "user"]),
+    (
+        "refresh_token",
+        &["client", "confirmation", "consent", "encoding", "hmac_keys", "pkce", "random", "scope", "session", "user"],
+    ),
     ("resource", &[]),
     ("revocation", &["encoding", "refresh_token", "token"]),
     ("risk", &["user"]),
     ("scope", &[]),
-    ("session", &["encoding", "random", "user"]),
+    ("session", &["encoding", "hmac_keys", "random", "user"]),
     (
         "store",
         &[
@@ -178,9 +182,9 @@ const HOMES: &[(&str, &[&str])] = &[
         "aws_lc_rs",
         &[
             "cli",
-            "consent",
             "dpop",
             "encoding",
+            "hmac_keys",
             "http",
             "issuer_keys",
             "keys",
