@@ -1,6 +1,7 @@
 //! Consents: what a user allowed each client, and the rules that require the consent page. Pure: no store, no clock.
 
 use std::collections::BTreeMap;
+use std::ops::Not;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -56,6 +57,9 @@ pub struct Consent {
     /// The first second of the day, in UTC, on which the client last refreshed a token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_on: Option<u64>,
+    /// True if the consent page did not show all scopes to the user, because the client was first-party.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub unseen: bool,
 }
 
 /// A grant: the access that a user allows a client.
@@ -67,6 +71,8 @@ pub struct Grant<'a> {
     pub scope: &'a Scope,
     /// The time for which access is allowed.
     pub period: Period,
+    /// True if the user allowed it on the consent page.
+    pub is_seen: bool,
 }
 
 impl Consent {
@@ -89,7 +95,7 @@ impl Consent {
     /// Returns true if this consent permits the same as the other one: the SDK sends a write again when its response is
     /// lost, and then finds its own write.
     pub fn is_equivalent(&self, other: &Self) -> bool {
-        (&self.id, &self.scopes, self.until) == (&other.id, &other.scopes, other.until)
+        (&self.id, &self.scopes, self.until, self.unseen) == (&other.id, &other.scopes, other.until, other.unseen)
     }
 
     /// Returns true if the consent contains this scope token.
@@ -102,7 +108,7 @@ impl Consent {
     /// offered for this consent.
     pub fn granted(found: Option<&Self>, grant: Grant<'_>, now: u64) -> Option<Self> {
         let found = found.filter(|consent| !consent.has_ended(now));
-        let Grant { name, scope, period } = grant;
+        let Grant { name, scope, period, is_seen } = grant;
         if !period.is_offered(found) {
             return None;
         }
@@ -110,9 +116,10 @@ impl Consent {
         Some(match found {
             Some(found) => {
                 let scopes = found.scopes.clone().with(scope);
-                let is_same = scopes == found.scopes && until == found.until;
+                let unseen = !is_seen && (found.unseen || scopes != found.scopes);
+                let is_same = (&scopes, until, unseen) == (&found.scopes, found.until, found.unseen);
                 let name = if is_same { &found.name } else { name };
-                Self { name: name.to_owned(), scopes, until, ..found.clone() }
+                Self { name: name.to_owned(), scopes, until, unseen, ..found.clone() }
             }
             None => Self {
                 id: generate_id(),
@@ -121,6 +128,7 @@ impl Consent {
                 since: now,
                 until,
                 used_on: None,
+                unseen: !is_seen,
             },
         })
     }
@@ -169,7 +177,10 @@ pub enum PageDue {
 impl Facts<'_> {
     /// Returns the reason why the consent page is due at `now`. `None` means that the code is issued without it.
     pub fn page_due(self, consent: Option<&Consent>, now: u64) -> Option<PageDue> {
-        let lacks_scope = || !self.scope.tokens().iter().all(|token| consent.is_some_and(|consent| consent.has(token)));
+        let lacks_scope = || {
+            let seen = consent.filter(|consent| !consent.unseen);
+            !self.scope.tokens().iter().all(|token| seen.is_some_and(|consent| consent.has(token)))
+        };
         let has_ended = consent.is_some_and(|consent| consent.has_ended(now));
         if self.prompts_consent || has_ended || !self.first_party && lacks_scope() {
             Some(PageDue::Consent)

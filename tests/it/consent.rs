@@ -10,16 +10,25 @@ fn scope(text: &str) -> Scope {
 }
 
 fn consent(scopes: &str, until: Option<u64>) -> Consent {
-    Consent { id: "id".to_owned(), name: "Old".to_owned(), scopes: scope(scopes), since: 5, until, used_on: Some(7) }
+    Consent {
+        id: "id".to_owned(),
+        name: "Old".to_owned(),
+        scopes: scope(scopes),
+        since: 5,
+        until,
+        used_on: Some(7),
+        unseen: false,
+    }
 }
 
 fn grant(found: Option<&Consent>, scopes: &str, period: Period) -> Option<Consent> {
-    Consent::granted(found, Grant { name: "New", scope: &scope(scopes), period }, NOW)
+    Consent::granted(found, Grant { name: "New", scope: &scope(scopes), period, is_seen: true }, NOW)
 }
 
 #[test]
 fn s_818_each_rule_requires_the_page() {
     let (some, ended) = (consent("a b", Some(NOW + 1)), consent("a b", Some(NOW)));
+    let unseen = Consent { unseen: true, ..some.clone() };
     // prompt=consent, first party, requested scope, native redirect, consent
     for (prompts, first_party, requested, native, found, due) in [
         (false, false, "a", false, Some(&some), None),
@@ -31,6 +40,8 @@ fn s_818_each_rule_requires_the_page() {
         (false, true, "a c", false, Some(&some), None),
         (false, false, "a", false, None, Some(PageDue::Consent)),
         (false, true, "a", false, None, None),
+        (false, false, "a", false, Some(&unseen), Some(PageDue::Consent)),
+        (false, true, "a", false, Some(&unseen), None),
         (false, false, "a", true, Some(&some), Some(PageDue::Interaction)),
         (false, true, "a", true, None, Some(PageDue::Interaction)),
         (false, false, "a c", true, Some(&some), Some(PageDue::Consent)),
@@ -52,6 +63,23 @@ fn a_grant_unites_the_scopes_of_a_consent_that_has_not_ended() {
         assert_eq!(granted, expected);
     }
     assert_eq!(grant(Some(&found), "b", Period::Keep), Some(found), "nothing changes");
+}
+
+#[test]
+fn s_818_a_consent_that_the_page_did_not_show_is_unseen_until_it_does() {
+    let of = |found: Option<&Consent>, scopes: &str, is_seen: bool| {
+        let period = Period::preselected(found, NOW);
+        Consent::granted(found, Grant { name: "New", scope: &scope(scopes), period, is_seen }, NOW).unwrap()
+    };
+    let unseen = of(None, "a", false);
+    assert!(unseen.unseen);
+    assert_eq!(of(Some(&unseen), "a", false), unseen);
+    let seen = of(Some(&unseen), "a", true);
+    assert_eq!(seen, Consent { unseen: false, ..unseen.clone() });
+    assert!(seen.is_revision_of(Some(&unseen)) && !seen.is_equivalent(&unseen));
+    assert_eq!(of(Some(&seen), "a", false), seen);
+    assert!(of(Some(&seen), "a b", false).unseen);
+    assert!(!of(Some(&seen), "a b", true).unseen);
 }
 
 #[test]

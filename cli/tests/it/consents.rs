@@ -12,7 +12,8 @@ const USER_ID: &str = "1042";
 
 async fn grant(test: &TestApp, client_id: &str, until: Option<u64>) -> Consent {
     let scopes = Scope::parse("legacy:a legacy:b").unwrap();
-    let consent = Consent { id: "x".to_owned(), name: "CRM".to_owned(), scopes, since: 5, until, used_on: None };
+    let consent =
+        Consent { id: "x".to_owned(), name: "CRM".to_owned(), scopes, since: 5, until, used_on: None, unseen: false };
     let key = ConsentKey { user_id: USER_ID, client_id };
     let store = &test.app.store;
     assert!(store.put_consent(key, &store.owner(USER_ID).await.unwrap(), &consent).await.unwrap());

@@ -92,21 +92,25 @@ pub(super) async fn limit(visit: Visit, received: BufferedRequest) -> Result<Res
         return Ok(to_account(&visit));
     };
     let client_id = form.take(CLIENT_ID).unwrap_or_default();
-    let until = match form.take(UNTIL).map(|text| end_of(&text, visit.now)) {
+    let last_day = match form.take(UNTIL).map(|text| date(&text, visit.now)) {
         None => None,
-        Some(Some(until)) => Some(until),
+        Some(Some(date)) => Some(date),
         Some(None) => return show(&visit, &visitor, Some(&client_id)).await,
     };
     let key = ConsentKey { user_id: &visitor.session.user_id, client_id: &client_id };
-    let limited = |owner: &Owner| ((), owner.consent(&client_id).and_then(|consent| consent.limited(until, visit.now)));
+    let limited = |owner: &Owner| {
+        // The form has only the date of the present end, which may be earlier than the end of that day.
+        let changed = owner.consent(&client_id).filter(|consent| consent.until.map(Date::of) != last_day);
+        ((), changed.and_then(|consent| consent.limited(last_day.map(Date::last_second), visit.now)))
+    };
     visit.write_consent(key, &visitor.owner, limited).await?;
     Ok(to_account(&visit))
 }
 
-/// Returns the last second of a date from today to ten years ahead.
-fn end_of(text: &str, now: u64) -> Option<u64> {
+/// Returns a date from today to ten years ahead.
+fn date(text: &str, now: u64) -> Option<Date> {
     let (date, today) = (Date::parse(text)?, Date::of(now));
-    (today..=today.in_years(MAX_YEARS)).contains(&date).then(|| date.last_second())
+    (today..=today.in_years(MAX_YEARS)).contains(&date).then_some(date)
 }
 
 /// Signs the user out of this browser.

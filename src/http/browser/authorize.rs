@@ -10,7 +10,7 @@ use super::pages::View;
 use super::requested::Requested;
 use super::responses::{done, login_page, to_account};
 use super::visit::{Visit, Visitor};
-use crate::consent::{Consent, Facts, PageDue, Period};
+use crate::consent::{Consent, Facts, Grant, PageDue, Period};
 use crate::error::Error;
 use crate::http::request::body::BufferedRequest;
 
@@ -74,11 +74,11 @@ async fn decide(visit: &Visit, requested: &Requested, visitor: Option<Visitor>) 
         Some(_) => consent::show(visit, requested, (&visitor, &scope), false).await,
         None => {
             // Without the page, a grant keeps the end date that the user set meanwhile.
-            let period = |found: Option<&Consent>| match consent {
-                Some(_) => Period::Keep,
-                None => Period::preselected(found, visit.now),
+            let grant = |found: Option<&Consent>| {
+                let period = consent.map_or_else(|| Period::preselected(found, visit.now), |_| Period::Keep);
+                Grant { name: requested.name(), scope: &scope, period, is_seen: false }
             };
-            let issued = issue(visit, requested, (&visitor, &scope), period).await?;
+            let issued = issue(visit, requested, (&visitor, &scope), grant).await?;
             // The user removed the consent meanwhile.
             Ok(issued.unwrap_or_else(|| done(requested.again(visit))))
         }

@@ -9,7 +9,7 @@ use super::requested::Requested;
 use super::responses::done;
 use super::visit::{Visit, Visitor};
 use crate::client::HttpsUrl;
-use crate::consent::{self, Period};
+use crate::consent::{self, Grant, Period};
 use crate::error::Error;
 use crate::http::request::body::BufferedRequest;
 use crate::params::{Defined, Param, Params};
@@ -107,7 +107,10 @@ async fn decide(
     let period = form.take(FOR).as_deref().and_then(Period::parse);
     let issued = match (form.take(DECISION).as_deref(), period) {
         (Some("deny"), _) => return Err(requested.reject(visit, Error::access_denied())),
-        (Some("grant"), Some(period)) => issue(visit, requested, (&visitor, &scope), |_| period).await?,
+        (Some("grant"), Some(period)) => {
+            let grant = |_: Option<&_>| Grant { name: requested.name(), scope: &scope, period, is_seen: true };
+            issue(visit, requested, (&visitor, &scope), grant).await?
+        }
         _ => None,
     };
     match issued {

@@ -8,7 +8,7 @@ use super::pages::ErrorPage;
 use super::requested::Requested;
 use super::responses::redirect;
 use super::visit::{Visit, Visitor};
-use crate::consent::{Consent, Grant, Owner, Period};
+use crate::consent::{Consent, Grant, Owner};
 use crate::error::Error;
 use crate::grant::authorization_code::{Granted, begin};
 use crate::http::decision::Decision;
@@ -25,16 +25,16 @@ enum Allowed {
     Full,
 }
 
-/// Stores the consent of a user, and issues a code for the scope. `period` returns the period of the grant for the stored
-/// consent. Returns `None` if it is not offered.
+/// Stores the consent of a user, and issues a code for the scope. `grant` returns the grant for the stored consent. Returns
+/// `None` if its period is not offered.
 ///
 /// # Errors
 /// An error page; server errors. Then no code was issued.
-pub(super) async fn issue(
+pub(super) async fn issue<'a>(
     visit: &Visit,
     requested: &Requested,
     (visitor, scope): (&Visitor, &Scope),
-    period: impl Fn(Option<&Consent>) -> Period,
+    grant: impl Fn(Option<&Consent>) -> Grant<'a>,
 ) -> Result<Option<Response>, Failure> {
     let client_id = requested.client.client_id.as_str();
     let key = ConsentKey { user_id: &visitor.session.user_id, client_id };
@@ -43,8 +43,7 @@ pub(super) async fn issue(
         if found.is_none() && owner.is_full() {
             return (Allowed::Full, None);
         }
-        let grant = Grant { name: requested.name(), scope, period: period(found) };
-        let Some(new) = Consent::granted(found, grant, visit.now) else {
+        let Some(new) = Consent::granted(found, grant(found), visit.now) else {
             return (Allowed::NotOffered, None);
         };
         let changed = (found != Some(&new)).then(|| new.clone());

@@ -65,7 +65,8 @@ impl TestApp {
         let owner = store.owner(key.user_id).await.unwrap();
         let found = owner.consent(CODE_CLIENT.0);
         let scope = countersign::scope::Scope::parse(scope).unwrap();
-        let consent = Consent::granted(found, Grant { name: "CRM", scope: &scope, period }, now).unwrap();
+        let consent =
+            Consent::granted(found, Grant { name: "CRM", scope: &scope, period, is_seen: true }, now).unwrap();
         assert!(store.put_consent(key, &owner, &consent).await.unwrap());
         BrowserLogin { session: cookie.id(), consent }
     }

@@ -36,6 +36,20 @@ async fn s_813_a_form_of_another_session_or_request_leads_back_to_the_request() 
     assert_eq!(consent(&browser, "crm"), Value::Null);
 }
 
+/// A client that got codes without the page stops being first-party.
+#[tokio::test]
+async fn s_818_a_third_party_needs_a_consent_that_the_user_has_seen() {
+    let mut browser = signed_in().await;
+    let of = |more: &[(&str, &str)]| format!("/oauth/authorize?{}", query("portal", "openid", more));
+    code_of(&browser.get(&of(&[])).await);
+    browser.test.change_client("portal", &json!({"first_party": false}));
+    let silent = browser.get(&of(&[("prompt", "none")])).await;
+    assert_eq!(parameter(&silent, "error").as_deref(), Some("consent_required"));
+    assert_eq!(page(&browser.get(&of(&[])).await).0.as_deref(), Some("consent"));
+    browser.code(&query("portal", "openid", &[])).await;
+    code_of(&browser.get(&of(&[("prompt", "none")])).await);
+}
+
 /// Returns a canonical query of this size.
 fn query_of(bytes: usize) -> String {
     let (state, hint) = ("s".repeat(2_048), "&".repeat(1_000));
@@ -170,6 +184,12 @@ async fn the_account_page_sets_and_removes_the_end_date() {
         browser.account("limit", &[("client_id", "crm"), ("until", &until)]).await;
         assert_eq!(consent(&browser, "crm")["until"]["N"], json!(stored.map(|time| time.to_string())), "{until}");
     }
+    // The form has only the date of an end that the consent page set.
+    browser.grant(&query("crm", "openid", &[("prompt", "consent")]), "3600").await;
+    let end = consent(&browser, "crm")["until"].clone();
+    let shown = countersign::date::Date::of(end["N"].as_str().unwrap().parse().unwrap());
+    browser.account("limit", &[("client_id", "crm"), ("until", &shown.to_string())]).await;
+    assert_eq!(consent(&browser, "crm")["until"], end);
     for until in ["tomorrow", "2020-01-01", "2999-01-01", "2030-02-30"] {
         let response = browser.account("limit", &[("client_id", "crm"), ("until", until)]).await;
         let shown = (response.status, page(&response));

@@ -11,7 +11,7 @@ const CRM: ConsentKey<'_> = ConsentKey { user_id: "7", client_id: "crm.example" 
 
 fn consent(id: &str, scopes: &str, until: Option<u64>) -> Consent {
     let scopes = Scope::parse(scopes).unwrap();
-    Consent { id: id.to_owned(), name: "CRM".to_owned(), scopes, since: 5, until, used_on: None }
+    Consent { id: id.to_owned(), name: "CRM".to_owned(), scopes, since: 5, until, used_on: None, unseen: false }
 }
 
 /// Returns a user with this consent for the client.

@@ -57,6 +57,7 @@ impl Given {
             since: START.into(),
             until: self.until.then_some(END),
             used_on: None,
+            unseen: false,
         }
     }
 
@@ -67,7 +68,7 @@ impl Given {
     /// Returns the consent after a grant. A new consent has the id `new_id`.
     pub fn granted(found: Option<Self>, (is_wide, period): (bool, Period), now: u64, new_id: u8) -> Option<Self> {
         let read = found.map(Self::consent);
-        let grant = Grant { name: "", scope: &scope(is_wide), period };
+        let grant = Grant { name: "", scope: &scope(is_wide), period, is_seen: true };
         let new = Consent::granted(read.as_ref(), grant, now)?;
         let is_same = read.is_some_and(|read| read.id == new.id);
         Some(Self::of(&new, found.filter(|_| is_same).map_or(new_id, |found| found.id)))
