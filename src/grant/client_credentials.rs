@@ -41,5 +41,5 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let (issuer, issued_at) = (&app.config.issuer, app.clock.now());
     let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
     let token = AccessToken { issuer, client, login: None, resource, scope: &scope, cnf, issued_at, expires_in };
-    Ok(Issued::new(&token, *version, &app.keyring.current().await?.current)?)
+    Issued::new(&token, *version, &app.keyring.current().await?.current)
 }

@@ -7,10 +7,12 @@ use serde::Serialize;
 use crate::app::App;
 use crate::client::{Client, GrantType};
 use crate::confirmation::token_type;
+use crate::error::Error;
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::random::random_id;
 use crate::refresh_token::Family;
 use crate::scope::openid;
+use crate::token::verify::MAX_BYTES;
 use crate::token::{AccessToken, IdToken, TokenVersion};
 
 /// A successful response (RFC 6749 section 5.1). The members are in the order in which they are sent.
@@ -32,11 +34,18 @@ pub struct Issued {
 
 impl Issued {
     /// Signs the token and builds the response. A response with a token of version 1 does not contain `scope`.
-    pub(super) fn new(token: &AccessToken<'_>, version: TokenVersion, key: &SigningKey) -> Result<Self, KeyError> {
+    ///
+    /// # Errors
+    /// `invalid_request` if the requested scope and resource are too long for a token; server errors.
+    pub(super) fn new(token: &AccessToken<'_>, version: TokenVersion, key: &SigningKey) -> Result<Self, Error> {
+        let access_token = token.sign(version, key)?;
+        if access_token.len() > MAX_BYTES {
+            return Err(too_long(token));
+        }
         Ok(Self {
             token_type: token_type(token.cnf),
             expires_in: token.expires_in,
-            access_token: token.sign(version, key)?,
+            access_token,
             refresh_token: None,
             refresh_token_expires_in: 0,
             scope: (version == TokenVersion::V2).then(|| token.scope.to_string()),
@@ -93,4 +102,14 @@ pub(super) fn family_expires_at(app: &App, token: &AccessToken<'_>, absolute_exp
     let may_refresh = token.client.may_use(GrantType::RefreshToken);
     let lasts = if may_refresh { idle_ttl.max(token.expires_in) } else { token.expires_in };
     token.issued_at.saturating_add(u64::from(lasts)).min(absolute_expires_at)
+}
+
+/// Returns the error for a token that its verifiers would reject because of its size (S-502): the client's if it requested
+/// much, otherwise the operator's.
+fn too_long(token: &AccessToken<'_>) -> Error {
+    let requested = token.scope.to_string().len() + token.resource.map_or(0, str::len);
+    if requested > MAX_BYTES / 4 {
+        return Error::invalid_request("The scope and the resource are too long for a token.");
+    }
+    Error::server_error("a token of more than 8 KiB: the dealer of the user or the system of the client is too long")
 }

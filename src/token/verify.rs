@@ -20,7 +20,7 @@ pub use problem::{Form, Part, Problem};
 pub use verified::{Holder, VerifiedToken};
 
 /// The largest size of a token in bytes.
-const MAX_BYTES: usize = 8 * 1024;
+pub const MAX_BYTES: usize = 8 * 1024;
 
 /// The largest depth of the JSON in a token: that of `serde_json`, because an operator may nest `dealer` and `system`.
 const MAX_DEPTH: usize = 127;

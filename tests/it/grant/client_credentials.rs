@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, SERVICE, TestApp};
+use testing::{APPLICATION, CLIENT_CREDENTIALS, LogLines, SERVICE, TestApp, form};
 
 #[tokio::test]
 async fn s_205_a_client_without_grants_or_scopes_gets_no_token() {
@@ -16,6 +16,29 @@ async fn s_205_a_client_without_grants_or_scopes_gets_no_token() {
         .assert_error(400, "invalid_scope");
     test.change_client(SERVICE.0, &json!({"default_scopes": null}));
     test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_error(400, "invalid_scope");
+}
+
+/// Its verifiers would reject it because of its size.
+#[tokio::test]
+async fn s_502_no_token_of_more_than_8_kib_is_issued() {
+    let test = TestApp::start().await;
+    test.change_client(SERVICE.0, &json!({"system": {"text": "x".repeat(6_000)}}));
+    let request = form(&CLIENT_CREDENTIALS).basic(SERVICE.0, SERVICE.1);
+    test.form(SERVICE, &CLIENT_CREDENTIALS).await.assert_issued(2);
+    test.send(request.header("accept", "version=1").post()).await.assert_error(500, "server_error");
+
+    test.change_client(SERVICE.0, &json!({"scopes": ["*"], "resources": ["https://api.example/*"]}));
+    let resource = format!("https://api.example/{}", "r".repeat(2_000));
+    for (bytes, is_issued) in [(3_000, true), (4_096, false)] {
+        let scope = "s".repeat(bytes);
+        let params = [CLIENT_CREDENTIALS[0], ("scope", scope.as_str()), ("resource", resource.as_str())];
+        let response = test.form(SERVICE, &params).await;
+        if is_issued {
+            response.assert_issued(2);
+        } else {
+            response.assert_error(400, "invalid_request");
+        }
+    }
 }
 
 #[tokio::test]
