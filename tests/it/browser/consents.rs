@@ -42,7 +42,7 @@ async fn s_818_a_third_party_needs_a_consent_that_the_user_has_seen() {
     let mut browser = signed_in().await;
     let of = |more: &[(&str, &str)]| format!("/oauth/authorize?{}", query("portal", "openid", more));
     code_of(&browser.get(&of(&[])).await);
-    browser.test.change_client("portal", &json!({"first_party": false}));
+    browser.change("clients", "portal", &json!({"first_party": false}));
     let silent = browser.get(&of(&[("prompt", "none")])).await;
     assert_eq!(parameter(&silent, "error").as_deref(), Some("consent_required"));
     assert_eq!(page(&browser.get(&of(&[])).await).0.as_deref(), Some("consent"));
