@@ -63,6 +63,8 @@ pub struct Login<'a> {
     pub at: u64,
     /// The family of the login.
     pub family: FamilyId,
+    /// The end of the login, in seconds since the epoch. Its access tokens do not expire later.
+    pub ends_at: u64,
 }
 
 /// The content of an access token. No registered claim is copied from the request.

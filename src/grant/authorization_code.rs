@@ -16,18 +16,17 @@
 //!    code usable.
 
 use super::Caller;
-use super::issue::{Issued, next_generation, user_token_ttl};
+use super::issue::{Access, Issued, next_generation};
 use super::records::StoredLogin;
 use super::resource::RESOURCE;
 use crate::app::App;
-use crate::client::GrantType;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::pkce::Verifier;
 use crate::refresh_token::{Authorization, AuthorizationCode, FOREIGN, Family, Presented, RefreshToken, Standing};
 use crate::session::sid;
 use crate::store::Rotation;
-use crate::token::{AccessToken, IdToken, Login};
+use crate::token::{IdToken, Login};
 
 mod begin;
 
@@ -95,7 +94,7 @@ async fn find(app: &App, code: &str, at: u64) -> Result<Option<(AuthorizationCod
 /// # Errors
 /// `invalid_target`, `invalid_grant`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version, cnf, .. } = caller;
+    let client = &caller.client;
     let Request { proof, resources, found, received_at: now } = request;
     let requested = caller.resource(app, &resources)?;
     let (code, StoredLogin { family, records }) =
@@ -118,23 +117,17 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let scope = scope.map_err(|_| reject("client and user have lost all scopes"))?;
     let resource = caller.resource_of_login(app, &family, requested)?;
 
-    let login = Login { user, at: family.auth_time, family: code.0 };
-    let expires_in = user_token_ttl(app, client, family.last_end(records.consent()).saturating_sub(now));
-    let issuer = &app.config.issuer;
-    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
-    let token =
-        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
+    let ends_at = family.last_end(records.consent());
+    let login = Login { user, at: family.auth_time, family: code.0, ends_at };
+    let access = Access { login: Some(login), resource: resource.as_deref(), scope: &scope, issued_at: now };
+    let token = caller.access_token(app, access);
     let sid = sid(&authorization.session, &client.client_id);
     let id_token = IdToken { access: &token, login, nonce: authorization.nonce.as_deref(), sid };
-    let issued = Issued::new(&token, *version, &keys.current)?.with_id_token(&id_token, &keys.current)?;
+    let issued = Issued::new(&token, caller.version, &keys.current)?.with_id_token(&id_token, &keys.current)?;
     let next = Family { cnf: caller.key_of_refresh_tokens(), ..next_generation(app, &token, &family) };
     exchange(app, code, &next).await?;
-    if !client.may_use(GrantType::RefreshToken) {
-        return Ok(issued);
-    }
     let refresh_token = RefreshToken { family: code.0, generation: next.generation };
-    let expires_in = next.expires_at.saturating_sub(now);
-    Ok(issued.with_refresh_token(refresh_token.mint(&keys.refresh_token_keys), expires_in))
+    Ok(issued.with_refresh_token(&token, (refresh_token, next.expires_at), &keys.refresh_token_keys))
 }
 
 impl Proof {

@@ -5,13 +5,12 @@
 //! 3. The resource is one that the client may have (RFC 8707 section 2.2).
 //! 4. The token's subject is the client itself (RFC 9068 section 2.2); there is no refresh token (section 4.4.3).
 
-use super::issue::{Issued, access_token_ttl};
+use super::issue::{Access, Issued};
 use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
 use crate::app::App;
 use crate::error::Error;
 use crate::params::{Param, Params};
-use crate::token::AccessToken;
 
 /// The parameters of the grant.
 pub const PARAMS: &[Param] = &[SCOPE, RESOURCE];
@@ -34,12 +33,10 @@ impl Request {
 /// # Errors
 /// `invalid_scope`, `invalid_target`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version, cnf, .. } = caller;
-    let scope = client.scope(request.scope.as_deref()).map_err(|error| Error::invalid_scope(error, "the client"))?;
+    let scope = caller.client.scope(request.scope.as_deref());
+    let scope = scope.map_err(|error| Error::invalid_scope(error, "the client"))?;
     let resource = caller.resource(app, &request.resources)?;
-    let expires_in = access_token_ttl(client, app.config.lifetimes.service_token);
-    let (issuer, issued_at) = (&app.config.issuer, app.clock.now());
-    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
-    let token = AccessToken { issuer, client, login: None, resource, scope: &scope, cnf, issued_at, expires_in };
-    Issued::new(&token, *version, &app.keyring.current().await?.current)
+    let access = Access { login: None, resource: resource.as_deref(), scope: &scope, issued_at: app.clock.now() };
+    let token = caller.access_token(app, access);
+    Issued::new(&token, caller.version, &app.keyring.current().await?.current)
 }

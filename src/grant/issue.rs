@@ -4,16 +4,17 @@ use std::num::NonZeroU32;
 
 use serde::Serialize;
 
+use super::Caller;
 use crate::app::App;
-use crate::client::{Client, GrantType};
+use crate::client::GrantType;
 use crate::confirmation::token_type;
 use crate::error::Error;
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::random::random_id;
-use crate::refresh_token::Family;
-use crate::scope::openid;
+use crate::refresh_token::{Family, RefreshToken, RefreshTokenKeys};
+use crate::scope::{Scope, openid};
 use crate::token::verify::MAX_BYTES;
-use crate::token::{AccessToken, IdToken, TokenVersion};
+use crate::token::{AccessToken, IdToken, Login, TokenVersion};
 
 /// A successful response (RFC 6749 section 5.1). The members are in the order in which they are sent.
 #[derive(Serialize)]
@@ -62,9 +63,18 @@ impl Issued {
         Ok(Self { id_token, ..self })
     }
 
-    /// Adds a refresh token that expires after this number of seconds.
-    pub(super) fn with_refresh_token(self, refresh_token: String, expires_in: u64) -> Self {
-        Self { refresh_token: Some(refresh_token), refresh_token_expires_in: expires_in, ..self }
+    /// Adds the refresh token of the login and the time at which it expires, if the client may use refresh tokens.
+    pub(super) fn with_refresh_token(
+        self,
+        access: &AccessToken<'_>,
+        (refresh_token, expires_at): (RefreshToken, u64),
+        keys: &RefreshTokenKeys,
+    ) -> Self {
+        if !access.client.may_use(GrantType::RefreshToken) {
+            return self;
+        }
+        let refresh_token_expires_in = expires_at.saturating_sub(access.issued_at);
+        Self { refresh_token: Some(refresh_token.mint(keys)), refresh_token_expires_in, ..self }
     }
 
     /// Removes the refresh token from the response. Returns it with the seconds after which it expires.
@@ -73,15 +83,53 @@ impl Issued {
     }
 }
 
-/// Returns the lifetime of an access token in seconds: the client's setting, or else the deployment's; at most 7 days.
-pub(super) fn access_token_ttl(client: &Client, default: u32) -> u32 {
-    client.access_token_ttl.map_or(default, NonZeroU32::get).min(MAX_ACCESS_TOKEN_TTL)
+/// The part of an access token that its grant decides.
+pub(super) struct Access<'a> {
+    /// The login of the user. `None` for a service.
+    pub login: Option<Login<'a>>,
+    /// The audience, if a resource was requested.
+    pub resource: Option<&'a str>,
+    /// The scope.
+    pub scope: &'a Scope,
+    /// The time at which the token is issued, in seconds since the epoch.
+    pub issued_at: u64,
 }
 
-/// Returns the lifetime of a user's access token in seconds, if the login ends in `remaining` seconds.
-pub(super) fn user_token_ttl(app: &App, client: &Client, remaining: u64) -> u32 {
-    let ttl = access_token_ttl(client, app.config.lifetimes.user_token);
-    ttl.min(u32::try_from(remaining).unwrap_or(u32::MAX))
+impl Caller {
+    /// Builds an access token for the client. Its lifetime is the client's setting, or else the deployment's; at most 7 days.
+    pub(super) fn access_token<'a>(&'a self, app: &'a App, access: Access<'a>) -> AccessToken<'a> {
+        let Access { login, resource, scope, issued_at } = access;
+        let (lifetimes, client) = (&app.config.lifetimes, &self.client);
+        let default = if login.is_some() { lifetimes.user_token } else { lifetimes.service_token };
+        let ttl = client.access_token_ttl.map_or(default, NonZeroU32::get).min(MAX_ACCESS_TOKEN_TTL);
+        let remaining = login.map_or(u64::MAX, |login| login.ends_at.saturating_sub(issued_at));
+        let expires_in = ttl.min(u32::try_from(remaining).unwrap_or(u32::MAX));
+        let (issuer, cnf) = (&app.config.issuer, self.cnf.as_ref());
+        AccessToken { issuer, client, login, resource, scope, cnf, issued_at, expires_in }
+    }
+}
+
+/// Returns the family of a login that began at `now`, for tokens of version 2. It has no resource, key or authorization
+/// request, and expires at the end of the login.
+pub(super) fn new_family(client_id: &str, login: Login<'_>, scopes: Scope, now: u64) -> Family {
+    Family {
+        client_id: client_id.to_owned(),
+        username: login.user.username.clone(),
+        user_id: login.user.user_id.clone(),
+        session_generation: Some(login.user.session_generation),
+        scopes,
+        version: TokenVersion::V2.number(),
+        auth_time: login.at,
+        generation: 0,
+        rotated_at: now,
+        rotated_by: random_id(),
+        revoked: false,
+        absolute_expires_at: login.ends_at,
+        expires_at: login.ends_at,
+        resource: None,
+        cnf: None,
+        authorization: None,
+    }
 }
 
 /// Returns the state of a family after its active generation was used for this access token.

@@ -13,18 +13,16 @@
 
 use std::sync::Arc;
 
-use super::issue::{Issued, family_expires_at, user_token_ttl};
+use super::issue::{Access, Issued, family_expires_at, new_family};
 use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
 use crate::app::App;
-use crate::client::GrantType;
 use crate::error::Error;
 use crate::login::{Candidate, Keys, PASSWORD, USERNAME, log_in};
 use crate::params::{Param, Params};
-use crate::random::random_id;
 use crate::refresh_token::{Family, FamilyId, RefreshToken};
 use crate::scope::Scope;
-use crate::token::{AccessToken, Login, TokenVersion};
+use crate::token::Login;
 use crate::user::User;
 
 /// The parameters of the grant.
@@ -59,12 +57,12 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let network = caller.user_network()?;
     let scope = caller.client.scope(requested.as_deref()).map_err(|error| Error::invalid_scope(error, "the client"))?;
     let resource = caller.resource(app, &resources)?;
-    let access = Access { scope, is_scope_requested: requested.is_some(), resource };
-    log_in(app, candidate, network, |user, keys| begin_login(app, (caller, keys), user, access)).await
+    let requested = Requested { scope, is_scope_requested: requested.is_some(), resource };
+    log_in(app, candidate, network, |user, keys| begin_login(app, (caller, keys), user, requested)).await
 }
 
 /// The access that the client requests, as far as the client may have it.
-struct Access {
+struct Requested {
     scope: Scope,
     /// False if the scope is the client's default.
     is_scope_requested: bool,
@@ -76,49 +74,25 @@ async fn begin_login(
     app: &App,
     (caller, keys): (&Caller, Keys),
     user: Arc<User>,
-    access: Access,
+    requested: Requested,
 ) -> Result<Issued, Error> {
-    let Caller { client, version, cnf, .. } = caller;
-    let Access { scope, is_scope_requested, resource } = access;
+    let Requested { scope, is_scope_requested, resource } = requested;
     let scope = user.scope(scope, is_scope_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
     let (keys, now) = (keys?, app.clock.now());
-    let login = Login { user: &user, at: now, family: FamilyId::generate() };
+    let ends_at = now.saturating_add(app.config.lifetimes.refresh_token_max.into());
+    let login = Login { user: &user, at: now, family: FamilyId::generate(), ends_at };
     tracing::Span::current().record("session", login.family.log_id());
-    let expires_in = user_token_ttl(app, client, app.config.lifetimes.refresh_token_max.into());
-    let issuer = &app.config.issuer;
-    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
-    let token =
-        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
-    let issued = Issued::new(&token, *version, &keys.current)?;
-    let family = Family { cnf: caller.key_of_refresh_tokens(), ..new_family(app, &token, &user, *version) };
+    let access = Access { login: Some(login), resource: resource.as_deref(), scope: &scope, issued_at: now };
+    let token = caller.access_token(app, access);
+    let issued = Issued::new(&token, caller.version, &keys.current)?;
+    let family = Family {
+        version: caller.version.number(),
+        expires_at: family_expires_at(app, &token, ends_at),
+        resource: resource.clone(),
+        cnf: caller.key_of_refresh_tokens(),
+        ..new_family(&caller.client.client_id, login, scope.clone(), now)
+    };
     app.store.begin_refresh_family(login.family, &family).await?;
-    if !client.may_use(GrantType::RefreshToken) {
-        return Ok(issued);
-    }
     let refresh_token = RefreshToken { family: login.family, generation: 0 };
-    Ok(issued.with_refresh_token(refresh_token.mint(&keys.refresh_token_keys), family.expires_at.saturating_sub(now)))
-}
-
-/// Builds the family of a login that begins with this access token.
-fn new_family(app: &App, token: &AccessToken<'_>, user: &User, version: TokenVersion) -> Family {
-    let now = token.issued_at;
-    let absolute_expires_at = now.saturating_add(u64::from(app.config.lifetimes.refresh_token_max));
-    Family {
-        client_id: token.client.client_id.clone(),
-        username: user.username.clone(),
-        user_id: user.user_id.clone(),
-        session_generation: Some(user.session_generation),
-        scopes: token.scope.clone(),
-        version: version.number(),
-        auth_time: now,
-        generation: 0,
-        rotated_at: now,
-        rotated_by: random_id(),
-        revoked: false,
-        absolute_expires_at,
-        expires_at: family_expires_at(app, token, absolute_expires_at),
-        resource: token.resource.map(ToOwned::to_owned),
-        cnf: None,
-        authorization: None,
-    }
+    Ok(issued.with_refresh_token(&token, (refresh_token, family.expires_at), &keys.refresh_token_keys))
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::issue::{Issued, next_generation, user_token_ttl};
+use super::issue::{Access, Issued, next_generation};
 use super::records::{LoginRecords, StoredLogin};
 use super::resource::RESOURCE;
 use super::{Caller, SCOPE};
@@ -29,7 +29,7 @@ use crate::params::{Grammar, Param, Params};
 use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, RefreshToken, Standing};
 use crate::session::sid;
 use crate::store::{ConsentKey, Rotation};
-use crate::token::{AccessToken, IdToken, Login};
+use crate::token::{IdToken, Login};
 
 /// `refresh_token` (RFC 6749 section 6). A malformed one is rejected later, like one that we did not make.
 const REFRESH_TOKEN: Param = Param::new("refresh_token", 1024, Grammar::Text);
@@ -90,7 +90,7 @@ async fn find(app: &App, token: &str, at: u64) -> Found {
 /// # Errors
 /// `invalid_request`, `invalid_grant`, `invalid_scope`, `invalid_target`; server errors.
 pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issued, Error> {
-    let Caller { client, version, cnf, .. } = caller;
+    let client = &caller.client;
     // A client that tries again within the grace must not lose the login because our read was slow.
     let Request { scope, resources, found, received_at: now } = request;
     let found = presented(app, (found, now), caller).await?;
@@ -125,15 +125,12 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     };
     let resource = caller.resource_of_login(app, &family, resource)?;
 
-    let login = Login { user, at: family.auth_time, family: used.family };
     // A retry does not extend the family, which exists as long as its access tokens are valid.
     let ends_at = family.last_end(records.consent()).min(if is_active { u64::MAX } else { family.expires_at });
-    let expires_in = user_token_ttl(app, client, ends_at.saturating_sub(now));
-    let issuer = &app.config.issuer;
-    let (resource, cnf) = (resource.as_deref(), cnf.as_ref());
-    let token =
-        AccessToken { issuer, client, login: Some(login), resource, scope: &scope, cnf, issued_at: now, expires_in };
-    let mut issued = Issued::new(&token, *version, &keys.current)?;
+    let login = Login { user, at: family.auth_time, family: used.family, ends_at };
+    let access = Access { login: Some(login), resource: resource.as_deref(), scope: &scope, issued_at: now };
+    let token = caller.access_token(app, access);
+    let mut issued = Issued::new(&token, caller.version, &keys.current)?;
     if let Some(authorization) = &family.authorization {
         let sid = sid(&authorization.session, &client.client_id);
         issued = issued.with_id_token(&IdToken { access: &token, login, nonce: None, sid }, &keys.current)?;
@@ -146,8 +143,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     } else {
         family.expires_at
     };
-    let successor = used.successor().mint(&keys.refresh_token_keys);
-    Ok(issued.with_refresh_token(successor, expires_at.saturating_sub(now)))
+    Ok(issued.with_refresh_token(&token, (used.successor(), expires_at), &keys.refresh_token_keys))
 }
 
 /// Step 4. The key of a login is compared before anything that can end the login, so that a caller without the key changes

@@ -4,11 +4,12 @@ use crate::app::App;
 use crate::authorization::AuthorizationRequest;
 use crate::consent::Consent;
 use crate::error::Error;
-use crate::random::random_id;
+use crate::grant::issue::new_family;
 use crate::refresh_token::{Authorization, AuthorizationCode, CODE_TTL, Family, FamilyId};
 use crate::scope::Scope;
 use crate::session::{Session, SessionId};
-use crate::token::TokenVersion;
+use crate::token::Login;
+use crate::user::User;
 
 /// The access that a signed-in user allowed a client.
 pub struct Granted<'a> {
@@ -18,7 +19,9 @@ pub struct Granted<'a> {
     pub request: &'a AuthorizationRequest,
     /// The scope of the request that the user may have.
     pub scope: Scope,
-    /// The browser session.
+    /// The user.
+    pub user: &'a User,
+    /// The browser session of the user.
     pub session: (SessionId, &'a Session),
     /// The consent, as it is stored.
     pub consent: &'a Consent,
@@ -29,28 +32,16 @@ pub struct Granted<'a> {
 /// # Errors
 /// Server errors. Then no code exists.
 pub async fn begin(app: &App, granted: Granted<'_>) -> Result<String, Error> {
-    let Granted { client_id, request, scope, session: (session_id, session), consent } = granted;
+    let Granted { client_id, request, scope, user, session: (session_id, session), consent } = granted;
     let (keys, now) = (app.keyring.current().await?, app.clock.now());
     let code = AuthorizationCode(FamilyId::generate());
     tracing::Span::current().record("session", code.0.log_id());
-    let latest = now.saturating_add(u64::from(app.config.lifetimes.refresh_token_max));
-    let absolute_expires_at = latest.min(consent.until.unwrap_or(u64::MAX));
+    let latest = now.saturating_add(app.config.lifetimes.refresh_token_max.into());
+    let ends_at = latest.min(consent.until.unwrap_or(u64::MAX));
+    let login = Login { user, at: session.auth_time, family: code.0, ends_at };
     let family = Family {
-        client_id: client_id.to_owned(),
-        username: session.username.clone(),
-        user_id: session.user_id.clone(),
-        session_generation: Some(session.session_generation),
-        scopes: scope,
-        version: TokenVersion::V2.number(),
-        auth_time: session.auth_time,
-        generation: 0,
-        rotated_at: now,
-        rotated_by: random_id(),
-        revoked: false,
-        absolute_expires_at,
-        expires_at: now.saturating_add(CODE_TTL).min(absolute_expires_at),
+        expires_at: now.saturating_add(CODE_TTL).min(ends_at),
         resource: request.resource.clone(),
-        cnf: None,
         authorization: Some(Box::new(Authorization {
             redirect_uri: request.return_address.redirect_uri.as_str().to_owned(),
             code_challenge: request.code_challenge.clone(),
@@ -58,6 +49,7 @@ pub async fn begin(app: &App, granted: Granted<'_>) -> Result<String, Error> {
             consent: consent.id.clone(),
             session: session_id.key(),
         })),
+        ..new_family(client_id, login, scope, now)
     };
     app.store.begin_refresh_family(code.0, &family).await?;
     Ok(code.mint(&keys.refresh_token_keys))

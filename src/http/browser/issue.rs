@@ -66,6 +66,7 @@ pub(super) async fn issue<'a>(
         client_id,
         request: &requested.request,
         scope: scope.clone(),
+        user: &visitor.user,
         session: (session_id, session),
         consent: &consent,
     };

@@ -8,7 +8,7 @@ use countersign::http::request::form;
 use countersign::password_hash::hash_client_secret;
 use countersign::session::{Session, SessionCookie, SessionId, SessionLifetimes};
 use countersign::store::ConsentKey;
-use countersign::user::Username;
+use countersign::user::{User, Username};
 use serde_json::{Value, json};
 
 use super::{ISSUER, TestApp, USERNAME};
@@ -24,8 +24,9 @@ pub const CALLBACK: &str = "https://crm.example/cb";
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// The consent of every code, and its browser session.
+/// The consent of every code, its user and its browser session.
 pub struct BrowserLogin {
+    pub user: User,
     pub session: SessionId,
     pub consent: Consent,
 }
@@ -68,7 +69,7 @@ impl TestApp {
         let consent =
             Consent::granted(found, Grant { name: "CRM", scope: &scope, period, is_seen: true }, now).unwrap();
         assert!(store.put_consent(key, &owner, &consent).await.unwrap());
-        BrowserLogin { session: cookie.id(), consent }
+        BrowserLogin { user, session: cookie.id(), consent }
     }
 
     /// Writes the use of the consent for [`CODE_CLIENT`], as the first refresh of a day does.
@@ -102,6 +103,7 @@ impl TestApp {
             client_id: CODE_CLIENT.0,
             scope: request.scope.clone(),
             request: &request,
+            user: &login.user,
             session: (login.session, &session),
             consent: &login.consent,
         };
