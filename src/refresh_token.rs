@@ -23,7 +23,7 @@ mod family;
 mod validity;
 
 pub use code::{Authorization, AuthorizationCode, CODE_TTL};
-pub use family::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, Standing};
+pub use family::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, NextGeneration, Presented, Standing};
 pub use validity::Records;
 
 const PREFIX: &str = "cs_rt_";

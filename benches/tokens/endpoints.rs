@@ -8,7 +8,7 @@ use axum::http::Request;
 use countersign::app::App;
 use countersign::aws;
 use countersign::grant::records::StoredLogin;
-use countersign::refresh_token::{AuthorizationCode, FamilyId, RefreshToken};
+use countersign::refresh_token::{AuthorizationCode, FamilyId, NextGeneration, RefreshToken};
 use countersign::store::Rotation;
 use serde_json::json;
 use testing::canned::Canned;
@@ -128,9 +128,13 @@ fn add_store_calls<'a>(comparison: &mut Comparison<'a>, app: &'a App, code: Fami
     let client = async move |id| assert!(store.client(id).await.unwrap().is_some());
     let read_login = async move || StoredLogin::read(store, code, NOW).await.unwrap().unwrap();
     comparison.add_async("1 read", async move || client(CODE_CLIENT.0).await);
+    let used = RefreshToken { family: code, generation: 0 };
+    let (client_id, rotated_by) = (CODE_CLIENT.0, "a measurement".to_owned());
+    let next = NextGeneration { client_id, rotated_at: NOW, rotated_by, expires_at: NOW + 1, cnf: None };
     comparison.add_async("5 reads, 1 write", async move || {
         let ((), login) = tokio::join!(client(CODE_CLIENT.0), read_login());
-        let rotation = store.rotate_refresh_token(RefreshToken { family: code, generation: 0 }, &login.family).await;
+        assert!(login.records.is_ok());
+        let rotation = store.rotate_refresh_token(used, &next).await;
         assert!(matches!(rotation.unwrap(), Rotation::Rotated));
     });
     comparison.add_async("3 reads", async move || {

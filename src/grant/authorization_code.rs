@@ -23,7 +23,9 @@ use crate::app::App;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
 use crate::pkce::Verifier;
-use crate::refresh_token::{Authorization, AuthorizationCode, FOREIGN, Family, Presented, RefreshToken, Standing};
+use crate::refresh_token::{
+    Authorization, AuthorizationCode, FOREIGN, FamilyId, NextGeneration, Presented, RefreshToken, Standing,
+};
 use crate::session::sid;
 use crate::store::Rotation;
 use crate::token::{IdToken, Login};
@@ -110,7 +112,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     if standing != Standing::Foreign {
         proof.check(authorization)?;
     }
-    check_unused(app, code, standing).await?;
+    check_unused(app, code.0, standing).await?;
     let records = records?;
     let user = family.valid_user(records.with(Some(client)), now).map_err(reject)?;
     let scope = family.scope_left(&family.scopes, client, user);
@@ -124,10 +126,10 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let sid = sid(&authorization.session, &client.client_id);
     let id_token = IdToken { access: &token, login, nonce: authorization.nonce.as_deref(), sid };
     let issued = Issued::new(&token, caller.version, &keys.current)?.with_id_token(&id_token, &keys.current)?;
-    let next = Family { cnf: caller.key_of_refresh_tokens(), ..next_generation(app, &token, &family) };
-    exchange(app, code, &next).await?;
-    let refresh_token = RefreshToken { family: code.0, generation: next.generation };
-    Ok(issued.with_refresh_token(&token, (refresh_token, next.expires_at), &keys.refresh_token_keys))
+    let used = RefreshToken { family: code.0, generation: 0 };
+    let next = NextGeneration { cnf: caller.key_of_refresh_tokens(), ..next_generation(app, &token, &family) };
+    exchange(app, used, &next).await?;
+    Ok(issued.with_refresh_token(&token, (used.successor(), next.expires_at), &keys.refresh_token_keys))
 }
 
 impl Proof {
@@ -148,7 +150,7 @@ impl Proof {
 }
 
 /// Step 7. Without a grace, every other generation than the active one is a replay.
-async fn check_unused(app: &App, code: AuthorizationCode, standing: Standing) -> Result<(), Error> {
+async fn check_unused(app: &App, family: FamilyId, standing: Standing) -> Result<(), Error> {
     let span = tracing::Span::current();
     match standing {
         Standing::Active => Ok(()),
@@ -159,15 +161,14 @@ async fn check_unused(app: &App, code: AuthorizationCode, standing: Standing) ->
         }
         Standing::Retried | Standing::Replayed | Standing::RolledBack | Standing::Undecided => {
             span.record("risk", "replay");
-            app.store.revoke_refresh_family(code.0).await?;
+            app.store.revoke_refresh_family(family).await?;
             Err(reject("a used code was presented again"))
         }
     }
 }
 
 /// Step 9. If another request used the code since the family was read, this one is a replay.
-async fn exchange(app: &App, code: AuthorizationCode, next: &Family) -> Result<(), Error> {
-    let used = RefreshToken { family: code.0, generation: 0 };
+async fn exchange(app: &App, used: RefreshToken, next: &NextGeneration<'_>) -> Result<(), Error> {
     let found = match app.store.rotate_refresh_token(used, next).await? {
         Rotation::Rotated => return Ok(()),
         Rotation::Lost(found) => found.ok_or(reject("the family does not exist any more"))?,
@@ -175,8 +176,8 @@ async fn exchange(app: &App, code: AuthorizationCode, next: &Family) -> Result<(
     if found.is_written_by(next) {
         return Ok(());
     }
-    let presented = Presented { generation: 0, client_id: &next.client_id, at: next.rotated_at };
-    check_unused(app, code, found.standing(presented, NO_GRACE)).await?;
+    let presented = Presented { generation: used.generation, client_id: next.client_id, at: next.rotated_at };
+    check_unused(app, used.family, found.standing(presented, NO_GRACE)).await?;
     Err(Error::temporarily_unavailable("the condition failed for an unused code"))
 }
 

@@ -11,7 +11,7 @@ use crate::confirmation::token_type;
 use crate::error::Error;
 use crate::keys::{KeyError, MAX_ACCESS_TOKEN_TTL, SigningKey};
 use crate::random::random_id;
-use crate::refresh_token::{Family, RefreshToken, RefreshTokenKeys};
+use crate::refresh_token::{Family, NextGeneration, RefreshToken, RefreshTokenKeys};
 use crate::scope::{Scope, openid};
 use crate::token::verify::MAX_BYTES;
 use crate::token::{AccessToken, IdToken, Login, TokenVersion};
@@ -132,14 +132,14 @@ pub(super) fn new_family(client_id: &str, login: Login<'_>, scopes: Scope, now: 
     }
 }
 
-/// Returns the state of a family after its active generation was used for this access token.
-pub(super) fn next_generation(app: &App, token: &AccessToken<'_>, family: &Family) -> Family {
-    Family {
-        generation: family.generation.saturating_add(1),
+/// Returns the generation that the use of a family's active one for this access token makes.
+pub(super) fn next_generation<'a>(app: &App, token: &AccessToken<'a>, family: &Family) -> NextGeneration<'a> {
+    NextGeneration {
+        client_id: &token.client.client_id,
         rotated_at: app.clock.now(),
         rotated_by: random_id(),
         expires_at: family_expires_at(app, token, family.absolute_expires_at),
-        ..family.clone()
+        cnf: None,
     }
 }
 

@@ -26,7 +26,9 @@ use crate::client::GrantType;
 use crate::confirmation::Confirmation;
 use crate::error::Error;
 use crate::params::{Grammar, Param, Params};
-use crate::refresh_token::{CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, Presented, RefreshToken, Standing};
+use crate::refresh_token::{
+    CLOCK_IS_BEHIND, FOREIGN, Family, LostRotation, NextGeneration, Presented, RefreshToken, Standing,
+};
 use crate::session::sid;
 use crate::store::{ConsentKey, Rotation};
 use crate::token::{IdToken, Login};
@@ -197,7 +199,7 @@ async fn use_consent(app: &App, family: &Family, records: &LoginRecords) {
 }
 
 /// Step 7. If another request used the token since the family was read, the state that it left decides.
-async fn rotate(app: &App, used: RefreshToken, next: &Family) -> Result<(), Error> {
+async fn rotate(app: &App, used: RefreshToken, next: &NextGeneration<'_>) -> Result<(), Error> {
     let found = match app.store.rotate_refresh_token(used, next).await? {
         Rotation::Rotated => return Ok(()),
         Rotation::Lost(found) => found.ok_or(reject("the family does not exist any more"))?,

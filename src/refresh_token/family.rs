@@ -96,6 +96,21 @@ pub struct Presented<'a> {
     pub at: u64,
 }
 
+/// The generation that a use of the active refresh token makes: all that its one write compares and changes.
+#[derive(Clone)]
+pub struct NextGeneration<'a> {
+    /// The client that uses the token. It is compared.
+    pub client_id: &'a str,
+    /// The time of the use.
+    pub rotated_at: u64,
+    /// A random value of the request that uses the token.
+    pub rotated_by: String,
+    /// The end of the login if it is not refreshed again.
+    pub expires_at: u64,
+    /// The key that the refresh tokens are bound to from now on. `None` does not change the key.
+    pub cnf: Option<Confirmation>,
+}
+
 impl Family {
     /// Judges a refresh token of this family. A retry is accepted for `grace` seconds; 0 accepts none.
     pub fn standing(&self, presented: Presented<'_>, grace: u32) -> Standing {
@@ -125,17 +140,17 @@ impl Family {
 
     /// Returns true if this state is the result of the write of `next`, even though its condition failed: the SDK sends a
     /// write again when its response is lost.
-    pub fn is_written_by(&self, next: &Self) -> bool {
+    pub fn is_written_by(&self, next: &NextGeneration<'_>) -> bool {
         self.rotated_by == next.rotated_by && !self.revoked
     }
 
     /// Judges the state that the write of `next` found when its condition failed. The request read the
     /// generation `used` as the active one, so it is not a replay, and no result ends the login.
-    pub fn after_lost_rotation(&self, used: u32, next: &Self, grace: u32) -> LostRotation {
+    pub fn after_lost_rotation(&self, used: u32, next: &NextGeneration<'_>, grace: u32) -> LostRotation {
         if self.is_written_by(next) {
             return LostRotation::SuccessorIsActive;
         }
-        let presented = Presented { generation: used, client_id: &next.client_id, at: next.rotated_at };
+        let presented = Presented { generation: used, client_id: next.client_id, at: next.rotated_at };
         match self.standing(presented, grace) {
             Standing::Retried => LostRotation::SuccessorIsActive,
             Standing::Replayed | Standing::RolledBack => {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use super::call::{Failure, send, unless_condition_failed};
 use super::item::{number, string};
 use super::{Store, StoreError};
-use crate::refresh_token::{Family, FamilyId, RefreshToken};
+use crate::refresh_token::{Family, FamilyId, NextGeneration, RefreshToken};
 
 /// The result of a rotation.
 #[derive(Debug)]
@@ -41,13 +41,16 @@ impl Store {
     /// Makes the successor of `used` the active generation of its family, if `used` is the active one. All guarantees
     /// about refresh tokens depend on this conditional update.
     ///
-    /// `next` is the new state of the family. Its client is compared; the attributes that a use changes are written,
-    /// and the key that the refresh tokens are bound to.
-    /// The condition is that the [standing](Family::standing) of `used` at `next.rotated_at` is `Active`.
+    /// The condition is that the [standing](Family::standing) of `used`, presented by `next.client_id` at
+    /// `next.rotated_at`, is `Active`.
     ///
     /// # Errors
     /// [`StoreError`]
-    pub async fn rotate_refresh_token(&self, used: RefreshToken, next: &Family) -> Result<Rotation, StoreError> {
+    pub async fn rotate_refresh_token(
+        &self,
+        used: RefreshToken,
+        next: &NextGeneration<'_>,
+    ) -> Result<Rotation, StoreError> {
         let update = "SET generation = :next, rotated_at = :now, rotated_by = :rotated_by, expires_at = :expires_at";
         let (update, cnf) = match &next.cnf {
             Some(cnf) => (format!("{update}, cnf = :cnf"), Some(AttributeValue::M(self.grants.encode(cnf)?))),
@@ -56,9 +59,9 @@ impl Store {
         let values = [
             (":used", number(used.generation)),
             (":false", AttributeValue::Bool(false)),
-            (":client_id", string(&next.client_id)),
+            (":client_id", string(next.client_id)),
             (":now", number(next.rotated_at)),
-            (":next", number(next.generation)),
+            (":next", number(used.successor().generation)),
             (":rotated_by", string(&next.rotated_by)),
             (":expires_at", number(next.expires_at)),
         ];

@@ -2,7 +2,9 @@
 
 use countersign::client::Client;
 use countersign::consent::Consent;
-use countersign::refresh_token::{Authorization, CLOCK_IS_BEHIND, Family, LostRotation, Presented, Records, Standing};
+use countersign::refresh_token::{
+    Authorization, CLOCK_IS_BEHIND, Family, LostRotation, NextGeneration, Presented, Records, Standing,
+};
 use countersign::scope::Scope;
 use countersign::session::Session;
 use countersign::user::{User, Username};
@@ -109,7 +111,13 @@ fn without_a_grace_every_used_generation_is_a_replay() {
 fn the_state_that_a_lost_rotation_finds_decides_its_result() {
     const USED_MEANWHILE: LostRotation = LostRotation::Rejected("another request used the refresh token meanwhile");
     // This request used generation 4, and lost to the write of the family.
-    let next = |now| family_with(|family| (family.rotated_at, family.rotated_by) = (now, "this request".to_owned()));
+    let next = |now| NextGeneration {
+        client_id: CLIENT,
+        rotated_at: now,
+        rotated_by: "this request".to_owned(),
+        expires_at: 5_000,
+        cnf: None,
+    };
     let own_write =
         |revoked| family_with(|family| (family.rotated_by, family.revoked) = ("this request".to_owned(), revoked));
     let later = |generation| family_with(|family| family.generation = generation);

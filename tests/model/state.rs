@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use countersign::refresh_token::{Family, LostRotation, Presented, Standing};
+use countersign::refresh_token::{Family, LostRotation, NextGeneration, Presented, Standing};
 use countersign::scope::Scope;
 use countersign::user::Username;
 
@@ -83,14 +83,18 @@ impl Stored {
 
     /// Decides on a rotation whose condition failed and that found this state, with the function of the service.
     pub fn after_lost_rotation(self, design: Design, (used, now, by): (u8, u8, u8), grace: u32) -> LostRotation {
-        let next = self.next(used, now, by).family();
         let found = match design {
             Design::IgnoresItsOwnWrite => Self { rotated_by: 0, ..self },
             Design::AcceptsItsOwnRevokedWrite if self.rotated_by == by => Self { revoked: false, ..self },
             _ => self,
         };
-        found.family().after_lost_rotation(used.into(), &next, grace)
+        found.family().after_lost_rotation(used.into(), &next_generation(now.into(), by), grace)
     }
+}
+
+/// Returns the generation that a rotation by the request `by` at `now` makes, as the service writes it.
+pub fn next_generation(now: u64, by: u8) -> NextGeneration<'static> {
+    NextGeneration { client_id: CLIENT, rotated_at: now, rotated_by: by.to_string(), expires_at: NEVER, cnf: None }
 }
 
 /// A write on its way to the store.

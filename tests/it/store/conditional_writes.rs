@@ -4,7 +4,7 @@
 use std::iter::repeat_n;
 
 use countersign::confirmation::Confirmation;
-use countersign::refresh_token::{Family, FamilyId, Presented, RefreshToken, Standing};
+use countersign::refresh_token::{Family, FamilyId, NextGeneration, Presented, RefreshToken, Standing};
 use countersign::scope::Scope;
 use countersign::store::Rotation;
 use countersign::user::Username;
@@ -47,6 +47,17 @@ fn families() -> Vec<Family> {
     families
 }
 
+/// Returns the generation that the rotations make.
+fn next() -> NextGeneration<'static> {
+    NextGeneration {
+        client_id: CLIENT,
+        rotated_at: NOW,
+        rotated_by: "this request".to_owned(),
+        expires_at: NOW + 50,
+        cnf: Some(Confirmation::Jkt("thumbprint".to_owned())),
+    }
+}
+
 #[tokio::test]
 async fn a_rotation_is_written_exactly_if_its_token_is_active() {
     let test = TestApp::start().await;
@@ -55,20 +66,14 @@ async fn a_rotation_is_written_exactly_if_its_token_is_active() {
     for found in families() {
         let used = RefreshToken { family: FamilyId::generate(), generation: USED };
         store.begin_refresh_family(used.family, &found).await.unwrap();
-        let next = Family {
-            client_id: CLIENT.to_owned(),
-            generation: used.successor().generation,
-            rotated_at: NOW,
-            rotated_by: "this request".to_owned(),
-            expires_at: NOW + 50,
-            cnf: Some(Confirmation::Jkt("thumbprint".to_owned())),
-            ..found.clone()
-        };
+        let next = next();
         let rotation = store.rotate_refresh_token(used, &next).await.unwrap();
         let stored = store.refresh_family(used.family).await.unwrap();
         if found.standing(Presented { generation: USED, client_id: CLIENT, at: NOW }, 0) == Standing::Active {
             assert!(matches!(rotation, Rotation::Rotated), "not written to {found:?}");
-            assert_eq!(stored, Some(next));
+            let NextGeneration { rotated_at, rotated_by, expires_at, cnf, .. } = next;
+            let generation = USED + 1;
+            assert_eq!(stored, Some(Family { generation, rotated_at, rotated_by, expires_at, cnf, ..found }));
             applied += 1;
         } else {
             let Rotation::Lost(lost) = rotation else { panic!("written to {found:?}") };
@@ -82,7 +87,7 @@ async fn a_rotation_is_written_exactly_if_its_token_is_active() {
 async fn a_rotation_of_a_missing_family_stores_nothing() {
     let test = TestApp::start().await;
     let used = RefreshToken { family: FamilyId::generate(), generation: USED };
-    let rotation = test.app.store.rotate_refresh_token(used, &families()[0]).await.unwrap();
+    let rotation = test.app.store.rotate_refresh_token(used, &next()).await.unwrap();
     assert!(matches!(rotation, Rotation::Lost(None)));
     assert_eq!(test.app.store.refresh_family(used.family).await.unwrap(), None);
 }

@@ -3,7 +3,7 @@
 use countersign::refresh_token::{Presented, Standing};
 
 use super::world::Design;
-use crate::state::{CLIENT, START, Stored};
+use crate::state::{CLIENT, START, Stored, next_generation};
 
 /// The requests that run simultaneously.
 pub const REQUESTS: usize = 3;
@@ -73,8 +73,7 @@ impl State {
 
     /// Returns true if the family is the result of the exchange of this request.
     pub fn is_written_by(&self, id: u8) -> bool {
-        let next = Stored { generation: 1, rotated_by: id, ..self.family };
-        self.family.family().is_written_by(&next.family())
+        self.family.family().is_written_by(&next_generation(START.into(), id))
     }
 
     pub fn requests(&self) -> impl Iterator<Item = Request> + use<> {

@@ -8,7 +8,7 @@ use super::records::{Given, Login, needs_no_page, time};
 use super::state::{Kind, Owner, Phase, Promise, Put, Request, State, Write};
 use super::world::World;
 use crate::GRACE;
-use crate::state::CLIENT;
+use crate::state::{CLIENT, next_generation};
 
 impl World {
     /// The store responds to the call of the request.
@@ -137,7 +137,7 @@ impl World {
 
     fn lost_rotation(state: &mut State, request: Request, (login, used): (u8, u8)) {
         let found = state.login(login).unwrap();
-        let next = found.next((used, request.id), request.is_late).family();
+        let next = next_generation(time(request.is_late), request.id);
         match found.family().after_lost_rotation(used.into(), &next, grace(used)) {
             LostRotation::SuccessorIsActive => state.issue(request),
             LostRotation::Rejected(_) if used == 0 && !found.family.revoked => {

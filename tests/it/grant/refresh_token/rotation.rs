@@ -1,6 +1,6 @@
 //! Rotation of refresh tokens: retries, replays, and the conditional write.
 
-use countersign::refresh_token::{Family, FamilyId, RefreshToken};
+use countersign::refresh_token::{FamilyId, NextGeneration, RefreshToken};
 use countersign::store::Rotation;
 
 use testing::{OTHER_APPLICATION, TestApp};
@@ -87,14 +87,20 @@ async fn s_402_the_conditional_write_checks_everything_that_makes_a_refresh_toke
     let first = test.log_in().await;
     let used = test.parse_refresh_token(&first).await;
     let family = test.app.store.refresh_family(used.family).await.unwrap().unwrap();
-    let next = Family { generation: 1, rotated_by: "this request".to_owned(), ..family };
-    let rotate = async |used, next: &Family| test.app.store.rotate_refresh_token(used, next).await.unwrap();
+    let next = NextGeneration {
+        client_id: &family.client_id,
+        rotated_at: family.rotated_at,
+        rotated_by: "this request".to_owned(),
+        expires_at: family.expires_at,
+        cnf: None,
+    };
+    let rotate = async |used, next: &NextGeneration<'_>| test.app.store.rotate_refresh_token(used, next).await.unwrap();
     for (used, next) in [
         (RefreshToken { generation: 1, ..used }, next.clone()),
         (RefreshToken { family: FamilyId::generate(), ..used }, next.clone()),
-        (used, Family { client_id: OTHER_APPLICATION.0.to_owned(), ..next.clone() }),
-        (used, Family { rotated_at: next.expires_at, ..next.clone() }),
-        (used, Family { rotated_at: next.absolute_expires_at, ..next.clone() }),
+        (used, NextGeneration { client_id: OTHER_APPLICATION.0, ..next.clone() }),
+        (used, NextGeneration { rotated_at: family.expires_at, ..next.clone() }),
+        (used, NextGeneration { rotated_at: family.absolute_expires_at, ..next.clone() }),
     ] {
         assert!(matches!(rotate(used, &next).await, Rotation::Lost(_)));
         assert_eq!(test.active_generation(&first), Some(0));
@@ -102,7 +108,7 @@ async fn s_402_the_conditional_write_checks_everything_that_makes_a_refresh_toke
     assert!(matches!(rotate(used, &next).await, Rotation::Rotated));
     assert_eq!(test.active_generation(&first), Some(1));
     assert!(matches!(
-        rotate(used, &Family { rotated_by: "another request".to_owned(), ..next }).await,
+        rotate(used, &NextGeneration { rotated_by: "another request".to_owned(), ..next }).await,
         Rotation::Lost(Some(_))
     ));
 }
