@@ -84,6 +84,7 @@ impl Issued {
 }
 
 /// The part of an access token that its grant decides.
+#[derive(Clone, Copy)]
 pub(super) struct Access<'a> {
     /// The login of the user. `None` for a service.
     pub login: Option<Login<'a>>,

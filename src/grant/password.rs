@@ -57,7 +57,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
     let network = caller.user_network()?;
     let scope = caller.client.scope(requested.as_deref()).map_err(|error| Error::invalid_scope(error, "the client"))?;
     let resource = caller.resource(app, &resources)?;
-    let requested = Requested { scope, is_scope_requested: requested.is_some(), resource };
+    let requested = Requested { scope, is_explicit: requested.is_some(), resource };
     log_in(app, candidate, network, |user, keys| begin_login(app, (caller, keys), user, requested)).await
 }
 
@@ -65,7 +65,7 @@ pub async fn issue(app: &App, request: Request, caller: &Caller) -> Result<Issue
 struct Requested {
     scope: Scope,
     /// False if the scope is the client's default.
-    is_scope_requested: bool,
+    is_explicit: bool,
     resource: Option<String>,
 }
 
@@ -76,8 +76,8 @@ async fn begin_login(
     user: Arc<User>,
     requested: Requested,
 ) -> Result<Issued, Error> {
-    let Requested { scope, is_scope_requested, resource } = requested;
-    let scope = user.scope(scope, is_scope_requested).map_err(|error| Error::invalid_scope(error, "the user"))?;
+    let Requested { scope, is_explicit, resource } = requested;
+    let scope = user.scope(scope, is_explicit).map_err(|error| Error::invalid_scope(error, "the user"))?;
     let (keys, now) = (keys?, app.clock.now());
     let ends_at = now.saturating_add(app.config.lifetimes.refresh_token_max.into());
     let login = Login { user: &user, at: now, family: FamilyId::generate(), ends_at };
