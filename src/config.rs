@@ -10,6 +10,7 @@ use crate::throttle::Budget;
 mod connection;
 mod keys;
 mod lifetimes;
+mod limits;
 mod pages;
 mod roots;
 mod rotation;
@@ -19,6 +20,7 @@ mod throttle;
 pub use connection::connection;
 pub use keys::KeySettings;
 pub use lifetimes::Lifetimes;
+pub use limits::Limits;
 pub use pages::{Color, Pages};
 pub use roots::roots;
 pub use rotation::RotationConfig;
@@ -47,6 +49,8 @@ pub struct Config {
     /// The number of requests that this process serves simultaneously. Lambda sets `AWS_LAMBDA_MAX_CONCURRENCY`; by
     /// default, an execution environment serves one request at a time.
     pub max_concurrency: u32,
+    /// The limits of the duration of a request. No variable sets them.
+    pub limits: Limits,
 }
 
 /// An environment variable that is missing or not valid.
@@ -96,6 +100,7 @@ impl Config {
             },
             throttle: throttle::budget(&variables)?,
             max_concurrency: variables.positive("AWS_LAMBDA_MAX_CONCURRENCY", 1)?,
+            limits: Limits::default(),
         })
     }
 

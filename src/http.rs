@@ -2,9 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::http::HeaderValue;
@@ -12,10 +10,12 @@ use axum::http::header::{CACHE_CONTROL, PRAGMA, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{Next, from_fn, map_request, map_request_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use axum::{Extension, Router};
 use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::config::Limits;
 use crate::error::Error;
 
 pub mod browser;
@@ -27,10 +27,6 @@ mod oauth;
 mod paths;
 mod published;
 pub mod request;
-
-/// The limit for all calls of a request together, after which the response is 503 (S-704). Each call has a shorter
-/// timeout, but a request makes several calls.
-const DEADLINE: Duration = Duration::from_millis(3_800);
 
 /// The origin of a request, according to the gateway. Headers are not used, because any caller can send them. The
 /// server of the router puts this into the extensions of the request.
@@ -66,7 +62,12 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(oauth::router(&app))
         .route("/healthz", only("GET", get(health::get)))
         .fallback((async || Error::not_found()).layer(map_request(well_formed)))
-        .layer((from_fn(decision::log), map_request_with_state(app.clone(), reload_keys), map_response(headers)))
+        .layer((
+            from_fn(decision::log),
+            map_request_with_state(app.clone(), reload_keys),
+            map_response(headers),
+            Extension(app.config.limits),
+        ))
         .with_state(app)
 }
 
@@ -95,9 +96,9 @@ async fn reload_keys(State(app): State<Arc<App>>, request: Request) -> Request {
 
 /// Ends a request that takes too long. What must happen for every response is in the layers outside this one, because
 /// the deadline drops the handler at any `await`.
-async fn deadline(request: Request, next: Next) -> Result<Response, Error> {
+async fn deadline(Extension(limits): Extension<Limits>, request: Request, next: Next) -> Result<Response, Error> {
     let late = |_| Error::temporarily_unavailable("a dependency did not respond in time");
-    timeout(DEADLINE, next.run(request)).await.map_err(late)
+    timeout(limits.request, next.run(request)).await.map_err(late)
 }
 
 /// Converts a panic to a 500 response, so that the execution environment survives (S-103). The message of the panic is

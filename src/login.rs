@@ -8,7 +8,6 @@
 //! 5. A hash of an old scheme is replaced.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
@@ -28,11 +27,6 @@ pub const USERNAME: Param = Param::new("username", 1024, Grammar::TrimmedLine);
 pub const PASSWORD: Param = Param::new("password", 4096, Grammar::Line);
 
 const DESCRIPTION: &str = "The username or the password is wrong.";
-/// The limit of the time that the upgrade of a password hash may add to a response.
-const UPGRADE_TIMEOUT: Duration = Duration::from_millis(300);
-/// The time after the beginning of a request at which its upgrade is cancelled. Otherwise a request that waits for the
-/// upgrade could exceed its deadline after the family is stored, and the login would be lost.
-const LATEST_UPGRADE: Duration = Duration::from_millis(3_500);
 
 /// A username and a password as they were received, and the records of the user. Has no `Debug`, because it contains a
 /// password.
@@ -129,8 +123,10 @@ pub async fn log_in<T, W: Future<Output = Result<T, Error>>>(
     let ((done, verified), risk) = settled.ok_or_else(|| wrong(Some(&user)))?;
     let None = demands(&user, risk);
     let done = done?;
-    let upgrade_ends = (Instant::now() + UPGRADE_TIMEOUT).min(began + LATEST_UPGRADE);
-    // The login does not depend on the upgrade.
+    // The login does not depend on the upgrade. If the upgrade lasted until the deadline of the request, the stored login
+    // would be lost, so the upgrade ends earlier.
+    let limits = app.config.limits;
+    let upgrade_ends = (Instant::now() + limits.upgrade).min(began + limits.request.saturating_sub(limits.upgrade));
     let _ = timeout_at(upgrade_ends, upgrade_hash(app, &user.username, &hash, &verified)).await;
     Ok(done)
 }

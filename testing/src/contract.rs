@@ -86,6 +86,11 @@ static PARAMETERS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
     requests.flat_map(|properties| properties.keys().map(String::as_str)).collect()
 });
 
+/// Loads the document, so that the time of the first request does not include it.
+pub(crate) fn load() {
+    LazyLock::force(&RESPONSES);
+}
+
 /// Returns a part of the document, or the target of its `$ref`.
 pub fn resolved(part: &'static Value) -> &'static Value {
     part["$ref"].as_str().map_or(part, |path| CONTRACT.pointer(path.trim_start_matches('#')).unwrap())

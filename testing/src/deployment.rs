@@ -17,7 +17,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::app::App;
 use countersign::aws;
 use countersign::clock::Clock;
-use countersign::config::Config;
+use countersign::config::{Config, Limits};
 use countersign::http::router;
 use countersign::keys::SigningKey;
 use countersign::password_hash::{Argon2Params, Hasher, hash_client_secret};
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::cloud::{self, Cloud};
-use crate::contract::assert_documented;
+use crate::contract::{self, assert_documented};
 use crate::demo;
 use crate::direct::Direct;
 use crate::fault_proxy::FaultProxy;
@@ -61,6 +61,8 @@ pub const OTHER_APPLICATION: (&str, &str) = ("other-app", "other-secret");
 pub const IMPORTED_USER: (&str, &str) = ("old.hash@itccompliance.co.uk", "legacy-pass");
 /// Parameters of cheap argon2id hashes.
 pub const CHEAP_ARGON2: Argon2Params = Argon2Params { memory_kib: 64, iterations: 1, parallelism: 1 };
+/// Limits that a request does not reach, also on a busy machine.
+const LONG_LIMITS: Limits = Limits { request: Duration::from_mins(2), upgrade: Duration::from_mins(1) };
 /// The scope of the logins.
 pub const SCOPE: &str = "legacy:autonomy.write legacy:autonomy.read";
 /// The parameters of a client credentials request.
@@ -154,8 +156,7 @@ impl TestApp {
         test
     }
 
-    /// Starts a deployment with cheap hashes, for tests of the order of calls. On a busy machine an upgrade with the usual
-    /// parameters exceeds its limit of 300 ms.
+    /// Starts a deployment with cheap hashes, for tests of the order of calls.
     pub async fn start_with_cheap_hashes() -> Self {
         Self::start_with_cheap_hashes_and(|_| {}).await
     }
@@ -177,6 +178,7 @@ impl TestApp {
     /// Starts a deployment that has loaded nothing, with an empty signing secret.
     pub async fn start_without_keys(change: impl FnOnce(&mut Config)) -> Self {
         LogLines::install();
+        contract::load();
         let cloud = Cloud::open(None).unwrap();
         for client in &FIXTURES.0 {
             cloud.put("ClientsTable", client).unwrap();
@@ -187,6 +189,7 @@ impl TestApp {
         let interceptor = Interceptor::default();
         let address = cloud::serve(interceptor.before(cloud.router().await.unwrap())).await.unwrap();
         let mut config = cloud::config(ISSUER).unwrap();
+        config.limits = LONG_LIMITS;
         change(&mut config);
         let clock = Arc::new(AtomicU64::new(NOW));
         let app =
@@ -206,12 +209,19 @@ impl TestApp {
         Self { interceptor, address, ..self.execution_environment(&sdk_with_long_timeouts(address).await) }
     }
 
-    /// Returns another execution environment, which calls AWS through a proxy and with the timeouts of the function.
+    /// Returns another execution environment, which calls AWS through a proxy, with the limits and the timeouts of the
+    /// function.
     pub async fn behind(&self, proxy: &FaultProxy) -> Self {
-        self.execution_environment(&aws::load(cloud::sdk(proxy.address())).await)
+        self.with_limits(Limits::default(), &aws::load(cloud::sdk(proxy.address())).await)
     }
 
-    /// Returns another execution environment, which calls AWS through a proxy and with long timeouts.
+    /// Returns another execution environment, which calls AWS through a proxy, with the limits of the function and long
+    /// timeouts: only the deadline ends a request with a call that hangs.
+    pub async fn behind_with_deadline(&self, proxy: &FaultProxy) -> Self {
+        self.with_limits(Limits::default(), &sdk_with_long_timeouts(proxy.address()).await)
+    }
+
+    /// Returns another execution environment, which calls AWS through a proxy, with long limits and long timeouts.
     pub async fn behind_with_long_timeouts(&self, proxy: &FaultProxy) -> Self {
         self.execution_environment(&sdk_with_long_timeouts(proxy.address()).await)
     }
@@ -226,7 +236,12 @@ impl TestApp {
     }
 
     fn execution_environment(&self, sdk: &SdkConfig) -> Self {
-        let app = Arc::new(App::new(self.app.config.clone(), sdk, self.clock()).unwrap());
+        self.with_limits(self.app.config.limits, sdk)
+    }
+
+    fn with_limits(&self, limits: Limits, sdk: &SdkConfig) -> Self {
+        let config = Config { limits, ..self.app.config.clone() };
+        let app = Arc::new(App::new(config, sdk, self.clock()).unwrap());
         let (cloud, interceptor, clock) = (self.cloud.clone(), self.interceptor.clone(), self.clock.clone());
         Self { router: router(app.clone()), app, cloud, interceptor, address: self.address, clock }
     }

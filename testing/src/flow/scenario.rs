@@ -1,7 +1,6 @@
 //! Runs of flows.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,7 +11,6 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{Flow, GUESSED_CLIENT, GUESSED_SECRET, GUESSED_USERNAME};
-use crate::contract::CONTRACT;
 use crate::deployment::{PASSWORD, TestApp, active_generation, with_pages};
 use crate::fault_proxy::FaultProxy;
 use crate::response::Response;
@@ -40,8 +38,6 @@ impl Scenario {
 
     /// Prepares a deployment. Its hashes are cheap, because the runs are about calls.
     async fn begin(flow: Flow, behind: impl AsyncFnOnce(&TestApp, &FaultProxy) -> TestApp) -> Self {
-        // Loads the document now, so that the time of the first request does not include it.
-        LazyLock::force(&CONTRACT);
         let start = TestApp::start_with_cheap_hashes_and(with_pages).await;
         put_guessed_records(&start, flow);
         let proxy = FaultProxy::before(&start).await;

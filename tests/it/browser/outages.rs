@@ -93,7 +93,7 @@ async fn s_819_after_the_deadline_the_client_gets_the_error_once_its_address_is_
         .map(async |(call, prompt, is_redirect)| {
             let mut browser = Browser::start().await;
             let proxy = FaultProxy::before(&browser.test).await;
-            browser.test = browser.test.behind_with_long_timeouts(&proxy).await;
+            browser.test = browser.test.behind_with_deadline(&proxy).await;
             browser.test.app.warm_up().await;
             browser.sign_in(JOHN).await;
             let request = query("portal", "openid", &[("prompt", prompt)]);

@@ -48,7 +48,6 @@ fn assert_sound(flow: Flow, response: &Response, what: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn s_404_a_clock_step_between_any_two_calls_is_safe() {
     let mut combinations = 0;
-    // More concurrent flows would exceed the deadline of a request on a busy machine.
     for flows in flows().collect::<Vec<_>>().chunks(8) {
         let flows: JoinSet<_> = flows.iter().copied().map(step_between_calls).collect();
         combinations += flows.join_all().await.into_iter().sum::<usize>();

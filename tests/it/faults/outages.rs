@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use countersign::config::Limits;
 use countersign::error::Error;
 use countersign::password_hash::hash_client_secret;
 use serde_json::{Value, json};
@@ -133,9 +134,10 @@ async fn s_411_a_slow_read_and_an_outage_of_the_users_table_do_not_end_the_login
         fault("GetItem ClientsTable", FaultKind::Hang, false),
         fault("GetItem UsersTable", FaultKind::Hang, true),
     ]);
-    let began = Instant::now();
+    let log = LogLines::collect();
     test.refresh(&token).await.assert_error(503, "temporarily_unavailable");
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    let late = "a dependency did not respond in time";
+    assert!(log.lines().iter().any(|line| line["reason"] == late), "not the deadline: {}", log.text());
     proxy.stop_failing().await;
     assert_eq!(test.family(&token), before, "nothing is consumed");
     test.advance_clock(60);
@@ -243,7 +245,7 @@ async fn s_704_a_response_takes_less_than_four_seconds_whichever_call_hangs() {
     let mut open: Vec<_> = cases.collect();
     assert_eq!(open.len(), 9);
     // On a busy machine a response can be late. Late cases are repeated.
-    for _ in 0..3 {
+    for _ in 0..10 {
         // The cases run simultaneously, because each takes the full time of a request.
         let requests: JoinSet<_> = open
             .into_iter()
@@ -269,7 +271,7 @@ enum Hanging {
 
 /// Sends a request whose calls hang in one of its round trips. Returns the duration of the request.
 async fn hang_at(grant: Hanging, round_trips: &[&[&str]], hang: usize) -> Duration {
-    let test = TestApp::start().await;
+    let test = TestApp::start_with_cheap_hashes_and(|config| config.limits = Limits::default()).await;
     let token = test.log_in().await;
     match grant {
         Hanging::ServiceWithOldKeys => test.advance_clock(1_000),
@@ -296,7 +298,7 @@ async fn hang_at(grant: Hanging, round_trips: &[&[&str]], hang: usize) -> Durati
         test.interceptor.wait_for(round_trips[hang].len()).await;
     };
     let both = async { tokio::join!(request, passing) };
-    let ((response, took), ()) = timeout(Duration::from_secs(30), both).await.expect("a response");
+    let ((response, took), ()) = timeout(Duration::from_mins(2), both).await.expect("a response");
     response.assert_error(503, "temporarily_unavailable");
     test.interceptor.release();
     // The login continues, unless its revocation was the hanging call.

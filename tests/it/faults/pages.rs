@@ -62,7 +62,7 @@ async fn run(step: Step, fault: Fault) -> bool {
 /// Makes one run in which the response to a call never arrives, and in which only the deadline ends the request. Returns
 /// true if the response was a server error.
 async fn run_until_deadline(step: Step, fault: Fault) -> bool {
-    let mut scenario = Scenario::prepare_with_long_timeouts(step).await;
+    let mut scenario = Scenario::prepare_with_deadline(step).await;
     let run = format!("{step:?}: {fault:?} until the deadline");
     scenario.proxy.arm([fault.clone()]);
     let began = Instant::now();

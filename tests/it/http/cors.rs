@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::http::HeaderMap;
 use countersign::client::{AllowedOrigins, MAX_ALLOWED_ORIGINS, OriginError};
+use countersign::config::{Config, Limits};
 use serde_json::json;
 
 use testing::{
@@ -18,7 +19,11 @@ const BASIC: &str = "Basic realm=\"oauth\", charset=\"UTF-8\"";
 
 /// Starts a deployment in which two clients allow the origin `ORIGIN`.
 async fn started() -> TestApp {
-    let test = TestApp::start().await;
+    started_with(|_| {}).await
+}
+
+async fn started_with(change: impl FnOnce(&mut Config)) -> TestApp {
+    let test = TestApp::start_with(change).await;
     for client_id in [SERVICE.0, APPLICATION.0] {
         test.change_client(client_id, &json!({"allowed_origins": ["http://localhost:5173", ORIGIN]}));
     }
@@ -83,7 +88,7 @@ async fn s_912_a_page_of_an_allowed_origin_reads_every_response_to_the_authentic
 
 #[tokio::test]
 async fn s_912_a_page_of_an_allowed_origin_reads_the_response_after_the_deadline() {
-    let test = started().await;
+    let test = started_with(|config| config.limits = Limits::default()).await;
     let params =
         [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD), ("scope", "legacy:autonomy.read")];
     test.interceptor.hold();

@@ -33,7 +33,12 @@ impl Scenario {
         Self::begin(step, async |test, proxy| test.behind(proxy).await).await
     }
 
-    /// Prepares a deployment whose calls may take longer than the deadline of a request.
+    /// Prepares a deployment in which only the deadline ends a request with a call that hangs.
+    pub async fn prepare_with_deadline(step: Step) -> Self {
+        Self::begin(step, async |test, proxy| test.behind_with_deadline(proxy).await).await
+    }
+
+    /// Prepares a deployment with long limits and long timeouts.
     pub async fn prepare_with_long_timeouts(step: Step) -> Self {
         Self::begin(step, async |test, proxy| test.behind_with_long_timeouts(proxy).await).await
     }
