@@ -90,9 +90,9 @@ impl Interceptor {
         self.0.lock().unwrap().held.as_ref().map_or(0, Vec::len)
     }
 
-    /// Waits until this number of calls is held.
+    /// Waits until this number of calls is held, for about a minute.
     pub async fn wait_for(&self, count: usize) {
-        for _ in 0..1000 {
+        for _ in 0..12_000 {
             if self.held() >= count {
                 return;
             }
