@@ -23,7 +23,7 @@ class CommandLine:
         """Runs a command, which must exit with `code`."""
         command = [self.program, *(["--stack", self.stack] if self.stack else []), *map(str, arguments)]
         done = subprocess.run(
-            command, input=input, capture_output=True, text=True, timeout=300, cwd=ROOT,
+            command, input=input, capture_output=True, text=True, timeout=3600, cwd=ROOT,
             env=self.environment | (environment or {}),
         )
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"

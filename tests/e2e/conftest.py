@@ -119,7 +119,7 @@ def watched(cloud, shared_stack, api):
     port = free_port()
     print_status("building the function for cargo lambda watch ...")
     with watch.start(shared_stack, port, cloud.folder / "watch.txt") as program:
-        watch.wait_until_ready(program, shared_stack, port, timeout=1200)
+        watch.wait_until_ready(program, shared_stack, port, timeout=7200)
         url = f"http://127.0.0.1:{port}"
         yield Service(url, url, api.public_key)
 
@@ -173,6 +173,6 @@ def run(command, settings):
     """Runs a program with settings in the variable COUNTERSIGN, and returns the JSON that it prints."""
     environment = os.environ | {"COUNTERSIGN": json.dumps(settings)}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return json.loads(done.stdout)

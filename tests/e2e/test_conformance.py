@@ -238,7 +238,7 @@ def run_suite(url, token="token-of-the-suite", profile=""):
     command = [sys.executable, FOLDER / "run.py", "--suite", url, "--issuer", ISSUER, "--seconds", "2"]
     command += ["--profile", profile]
     environment = os.environ | {"CONFORMANCE_TOKEN": token}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout, done.stderr
 
 

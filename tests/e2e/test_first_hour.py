@@ -23,7 +23,7 @@ def run_in_shell(commands, **variables):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
     environment |= {"AWS_PROFILE": "production", "COUNTERSIGN_STACK": "production"} | variables
     command = ["bash", "-euo", "pipefail", "-c", commands]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=7200)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -34,7 +34,7 @@ def local_example(tmp_path):
     program, log = cargo_build("local", "--example", "local"), tmp_path / "log.txt"
     with log.open("w") as output, subprocess.Popen([program, "--port", str(free_port())], stdout=output) as process:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 600
             while "Stop with Ctrl-C" not in log.read_text():
                 assert process.poll() is None and time.monotonic() < deadline
                 time.sleep(0.1)

@@ -125,6 +125,8 @@ def test_workloads_of_sts_kubernetes_and_github_get_tokens_without_a_secret(issu
 
 def test_keys_are_rotated_and_an_outage_is_never_401(issuer, platform, trust):
     trust("add", "--issuer", platform.url, "--subject", REPOSITORY)
+    # Generated now, because that can take longer than the time between two fetches.
+    next_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     platform.status = 500
     token = platform.token("1", "", issuer, sub=REPOSITORY)
     response = send(issuer, token)
@@ -134,7 +136,7 @@ def test_keys_are_rotated_and_an_outage_is_never_401(issuer, platform, trust):
     time.sleep(11)
     assert send(issuer, token).status == 200
 
-    platform.keys["2"] = ("RS256", rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    platform.keys["2"] = ("RS256", next_key)
     rotated = platform.token("2", "", issuer, sub=REPOSITORY)
     assert send(issuer, rotated).status == 401, "the next fetch is 10 seconds after the last one"
     time.sleep(11)

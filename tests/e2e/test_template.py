@@ -23,7 +23,7 @@ def resources_of_type(translated, resource_type):
 
 
 def test_sam_accepts_the_template():
-    done = subprocess.run(["make", "lint"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(["make", "lint"], cwd=ROOT, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

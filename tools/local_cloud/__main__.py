@@ -138,11 +138,11 @@ def run_deploy(options):
 
 
 def wait_for_function(deployed):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not watch.responds(deployed.token_url):
         deployed.cloud.require_running()
         if time.monotonic() > deadline:
-            raise LocalCloudError(f"the function did not respond within 60 s; its log ends with: {deployed.log()[-5:]}")
+            raise LocalCloudError(f"the function did not respond within 300 s; its log ends with: {deployed.log()[-5:]}")
         time.sleep(0.2)
 
 

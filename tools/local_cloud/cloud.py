@@ -62,11 +62,11 @@ class Cloud:
         return cloud
 
     def _wait_until_ready(self):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (self.program.listens(self.port) and self._is_healthy()):
             self.require_running()
             if time.monotonic() > deadline:
-                raise LocalCloudError(f"the local cloud did not respond within 60 s{self.program.last_output()}")
+                raise LocalCloudError(f"the local cloud did not respond within 300 s{self.program.last_output()}")
             time.sleep(0.1)
 
     def _is_healthy(self):

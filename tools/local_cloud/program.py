@@ -18,6 +18,7 @@ TOOLS = ROOT / ".tools"
 RUN = TOOLS / "run"
 REGION = "eu-west-2"
 MARK = "COUNTERSIGN_LOCAL_MARK"
+_returned_ports = set()
 
 
 class LocalCloudError(Exception):
@@ -87,11 +88,17 @@ def require_free_port(port, setting):
 
 
 def free_port():
-    """Returns a free port. Another program does not get it meanwhile, because Linux assigns ports from 32768 on."""
+    """Returns a free port, which this process has not got before.
+
+    Another program does not get it meanwhile, because Linux assigns ports from 32768 on.
+    """
     while True:
+        port = random.randrange(20_000, 32_768)
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port := random.randrange(20_000, 32_768)))
-            return port
+            probe.bind(("127.0.0.1", port))
+            if port not in _returned_ports:
+                _returned_ports.add(port)
+                return port
 
 
 class Program:

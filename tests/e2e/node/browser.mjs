@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
-import { launch, takePicture } from './chromium.mjs'
+import { TIMEOUT, launch, takePicture } from './chromium.mjs'
 
 const { api, chromium: executablePath, client, user, pages, screenshots, scenario } = JSON.parse(process.env.COUNTERSIGN)
 const EXAMPLE = 'examples/browser-app'
@@ -43,7 +43,7 @@ await serve(pages.app, example)
 await serve(pages.other, empty)
 const browser = await launch(executablePath)
 const context = await browser.newContext({ viewport: { width: 720, height: 520 } })
-context.setDefaultTimeout(60_000)
+context.setDefaultTimeout(TIMEOUT)
 
 async function open(url) {
   const page = await context.newPage()

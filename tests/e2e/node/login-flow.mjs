@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
-import { launch, takePicture } from './chromium.mjs'
+import { TIMEOUT, launch, takePicture } from './chromium.mjs'
 
 export const settings = JSON.parse(process.env.COUNTERSIGN)
 const { api, clients, screenshots, scenario, password } = settings
@@ -46,7 +46,7 @@ export async function close() {
 /** Returns a browser session without cookies. */
 export async function newContext(options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: 'en-GB', viewport: { width: 1000, height: 700 }, ...options })
-  context.setDefaultTimeout(60_000)
+  context.setDefaultTimeout(TIMEOUT)
   return context
 }
 

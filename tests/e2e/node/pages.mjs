@@ -1,7 +1,7 @@
 // Opens every page in Chromium: axe-core, the keyboard, texts of an attacker, the content security policy.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { launch, takePicture } from './chromium.mjs'
+import { TIMEOUT, launch, takePicture } from './chromium.mjs'
 
 const settings = JSON.parse(process.env.COUNTERSIGN)
 const { address, chromium: executablePath, pages, scenario, screenshots } = settings
@@ -11,6 +11,7 @@ const browser = await launch(executablePath)
 
 async function inContext(options, use) {
   const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1000, height: 700 }, ...options })
+  context.setDefaultTimeout(TIMEOUT)
   try {
     return await use(await context.newPage())
   } finally {
