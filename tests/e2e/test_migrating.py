@@ -122,7 +122,7 @@ def test_the_export_of_each_system_is_imported(system, cli_stack, countersign, t
     }
     for number in chosen:
         command = ["bash", "-euo", "pipefail", "-c", commands[number]]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200)
         assert done.returncode == 0, done.stdout + done.stderr
 
     rejected = REJECTED.get(system, {})
