@@ -120,7 +120,7 @@ async fn s_411_a_refresh_that_fails_before_its_write_consumes_nothing_in_an_outa
     test.refresh(&successor).await.assert_issued(2);
 }
 
-/// The SDK repeats the read of the client after a second. Then the read of the user hangs until the deadline.
+/// The SDK repeats the read of the family after a second. Then the read of the user hangs until the deadline.
 #[tokio::test]
 async fn s_411_a_slow_read_and_an_outage_of_the_users_table_do_not_end_the_login() {
     let start = TestApp::start().await;
@@ -131,7 +131,7 @@ async fn s_411_a_slow_read_and_an_outage_of_the_users_table_do_not_end_the_login
     let before = test.family(&token);
     let fault = |call: &str, kind, lasting| Fault { call: call.to_owned(), nth: 1, kind, lasting };
     proxy.arm([
-        fault("GetItem ClientsTable", FaultKind::Hang, false),
+        fault("GetItem GrantsTable", FaultKind::Hang, false),
         fault("GetItem UsersTable", FaultKind::Hang, true),
     ]);
     let log = LogLines::collect();
